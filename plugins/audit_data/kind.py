@@ -75,7 +75,7 @@ class DeclaredColumn(Schema, frozen=True, kw_only=True):
 
     @property
     def place(self) -> Place:
-        """Where it is."""
+        """The place of the column, for a reader."""
         return Place(table=self.table, column=self.column, data=self.data, schema=self.schema)
 
     @property

@@ -28,7 +28,7 @@ from audit_core.api.sdk import (
 from audit_data.declared_rules import About, DeclaredRule
 from audit_data.kind import DataSetSettings
 from audit_data.sample import percent
-from audit_data.stored import Outcome, Told
+from audit_data.stored import Outcome, OutcomeText
 from audit_database.data.rules import BY_ROW, Kind, Result, Rules, State, results
 
 
@@ -61,11 +61,11 @@ class Applied(Struct, frozen=True, kw_only=True):
     declared: DeclaredRule
     result: Result
 
-    def told(self) -> Told:
+    def outcome(self) -> OutcomeText:
         """Whether the rule holds, and with what numbers."""
         outcome, text = self._judged()
         name = self.declared.title
-        return Told(outcome=outcome, text=msg("{rule}: {why}", rule=name, why=text))
+        return OutcomeText(outcome=outcome, text=msg("{rule}: {why}", rule=name, why=text))
 
     def _judged(self) -> tuple[Outcome, Message]:
         if self.result.state is not State.APPLIED:
@@ -140,12 +140,12 @@ def _applied(
 
 
 def _judged(rules: Iterable[Applied]) -> Judgement:
-    told = [rule.told() for rule in rules]
-    if not told:
+    outcomes = [rule.outcome() for rule in rules]
+    if not outcomes:
         return undetermined(msg("No rule of this sort is declared (rules)"))
-    bad = [each.text for each in told if each.outcome is Outcome.BAD]
-    still_open = [each.text for each in told if each.outcome is Outcome.OPEN]
-    good = [each.text for each in told if each.outcome is Outcome.GOOD]
+    bad = [each.text for each in outcomes if each.outcome is Outcome.BAD]
+    still_open = [each.text for each in outcomes if each.outcome is Outcome.OPEN]
+    good = [each.text for each in outcomes if each.outcome is Outcome.GOOD]
     if bad:
         return failed(*bad, *still_open, *good)
     return undetermined(*still_open, *good) if still_open else passed(*good)
@@ -210,19 +210,19 @@ def same_figures(
     """Figures of several databases agree, such as their number of customers."""
     own = [rule for rule in settings_of(target, DataSetSettings).rules if rule.figure]
     statements = _judged(_applied(target, found, (), About.CONSISTENCY))
-    told = [_compared(rule, every) for rule in own]
-    if not told:
+    outcomes = [_compared(rule, every) for rule in own]
+    if not outcomes:
         return statements
-    bad = [each.text for each in told if each.outcome is Outcome.BAD]
-    doubts = [each.text for each in told if each.outcome is Outcome.OPEN]
+    bad = [each.text for each in outcomes if each.outcome is Outcome.BAD]
+    doubts = [each.text for each in outcomes if each.outcome is Outcome.OPEN]
     if bad:
         return failed(*bad, *doubts)
     if doubts:
         return undetermined(*doubts)
-    return passed(*(each.text for each in told))
+    return passed(*(each.text for each in outcomes))
 
 
-def _compared(rule: DeclaredRule, every: Iterable[tuple[Target, Known | Absent]]) -> Told:
+def _compared(rule: DeclaredRule, every: Iterable[tuple[Target, Known | Absent]]) -> OutcomeText:
     figures: list[tuple[str, Decimal]] = []
     for other, known in every:
         if not isinstance(known, Known):
@@ -235,14 +235,14 @@ def _compared(rule: DeclaredRule, every: Iterable[tuple[Target, Known | Absent]]
             (other.id, Decimal(result.figure)) for result in known.value
             if result.name in names and result.figure is not None
         ]  # fmt: skip
-    told = listed(f"{place}: {figure:f}" for place, figure in figures)
-    text = msg("{figure}: {figures}", figure=rule.figure or "", figures=told)
+    figures_text = listed(f"{place}: {figure:f}" for place, figure in figures)
+    text = msg("{figure}: {figures}", figure=rule.figure or "", figures=figures_text)
     if len(figures) < 2:
-        return Told(outcome=Outcome.OPEN, text=msg("{text}; it is known at one place only",
+        return OutcomeText(outcome=Outcome.OPEN, text=msg("{text}; it is known at one place only",
                                                    text=text))  # fmt: skip
     values = [figure for _, figure in figures]
     apart = max(values) - min(values) > Decimal(str(rule.tolerance))
-    return Told(outcome=Outcome.BAD if apart else Outcome.GOOD, text=text)
+    return OutcomeText(outcome=Outcome.BAD if apart else Outcome.GOOD, text=text)
 
 
 CHECKS = (accurate, filled_, linked, fresh, current, same_figures)

@@ -45,7 +45,7 @@ class Held(Struct, frozen=True, kw_only=True):
     certainty: Certainty
 
     @property
-    def told(self) -> Message:
+    def as_message(self) -> Message:
         """The column, the kind, how many of how many values, and a masked specimen."""
         found = self.column.found[self.kind]
         return msg(
@@ -99,17 +99,17 @@ def gaps(found: Sampled, tables: Iterable[Table] | None = None) -> tuple[Message
     for table in found.tables if tables is None else tables:
         if table.state in _GAPS:
             by_state.setdefault(table.state, []).append(table.full_name)
-    told = [
+    details = [
         msg("Not looked at: {why}: {tables}", why=_GAPS[state], tables=listed(names))
         for state, names in by_state.items()
     ]
     if tables is not None:
-        return tuple(told)
+        return tuple(details)
     if not found.overview.whole:
-        told.append(msg("The account may not see all tables of the database"))
+        details.append(msg("The account may not see all tables of the database"))
     if found.overview.tables == 0:
-        told.append(msg("There is no table in {database}", database=found.overview.database))
-    return tuple(told)
+        details.append(msg("There is no table in {database}", database=found.overview.database))
+    return tuple(details)
 
 
 def seen_tables(found: Sampled) -> Message:

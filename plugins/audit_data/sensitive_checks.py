@@ -29,7 +29,7 @@ from audit_data.sample import (
     open_because,
     seen_tables,
 )
-from audit_data.stored import Outcome, Told, password, stored
+from audit_data.stored import Outcome, OutcomeText, password, stored
 from audit_database.data import names
 from audit_database.data.answer import Column, Sampled, Table
 from audit_database.data.identify import Data
@@ -45,14 +45,14 @@ def _settings(target: Target) -> DataSetSettings:
     return settings_of(target, DataSetSettings)
 
 
-def _texts(found: Iterable[Told | Held]) -> tuple[Message, ...]:
-    told = [each.text if isinstance(each, Told) else each.told for each in found]
-    if len(told) <= _MOST:
-        return tuple(told)
-    return (*told[:_MOST], msg("{count} more columns", count=len(told) - _MOST))
+def _texts(found: Iterable[OutcomeText | Held]) -> tuple[Message, ...]:
+    texts = [each.text if isinstance(each, OutcomeText) else each.as_message for each in found]
+    if len(texts) <= _MOST:
+        return tuple(texts)
+    return (*texts[:_MOST], msg("{count} more columns", count=len(texts) - _MOST))
 
 
-def _judged(found: Sequence[Told], sample: Sampled, *more: Message) -> Judgement:
+def _judged(found: Sequence[OutcomeText], sample: Sampled, *more: Message) -> Judgement:
     """Fails on what is certain; a pass needs every column, and that all tables were looked at."""
     bad = [each for each in found if each.outcome is Outcome.BAD]
     if bad:
@@ -73,20 +73,20 @@ def protected(target: Target, found: Sampled) -> Judgement:
     if settings.environment is not Environment.PRODUCTION:
         return not_applicable(msg("Not production data"))
     pairs, missing = declared_in(settings, found)
-    told = [stored(declared, column) for declared, column in pairs]
+    outcomes = [stored(declared, column) for declared, column in pairs]
     more = [
         msg("Declared, but not there or not seen: {column}", column=f"{m.table}.{m.column}")
         for m in missing
     ]
-    if not told and not more:
+    if not outcomes and not more:
         more.append(msg("No sensitive column is declared"))
-    elif told and all(each.outcome is Outcome.EMPTY for each in told):
+    elif outcomes and all(each.outcome is Outcome.EMPTY for each in outcomes):
         more.append(msg("No declared column holds values"))
     places = [declared.place for declared, _ in pairs]
     tables = [t for t in found.tables if any(
         p.table == t.name and p.schema in (None, t.schema) for p in places
     )]  # fmt: skip
-    return _judged(told, found, *more, *gaps(found, tables))
+    return _judged(outcomes, found, *more, *gaps(found, tables))
 
 
 def _undeclared(settings: DataSetSettings, found: Sampled) -> list[Column]:
@@ -156,12 +156,12 @@ def no_real_values(target: Target, found: Sampled) -> Judgement:
 )  # fmt: skip
 def kept_passwords(found: Sampled) -> Judgement:
     """Passwords in tables are salted hashes of a scheme that is made for passwords."""
-    told = [
+    outcomes = [
         each for column in found.columns if column.schemes or _may_hold_passwords(column)
         if (each := password(column)).outcome is not Outcome.EMPTY
     ]  # fmt: skip
-    if told:
-        return _judged(told, found, *gaps(found))
+    if outcomes:
+        return _judged(outcomes, found, *gaps(found))
     return open_because(found) or not_applicable(
         msg("No column holds passwords by its name"), seen_tables(found)
     )

@@ -24,15 +24,17 @@ class Outcome(enum.StrEnum):
     OPEN = "open"
 
 
-class Told(Struct, frozen=True, kw_only=True):
+class OutcomeText(Struct, frozen=True, kw_only=True):
     """The outcome for one column, and what was seen."""
 
     outcome: Outcome
     text: Message
 
 
-def _told(outcome: Outcome, column: Column, why: Message) -> Told:
-    return Told(outcome=outcome, text=msg("{column}: {why}", column=column.full_name, why=why))
+def _outcome(outcome: Outcome, column: Column, why: Message) -> OutcomeText:
+    return OutcomeText(
+        outcome=outcome, text=msg("{column}: {why}", column=column.full_name, why=why)
+    )
 
 
 def in_clear(declared: DeclaredColumn, column: Column) -> tuple[Data, Found] | None:
@@ -49,15 +51,15 @@ def _is_no_chance(found: Found) -> bool:
     return found.shaped == 0 or found.count * 2 > found.shaped
 
 
-def stored(declared: DeclaredColumn, column: Column) -> Told:
+def stored(declared: DeclaredColumn, column: Column) -> OutcomeText:
     """Whether the values of `column` are kept as the inventory declares."""
     if not column.read:
-        return _told(Outcome.OPEN, column, msg("not looked at"))
+        return _outcome(Outcome.OPEN, column, msg("not looked at"))
     if declared.protection is Protection.PLAIN and declared.held_grade in (Grade.C2, Grade.C3):
-        return _told(Outcome.BAD, column, msg("declared to be stored in clear, class {grade}",
+        return _outcome(Outcome.BAD, column, msg("declared to be stored in clear, class {grade}",
                                               grade=str(declared.held_grade)))  # fmt: skip
     if column.values == 0:
-        return _told(Outcome.EMPTY, column, msg("no values"))
+        return _outcome(Outcome.EMPTY, column, msg("no values"))
     if declared.data is Data.PASSWORD:
         return password(column)
     clear = in_clear(declared, column)
@@ -66,19 +68,19 @@ def stored(declared: DeclaredColumn, column: Column) -> Told:
     return _by_look(declared, column)
 
 
-def _clear(declared: DeclaredColumn, column: Column, kind: Data, found: Found) -> Told:
-    seen = msg(
+def _clear(declared: DeclaredColumn, column: Column, kind: Data, found: Found) -> OutcomeText:
+    detail = msg(
         "{count} of {values} values ({share} %) are {kind} in clear, e.g. {specimen}",
         count=found.count, values=column.values, share=percent(found.count, column.values),
         kind=KINDS_TOLD[kind], specimen=found.specimen,
     )  # fmt: skip
     if declared.protection is Protection.SYNTHETIC:
-        return _told(Outcome.OPEN, column, msg("{seen}; declared as made up, which nobody can "
-                                               "see", seen=seen))  # fmt: skip
-    return _told(Outcome.BAD, column, seen)
+        return _outcome(Outcome.OPEN, column, msg("{seen}; declared as made up, which nobody can "
+                                               "see", seen=detail))  # fmt: skip
+    return _outcome(Outcome.BAD, column, detail)
 
 
-def _by_look(declared: DeclaredColumn, column: Column) -> Told:
+def _by_look(declared: DeclaredColumn, column: Column) -> OutcomeText:
     rest = column.values - column.opaque - column.masked - column.digests
     looks = msg(
         "of {values} values {opaque} look like ciphertext, {masked} are masked, {digests} may be "
@@ -94,21 +96,21 @@ def _by_look(declared: DeclaredColumn, column: Column) -> Told:
         Protection.SYNTHETIC: 0,
         None: column.opaque + column.masked,
     }[declared.protection]
-    return _told(Outcome.GOOD if kept == column.values else Outcome.OPEN, column, looks)
+    return _outcome(Outcome.GOOD if kept == column.values else Outcome.OPEN, column, looks)
 
 
-def password(column: Column) -> Told:
+def password(column: Column) -> OutcomeText:
     """Whether the passwords in `column` are salted hashes of a scheme that is made for them."""
     if not column.read:
-        return _told(Outcome.OPEN, column, msg("not looked at"))
+        return _outcome(Outcome.OPEN, column, msg("not looked at"))
     if not column.schemes:
-        return _told(Outcome.EMPTY, column, msg("no values"))
+        return _outcome(Outcome.EMPTY, column, msg("no values"))
     names = ", ".join(f"{name} {count}" for name, count in sorted(column.schemes.items()))
-    seen = msg("passwords by scheme: {schemes}", schemes=names)
+    detail = msg("passwords by scheme: {schemes}", schemes=names)
     if WEAK & set(column.schemes):
-        return _told(Outcome.BAD, column, seen)
+        return _outcome(Outcome.BAD, column, detail)
     if set(column.schemes) <= SALTED | {"masked"}:
-        return _told(Outcome.GOOD, column, seen)
+        return _outcome(Outcome.GOOD, column, detail)
     if column.repeated and "digest" in column.schemes:
-        seen = msg("{seen}; equal digests come more than once, as without salt", seen=seen)
-    return _told(Outcome.OPEN, column, seen)
+        detail = msg("{seen}; equal digests come more than once, as without salt", seen=detail)
+    return _outcome(Outcome.OPEN, column, detail)

@@ -24,7 +24,7 @@ from audit_core.model import (
 from audit_database.data.dialect import Dialect
 from audit_database.data.requests import Sample
 from audit_database.data.rules import Rules, applied
-from audit_database.data.sampling import Asking, sampled
+from audit_database.data.sampling import QueryRunner, sampled
 from audit_database.query import EVERY, Query
 from audit_database.rows import encoded_columns, encoded_database, encoded_failure, encoded_row
 
@@ -84,9 +84,9 @@ class SqlSession(Closing):
             if isinstance(request, Query):
                 yield self._answer(request)
             elif isinstance(request, Sample) and self._dialect is not None:
-                yield self._counted(request, sampled(request, self._dialect, self._asking()))
+                yield self._counted(request, sampled(request, self._dialect, self._runner()))
             elif isinstance(request, Rules) and self._dialect is not None:
-                yield self._counted(request, applied(request, self._dialect, self._asking()))
+                yield self._counted(request, applied(request, self._dialect, self._runner()))
             else:
                 yield Reply(request=request, status=Status.UNSUPPORTED)
 
@@ -122,7 +122,7 @@ class SqlSession(Closing):
             return self._failed(request, error)
         return Reply(request=request, stdout=found)
 
-    def _asking(self) -> Asking:
+    def _runner(self) -> QueryRunner:
         def failed(error: Exception) -> tuple[Status, str] | None:
             failure = self._server.failure(error)
             if failure is None or failure.lost:
@@ -133,7 +133,7 @@ class SqlSession(Closing):
             found = self._server.run(query, query.database)
             return found.columns, found.each
 
-        return Asking(rows=rows, failed=failed)
+        return QueryRunner(rows=rows, failed=failed)
 
     def _every(self, request: Query, taken: _Taken) -> None:
         names = self._server.databases()

@@ -35,7 +35,7 @@ def not_connected(error: Exception, place: str) -> ConnectError:
     original = getattr(error, "original_exception", None)
     if isinstance(original, ssl.SSLError):
         return not_verified(place, str(original))
-    return _told(number, words, place)
+    return _not_connected(number, words, place)
 
 
 def _parts(error: Exception) -> tuple[int | None, str]:
@@ -45,24 +45,26 @@ def _parts(error: Exception) -> tuple[int | None, str]:
     return None, f"{error}"
 
 
-def _told(number: int | None, words: str, place: str) -> ConnectError:
+def _not_connected(number: int | None, words: str, place: str) -> ConnectError:
     if number is None and "cryptography" in words:
         return _readable(place)
     if number is None or number in _BUSY or 2000 <= number < 2059:
         return no_connection(place, words)
-    said = verbatim(words[:500])
+    error_text = verbatim(words[:500])
     if number in _NOT_FROM_HERE:
-        why = msg("{place}: the server admits no login from here: {error}", place=place, error=said)
+        why = msg(
+            "{place}: the server admits no login from here: {error}", place=place, error=error_text
+        )
         remedy = msg("Make the account for the address that this machine connects from")
         return ConnectError(Reason.NOT_PERMITTED, why, remedy=remedy, refused=True)
     if number in _NO_PLUGIN:
         why = msg("{place}: the account logs in in a way that the driver lacks: {error}",
-                  place=place, error=said)  # fmt: skip
+                  place=place, error=error_text)  # fmt: skip
         remedy = msg("Make an account with a password: caching_sha2_password, or its like")
         return ConnectError(Reason.UNSUPPORTED, why, remedy=remedy)
     if number == _TLS_ONLY:
         why = msg(
-            "{place}: the server takes no login without TLS: {error}", place=place, error=said
+            "{place}: the server takes no login without TLS: {error}", place=place, error=error_text
         )
         return ConnectError(Reason.NOT_PERMITTED, why, remedy=msg("Leave out `tls: plain`"))
     return refused(place, words)

@@ -54,7 +54,7 @@ class Release(Struct, frozen=True, kw_only=True):
 
     @property
     def series(self) -> str:
-        """The release series: 10.11."""
+        """The release series: `10.11` of 10.11.6."""
         return ".".join(str(n) for n in self.numbers[:2])
 
 
@@ -147,7 +147,7 @@ class Plugin(Struct, frozen=True, kw_only=True):
 
     @property
     def active(self) -> bool:
-        """Whether it works."""
+        """Whether the plugin is loaded and works."""
         return self.status == "ACTIVE"
 
 

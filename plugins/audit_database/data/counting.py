@@ -32,21 +32,21 @@ class Counter:
 
     def add(self, value: object) -> None:
         """Takes one value into account."""
-        seen = look_at(value)
-        if seen.look is Look.EMPTY:
+        traits = look_at(value)
+        if traits.look is Look.EMPTY:
             self._looks[Look.EMPTY] += 1
             return
         self._values += 1
         text = str(value)
         self._note_repeated(text)
-        if seen.candidates:
-            self._candidates.update(set(seen.candidates))
-            self._shaped.update(set(seen.shaped))
+        if traits.candidates:
+            self._candidates.update(set(traits.candidates))
+            self._shaped.update(set(traits.shaped))
         if self._is_password:
-            self._password(text, seen.look)
-        hits = seen.hits or self._by_name(text)
+            self._password(text, traits.look)
+        hits = traits.hits or self._by_name(text)
         if not hits:
-            self._looks[seen.look] += 1
+            self._looks[traits.look] += 1
         for kind, hit in {hit.kind: hit for hit in hits}.items():
             self._found.setdefault(kind, _Kind()).add(hit)
 
@@ -68,7 +68,7 @@ class Counter:
             self._plain.add(0 if passwords.is_common(text.strip()) else hash(text))
 
     def column(self) -> Column:
-        """The counts so far."""
+        """The column with what was counted so far."""
         old, looks = self._column, self._looks
         found = {
             str(kind): each.found(self._candidates[kind], self._shaped[kind])

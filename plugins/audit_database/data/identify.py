@@ -60,8 +60,8 @@ class Hit(Struct, frozen=True, kw_only=True):
     number: int
 
 
-class Seen(Struct, frozen=True, kw_only=True):
-    """What one value is.
+class ValueTraits(Struct, frozen=True, kw_only=True):
+    """What one value looks like, and which kinds of data it may be.
 
     `candidates` are kinds whose length a number in it has; of those in `shaped` it has all but the
     check digit, which may be right by chance.
@@ -103,26 +103,26 @@ _BLOCK = 16
 _VISIBLE = 4
 
 
-def look_at(value: object) -> Seen:
+def look_at(value: object) -> ValueTraits:
     """What `value`, as the driver gives it, is."""
     if value is None:
-        return Seen(look=Look.EMPTY)
+        return ValueTraits(look=Look.EMPTY)
     if isinstance(value, bytes | bytearray | memoryview):
         return _of_bytes(bytes(value[:LONGEST]))
     text = str(value)[:LONGEST].strip()
-    return _of_text(text) if text else Seen(look=Look.EMPTY)
+    return _of_text(text) if text else ValueTraits(look=Look.EMPTY)
 
 
-def _of_bytes(raw: bytes) -> Seen:
+def _of_bytes(raw: bytes) -> ValueTraits:
     text = _readable(raw)
     if text is not None:
         return look_at(text)
     if raw.startswith(_MAGIC):
-        return Seen()
-    return Seen(look=Look.OPAQUE if _is_random(raw) else Look.OTHER)
+        return ValueTraits()
+    return ValueTraits(look=Look.OPAQUE if _is_random(raw) else Look.OTHER)
 
 
-def _of_text(text: str) -> Seen:
+def _of_text(text: str) -> ValueTraits:
     found = _found(text)
     if found.hits:
         return found
@@ -148,7 +148,7 @@ class _Finds:
         ))  # fmt: skip
 
 
-def _found(text: str) -> Seen:
+def _found(text: str) -> ValueTraits:
     finds = _Finds(text.replace(" ", "").replace("-", "") if _GROUPED.fullmatch(text) else text)
     if len(finds.text) >= 11:
         _tracks(finds)
@@ -158,7 +158,7 @@ def _found(text: str) -> Seen:
     _phones(finds)
     _emails(finds)
     _words(finds)
-    return Seen(
+    return ValueTraits(
         hits=tuple(finds.hits), candidates=tuple(finds.candidates), shaped=tuple(finds.shaped)
     )
 
@@ -242,7 +242,7 @@ def _is_masked(text: str) -> bool:
 # --- what could be ciphertext -------------------------------------------------------------------
 
 
-def _decoded(text: str) -> Seen | None:
+def _decoded(text: str) -> ValueTraits | None:
     """What a text in hexadecimal or base 64 holds; None for one that is neither."""
     inner = _WRAPPED.fullmatch(text)
     body = inner[1] if inner else text
@@ -252,7 +252,7 @@ def _decoded(text: str) -> Seen | None:
             return inside
         if body.isdecimal():  # of 32 random digits one is a letter, but for 3 in ten million
             return None
-        return Seen(look=Look.DIGEST) if len(body) in _DIGESTS else inside
+        return ValueTraits(look=Look.DIGEST) if len(body) in _DIGESTS else inside
     if not _BASE64.fullmatch(body) or body.isdecimal() or _UUID.fullmatch(body):
         return None
     try:
@@ -262,13 +262,13 @@ def _decoded(text: str) -> Seen | None:
     return _inside(raw)
 
 
-def _inside(raw: bytes) -> Seen | None:
+def _inside(raw: bytes) -> ValueTraits | None:
     """A text that was only written otherwise is still in clear."""
     text = _readable(raw)
     if text is not None:
         found = _found(text.strip())
         return found if found.hits else None
-    return Seen(look=Look.OPAQUE) if _is_random(raw) else None
+    return ValueTraits(look=Look.OPAQUE) if _is_random(raw) else None
 
 
 def _readable(raw: bytes) -> str | None:

@@ -52,7 +52,7 @@ class Sample(Request, frozen=True, kw_only=True, tag="data-sample"):
         return f"{self.database or '-'}: sample of {self.rows} rows of each table of {where}"
 
     def short(self) -> str:
-        """The database."""
+        """The database, as one word for a table."""
         return f"sample of {self.database or 'tables'}"
 
     def as_message(self) -> Message:

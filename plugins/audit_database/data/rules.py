@@ -16,7 +16,7 @@ from audit_core.api.sdk import Answer, ParseError
 from audit_core.model import Message, Request, Status, msg
 from audit_database.data.dialect import Dialect, Holds, Listed
 from audit_database.data.identify import Data, look_at
-from audit_database.data.sampling import Asking
+from audit_database.data.sampling import QueryRunner
 from audit_database.query import Query
 
 _LARGE = 64 << 20
@@ -92,7 +92,7 @@ class Rules(Request, frozen=True, kw_only=True, tag="data-rules"):
         return f"{self.database or '-'}: rules {', '.join(rule.name for rule in self.rules)}"
 
     def short(self) -> str:
-        """The database."""
+        """The database, as one word for a table."""
         return f"rules of {self.database or 'tables'}"
 
 
@@ -140,9 +140,9 @@ def results(answer: Answer) -> tuple[Result, ...]:
         raise ParseError(msg("not the counts that were asked for")) from error
 
 
-def applied(request: Rules, dialect: Dialect, asking: Asking) -> Iterator[bytes]:
+def applied(request: Rules, dialect: Dialect, runner: QueryRunner) -> Iterator[bytes]:
     """The lines of the answer, one for each rule."""
-    applying = _Applying(request, dialect, asking)
+    applying = _Applying(request, dialect, runner)
     for rule in request.rules:
         yield msgspec.json.encode(applying.result(rule)) + b"\n"
 
@@ -154,22 +154,22 @@ class _Stop(Exception):
 
 
 class _Applying:
-    def __init__(self, request: Rules, dialect: Dialect, asking: Asking) -> None:
-        self._request, self._dialect, self._asking = request, dialect, asking
-        self._until = asking.clock() + request.timeout_s * 0.9
+    def __init__(self, request: Rules, dialect: Dialect, runner: QueryRunner) -> None:
+        self._request, self._dialect, self._runner = request, dialect, runner
+        self._until = runner.clock() + request.timeout_s * 0.9
         self._listed: list[Listed] | None = None
 
     def result(self, rule: Rule) -> Result:
         """What `rule` gives; errors of the server stay with it."""
         made = Result(name=rule.name)
-        if self._asking.clock() > self._until:
+        if self._runner.clock() > self._until:
             return structs.replace(made, state=State.BUSY)
         try:
             return _HOW[rule.kind](self, rule, made)
         except _Stop as stop:
             return structs.replace(made, state=stop.state)
         except Exception as error:
-            failed = self._asking.failed(error)
+            failed = self._runner.failed(error)
             if failed is None:
                 raise
             state = _FAILED.get(failed[0], State.FAILED)
@@ -211,7 +211,7 @@ class _Applying:
 
     def _dicts(self, sql: str, rows: int) -> Iterator[dict[str, Any]]:
         query = Query(sql=sql, database=self._request.database, rows=rows, timeout_s=_STATEMENT_S)
-        names, found = self._asking.rows(query)
+        names, found = self._runner.rows(query)
         for row in found:
             yield dict(zip(names, row, strict=True))
 
@@ -235,7 +235,7 @@ class _Applying:
         )  # fmt: skip
         taken = checked = bad = 0
         specimen = ""
-        for value, *_ in self._asking.rows(query)[1]:
+        for value, *_ in self._runner.rows(query)[1]:
             taken += 1
             empty = value is None or value == ""
             if empty and rule.kind is not Kind.FILLED:

@@ -25,8 +25,8 @@ _CATALOGUE_ROWS = 50_000
 _COLUMNS = 100  # of one table
 
 
-class Asking(Struct, frozen=True, kw_only=True):
-    """How statements are put: rows with their columns, and what an error of the driver means.
+class QueryRunner(Struct, frozen=True, kw_only=True):
+    """How statements are run: rows with their columns, and what an error of the driver means.
 
     `failed` gives None for an error that ends the session or is not of the driver.
     """
@@ -36,15 +36,15 @@ class Asking(Struct, frozen=True, kw_only=True):
     clock: Callable[[], float] = time.monotonic
 
 
-def sampled(request: Sample, dialect: Dialect, asking: Asking) -> Iterator[bytes]:
+def sampled(request: Sample, dialect: Dialect, runner: QueryRunner) -> Iterator[bytes]:
     """The lines of the answer; see `audit_database.data.answer`."""
-    return _Sampling(request, dialect, asking).lines()
+    return _Sampling(request, dialect, runner).lines()
 
 
 class _Sampling:
-    def __init__(self, request: Sample, dialect: Dialect, asking: Asking) -> None:
-        self._request, self._dialect, self._asking = request, dialect, asking
-        self._until = asking.clock() + request.timeout_s * 0.9
+    def __init__(self, request: Sample, dialect: Dialect, runner: QueryRunner) -> None:
+        self._request, self._dialect, self._runner = request, dialect, runner
+        self._until = runner.clock() + request.timeout_s * 0.9
         self._bytes = request.bytes_read
         self._tables = request.tables
 
@@ -63,7 +63,7 @@ class _Sampling:
         query = Query(
             sql=self._dialect.catalogue(), database=self._request.database, rows=_CATALOGUE_ROWS
         )
-        names, rows = self._asking.rows(query)
+        names, rows = self._runner.rows(query)
         found: list[Listed] = []
         for row in rows:
             if len(found) == _CATALOGUE_ROWS:
@@ -79,7 +79,7 @@ class _Sampling:
     def _asked(self, sql: str, rows: int) -> list[Any]:
         """The first column of the rows; a truth value may come as a number."""
         query = Query(sql=sql, database=self._request.database, rows=rows, timeout_s=_TABLE_S)
-        return [row[0] for row in self._asking.rows(query)[1]]
+        return [row[0] for row in self._runner.rows(query)[1]]
 
     def _rank(self, columns: list[Listed]) -> tuple[bool, bool, str]:
         """Declared columns first, then logs, then the others."""
@@ -102,19 +102,19 @@ class _Sampling:
         )
         state = self._unreadable(columns)
         if state is not None:
-            yield from self._told(msgspec.structs.replace(table, state=state), columns, {})
+            yield from self._lines_of(msgspec.structs.replace(table, state=state), columns, {})
             return
         counters = self._counters(columns)
         if not counters:
             state = State.READ if any(c.readable for c in columns) else State.NOT_PERMITTED
-            yield from self._told(msgspec.structs.replace(table, state=state), columns, {})
+            yield from self._lines_of(msgspec.structs.replace(table, state=state), columns, {})
             return
         self._tables -= 1
         state, rows, why = self._read([c for c in columns if c.column in counters], counters)
         if state is State.READ:
             state = self._limits(columns)
         found = msgspec.structs.replace(table, state=state, rows=rows, why=why[:200])
-        yield from self._told(found, columns, counters if rows or state is State.EMPTY else {})
+        yield from self._lines_of(found, columns, counters if rows or state is State.EMPTY else {})
 
     def _unreadable(self, columns: list[Listed]) -> State | None:
         match columns[0].holds:
@@ -122,7 +122,7 @@ class _Sampling:
                 return State.VIEW
             case Holds.FOREIGN:
                 return State.FOREIGN
-        if self._tables <= 0 or self._bytes <= 0 or self._asking.clock() > self._until:
+        if self._tables <= 0 or self._bytes <= 0 or self._runner.clock() > self._until:
             return State.LEFT_OUT
         return None
 
@@ -144,18 +144,18 @@ class _Sampling:
 
     def _read(self, columns: list[Listed], counters: dict[str, Counter]) -> tuple[State, int, str]:
         sql = self._dialect.sample(columns, self._request.rows)
-        left = max(1, int(self._until - self._asking.clock()))
+        left = max(1, int(self._until - self._runner.clock()))
         query = Query(sql=sql, database=self._request.database, rows=self._request.rows,
                       timeout_s=min(_TABLE_S, left))  # fmt: skip
         count = 0
         try:
-            for row in self._asking.rows(query)[1]:
+            for row in self._runner.rows(query)[1]:
                 count += 1
                 self._count(row, counters)
                 if self._bytes <= 0:
                     break
         except Exception as error:
-            failed = self._asking.failed(error)
+            failed = self._runner.failed(error)
             if failed is None:
                 raise
             return _FAILED.get(failed[0], State.FAILED), count, failed[1]
@@ -170,7 +170,7 @@ class _Sampling:
                 self._bytes -= len(value)
             counter.add(value)
 
-    def _told(
+    def _lines_of(
         self, table: Table, columns: list[Listed], counters: dict[str, Counter]
     ) -> Iterator[bytes]:
         yield encoded(table)
