@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from msgspec import Struct
 
 from audit_core.api.sdk import (
-    COLLECTED_AT,
     Absent,
     Answer,
     Command,
@@ -20,7 +19,6 @@ from audit_core.api.sdk import (
     ReadFile,
     Reason,
     capped,
-    derive,
     fact,
     integer,
     msg,
@@ -282,24 +280,4 @@ LASTLOG = fact(
     ),
 )
 
-
-def login_accounts(
-    accounts: Accounts, shadow: tuple[Secret, ...], collected_at: str
-) -> tuple[str, ...]:
-    """The names of the local accounts that can log in: with a shell, and not expired.
-
-    A locked password keeps nobody out who has a key.
-    """
-    now = moment(collected_at)
-    over = {secret.name for secret in shadow if secret.expired(now)}
-    return tuple(a.name for a in accounts.rows if a.has_shell and a.name not in over)
-
-
-LOGIN_ACCOUNTS = derive(
-    "linux.login-accounts",
-    tuple[str, ...],
-    needs=(ACCOUNTS, SHADOW, COLLECTED_AT),
-    make=login_accounts,
-)
-
-FACTS = (ACCOUNTS, SHADOW, LASTLOG, LOGIN_ACCOUNTS)
+FACTS = (ACCOUNTS, SHADOW, LASTLOG)

@@ -50,9 +50,12 @@ def described(target: Target, systems: Others, endpoints: Others, data: Others) 
     service = settings_of(target, ServiceSettings)
     if service.not_offered:
         return not_applicable(msg("Not offered: {reason}", reason=service.not_offered))
-    faults = tuple(_faults(target, service, systems, endpoints, data))
-    if faults:
-        return failed(*faults)
+    wrong = tuple(_unknown(service, systems, endpoints, data))
+    if wrong:
+        return failed(*wrong)
+    lacking = tuple(_lacking(target, service))
+    if lacking:
+        return undetermined(*lacking)
     return passed(
         msg(
             "{owner} answers for it, systems: {systems}, entries: {entries}",
@@ -63,15 +66,19 @@ def described(target: Target, systems: Others, endpoints: Others, data: Others) 
     )
 
 
-def _faults(
-    target: Target, service: ServiceSettings, systems: Others, endpoints: Others, data: Others
-) -> Iterator[Message]:
+def _lacking(target: Target, service: ServiceSettings) -> Iterator[Message]:
+    """What is not said of the service: whether it has it is not known."""
     if not target.owner:
         yield msg("No department answers for it (owner)")
     if not service.systems:
         yield msg("No business system is declared")
     if not service.entries and not service.no_entry:
         yield msg("Neither entries nor a reason for none are declared")
+
+
+def _unknown(
+    service: ServiceSettings, systems: Others, endpoints: Others, data: Others
+) -> Iterator[Message]:
     for name in _missing(service.systems, systems):
         yield msg("The business system {name} is not in the inventory", name=name)
     for name in _missing(service.entries, endpoints):
@@ -100,7 +107,7 @@ def zone_networks(target: Target, zones: Others) -> Judgement:
     """The zone has networks of its own, which no other zone has."""
     own = settings_of(target, ZoneSettings).networks
     if not own:
-        return failed(msg("No network of the zone is declared"))
+        return undetermined(msg("No network of the zone is declared"))
     shared = tuple(
         msg("{network} overlaps {other} of the zone {zone}", network=mine, other=theirs,
             zone=other.id)

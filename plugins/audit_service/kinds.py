@@ -107,6 +107,6 @@ KINDS = (
         object_types=("business_system",),
         settings=SystemSettings,
     ),
-    Kind(id="zone", title=msg("Zone"), object_types=("zone",), settings=ZoneSettings),
+    Kind(id="zone", title=msg("Zone"), object_types=("security_zone",), settings=ZoneSettings),
     KindSettings(kind="data_set", settings=DataSetSettings),
 )

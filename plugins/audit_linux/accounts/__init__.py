@@ -11,6 +11,7 @@ from audit_linux.accounts import (
     access_conf,
     account_checks,
     lockout,
+    login_accounts,
     passwords,
     privileges,
     sessions,
@@ -19,7 +20,7 @@ from audit_linux.accounts import (
 
 FACTS: tuple[Fact, ...] = (
     pam.PAM, nsswitch.SOURCES, *passwd.FACTS, *groups.FACTS, *passwords.FACTS, *lockout.FACTS,
-    *sessions.FACTS, *trusted_hosts.FACTS, *access_conf.FACTS,
+    *sessions.FACTS, *trusted_hosts.FACTS, *login_accounts.FACTS, *access_conf.FACTS,
 )  # fmt: skip
 CHECKS: tuple[Check, ...] = (
     *account_checks.CHECKS, *privileges.CHECKS, *passwords.CHECKS, *lockout.CHECKS,

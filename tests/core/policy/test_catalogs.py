@@ -185,7 +185,7 @@ def test_each_clause_of_smart_finance_concerns_what_it_speaks_of(
     others = {
         "6.1a": data, "6.1b": data, "6.1c": data, "6.1d": data, "6.2.4": data,
         "6.2.1": (*data, "business_system"), "6.2.2": ("business_system",),
-        "6.2.3": ("business_system",), "7.2.1": ("terminals",), "7.2.2": ("zone",),
+        "6.2.3": ("business_system",), "7.2.1": ("terminals",), "7.2.2": ("security_zone",),
         "7.2.3": ("network",), "7.2.5": ("hosts",),
     }  # fmt: skip
     for clause in smart:

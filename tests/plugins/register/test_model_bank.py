@@ -117,7 +117,8 @@ FAULTS: tuple[tuple[str, str, Edit, set[str]], ...] = (
     ("no management review for a year", "meetings", cell(3, 1, OLD), {"8.3.4b"}),
 )  # fmt: skip
 INVENTORY: tuple[tuple[str, Edit, set[str]], ...] = (
-    ("a service without a system", replaced("systems: [core]", "systems: []"), {"5.1"}),
+    ("a service with an entry that is not there",
+     replaced("systems: [core], no_entry", "systems: [core], entries: [web9], no_entry"), {"5.1"}),
     ("a service on a system that is not there",
      lambda text: re.sub(r"(service: loan_approval.*)systems: \[core\]", r"\1systems: [x]", text),
      {"5.3"}),

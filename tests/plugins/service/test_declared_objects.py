@@ -81,6 +81,9 @@ def test_one_object_stands_for_what_nobody_declared(
     assert {"payment-services", "all-systems", "all-data", "all-zones"} <= alone.keys()
     made = Gatherings(profile.gatherings, tuple(alone.values()), profile.system_objects)
     assert all(made.everything(target) for id, target in alone.items() if id != "h")
+    # nothing is asked of what nobody declared
+    judged = {check.kind for check in registry().checks.values()}
+    assert not {target.kind for id, target in alone.items() if id != "h"} & judged
     # each clause has its conclusions, and none of them on the host
     concluded = [c for t in alone.values() for c in assess(profile.clauses, t, {}, {})]
     assert len({c.clause for c in concluded}) == 47
@@ -109,14 +112,17 @@ def test_a_service_names_what_is_there(targets: dict[str, Target]) -> None:
     assert described.judge(targets["pay"], there, there, there).verdict is Verdict.PASS
     assert described.judge(targets["face"], (), (), ()).verdict is Verdict.NOT_APPLICABLE
     bare = Target(id="x", kind="service", object_type="y", settings={"service": "robo_advice"})
-    for target in (targets["pay"], bare):
-        assert described.judge(target, (), (), ()).verdict is Verdict.FAIL
+    assert described.judge(targets["pay"], (), (), ()).verdict is Verdict.FAIL
+    # what nobody declared may be there
+    assert described.judge(bare, (), (), ()).verdict is Verdict.UNDETERMINED
 
 
 def test_zones_do_not_overlap_and_hold_their_hosts(targets: dict[str, Target]) -> None:
     def declared(**zones: str) -> dict[str, Target]:
         return {
-            id: Target(id=id, kind="zone", object_type="zone", settings={"networks": [net]})
+            id: Target(
+                id=id, kind="zone", object_type="security_zone", settings={"networks": [net]}
+            )
             for id, net in zones.items()
         }
 
