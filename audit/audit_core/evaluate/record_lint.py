@@ -49,19 +49,19 @@ def record_problems(
     clauses = {(c.catalog, c.id): c for c in results.clauses}
     cited = _Cited()
     found: list[RecordProblem] = list(_not_sampled(results))
+    failed: list[Finding] = []
     foreign = _Names(names, say)
     found += foreign.of_system(results)
     for entry in results.entries:
         whole = results.object(entry)
         cited.add(whole)
+        failed += cited.unnamed(whole.findings)
         found += _of_answers(whole, clauses)
         found += _contradictions(whole, clauses)
         found += _without_reason(whole, clauses)
         found += _old(whole, as_of)
         found += foreign.of_object(whole)
-    for entry in results.entries:
-        found += cited.lacking(results.findings_of(entry))
-    return tuple(found)
+    return (*found, *map(_unmentioned, cited.unnamed(failed)))
 
 
 # --- answers ------------------------------------------------------------------------------------
@@ -236,13 +236,17 @@ class _Cited:
             if made.finding_count > len(made.findings):
                 self._checks |= {id.partition("@")[0] for id in named}
 
-    def lacking(self, findings: Iterable[Finding]) -> Iterator[RecordProblem]:
+    def unnamed(self, findings: Iterable[Finding]) -> Iterator[Finding]:
+        """Those of `findings` that failed and that no conclusion named so far."""
         for f in findings:
             known = f.id in self._ids or f.check in self._checks
             if f.verdict is Verdict.FAIL and not known:
-                detail = msg("{check} failed, and no item of the profile mentions it",
-                             check=f.check)  # fmt: skip
-                yield RecordProblem(kind=ProblemKind.NOT_MENTIONED, target=f.target, detail=detail)
+                yield f
+
+
+def _unmentioned(failed: Finding) -> RecordProblem:
+    detail = msg("{check} failed, and no item of the profile mentions it", check=failed.check)
+    return RecordProblem(kind=ProblemKind.NOT_MENTIONED, target=failed.target, detail=detail)
 
 
 # --- names --------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from audit_core.model import (
     AboutLine,
@@ -260,6 +260,17 @@ class _Facts(Struct):
     facts: tuple[FactValue, ...] = ()
 
 
+class _ButFacts(Struct, kw_only=True):
+    schema: str
+    object: str
+    findings: tuple[Finding, ...]
+    cited: tuple[Finding, ...] = ()
+    conclusions: tuple[Conclusion, ...]
+    observations: tuple[Evidence, ...]
+    targets: tuple[TargetStatus, ...] = ()
+    about: tuple[AboutLine, ...] = ()
+
+
 T = TypeVar("T")
 
 
@@ -305,8 +316,11 @@ class Results:
         return self.run.sealed and all(status.carried_out for status in self.statuses)
 
     def object(self, entry: ObjectEntry) -> ObjectResults:
-        """Everything about the object of `entry`."""
-        return self._part(entry, ObjectResults)
+        """Everything about the object of `entry` but its facts.
+
+        They are two thirds of its file, and who writes or checks records needs none of them.
+        """
+        return ObjectResults(**structs.asdict(self._part(entry, _ButFacts)))
 
     @property
     def findings(self) -> Iterator[Finding]:
