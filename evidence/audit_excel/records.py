@@ -18,6 +18,7 @@ from audit_excel.sheet import (
     Book,
     Cell,
     Column,
+    Record,
     Row,
     Sheet,
     TableSheets,
@@ -135,19 +136,30 @@ def _rows(
         object = [Cell(view.name(conclusion.target), "link", record)] if with_object else []
         key = row_keys.of_conclusion(conclusion)
         if key not in book.records:
-            book.records[key] = _record(book, view, conclusion)
+            book.records[key] = _made(book, view, plan, conclusion, key)
+        made = book.records[key]
         cells: list[Cell | str | int] = [
             Cell(number, "centre"),
             view.control_point(clause),
             Cell(view.item(clause)),
             *object,
-            Cell(book.records[key], "record"),
+            made.text,
             Cell(view.conclusion(conclusion), conclusion.conclusion.value),
-            _evidence_cell(view, plan, conclusion),
+            made.evidence,
             *fill_cells(view, FormKind.RECORD, {})[1:],
         ]
-        shown = cell_of_lines(book.records[key]).text
-        yield Row(row_mark(key, _as_written(conclusion), (plain(shown),)), cells)
+        yield Row(made.key, cells)
+
+
+def _made(book: Book, view: View, plan: Plan, conclusion: Conclusion, key: str) -> Record:
+    """The record of `conclusion`, made once for the sheets of its object and of its layer."""
+    lines = _record(book, view, conclusion)
+    shown = plain(cell_of_lines(lines).text)
+    return Record(
+        text=Cell(lines, "record"),
+        evidence=_evidence_cell(view, plan, conclusion),
+        key=row_mark(key, _as_written(conclusion), (shown,)),
+    )
 
 
 def _as_written(conclusion: Conclusion) -> Sequence[str]:

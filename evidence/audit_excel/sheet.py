@@ -92,6 +92,14 @@ def reserve(names: SheetNames, title: str, rows: int, rows_each: int = MAX_ROWS)
     return TableSheets(names=tuple(names.take(title) for _ in range(parts)), rows_each=rows_each)
 
 
+class Record(NamedTuple):
+    """What the rows of one conclusion have in common: its record, its evidence, and their key."""
+
+    text: Cell
+    evidence: Cell
+    key: str
+
+
 class Book(NamedTuple):
     """A workbook being written, with what its worksheets share: styles, print margins.
 
@@ -108,7 +116,7 @@ class Book(NamedTuple):
     pages: str
     rows: dict[str, RowFile]
     files: ExitStack
-    records: dict[str, tuple[str, ...]]
+    records: dict[str, Record]
 
 
 def may_link(path: str) -> bool:

@@ -5,6 +5,7 @@ Conclusions differ by word, weight and lightness, so that they are readable in g
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any, NamedTuple
 
@@ -178,6 +179,7 @@ def _columns(text: str, latin: float) -> float:
     return len(text) * (1.5 * latin - 1) + len(text.encode()) * (1 - latin / 2)
 
 
+@functools.lru_cache(maxsize=16_384)  # most lines of a record stand in those of other objects
 def _wrapped(line: str, room: float, latin: float) -> int:
     needed = len(line) * latin if line.isascii() else _columns(line, latin)
     if needed <= room or " " not in line:
