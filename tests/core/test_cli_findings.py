@@ -14,8 +14,8 @@ def test_results_show_each_problem_once_and_what_the_filters_leave(toys: Toy) ->
     inventory.write_text(f"targets:\n{hosts}")
     toys.run("-i", inventory).ended(0)
 
-    def shown(*words: str) -> str:
-        done = toys("results", "latest", "--store", toys.base / "store", *words, COLUMNS="200")
+    def shown(*words: str, width: str = "200") -> str:
+        done = toys("results", "latest", "--store", toys.base / "store", *words, COLUMNS=width)
         return done.ended(0).stdout
 
     whole = shown()
@@ -23,7 +23,11 @@ def test_results_show_each_problem_once_and_what_the_filters_leave(toys: Toy) ->
     assert "h0, h1, h2, h3, h4, … 8 in all" in whole
     assert "toy.second:" not in shown("--severity", "high")
     assert "toy.blue:" not in shown("--verdict", "pass")
-    assert "h7" in shown("--target", "h7")
+    assert "Not determined:" in whole or "layer" in whole
+    few = shown("--target", "h7", width="0")
+    assert "h7" in few
+    assert "toy.blue:" in few  # no table is printed in a width of 0
+    assert "layer" not in few  # nothing about what was not asked for
     assert "in all" not in shown("--target", "h7").split("toy.blue")[1].split("\n")[0]
     assert "toy.blue" not in shown("--status", "not_reached")
     clause = shown("--clause", "1.0")

@@ -125,7 +125,7 @@ CASES: dict[str, tuple[str, str, str, str]] = {
                   "audit-daemon audit-storage"),
     "no forwarding": ("linux.rsyslog-forwards", "@@", "/var/log/", "log-remote"),
     "few rotations": ("linux.logrotate", "\trotate 30", "\trotate 1",
-                      "log-retention"),
+                      "log-retention?"),
     "open log": ("linux.log-files.files", "640_f_0_4", "644_f_0_4", "log-file-modes"),
     "filter accepts": (_NFT, '"policy": "drop"', '"policy": "accept"',
                        "firewall-input management-sources?"),

@@ -240,7 +240,7 @@ _LOGS = (
           back=f"rm /var/log/auth.keep; {_RSYSLOG}"),
     _service("syslog is stopped", "syslog.socket rsyslog", "login-recording log-remote"),
     _edit("few rotations", "/etc/logrotate.d/rsyslog", r"s/^(\s*rotate) .*/\1 1/",
-          "log-retention log-kept-or-sent", "log-retention log-kept-or-sent"),
+          "log-retention? log-kept-or-sent?", "log-retention? log-kept-or-sent?"),
     _file("log for all to read", "chmod 644 /var/log/auth.log", _AUTH, "log-file-modes",
           back=_RSYSLOG),
     _file("log for all to write", "chmod 666 /var/log/auth.log", _AUTH,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shutil
 import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 COLOR = "auto"
 """What `--color` asks for: auto, always or never. Set once, when a command begins."""
 
+_NARROWEST = 40
 _STYLES = {"high": "bold red", "medium": "yellow", "low": "cyan"}
 _UNSEEN = re.compile("[\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 
@@ -110,8 +112,9 @@ def _console() -> Console:
         def on_broken_pipe(self) -> None:
             raise BrokenPipeError  # rich would exit with 1, which has another meaning
 
-    # rich asks a terminal, else COLUMNS; a file or a pipe without either gets long lines
-    width = None if sys.stdout.isatty() or os.environ.get("COLUMNS") else 160
+    # COLUMNS, else the terminal; a file or a pipe without either gets long lines. With a width of
+    # 0, which some shells and CI systems set, rich prints no table at all.
+    width = max(shutil.get_terminal_size((160, 24)).columns, _NARROWEST)
     colors: Any = {"force_terminal": True, "color_system": "standard"}
     if not _colors():
         colors = {"no_color": True, "color_system": None}

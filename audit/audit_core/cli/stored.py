@@ -173,7 +173,11 @@ def results(context: Context) -> int:
         explain.print_in_full(context, run, found, wanted)
     else:
         summary.print_summary(
-            context, found, run, lambda: findings.print_findings(context, found, wanted)
+            context,
+            found,
+            run,
+            lambda: findings.print_findings(context, found, wanted),
+            filtered=wanted != findings.Filter(),
         )
     return exit_code(context, run, found)
 

@@ -26,15 +26,26 @@ _ORDER = tuple(Result)
 
 
 def print_summary(
-    context: Context, results: Results, run: Run, print_findings: Callable[[], None]
+    context: Context,
+    results: Results,
+    run: Run,
+    print_findings: Callable[[], None],
+    *,
+    filtered: bool = False,
 ) -> None:
-    """The counts per layer, findings, what could not be seen, and what to do next."""
-    _layers(context, results)
-    print_system(context, results)
+    """The counts per layer, findings, what could not be seen, and what to do next.
+
+    `filtered`: only some findings were asked for, and nothing about the rest is printed.
+    """
+    if not filtered:
+        _layers(context, results)
+        print_system(context, results)
     print_findings()
-    _blind(context, results, run)
+    if not filtered:
+        _blind(context, results, run)
     _targets(context, results)
-    _overrides(context, results)
+    if not filtered:
+        _overrides(context, results)
     say(context.translator.say(DISCLAIMER))
     say(context.text("Run {id} in {store}", id=results.run.id, store=context.store.root))
     if context.args.command == "results":

@@ -64,6 +64,8 @@ class LogTree(Struct, frozen=True, kw_only=True):
 
 DEPTH = 6
 SECURITY_LOGS = ("auth.log", "secure", "syslog", "messages")
+# Below journal/remote lie the records of other hosts, in user-1000.journal those of a person.
+SYSTEM_JOURNAL = re.compile(r"journal/[0-9a-f]{32}/system[^/]{0,120}\.journal~?")
 
 
 _RECORD = re.compile(

@@ -37,6 +37,7 @@ from audit_linux.logs.log_files import (
     AUDIT_FILES,
     LOG_TREE,
     SECURITY_LOGS,
+    SYSTEM_JOURNAL,
     LogFile,
     LogTree,
     is_log,
@@ -87,7 +88,6 @@ class Reach(Struct, frozen=True, kw_only=True):
     most: int
 
 
-SYSTEM_JOURNAL = re.compile(r"journal/[0-9a-f]{32}/system[^/]{0,120}\.journal~?")
 _JOURNAL = re.compile(
     r"journal/[0-9a-f]{32}/system@[0-9a-f]{32}-[0-9a-f]{16}-([0-9a-f]{16})\.journal"
 )
@@ -146,7 +146,6 @@ def _reaches(tree: LogTree, audit: tuple[LogFile, ...] | None) -> list[Reach]:
     files = [f for f in tree.files if not f.folder]
     by_name = {name: [f for f in files if is_log(f.path, name)] for name in SECURITY_LOGS}
     system = [_reach(name, own, tree.now, renamed=False) for name, own in by_name.items()]
-    # Below journal/remote lie the records of other hosts, in user-1000.journal those of a person.
     entries = [f for f in files if SYSTEM_JOURNAL.fullmatch(f.path)]
     journal = _reach("journal", entries, tree.now, renamed=True)
     # The system log counts once, by its longest copy; the audit trail has no second copy.

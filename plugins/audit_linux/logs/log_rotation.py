@@ -18,6 +18,7 @@ from audit_core.api.sdk import (
     complete,
     fact,
     failed,
+    known,
     known_or_absent,
     msg,
     optional,
@@ -25,10 +26,10 @@ from audit_core.api.sdk import (
     undetermined,
     verbatim,
 )
-from audit_core.model import Answer, Judgement, Message
+from audit_core.model import Answer, Judgement, Message, Verdict
 from audit_linux.config_files import ConfigFile, ConfigPaths
-from audit_linux.logs.journald import JOURNAL_CONF, JournalConf
-from audit_linux.logs.log_files import LOG_TREE, SECURITY_LOGS, LogTree
+from audit_linux.logs.journald import JOURNAL_CONF, JournalConf, JournalStorage
+from audit_linux.logs.log_files import LOG_TREE, SECURITY_LOGS, SYSTEM_JOURNAL, LogTree
 
 # --- how long -----------------------------------------------------------------------------------
 
@@ -194,7 +195,7 @@ def _keeping(present: list[str], rotations: tuple[Rotation, ...]) -> dict[str, R
         known_or_absent(optional(JOURNAL_CONF)),
     ),
     severity=Severity.HIGH,
-    version=3,
+    version=4,
     remedy=msg("In logrotate keep at least 180 days, e.g. weekly with rotate 26"),
 )
 def log_retention(
@@ -212,7 +213,20 @@ def log_retention(
         return _journal(journal, min_days, expected)
     if isinstance(rotations, Absent):
         return undetermined(_NOT_READ, expected=expected)
-    return _by_stanzas(_keeping(present, rotations or ()), tree.links, min_days, expected)
+    judged = _by_stanzas(_keeping(present, rotations or ()), tree.links, min_days, expected)
+    if judged.verdict is Verdict.FAIL and _journal_may_keep(tree, known(journal), min_days):
+        longer = msg("A journal on disk may hold the same records; its size decides for how long")
+        return undetermined(*judged.detail, longer, expected=expected)
+    return judged
+
+
+def _journal_may_keep(tree: LogTree, journal: JournalConf | None, min_days: int) -> bool:
+    """Whether beside text logs a journal on disk may keep records for `min_days`."""
+    disk = any(SYSTEM_JOURNAL.fullmatch(file.path) for file in tree.files)
+    conf = journal or JournalConf()
+    lasting = conf.place(folder=True) is JournalStorage.DISK
+    long = conf.most_days is None or conf.most_days >= min_days
+    return disk and lasting and long and tree.filesystem not in ("tmpfs", "ramfs")
 
 
 def _by_stanzas(

@@ -23,9 +23,9 @@ from audit_core.api.sdk import (
 from audit_core.model import Answer, Judgement, Target, Verdict
 from audit_linux.config_files import ConfigPaths
 from audit_linux.logs.forwards import Forward, Forwards, is_local
-from audit_linux.logs.journald import JOURNAL_CONF, JournalConf, JournalStorage
-from audit_linux.logs.log_files import LOG_TREE, SECURITY_LOGS, LogTree
-from audit_linux.logs.log_reach import HOST_SINCE, SYSTEM_JOURNAL, log_oldest
+from audit_linux.logs.journald import JOURNAL_CONF, JournalConf
+from audit_linux.logs.log_files import LOG_TREE, LogTree
+from audit_linux.logs.log_reach import HOST_SINCE, log_oldest
 from audit_linux.logs.log_rotation import ROTATIONS, Rotation, log_retention
 from audit_linux.logs.rsyslog import RSYSLOG
 from audit_linux.logs.syslog_ng import SYSLOG_NG
@@ -155,7 +155,7 @@ def _unsettled(
         *log_remote.needs,
     ),
     severity=Severity.HIGH,
-    version=5,
+    version=6,
     remedy=msg("Keep system logs 180 days, or send them to a log server that does"),
 )
 def log_kept_or_sent(
@@ -180,21 +180,8 @@ def log_kept_or_sent(
     if sent.verdict is Verdict.PASS or long:
         return passed(*detail, expected=expected)
     if sent.verdict is Verdict.FAIL and Verdict.FAIL in (kept.verdict, oldest.verdict):
-        if oldest.verdict is Verdict.FAIL or not _journal_may_keep(tree, journal, min_days):
-            return failed(*detail, expected=expected)
-        longer = msg("A journal on disk holds the same records; its size decides for how long")
-        return undetermined(*detail, longer, expected=expected)
+        return failed(*detail, expected=expected)
     return undetermined(*detail, expected=expected)
-
-
-def _journal_may_keep(tree: LogTree, journal: JournalConf | None, min_days: int) -> bool:
-    """Whether beside text logs a journal on disk may keep records for `min_days`."""
-    text = any(file.path in SECURITY_LOGS for file in tree.files)
-    disk = any(SYSTEM_JOURNAL.fullmatch(file.path) for file in tree.files)
-    conf = journal or JournalConf()
-    lasting = conf.place(folder=True) is JournalStorage.DISK
-    long = conf.most_days is None or conf.most_days >= min_days
-    return text and disk and lasting and long and tree.filesystem not in ("tmpfs", "ramfs")
 
 
 FACTS = (UPLOAD,)

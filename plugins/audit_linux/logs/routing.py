@@ -27,8 +27,7 @@ from audit_core.api.sdk import (
 from audit_linux.logs.audited_logins import AUDITED, AuditedLogin
 from audit_linux.logs.forwards import Forwards
 from audit_linux.logs.journald import JOURNAL_CONF, JournalConf, JournalStorage
-from audit_linux.logs.log_files import LOG_TREE, LogTree, is_log
-from audit_linux.logs.log_reach import SYSTEM_JOURNAL
+from audit_linux.logs.log_files import LOG_TREE, SYSTEM_JOURNAL, LogTree, is_log
 from audit_linux.logs.routes import LOGINS, SEVERITIES, Fate, Route
 from audit_linux.logs.rsyslog import RSYSLOG
 from audit_linux.logs.syslog_ng import SYSLOG_NG

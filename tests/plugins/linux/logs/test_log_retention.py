@@ -266,3 +266,18 @@ def test_installed_at(recorded: Read, answer: Make) -> None:
     assert isinstance(log_reach.parse_host_since(answer("0_9_/\n")), Absent)
     with pytest.raises(ParseError):
         log_reach.parse_host_since(answer("stat: no\n"))
+
+
+def test_a_journal_on_disk_beside_short_text_logs_leaves_it_open() -> None:
+    weeks = log_rotation.Rotation(paths=("/var/log/syslog",), days=28, words="")
+    tree = log_tree(log_file("syslog"), journal_file(3))
+    check = log_rotation.log_retention
+    for journal, expected in (
+        (None, Verdict.UNDETERMINED),
+        (journald.JournalConf(storage="persistent"), Verdict.UNDETERMINED),
+        (journald.JournalConf(storage="volatile"), Verdict.FAIL),
+        (journald.JournalConf(max_retention="1month"), Verdict.FAIL),
+        (journald.JournalConf(max_retention="1year"), Verdict.UNDETERMINED),
+    ):
+        assert check.judge(tree, (weeks,), journal).verdict is expected, journal
+    assert check.judge(log_tree(log_file("syslog")), (weeks,), None).verdict is Verdict.FAIL
