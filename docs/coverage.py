@@ -25,7 +25,8 @@ Checks are bound to [steps](en/policy.md#steps-and-mappings) of a clause. *full*
 step of one way to conform, so the clause can be 符合 on their word alone. *partial*: they settle
 or deny some steps; people answer the rest. *supports*: evidence only, it decides nothing. Every
 clause of a profile is in every result; one without checks is 未测 and says what a person has to
-bring. A profile that extends another is shown by what it adds.
+bring. A profile that extends another is shown by what it adds. What the checks `mysql.…` ask of
+MariaDB was tried on a real server; what they ask of MySQL follows its documentation, unverified.
 """
 
 

@@ -25,6 +25,7 @@ from audit_core.api.sdk import (
 )
 from audit_database.query import Query
 from audit_database.rows import only_row, rows_as
+from audit_mysql.dialect import OWN
 from audit_mysql.rights import MARIADB_REPLICA, MYSQL_REPLICA, PROCESS
 from audit_mysql.server import KIND, MARIADB, MYSQL, PLUGINS, SETTINGS, Plugin, Settings
 
@@ -85,18 +86,13 @@ CHANNELS = fact(
         ),
     ),
 )  # fmt: skip
-_OWN = (
-    "CONCAT('''', LEFT(CURRENT_USER(), CHAR_LENGTH(CURRENT_USER()) - "
-    "CHAR_LENGTH(SUBSTRING_INDEX(CURRENT_USER(), '@', -1)) - 1), '''@''', "
-    "SUBSTRING_INDEX(CURRENT_USER(), '@', -1), '''')"
-)
 FOLLOWERS = fact(
     "mysql.followers", Followers, kind=KIND,
     ask=Query(
         sql="SELECT (SELECT COUNT(*) FROM information_schema.PROCESSLIST "
             "WHERE COMMAND LIKE 'Binlog Dump%') AS count, "
             "(SELECT COUNT(*) FROM information_schema.USER_PRIVILEGES WHERE "
-            f"PRIVILEGE_TYPE = 'PROCESS' AND GRANTEE = {_OWN}) AS process",
+            f"PRIVILEGE_TYPE = 'PROCESS' AND GRANTEE = {OWN}) AS process",
         label="information_schema.PROCESSLIST", grants=PROCESS,
     ),
     parse=only_row(Followers),

@@ -7,9 +7,12 @@ from collections.abc import Callable, Sequence
 from audit_core.api.hooks import Connector, Grant, Requirement
 from audit_core.api.sdk import Message, msg
 from audit_database.access import credentials
-from audit_database.grants import granted
+from audit_database.data.requests import Sample
+from audit_database.data.rules import Rules
+from audit_database.grants import granted, granted_tables
 from audit_database.query import Query
 from audit_mysql.access import MysqlAccess
+from audit_mysql.dialect import DIALECT
 from audit_mysql.rights import OF_MARIADB, OF_MYSQL
 
 _HOW = msg(
@@ -21,10 +24,12 @@ _MARIADB = msg("For MariaDB 10.5 and later:")
 
 
 def grants(what: Sequence[Grant], user: str, say: Callable[[Message], str]) -> str:
-    """The SQL that makes an account which may see what is asked, and nothing of the tables."""
+    """The SQL that makes an account which may see what is asked, of tables those of data sets."""
     name = user.replace("\\", "\\\\").replace("'", "''")
     account = f"'{name}'@'%'"
     needed = list(granted(what, account))
+    for _, statements in granted_tables(what, DIALECT, account):
+        needed += statements
     # over TLS only: a Unix socket needs none, but is not this account's way
     made = f"CREATE USER {account} IDENTIFIED BY 'PASSWORD' REQUIRE SSL WITH MAX_USER_CONNECTIONS 4"
     lines = [f"-- {say(_HOW)}"]
@@ -37,7 +42,7 @@ def grants(what: Sequence[Grant], user: str, say: Callable[[Message], str]) -> s
 
 CONNECTORS = (
     Connector(
-        name="mysql", kinds=("mysql",), accepts=(Query,), access=MysqlAccess,
+        name="mysql", kinds=("mysql",), accepts=(Query, Sample, Rules), access=MysqlAccess,
         open="audit_mysql.session:open", credentials=credentials, grants=grants,
         isolated=True, login_s=40,
         needs=(

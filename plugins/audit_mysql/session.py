@@ -20,6 +20,7 @@ from audit_database.reach import Reach
 from audit_database.sql_session import Failure, Rows, SqlSession
 from audit_mysql.access import MysqlAccess
 from audit_mysql.connect_errors import not_connected
+from audit_mysql.dialect import DIALECT
 from audit_mysql.driver import (
     MALFORMED,
     Link,
@@ -35,6 +36,7 @@ _LOGIN_S = 20
 _LOCK_S = 2
 _GRACE_S = 5  # the server ends a statement itself; after this the connection is given up
 _LOGIN_BYTES = 1 << 20
+_REST = 1 << 20  # of an answer that is not taken; more costs a login
 _OVERHEAD = 1 << 20  # of an answer, beside its rows
 _DATABASES = (
     "SELECT schema_name FROM information_schema.schemata WHERE schema_name NOT IN "
@@ -48,7 +50,7 @@ _SESSION = (
 )  # fmt: skip
 _LIMITS = ("max_statement_time = {seconds}", "max_execution_time = {milliseconds}")
 """How MariaDB and MySQL limit the time of a statement; 5.6 does neither."""
-_READING = ("SELECT", "SHOW")
+_READING = ("SELECT", "SHOW", "WITH")
 
 _STATUS = {
     ER.LOCK_WAIT_TIMEOUT: Status.TIMED_OUT, 1969: Status.TIMED_OUT, 3024: Status.TIMED_OUT,
@@ -67,7 +69,7 @@ _LOST = frozenset({0, CR.CR_SERVER_LOST, CR.CR_SERVER_GONE_ERROR, 1053, 1927, 40
 
 def open(way: Way) -> SqlSession:
     """A session in read-only transactions, over one login."""
-    return SqlSession(_Server(way))
+    return SqlSession(_Server(way), DIALECT)
 
 
 class _NotReading(Exception):
@@ -122,17 +124,23 @@ class _Server:
         return Rows(columns=columns, each=self._rest(cursor, link))
 
     def _rest(self, cursor: Any, link: Link) -> Iterator[Sequence[Any]]:
-        """All rows; where no more are taken the connection ends, else they would all be sent."""
-        whole = False
+        """All rows. Where no more are taken the rest is read if it is small, else given up."""
         try:
             while (row := cursor.fetchone()) is not None:
                 yield row
-            whole = True
         finally:
-            if whole:
-                link.rollback()
-            elif self._held is link:
-                self._drop()
+            self._finish(cursor, link)
+
+    def _finish(self, cursor: Any, link: Link) -> None:
+        if self._held is not link:
+            return
+        link.budget = _REST
+        try:
+            while cursor.fetchone() is not None:
+                pass
+            link.rollback()
+        except (pymysql.err.Error, OSError, TooLarge, *MALFORMED):
+            self._drop()
 
     def failure(self, error: Exception) -> Failure | None:
         """What an error of the driver means."""
@@ -157,7 +165,7 @@ class _Server:
         """The words of the server or driver."""
         match error:
             case _NotReading():
-                return "only SELECT and SHOW are sent"
+                return "only SELECT, SHOW and WITH are sent"
             case TooLarge():
                 return "an answer larger than is read"
             case pymysql.err.Error(args=(int(number), words, *_)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +13,8 @@ import pytest
 
 from audit_core.model import ConnectError, HostName, KeyFile, Reply, Status
 from audit_database.access import Tls
+from audit_database.data.requests import Sample
+from audit_database.data.rules import Kind, Rule, Rules
 from audit_database.query import EVERY, Query
 from audit_mysql import session
 from audit_mysql.access import MysqlAccess
@@ -157,6 +160,47 @@ def test_a_socket_and_a_jump_host(server: MysqlServer) -> None:
             (far,) = opened.ask((question,))
             assert opened.info.through is not None
             assert far.stdout.splitlines()[1:] == [b'["Ssl_version", "TLSv1.3"]']
+
+
+def test_data_is_counted_and_never_told(server: MysqlServer) -> None:
+    numbers = [f"1391234{n:04}" for n in range(60)]
+    rows = ", ".join(f"({n}, '{phone}', 'x')" for n, phone in enumerate(numbers))
+    server.sql(
+        "CREATE DATABASE core", "CREATE TABLE core.hidden (a TEXT)",
+        "CREATE TABLE core.client (id INT PRIMARY KEY, phone VARCHAR(20), note BLOB, "
+        "changed DATETIME DEFAULT NOW())", "CREATE VIEW core.v AS SELECT 1 AS one",
+        f"INSERT INTO core.client (id, phone, note) VALUES {rows}",
+        "CREATE USER part IDENTIFIED BY '" + PASSWORD + "'", "GRANT SELECT ON core.client TO part",
+        "GRANT SELECT ON core.* TO audit",
+    )  # fmt: skip
+    rules = Rules(database="core", rules=(
+        Rule(name="unique", kind=Kind.UNIQUE, table="client", column="phone"),
+        Rule(name="gaps", kind=Kind.GAPS, table="client", column="id"),
+        Rule(name="format", kind=Kind.FORMAT, table="client", column="phone", pattern="139.*0"),
+        Rule(name="count", kind=Kind.COUNT, table="client"),
+        Rule(name="sql", kind=Kind.SQL, sql="SELECT COUNT(*) FROM core.client WHERE id > 57"),
+        Rule(name="fresh", kind=Kind.FRESH, table="client", column="changed"),
+        Rule(name="none", kind=Kind.UNIQUE, table="hidden", column="b"),
+    ))  # fmt: skip
+    logins = "SHOW GLOBAL STATUS LIKE 'Connections'"
+    before = int(server.sql(logins)[0][1])
+    sample, applied = asked(server, Sample(database="core"), rules)  # type: ignore[arg-type]
+    assert int(server.sql(logins)[0][1]) - before == 2  # ours, and the one that asks
+    assert sample.status is Status.ANSWERED, sample
+    told = [json.loads(line) for line in (sample.stdout + applied.stdout).splitlines()]
+    assert not any(number.encode() in sample.stdout + applied.stdout for number in numbers)
+    assert told[0]["whole"] is True
+    (phone,) = (line for line in told if line.get("name") == "phone")
+    assert "phone" in str(phone["found"])
+    results = {line["name"]: line for line in map(json.loads, applied.stdout.splitlines())}
+    assert [results[name].get("bad", 0) for name in ("unique", "gaps", "sql")] == [0, 0, 2]
+    assert results["format"]["bad"] == 54
+    assert results["count"]["figure"] == "60"
+    assert 0 <= results["fresh"].get("age_s", 0) < 600
+    assert results["none"]["state"] == "missing"
+    (part,) = asked(server, Sample(database="core"), user="part")  # type: ignore[arg-type]
+    assert json.loads(part.stdout.splitlines()[0])["whole"] is False
+    assert b"hidden" not in part.stdout
 
 
 # --- servers that lie: only their side of the protocol is played ----------------------------------
