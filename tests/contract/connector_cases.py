@@ -21,6 +21,7 @@ import pytest
 
 from core.toy import OFFERS, install, policy
 from hostile.mysql_packets import greeting, packet
+from hostile.redis_answers import RedisPeer, array, bulk
 from hostile.ssh_servers import SERVER_KEY, Server, playing
 from live.island import USER, Island, need_namespaces
 from live.mysql_server import MysqlServer
@@ -526,13 +527,71 @@ big = rows("big", "duty", limit=600)
         return self._opened.count()
 
 
+class Redis(Case):
+    """The connector of audit_redis with a server that tells what a real one never would."""
+
+    name = "redis"
+
+    def prepare(self) -> None:
+        self._refused = 0
+        self._peer = RedisPeer(self._answer)
+        self._port = self.stack.enter_context(self._peer.listening())
+        self.source = """
+from audit_redis.request import RedisConfig, RedisInfo
+def asked(name, **more):
+    return made(name, "redis", RedisConfig(names=(name,), **more))
+plain = made("plain", "redis", RedisInfo())
+echo = asked("echo")
+error = asked("error")
+slow = asked("slow", timeout_s=1)
+big = asked("big", limit=1000)
+"""
+
+    def _answer(self, words: list[str]) -> bytes | None:
+        match words:
+            case ["AUTH", "audit", password]:
+                if password == PASSWORD:
+                    return b"+OK\r\n"
+                self._refused += 1
+                return b"-WRONGPASS invalid username-password pair or user is disabled.\r\n"
+            case ["PING"]:
+                return b"+PONG\r\n"
+            case ["INFO"]:
+                return bulk("redis_version:7.0.15\r\n")
+            case ["CONFIG", "GET", "echo"]:
+                return array("echo", PASSWORD)
+            case ["CONFIG", "GET", "big"]:
+                return array("big", "x" * 100_000)
+            case ["CONFIG", "GET", "slow"]:
+                return None
+        return f"-ERR {PASSWORD}\r\n".encode()
+
+    def target(self, id: str, *, secret: str = "GOOD", address: str = "127.0.0.1") -> str:
+        return self._entry(id, address, self._port, secret)
+
+    def _entry(self, id: str, address: str, port: int, secret: str) -> str:
+        return (
+            f"  - {{id: {id}, kind: redis, address: {address}, access: "
+            f"{{user: audit, port: {port}, tls: plain, password: 'env:{secret}'}}}}\n"
+        )
+
+    def asked(self) -> int:
+        return self._peer.commands.count(["INFO"])
+
+    def contacts(self) -> int:
+        return self._peer.contacts
+
+    def refused(self) -> int:
+        return self._refused
+
+    @contextlib.contextmanager
+    def echoing(self) -> Iterator[str]:
+        """Tells the password in its refusal."""
+        teller = RedisPeer(lambda words: f"-WRONGPASS {words[-1]}\r\n".encode())
+        with teller.listening() as port:
+            yield self._entry("echoing", "127.0.0.1", port, "GOOD")
+
+
 CASES: tuple[type[Case], ...] = (
-    Ssh,
-    Local,
-    Ports,
-    Tls,
-    ExampleDatabase,
-    Postgresql,
-    Mysql,
-    RegisterFiles,
-)
+    Ssh, Local, Ports, Tls, ExampleDatabase, Postgresql, Mysql, Redis, RegisterFiles,
+)  # fmt: skip

@@ -1,0 +1,102 @@
+"""redis-py with what it lacks against a server that lies. Runs in a worker process.
+
+Of redis-py its connection is used, with a socket that is bounded in time and bytes, and without
+what it sends by itself (HELLO, CLIENT SETINFO, maintenance notifications).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import time
+from collections.abc import Callable
+from typing import Any
+
+import redis
+from redis import connection
+
+_READ = 65536
+
+
+class TooLarge(Exception):
+    """An answer of more bytes than are read."""
+
+
+class Bounded:
+    """A socket that reads until a deadline (monotonic clock), and so many bytes, and no more."""
+
+    def __init__(self, inner: socket.socket) -> None:
+        self._inner = inner
+        self.deadline = 0.0
+        self.budget = 0
+
+    def recv(self, size: int, *flags: int) -> bytes:
+        """What has come in. TimeoutError after the deadline, TooLarge beyond the budget."""
+        left = self.deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("timed out")
+        self._inner.settimeout(left)
+        found = self._inner.recv(min(size, _READ))
+        self.budget -= len(found)
+        if self.budget < 0:
+            raise TooLarge
+        return found
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+
+class Link:
+    """One connection. `ask` is for one command at a time."""
+
+    def __init__(self, dial: Callable[[], socket.socket]) -> None:
+        self._socket: Bounded | None = None
+        self._link: Any = _Dialled(dial, self)
+
+    def held(self, made: socket.socket) -> Bounded:
+        """`made`, bounded."""
+        self._socket = Bounded(made)
+        return self._socket
+
+    def open(self, timeout_s: float, *login: str) -> None:
+        """Connects, and sends AUTH with `login` where there is one. Errors are redis-py's."""
+        self._link.connect()
+        if login:
+            self.ask(("AUTH", *login), timeout_s, 1 << 16)
+
+    def ask(self, argv: tuple[str, ...], timeout_s: float, limit: int) -> Any:
+        """The answer to a command, texts as bytes."""
+        assert self._socket is not None  # noqa: S101 (it is open)
+        self._socket.deadline = time.monotonic() + timeout_s
+        self._socket.budget = limit
+        self._socket.settimeout(timeout_s)
+        self._link.send_command(*argv, check_health=False)
+        return self._link.read_response(disconnect_on_error=False)
+
+    def close(self) -> None:
+        """Ends the connection. May be called twice."""
+        with contextlib.suppress(redis.RedisError, OSError):
+            self._link.disconnect()
+        if self._socket is not None:
+            self._socket.close()
+
+
+_Connection: Any = connection.Connection  # its methods have no types
+
+
+class _Dialled(_Connection):  # type: ignore[misc]
+    """A connection over a socket that is made elsewhere, without what redis-py asks by itself."""
+
+    def __init__(self, dial: Callable[[], socket.socket], link: Link) -> None:
+        super().__init__(
+            protocol=2, socket_timeout=None, redis_connect_func=lambda own: _begin(own),
+            driver_info=None,
+        )  # fmt: skip
+        self._dial, self._owner = dial, link
+
+    def _connect(self) -> Any:
+        return self._owner.held(self._dial())
+
+
+def _begin(link: Any) -> None:
+    link._parser.on_connect(link)

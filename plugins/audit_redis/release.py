@@ -1,0 +1,34 @@
+"""Until when releases are supported, as data.
+
+Recalled from the pages of both projects and endoflife.date in 2025, unverified. Distributions
+maintain old releases longer, and a server does not tell where it comes from: an old release is
+never a certain fail here.
+"""
+
+from __future__ import annotations
+
+import datetime
+
+from audit_core.api.sdk import Judgement, Message, msg, passed, undetermined
+
+ENDS = {
+    ("Redis", (6, 2)): "2025-02-28", ("Redis", (7, 0)): "2024-07-29",
+    ("Redis", (7, 2)): "2026-02-28", ("Redis", (7, 4)): "2026-11-30",
+    ("Redis", (8, 0)): "2026-11-30", ("Valkey", (7, 2)): "2027-04-16",
+    ("Valkey", (8, 0)): "2027-09-15", ("Valkey", (8, 1)): "2028-03-31",
+}  # fmt: skip
+"""The day on which each series ends."""
+
+
+def state_of(product: str, series: tuple[int, int], now: str, told: Message) -> Judgement:
+    """What is known here about a series at a time."""
+    end = ENDS.get((product, series))
+    day = datetime.datetime.fromisoformat(now).date().isoformat()
+    if end is None:
+        return undetermined(told, msg("The end of its support is not known here"))
+    if end < day:
+        return undetermined(told, msg(
+            "the project ended its support on {end} (recalled); whether the distribution still "
+            "maintains it has to be checked on the host", end=end,
+        ))  # fmt: skip
+    return passed(told, msg("supported until {end} (recalled)", end=end))

@@ -1,0 +1,177 @@
+"""What a server tells: INFO, settings, users with what each may do."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from audit_core.api.sdk import Answer, Message, ParseError, Partial, fact, msg, partial
+from audit_redis.request import RedisConfig, RedisInfo, RedisUsers
+
+KIND = "redis"
+_NAMES = (
+    "bind", "port", "protected-mode", "tls-port", "tls-protocols", "tls-auth-clients",
+    "tls-replication", "tls-cluster", "timeout", "tcp-keepalive", "maxclients", "maxmemory",
+    "maxmemory-policy", "logfile", "loglevel", "syslog-enabled", "acllog-max-len", "save",
+    "appendonly", "appendfsync", "rdbchecksum", "enable-protected-configs",
+    "enable-debug-command", "enable-module-command", "aclfile",
+)  # fmt: skip
+
+
+class Info(Struct, frozen=True, kw_only=True):
+    """The fields of INFO by name."""
+
+    fields: dict[str, str]
+
+    def get(self, name: str) -> str:
+        """The value; empty where the server does not tell it."""
+        return self.fields.get(name, "")
+
+    def number(self, name: str) -> int | None:
+        """A whole number; None where there is none."""
+        text = self.get(name)
+        return int(text) if text.lstrip("-").isdecimal() and len(text) < 19 else None
+
+    @property
+    def product(self) -> tuple[str, str]:
+        """Redis or Valkey, and its version: Valkey also tells a version of Redis."""
+        if valkey := self.get("valkey_version"):
+            return "Valkey", valkey
+        return "Redis", self.get("redis_version")
+
+    @property
+    def replicas(self) -> tuple[dict[str, str], ...]:
+        """The replicas of a master, each by field (ip, state, lag)."""
+        found = []
+        for name, text in self.fields.items():
+            if name.startswith("slave") and name[5:].isdecimal():
+                pairs = (part.partition("=") for part in text.split(","))
+                found.append({key: value for key, _, value in pairs})
+        return tuple(found)
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """Settings by name; one that the release does not have is missing."""
+
+    values: dict[str, str]
+
+    def get(self, name: str) -> str | None:
+        """The value, which may be empty; None where the release has no such setting."""
+        return self.values.get(name)
+
+    def told(self, *names: str) -> Message:
+        """The settings `names` with their values, for a record."""
+        pairs = (f"{name} {self.values.get(name, '-') or '(empty)'}" for name in names)
+        return msg("{values}", values=", ".join(pairs))
+
+    @property
+    def local(self) -> bool:
+        """Whether the server listens at loopback and Unix sockets only."""
+        words = (self.get("bind") or "*").split()
+        return all(_is_loopback(word.lstrip("-")) for word in words)
+
+    @property
+    def everywhere(self) -> bool:
+        """Whether the server listens at all addresses. `bind` that is empty means all of them."""
+        words = [word.lstrip("-") for word in (self.get("bind") or "*").split()]
+        return any(word in ("*", "0.0.0.0", "::", "::*") for word in words)  # noqa: S104
+
+
+def _is_loopback(word: str) -> bool:
+    try:
+        return ipaddress.ip_address(word).is_loopback
+    except ValueError:
+        return word == "localhost"
+
+
+class User(Struct, frozen=True, kw_only=True):
+    """A user. `may` says by dangerous command `yes`, `no`, or the error of ACL DRYRUN."""
+
+    name: str
+    flags: tuple[str, ...]
+    passwords: int
+    commands: str
+    keys: str
+    may: dict[str, str]
+    selectors: tuple[dict[str, str], ...] = ()
+
+    @property
+    def enabled(self) -> bool:
+        """Whether it may log in."""
+        return "on" in self.flags
+
+    @property
+    def open(self) -> bool:
+        """Whether anybody may log in as this user, without a password."""
+        return self.enabled and "nopass" in self.flags
+
+    @property
+    def dangerous(self) -> tuple[str, ...]:
+        """The dangerous commands that it may run for certain."""
+        told = tuple(name for name, may in self.may.items() if may == "yes")
+        # before 7.0 there is no DRYRUN; rules that only add everything need none
+        return told or (("+@all",) if self.commands.strip() == "+@all" else ())
+
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """The commands of which the server does not tell whether it may run them."""
+        return tuple(name for name, may in self.may.items() if may not in ("yes", "no"))
+
+    @property
+    def unlimited(self) -> bool:
+        """Whether it may run all commands on all keys."""
+        return self.commands.strip() == "+@all" and "~*" in self.keys.split()
+
+
+def _info(answer: Answer) -> Info:
+    fields = {}
+    for line in answer.lines:
+        name, colon, value = line.partition(":")
+        if colon and not line.startswith("#"):
+            fields[name] = value.strip()
+    if "redis_version" not in fields and "valkey_version" not in fields:
+        raise ParseError(msg("not the answer to INFO"))
+    return Info(fields=fields)
+
+
+def _json(line: str) -> Any:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise ParseError(msg("not the answer that was asked for")) from error
+
+
+def _settings(answer: Answer) -> Settings:
+    try:
+        return Settings(values=msgspec.convert(_json(answer.text), dict[str, str]))
+    except msgspec.ValidationError as error:
+        raise ParseError(msg("not the answer that was asked for")) from error
+
+
+def _users(answer: Answer) -> tuple[User, ...] | Partial:
+    found, problems = [], []
+    for line in answer.lines:
+        value = _json(line)
+        if isinstance(value, dict) and set(value) == {"more"}:
+            problems.append(msg("{count} more users", count=str(value["more"])))
+            continue
+        try:
+            found.append(msgspec.convert(value, User))
+        except msgspec.ValidationError as error:
+            raise ParseError(msg("not the answer that was asked for")) from error
+    if not found:
+        raise ParseError(msg("not the answer that was asked for"))  # default is always there
+    return partial(tuple(found), problems)
+
+
+INFO = fact("redis.info", Info, kind=KIND, ask=RedisInfo(), parse=_info)
+SETTINGS = fact(
+    "redis.settings", Settings, kind=KIND, ask=RedisConfig(names=_NAMES), parse=_settings
+)  # fmt: skip
+USERS = fact("redis.users", tuple[User, ...], kind=KIND, ask=RedisUsers(), parse=_users)
+
+FACTS = (INFO, SETTINGS, USERS)

@@ -1,0 +1,134 @@
+"""Users: who gets in without a password, and who may do what."""
+
+from __future__ import annotations
+
+from audit_core.api.sdk import (
+    TARGET,
+    Absent,
+    Judgement,
+    Severity,
+    Target,
+    check,
+    failed,
+    known,
+    known_or_absent,
+    listed,
+    msg,
+    passed,
+    settings_of,
+    undetermined,
+)
+from audit_redis.kind import RedisSettings
+from audit_redis.server import SETTINGS, USERS, Settings, User
+
+_MOST = 30
+
+
+def _enabled(users: tuple[User, ...]) -> list[User]:
+    return [user for user in users if user.enabled]
+
+
+def _names(users: list[User]) -> tuple[str, ...]:
+    return listed(user.name for user in users)
+
+
+@check(
+    "redis.no-password", needs=USERS, severity=Severity.HIGH,
+    remedy=msg("Give each user a password (ACL SETUSER … >…) or turn it off; set requirepass"),
+)  # fmt: skip
+def no_password(users: tuple[User, ...]) -> Judgement:
+    """Nobody gets in without a password."""
+    bad = [user for user in users if user.open]
+    if bad:
+        return failed(msg("Users without a password: {names}", names=_names(bad)))
+    return passed(msg("Users with a password: {names}", names=_names(_enabled(users))))
+
+
+@check(
+    "redis.default-user", needs=USERS, severity=Severity.HIGH,
+    remedy=msg("ACL SETUSER default off, after applications have users of their own"),
+)  # fmt: skip
+def default_user(users: tuple[User, ...]) -> Judgement:
+    """The user default is off, or has a password and limited rights."""
+    found = [user for user in users if user.name == "default"]
+    if not found:
+        return undetermined(msg("The user default was not told"))
+    (user,) = found[:1]
+    told = msg("default: {flags}; commands {commands}; keys {keys}", flags=", ".join(user.flags),
+               commands=user.commands or "-", keys=user.keys or "-")  # fmt: skip
+    if not user.enabled:
+        return passed(told)
+    if user.open or user.unlimited:
+        return failed(told)
+    return passed(told)
+
+
+@check(
+    "redis.dangerous-commands", needs=(TARGET, USERS), severity=Severity.HIGH,
+    remedy=msg("ACL SETUSER … -@admin -@dangerous for users that do not administer the server"),
+)  # fmt: skip
+def dangerous_commands(target: Target, users: tuple[User, ...]) -> Judgement:
+    """Only declared administrators may run commands that change or stop the server."""
+    declared = settings_of(target, RedisSettings).administrators
+    holders = [user for user in _enabled(users) if user.dangerous]
+    told = [
+        msg("{name}: {commands}", name=user.name, commands=", ".join(user.dangerous))
+        for user in holders if user.name not in (declared or ())
+    ][:_MOST]  # fmt: skip
+    unsure = [
+        msg("{name}: the server does not tell whether it may run {commands}", name=user.name,
+            commands=", ".join(user.unknown))
+        for user in _enabled(users) if user.unknown and user.name not in (declared or ())
+    ][:_MOST]  # fmt: skip
+    if told and declared is None:
+        return undetermined(msg("Declare who administers the server (administrators)"), *told)
+    if told:
+        return failed(*told)
+    # a renamed command is told to be unknown, and is still there under its other name
+    if unsure:
+        return undetermined(*unsure)
+    return passed(msg("Only these may run them: {names}", names=_names(holders)))
+
+
+@check(
+    "redis.user-rights", needs=(TARGET, USERS), severity=Severity.MEDIUM,
+    remedy=msg("Give each application a user with its key patterns and command categories"),
+)  # fmt: skip
+def user_rights(target: Target, users: tuple[User, ...]) -> Judgement:
+    """Users that do not administer the server have some commands and some keys only."""
+    declared = settings_of(target, RedisSettings).administrators or ()
+    bad = [user for user in _enabled(users) if user.unlimited and user.name not in declared]
+    if bad:
+        return failed(msg("All commands on all keys: {names}", names=_names(bad)))
+    others = [user for user in _enabled(users) if user.name not in declared]
+    told = [
+        msg("{name}: commands {commands}; keys {keys}", name=user.name,
+            commands=user.commands or "-", keys=user.keys or "-")
+        for user in others
+    ][:_MOST]  # fmt: skip
+    return passed(*told) if told else passed(msg("Only administrators are enabled"))
+
+
+@check(
+    "redis.second-factor", needs=(SETTINGS, known_or_absent(USERS)), severity=Severity.LOW,
+    remedy=msg("Set tls-auth-clients yes and port 0, or show that a bastion asks for two factors"),
+)  # fmt: skip
+def second_factor(settings: Settings, users: tuple[User, ...] | Absent) -> Judgement:
+    """Clients prove themselves by a certificate and a password."""
+    told = settings.told("tls-auth-clients", "port", "tls-port")
+    certificate = (
+        settings.get("tls-auth-clients") == "yes" and settings.get("port") == "0"
+        and settings.get("tls-port") not in (None, "", "0")
+    )  # fmt: skip
+    if not certificate:
+        return failed(told)
+    seen = known(users)
+    if seen is None:
+        return undetermined(told)
+    if any(user.open for user in seen):
+        return failed(told, msg("Users without a password: {names}",
+                                names=_names([u for u in seen if u.open])))  # fmt: skip
+    return passed(told)
+
+
+CHECKS = (no_password, default_user, dangerous_commands, user_rights, second_factor)
