@@ -33,6 +33,7 @@ from audit_redis.request import DANGEROUS, RedisConfig, RedisInfo, RedisRequest,
 
 _CONNECT_S = 10
 _USERS = 500
+_MOST_BYTES = 16 << 20  # of an answer that is read to its end and then cut
 # What the server says before it lets anybody in that is no word on the login.
 _BUSY = ("LOADING", "BUSY", "MASTERDOWN", "ERR max number of clients")
 _LOST = (redis.ConnectionError, redis.TimeoutError, OSError, TooLarge)
@@ -55,8 +56,10 @@ class RedisSession(Closing):
         self._reach = Reach(way)
         self._link = Link(self._dial)
         self._broken = False  # what comes next would be the rest of another answer
+        self._renewed = False
         try:
-            self._login(way)
+            self._words = self._offered(way)
+            self._login()
         except BaseException:
             self.close()
             raise
@@ -85,19 +88,30 @@ class RedisSession(Closing):
 
     # --- logging in -----------------------------------------------------------------------------
 
-    def _login(self, way: Way) -> None:
-        place = self._reach.place
+    def _offered(self, way: Way) -> tuple[str, ...]:
         password = way.secret(self._access.password) if self._access.password else None
         # releases before 6 know no users
         user = () if self._access.user == "default" else (self._access.user,)
-        words = () if password is None else (*user, password)
+        return () if password is None else (*user, password)
+
+    def _renew(self) -> None:
+        """Logs in once more, with what was accepted before; ConnectError for a second time."""
+        if self._renewed:
+            raise ConnectError(Reason.UNREACHABLE, msg("the rest of an answer was not read"))
+        self._renewed, self._broken = True, False
+        self._link.close()
+        self._link = Link(self._dial)
+        self._login()
+
+    def _login(self) -> None:
+        place = self._reach.place
         try:
-            self._link.open(_CONNECT_S, *words)
+            self._link.open(_CONNECT_S, *self._words)
             self._link.ask(("PING",), _CONNECT_S, 1 << 16)
         except ssl.SSLError as error:
             raise not_verified(place, str(error)) from error
         except (redis.AuthenticationError, redis.ResponseError) as error:  # the first is no second
-            raise _not_admitted(place, str(error), offered=bool(words)) from error
+            raise _not_admitted(place, str(error), offered=bool(self._words)) from error
         except (*_LOST, *_MALFORMED) as error:
             cause = error.__context__
             if isinstance(cause, ssl.SSLError):
@@ -136,7 +150,7 @@ class RedisSession(Closing):
 
     def _answer(self, request: RedisRequest) -> Reply:
         if self._broken:
-            raise ConnectError(Reason.UNREACHABLE, msg("the rest of an answer was not read"))
+            self._renew()
         try:
             found = self._found(request)
         except redis.ResponseError as error:
@@ -174,7 +188,7 @@ class RedisSession(Closing):
         raise TypeError("an unknown question")
 
     def _run(self, request: Request, *argv: str) -> Any:
-        return self._link.ask(argv, request.timeout_s, 2 * request.limit)
+        return self._link.ask(argv, request.timeout_s, _MOST_BYTES + 2 * request.limit)
 
     def _settings(self, request: RedisConfig) -> dict[str, str]:
         found: dict[str, str] = {}
