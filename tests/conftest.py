@@ -18,6 +18,7 @@ settings.register_profile(
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
+settings.register_profile("all", settings.get_profile("anywhere"), max_examples=400)
 settings.load_profile("anywhere")
 
 # Files that tests write for other accounts must be readable to them.
@@ -30,8 +31,10 @@ def pytest_configure(config: pytest.Config) -> None:
     texts = (p for home in homes for p in home.glob("**/locale/*/LC_MESSAGES/*.po"))
     if missing := [p for p in texts if not p.with_suffix(".mo").exists()]:
         raise pytest.UsageError(f"{len(missing)} .po files are not compiled: run make messages")
+    if config.getoption("all"):
+        settings.load_profile("all")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--all` leaves out no crash point; without it a fixed sample is tried."""
+    """`--all` leaves out no crash point and tries more examples; without it a sample is tried."""
     parser.addoption("--all", action="store_true", help="try every crash point, not a sample")

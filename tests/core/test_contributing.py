@@ -68,10 +68,15 @@ def test_its_own_tests_pass(folder: Path) -> None:
     assert "5 passed" in done.stdout
 
 
+# This machine, without the search of its file systems, which says nothing here.
+HERE = "targets: [{id: localhost, kind: host, access: {via: local}, file_sweep: false}]"
+
+
 def test_its_check_is_judged_for_its_clause(folder: Path) -> None:
     listed = run(folder, "-c", _ENTRY, "plugin", "list", "--format", "json")
     assert '"tmux"' in listed.stdout, listed.stdout + listed.stderr
-    words = ("run", "gbt22239-l3", "--format", "json", "--quiet")
+    (folder / "i.yaml").write_text(HERE)
+    words = ("run", "gbt22239-l3", "-i", "i.yaml", "--format", "json", "--quiet")
     done = run(folder, "-c", _ENTRY, *words)
     assert done.returncode == 0, done.stderr
     (found,) = [

@@ -58,13 +58,16 @@ def test_one_byte_of_any_member_is_seen(pack: Pack, tmp_path: Path) -> None:
             assert not verify(path).whole, (name, at)
 
 
-def test_one_byte_of_the_file_is_seen(pack: Pack, tmp_path: Path) -> None:
+def test_one_byte_of_the_file_is_seen(
+    pack: Pack, tmp_path: Path, pytestconfig: pytest.Config
+) -> None:
+    step = 97 if pytestconfig.getoption("all") else 997
     raw = bytearray(pack().path.read_bytes())
     found = read(tmp_path / "pack.zip")
     path = tmp_path / "flipped.zip"
     directory = raw.index(b"PK\x01\x02")
     strict = [*range(80), *range(directory, directory + 140), *range(len(raw) - 160, len(raw))]
-    for at in strict + list(range(80, directory, 397)):
+    for at in strict + list(range(80, directory, step)):
         raw[at] ^= 0x10
         path.write_bytes(raw)
         if verify(path).whole:
