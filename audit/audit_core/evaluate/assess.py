@@ -93,13 +93,7 @@ def conclude(
     if target.left_out:
         left_out = msg("Declared in the inventory as not there: {reason}", reason=target.left_out)
         return _not_applicable(clause, target, left_out)
-    unasked = {s.number for s in clause.steps if not s.asks(target.object_type)}
-    step_views = {
-        n: StepView(state=StepState.NOT_APPLICABLE)
-        if n in unasked
-        else step_view([s for s in statements if s.step == n])
-        for n in clause.rule.steps
-    }
+    step_views = _step_views(clause, target, statements)
     answers = answered.answered_steps(clause, target, step_views, standing)
     views = step_views | {n: one.view for n, one in answers.items()}
     words = unit_range(clause.rule, views)
@@ -125,6 +119,19 @@ def conclude(
         ),
         severity=min(failed, key=lambda s: s.rank, default=None),
     )
+
+
+def _step_views(
+    clause: Clause, target: Target, statements: Sequence[StepStatements]
+) -> dict[int, StepView]:
+    """The state of each step by its statements; one that is not asked of `target` is apart."""
+    unasked = {s.number for s in clause.steps if not s.asks(target.object_type)}
+    return {
+        n: StepView(state=StepState.NOT_APPLICABLE)
+        if n in unasked
+        else step_view([s for s in statements if s.step == n])
+        for n in clause.rule.steps
+    }
 
 
 def _not_applicable(clause: Clause, target: Target, why: Message) -> Conclusion:

@@ -7,7 +7,7 @@ and those of a type without such rules, count everything.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from audit_core.evaluate.tally import Tally, tallied
 from audit_core.model import Finding, Target
@@ -32,6 +32,25 @@ def values_of(target: Target, key: str) -> frozenset[str]:
     return frozenset(map(str, held)) if isinstance(held, list | tuple) else frozenset({str(held)})
 
 
+def _counts_everything(
+    target: Target, rules: Sequence[Gathering], implied: Mapping[str, str]
+) -> bool:
+    """Whether all that is found counts for `target`, by the `rules` of its type.
+
+    `implied` are the types of the objects that there always are, by id.
+    """
+    if any(not rule.own and not rule.of for rule in rules):
+        return True
+    is_implied = implied.get(target.id) == target.object_type
+    return target.object_type in implied.values() and (not rules or is_implied)
+
+
+def _keys(rule: Gathering, target: Target) -> Iterator[tuple[str, str]]:
+    """Field and value of the targets whose findings count for `target` by `rule`."""
+    yield from ((rule.theirs, value) for value in values_of(target, rule.own))
+    yield from (("object_type", type) for type in rule.of)
+
+
 class Gatherings:
     """The objects among `targets` that gather what is found on others, and what each gathers."""
 
@@ -44,23 +63,17 @@ class Gatherings:
         by_type: dict[str, list[Gathering]] = {}
         for rule in rules:
             by_type.setdefault(rule.object_type, []).append(rule)
-        implied = {(o.id, o.object_type) for o in whole}
-        types = {type for _, type in implied}
+        implied = {o.id: o.object_type for o in whole}
         self._everything: set[str] = set()
         self._by_value: dict[tuple[str, str], list[str]] = {}
         self._rolling = frozenset(by_type)
         for target in targets:
             mine = by_type.get(target.object_type, [])
-            every = any(not rule.own and not rule.of for rule in mine) or (
-                target.object_type in types
-                and (not mine or (target.id, target.object_type) in implied)
-            )
-            if every:
+            if _counts_everything(target, mine, implied):
                 self._everything.add(target.id)
-            for rule in () if every else mine:
-                found = [(rule.theirs, value) for value in values_of(target, rule.own)]
-                for key in (*found, *(("object_type", type) for type in rule.of)):
-                    self._by_value.setdefault(key, []).append(target.id)
+                continue
+            for key in (key for rule in mine for key in _keys(rule, target)):
+                self._by_value.setdefault(key, []).append(target.id)
         self._keys = frozenset(key for key, _ in self._by_value)
 
     def everything(self, object: Target) -> bool:
