@@ -42,15 +42,16 @@ def tty(text: object) -> str:
 
 def complain(line: str) -> None:
     """Prints one line on stderr."""
-    with contextlib.suppress(
-        OSError
-    ):  # a closed terminal, a full disk: the error cannot be reported
-        print(f"dengbao: {tty(line)}", file=sys.stderr)
+    with contextlib.suppress(OSError):  # a closed terminal, a full disk: it cannot be reported
+        note(f"dengbao: {line}")
 
 
 def note(line: str) -> None:
-    """One line of information on stderr, so that stdout stays data."""
-    print(tty(line), file=sys.stderr)
+    """Prints one line of information on stderr, so that stdout stays data.
+
+    The line and its end are one write: several hosts are told of at once, on an unbuffered stderr too.
+    """
+    print(tty(line) + "\n", end="", file=sys.stderr)
 
 
 def print_json(document: Any) -> None:
