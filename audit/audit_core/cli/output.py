@@ -49,7 +49,7 @@ def complain(line: str) -> None:
 def note(line: str) -> None:
     """Prints one line of information on stderr, so that stdout stays data.
 
-    The line and its end are one write: several hosts are told of at once, on an unbuffered stderr too.
+    The line and its end are one write: hosts are worked on at once, and stderr may be unbuffered.
     """
     print(tty(line) + "\n", end="", file=sys.stderr)
 
