@@ -81,7 +81,7 @@ def _inventory(registry: Registry) -> dict[str, Any]:
         f"kind_{kind.id}": _target(registry, kind) for kind in kinds.by_id.values()
     }
     defs["access"] = {"anyOf": [_access(c) for c in registry.connectors.values()]}
-    alone = [kind.id for kind in kinds.by_id.values() if not kind.is_part]
+    alone = [_standing(registry, kind) for kind in kinds.by_id.values() if not kind.is_part]
     defs["system"] = _bare(System)
     return {
         "$schema": DIALECT,
@@ -99,7 +99,7 @@ def _inventory(registry: Registry) -> dict[str, Any]:
                 "items": {
                     "type": "object",
                     "required": ["id"],
-                    "anyOf": [{"$ref": f"#/$defs/kind_{id}"} for id in alone],
+                    "anyOf": alone,
                 },
             },
         },
@@ -118,20 +118,20 @@ def _target(registry: Registry, kind: Kind) -> dict[str, Any]:
                    "settings": {"type": "object", "properties": settings,
                                 "additionalProperties": False},
                    "object_type": {"enum": list(kind.object_types)}}  # fmt: skip
-    default = registry.kinds.default
     properties["kind"] = {"const": kind.id}
     properties |= settings
     properties |= {
         key: {"type": "array", "items": {"$ref": f"#/$defs/kind_{part.id}"}}
         for key, part in parts.items()
     }
-    named = not kind.is_part and (default is None or kind.id != default.id)
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": ["kind"] if named else [],
-        "additionalProperties": False,
-    }
+    return {"type": "object", "properties": properties, "additionalProperties": False}
+
+
+def _standing(registry: Registry, kind: Kind) -> dict[str, Any]:
+    """A target of `kind` that stands by itself; as a part of another its list tells the kind."""
+    default = registry.kinds.default
+    named = default is None or kind.id != default.id
+    return {"$ref": f"#/$defs/kind_{kind.id}", "required": ["kind"] if named else []}
 
 
 def _access(connector: Connector) -> dict[str, Any]:
