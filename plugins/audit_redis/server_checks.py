@@ -65,12 +65,15 @@ def tls_enforced(settings: Settings) -> Judgement:
 def protected(settings: Settings, users: tuple[User, ...] | Absent) -> Judgement:
     """The server is not open to other machines without a password."""
     told = settings.told("protected-mode", "bind")
-    if settings.local or settings.get("protected-mode") == "yes":
+    if settings.local:
         return passed(told)
     seen = known(users)
     if seen is None:
         return undetermined(told)
     bad = listed(user.name for user in seen if user.open)
+    # protected mode only looks whether default has a password
+    if settings.get("protected-mode") == "yes" and bad == ("default",):
+        return passed(told)
     if bad:
         return failed(told, msg("Users without a password: {names}", names=bad))
     return passed(told, msg("Every user has a password"))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from audit_core.api.testkit import target_of
 from audit_core.model import ConnectError, HostName, Reply, SecretRef, Status, Verdict
@@ -153,6 +154,11 @@ def test_settings() -> None:
     plain = {"bind": "* -::*", "protected_mode": "no"}
     assert verdict(protected.judge, (nobody,), **plain) is Verdict.FAIL
     assert verdict(protected.judge, (_user("app", "no"),), **plain) is Verdict.PASS
+    mode = {**plain, "protected_mode": "yes"}
+    assert verdict(protected.judge, (nobody,), **mode) is Verdict.PASS
+    # that mode looks at default only
+    other = structs.replace(nobody, name="app")
+    assert verdict(protected.judge, (_user("default", "no"), other), **mode) is Verdict.FAIL
 
 
 def test_persistence() -> None:
