@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from msgspec import Struct
 
@@ -179,6 +180,29 @@ def tls_in_use(found: tuple[Session, ...]) -> Judgement:
     return passed(msg("{every} sessions over the network, all over TLS", every=every))
 
 
+def _has_both(account: Account) -> bool:
+    """Certificate and password: several ways of one account are alternatives, not factors."""
+    return (account.tls or 0) >= 2 and not account.free
+
+
+def _asks_outside(account: Account) -> bool:
+    """Whether one of its ways leaves authentication to another system."""
+    return any(not way.by_password for way in account.ways)
+
+
+def _by_factors(
+    accounts: Iterable[Account],
+) -> tuple[list[Account], list[Account], list[Account]]:
+    """Those with two factors, those whose factors another system decides, and those with one."""
+    both: list[Account] = []
+    outside: list[Account] = []
+    single: list[Account] = []
+    for account in accounts:
+        other = outside if _asks_outside(account) else single
+        (both if _has_both(account) else other).append(account)
+    return both, outside, single
+
+
 @check(
     "mysql.second-factor", needs=ACCOUNTS, severity=Severity.MEDIUM,
     remedy=msg("ALTER USER … REQUIRE X509 beside the password, or use a bastion"),
@@ -188,10 +212,7 @@ def second_factor(accounts: tuple[Account, ...]) -> Judgement:
     remote = [a for a in usable(accounts) if a.remote]
     if not remote:
         return not_applicable(msg("No account may log in from other machines"))
-    # several ways of one account are alternatives, not factors
-    both = [a for a in remote if (a.tls or 0) >= 2 and not a.free]
-    outside = [a for a in remote if a not in both and any(not w.by_password for w in a.ways)]
-    single = [a for a in remote if a not in both and a not in outside]
+    both, outside, single = _by_factors(remote)
     if single:
         found = listed(account.name for account in single)
         return failed(msg("Accounts with one factor: {names}", names=found))

@@ -216,6 +216,15 @@ def _prefers(version: Version) -> Message:
     )  # fmt: skip
 
 
+def _open_secrecy(endpoint: Endpoint, spoken: list[Version]) -> tuple[str, ...]:
+    """The versions of which it is not known whether they offer it; TLS 1.3 has nothing else."""
+    unsettled = [v for v in endpoint.versions if v.support is Support.UNSETTLED]
+    return (
+        *_names(v for v in spoken if v.forward is None),
+        *_names(v for v in unsettled if v.name not in ("TLS 1.3", _TLCP)),
+    )
+
+
 @check(
     "tls.forward-secrecy",
     needs=ENDPOINT,
@@ -234,13 +243,7 @@ def forward_secrecy(endpoint: Endpoint) -> Judgement:
         return failed(detail, expected=wanted)
     if preferring := [v for v in spoken if v.preferred]:
         return failed(*map(_prefers, preferring), expected=wanted)
-    # TLS 1.3 has nothing else
-    unsettled = [v for v in endpoint.versions if v.support is Support.UNSETTLED]
-    open_ = (
-        *_names(v for v in spoken if v.forward is None),
-        *_names(v for v in unsettled if v.name not in ("TLS 1.3", _TLCP)),
-    )
-    if open_:
+    if open_ := _open_secrecy(endpoint, spoken):
         detail = msg("Whether forward secrecy is offered could not be determined: {versions}",
                    versions=open_)  # fmt: skip
         return undetermined(detail, *stopped(endpoint), expected=wanted)

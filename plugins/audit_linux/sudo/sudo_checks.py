@@ -376,14 +376,19 @@ def sudo_scope(
     )
     doubts = [template(names=beyond[what]) for what, template in _DOUBTFUL if beyond.get(what)]
     few = [g for what in found for g in found[what] if set(g.who) - admins - _ROOT]
-    handed = _perhaps(sudoers, few)
-    doubts += [_handed_on(handed)] if handed else []
-    doubts += [_unread(sudoers)] if sudoers.unread else []
+    doubts += _not_followed(sudoers, few)
     if doubts:
         return undetermined(detail, *rights, *doubts, expected=expected)
     return unless_more_sources(
         passed(detail, *rights, expected=expected), sources, "sudoers", "passwd"
     )
+
+
+def _not_followed(sudoers: Sudoers, few: list[Grant]) -> list[Message]:
+    """What of the rules was not followed to its end: rights handed on, files not read."""
+    handed = _perhaps(sudoers, few)
+    told = [_handed_on(handed)] if handed else []
+    return [*told, _unread(sudoers)] if sudoers.unread else told
 
 
 _MOST_COMMANDS = 3  # commands of an account in the record

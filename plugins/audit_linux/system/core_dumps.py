@@ -10,7 +10,7 @@ assignment holds, an empty one is the default.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 
@@ -64,21 +64,25 @@ def parse_dump_settings(answer: Answer) -> DumpSettings | Partial:
 
 def _limits(files: dict[str, FileEntry]) -> tuple[str, tuple[str, ...]]:
     """The hard limit of `*`, and the lines that give others more than none."""
-    named = sorted(path for path in files if path.startswith(f"{_LIMITS[1]}/"))
     every, others = "", {}
+    for words in _limit_lines(files):
+        if len(words) == 2 and words[1] == "-":
+            others[words[0]] = "-"
+        if len(words) != 4 or words[2] != "core" or words[1] not in ("hard", "-"):
+            continue
+        if words[0] == "*":
+            every = words[3]
+        else:
+            others[words[0]] = words[3]
+    return every, tuple(f"{name} {value}" for name, value in others.items() if value != "0")
+
+
+def _limit_lines(files: dict[str, FileEntry]) -> Iterator[list[str]]:
+    """The words of each line in small letters, in the order in which pam_limits reads the files."""
+    named = sorted(path for path in files if path.startswith(f"{_LIMITS[1]}/"))
     for path in (_LIMITS[0], *named):
         for line in files[path].lines if path in files else ():
-            words = line.split("#", 1)[0].split()
-            if len(words) == 2 and words[1] == "-":
-                others[words[0].lower()] = "-"
-            if len(words) != 4 or words[2].lower() != "core":
-                continue
-            domain, kind, _, value = (word.lower() for word in words)
-            if domain == "*" and kind in ("hard", "-"):
-                every = value
-            elif domain != "*" and kind in ("hard", "-"):
-                others[domain] = value
-    return every, tuple(f"{name} {value}" for name, value in others.items() if value != "0")
+            yield line.split("#", 1)[0].lower().split()
 
 
 def _systemd(files: dict[str, FileEntry], name: str, key: str) -> str:
