@@ -12,6 +12,7 @@ from audit_linux.accounts import (
     account_checks,
     lockout,
     login_accounts,
+    pam_proof,
     passwords,
     privileges,
     sessions,
@@ -25,4 +26,5 @@ FACTS: tuple[Fact, ...] = (
 CHECKS: tuple[Check, ...] = (
     *account_checks.CHECKS, *privileges.CHECKS, *passwords.CHECKS, *lockout.CHECKS,
     *sessions.CHECKS, *trusted_hosts.CHECKS, *access_conf.CHECKS,
+    *pam_proof.CHECKS,
 )  # fmt: skip

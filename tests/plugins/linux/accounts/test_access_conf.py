@@ -12,6 +12,7 @@ import pytest
 from audit_core.api.testkit import whole
 from audit_core.model import Absent, Answer, Message, Reason, Verdict
 from audit_linux.accounts.access_conf import access_conf, deciding, parse_access
+from audit_linux.accounts.pam_proof import pam_proof
 from audit_linux.pam import Pam
 from recorded.libpam import LIBRARY, SILENT
 
@@ -84,3 +85,18 @@ def test_where_pam_uses_it(
     ):  # fmt: skip
         found = access_conf.judge(pam({"sshd": service + "\n"}), rules)
         assert found.verdict is verdict, service
+
+
+def test_a_wrong_password_is_refused(pam: Callable[[dict[str, str]], Pam]) -> None:
+    unix = "auth required pam_unix.so\n"
+    for service, verdict in (
+        (unix, P),
+        ("auth sufficient pam_permit.so\n" + unix, F),
+        ("auth required pam_permit.so\n", F),
+        ("auth [success=1 default=ignore] pam_unix.so\nauth requisite pam_deny.so\n"
+         "auth required pam_permit.so\n", P),
+        ("auth [success=1 default=ignore] pam_unix.so\nauth optional pam_permit.so\n", F),
+        ("auth sufficient pam_unknown.so\n" + unix, U),
+        ("auth include missing\n", U),
+    ):  # fmt: skip
+        assert pam_proof.judge(pam({"sshd": service})).verdict is verdict, service
