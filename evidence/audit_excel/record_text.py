@@ -339,8 +339,8 @@ def _rolled_up(view: View, conclusion: Conclusion, found: list[Finding]) -> Iter
                    passed=counts.get(Verdict.PASS, 0), count=concerned,
                    kind=view.kind_of(some[0].target))  # fmt: skip
         open_ = [f for f in some if f.verdict in (Verdict.FAIL, Verdict.UNDETERMINED)]
-        told = _lines(view, open_[:FEW_FAILED], conclusion.target)
-        yield view.semicolon.join((view.say(head), *(line.rstrip(_STOPS) for line in told)))
+        open_lines = _lines(view, open_[:FEW_FAILED], conclusion.target)
+        yield view.semicolon.join((view.say(head), *(line.rstrip(_STOPS) for line in open_lines)))
 
 
 def answer_lines(view: View, conclusion: Conclusion) -> tuple[str, ...]:

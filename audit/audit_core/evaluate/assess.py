@@ -70,8 +70,10 @@ def assess(
         if not concerns(clause, target):
             continue
         bound = [b for b in bindings.get((clause.catalog, clause.id), ()) if b.check in tallies]
-        said = [StepStatements(step=b.step, role=b.role, tally=tallies[b.check]) for b in bound]
-        one = conclude(clause, target, said, standing)
+        step_statements = [
+            StepStatements(step=b.step, role=b.role, tally=tallies[b.check]) for b in bound
+        ]
+        one = conclude(clause, target, step_statements, standing)
         if rolls_up and not target.left_out:
             counts = {b.check: tallies[b.check].counts for b in bound}
             one = structs.replace(one, rolled_up=counts)

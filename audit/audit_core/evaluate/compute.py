@@ -349,11 +349,11 @@ def _statements_of(run: Run) -> tuple[AnswerSet, str]:
     return folder.load(in_use.answers), in_use.judged
 
 
-def _retests(said: AnswerSet, collected: str) -> Retests:
+def _retests(statements: AnswerSet, collected: str) -> Retests:
     """What re-tests after the day `collected` found fixed."""
     return Retests(
-        clauses=fixed_by_retest(said.retests, collected, said.issue_notes),
-        checks=fixed_checks(said.issue_notes, collected),
+        clauses=fixed_by_retest(statements.retests, collected, statements.issue_notes),
+        checks=fixed_checks(statements.issue_notes, collected),
     )
 
 

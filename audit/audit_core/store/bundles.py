@@ -137,11 +137,11 @@ class BundleWriter:
             return out, err_clean
         names = [Part(file.path.encode("utf-8", "surrogateescape")) for file in reply.files]
         bodies = [Part(file.data) for file in reply.files]
-        *told, err_clean = self._cut.each((*names, *bodies, err))
-        clean = zip(reply.files, told[: len(names)], told[len(names) :], strict=True)
+        *cleaned, err_clean = self._cut.each((*names, *bodies, err))
+        clean = zip(reply.files, cleaned[: len(names)], cleaned[len(names) :], strict=True)
         data = encode_files(_as_told(file, name, body) for file, name, body in clean)
         return Redacted(
-            data=data, rules=tuple(rule for one in told for rule in one.rules)
+            data=data, rules=tuple(rule for one in cleaned for rule in one.rules)
         ), err_clean
 
     def _blob(self, data: bytes) -> str:

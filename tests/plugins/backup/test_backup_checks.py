@@ -167,7 +167,7 @@ def test_a_folder_may_hold_the_newest_backup(
 @pytest.mark.parametrize(
     ("found", "verdict"),
     [
-        # five data bases dumped in one night are one generation, or may be
+        # five databases dumped in one night are one generation, or may be
         (named(*((f"db{i}.gz", 1 + i / 10) for i in range(5))), UNDETERMINED),
         (named(*((f"db{i}.gz", 1 + i * 24) for i in range(3))), PASS),
         # copied at once: the days in their names keep them apart
