@@ -39,14 +39,14 @@ def test_a_session_can_be_broken_off_and_continued(
     assert one.entered == today().isoformat()
     assert one.attachments[0].sha256 == hashlib.sha256(b"seen").hexdigest()
     shown = capsys.readouterr().out
-    assert "[1/138] smart-finance/4.1/1" in shown
+    assert "[1/131] smart-finance/4.1/1" in shown
     assert "To bring: Data flow with encryption marked" in shown
     # What is answered is not asked again; what is wrong is told, and asked again.
     path.write_bytes(b"# kept\n" + path.read_bytes())
     second = "d\nlost\n2999-01-01\n\nn\nno such fraud\n\n\nv\n12\n\n/etc/passwd\nq\n"
     assert ask(path, second, monkeypatch) == 0
     told = capsys.readouterr()
-    assert "[1/137] smart-finance/4.1/2" in told.out
+    assert "[1/130] smart-finance/4.1/2" in told.out
     assert "expected a day not before 2999-01-01" in told.err
     assert "expected a file in the directory of the file of answers" in told.err
     assert path.read_bytes().startswith(b"# kept\n")

@@ -18,7 +18,8 @@ from core.command import Toy, one_line
 from live.product import dengbao
 
 COMMANDS = [
-    (), ("run",), ("plan",), ("collect",), ("evaluate",), ("results",), ("pack",), ("verify",),
+    (), ("init",),
+    ("run",), ("plan",), ("collect",), ("evaluate",), ("results",), ("pack",), ("verify",),
     ("catalog",), ("catalog", "list"), ("catalog", "show"), ("profile",), ("profile", "list"),
     ("profile", "show"), ("profile", "lint"), ("check",), ("check", "list"), ("check", "show"),
     ("plugin",), ("plugin", "list"), ("doctor",), ("hostkeys",), ("questions",), ("import",),
@@ -31,6 +32,7 @@ _LEFT = {
     "verify", "catalog", "profile", "check", "plugin", "doctor", "hostkeys", "questions", "attest",
     "import", "workbook", "xlsx", "store", "dir", "inventory", "suggest", "runs", "high", "medium",
     "low", "new", "undetermined", "explain", "schema", "schemas", "crosswalk", "diff", "test",
+    "init",
 }  # fmt: skip
 
 
