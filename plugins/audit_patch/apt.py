@@ -124,12 +124,13 @@ _UPGRADABLE = re.compile(
 _RELEASE = re.compile(r" +release (?P<fields>.+)")
 _PRIORITY = re.compile(r" *(-?\d{1,6}) \S")
 _INSTALLED = 100
-_SECURITY = re.compile(r"(^|[-/ ])security($|[-/ ])", re.IGNORECASE)
+# `buster-lts` is the archive of Freexian's extended LTS: nothing else than security updates.
+_SECURITY = re.compile(r"(^|[-/ ])security($|[-/ ])|^[a-z]+-lts( |$)", re.IGNORECASE)
 _YES = frozenset({"yes", "true", "1", "on", "with", "enable"})
 
 
 def is_security(archive: str) -> bool:
-    """Whether an archive's name says that it carries security updates (`jammy-security`)."""
+    """Whether an archive's name tells of security updates (`jammy-security`, `buster-lts`)."""
     return bool(_SECURITY.search(archive))
 
 

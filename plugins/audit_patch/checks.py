@@ -145,17 +145,23 @@ def _own_suite(release: Release) -> str:
     return release.codename if release.id in ("debian", "ubuntu") else ""
 
 
-def _own_lists(metadata: Metadata, release: Release) -> Metadata:
-    """`metadata` in which only the security archive of the release itself counts as one.
+def _own_lists(metadata: Metadata, release: Release, over: Support | None) -> Metadata:
+    """`metadata` in which only the archive that brings fixes to the release counts for security.
 
     Others are fresh by themselves: Ubuntu Pro's, or that of the next release, beside a mirror of
-    the release's own that stands still.
+    the release's own that stands still. Once support is over the release's own stands still for
+    good, and that of the contract counts.
     """
-    own = re.compile(rf"_dists_{re.escape(_own_suite(release))}(?:-security|_updates)_")
-    if not any(x.security and own.search(x.source) for x in metadata.listings):
-        return metadata
-    lists = (structs.replace(x, security=bool(own.search(x.source))) for x in metadata.listings)
-    return structs.replace(metadata, listings=tuple(lists))
+    suite = re.escape(_own_suite(release))
+    extended = rf"_dists_{suite}(?:-lts|-(?:apps|infra)-security)_"
+    for pattern in ([extended] if over else []) + [rf"_dists_{suite}(?:-security|_updates)_"]:
+        own = re.compile(pattern)
+        if any(x.security and own.search(x.source) for x in metadata.listings):
+            lists = (
+                structs.replace(x, security=bool(own.search(x.source))) for x in metadata.listings
+            )
+            return structs.replace(metadata, listings=tuple(lists))
+    return metadata
 
 
 def _unlabelled(security: Security, sources: Sources, release: Release) -> bool:
@@ -225,8 +231,11 @@ def _day(moment: float) -> str:
 def _without_pro(sources: Sources, over: Support | None) -> list[str]:
     """The services of Ubuntu Pro whose fixes this LTS release lacks; `infra` once support ended."""
     held = {source.name.partition(" ")[0] for source in sources.items if source.security}
-    needed = ("apps", "infra") if over else ("apps",)
-    return [service for service in needed if _PRO[service] not in held]
+    return [service for service in _needed(over) if _PRO[service] not in held]
+
+
+def _needed(over: Support | None) -> tuple[str, ...]:
+    return ("apps", "infra") if over else ("apps",)
 
 
 def _pro_only(
@@ -252,15 +261,72 @@ def _pro_only(
                "the host holds no recent list of them", services=unseen)  # fmt: skip
 
 
-def _unsupported(release: Release, sources: Sources, now: float) -> Message | None:
-    """The note that an unsupported release has no pending updates; Ubuntu Pro extends support."""
+def _old_pro(
+    metadata: Metadata, sources: Sources, release: Release, now: float, max_published_days: int
+) -> Message | None:
+    """Why configured sources of Ubuntu Pro say nothing: their lists were not fetched of late."""
+    if release.id != "ubuntu" or "LTS" not in release.version:
+        return None
     over = _support_over(release, now)
-    paid = release.id == "ubuntu" and not _without_pro(sources, over)
-    if over is None or (paid and over.extended and _day(now) <= over.extended):
+    lacking = _without_pro(sources, over)
+    fresh = now - max_published_days * DAY
+    old = tuple(
+        f"esm-{service}"
+        for service in _needed(over)
+        if service not in lacking and _newest(metadata, f"-{service}-security_") < fresh
+    )
+    if not old:
+        return None
+    return msg("The lists of Ubuntu Pro ({services}) on the host are not recent: run `pro status` "
+               "and `apt update` to see whether the contract is still valid",
+               services=old)  # fmt: skip
+
+
+def _newest(metadata: Metadata, part: str) -> float:
+    return max((x.at for x in metadata.listings if part in x.source), default=0)
+
+
+# By what their names are known: sources that bring security fixes after the end of support.
+_EXTENDED = {
+    "debian": re.compile(r"^Freexian\b|\bextended.lts\b|\belts\b|-lts\b", re.IGNORECASE),
+    "rhel": re.compile(r"-els(-|$)|-elsp?-rpms", re.IGNORECASE),
+    "sles": re.compile(r"ltss", re.IGNORECASE),
+}
+
+
+def _extended(release: Release, sources: Sources, over: Support, now: float) -> bool:
+    """Whether a source of the contract that extends the support is in effect, and still runs."""
+    if over.extended is None or _day(now) > over.extended:
+        return False
+    if release.id == "ubuntu":
+        return not _without_pro(sources, over)
+    known_by = _EXTENDED.get(release.id)
+    return known_by is not None and any(
+        known_by.search(f"{source.name} {source.archive}") for source in sources.items
+        if source.security is not False
+    )  # fmt: skip
+
+
+def _unsupported(release: Release, sources: Sources, now: float) -> Message | None:
+    """The note that an unsupported release has no pending updates; a contract extends support."""
+    over = _support_over(release, now)
+    if over is None:
+        return _perhaps_over(release, now)
+    if _extended(release, sources, over, now):
         return None
     return msg("Support of this release ended on {end}: no pending update does not mean that "
                "it is up to date",
                end=over.end)  # fmt: skip
+
+
+def _perhaps_over(release: Release, now: float) -> Message | None:
+    """The same where the end of support is known from memory only."""
+    label, row = find_support(release.id, release.name, release.version, release.version_id)
+    if row is None or row.confidence == "read" or not row.end or _day(now) <= row.end:
+        return None
+    return msg("Support of {release} may have ended on {end} (unverified): provide the vendor's "
+               "statement or the contract for extended support",
+               release=label, end=row.end)  # fmt: skip
 
 
 @check(
@@ -276,7 +342,7 @@ def _unsupported(release: Release, sources: Sources, now: float) -> Message | No
         known_or_absent(optional(FIXED)),
     ),
     severity=Severity.HIGH,
-    version=5,
+    version=6,
     remedy=msg("Assess and install the pending security updates, then restart what uses them"),
 )
 def security_updates(
@@ -321,13 +387,15 @@ def security_updates(
         return undetermined(detail, expected=none)
     if why := _pinned(sources, newer):
         return undetermined(why, expected=none)
-    now, metadata = _epoch(collected_at), _own_lists(metadata, release)
+    now = _epoch(collected_at)
+    metadata = _own_lists(metadata, release, _support_over(release, now))
     if why := _stale(metadata, sources, now, max_days, max_published_days):
         return undetermined(msg("No security update is listed as pending"), why, expected=none)
     doubts = (
         _fixed(known(fixed), release),
         _unsupported(release, sources, now),
         _pro_only(known(esm), sources, release, now, max_published_days),
+        _old_pro(metadata, sources, release, now, max_published_days),
     )
     if found := [detail for detail in doubts if detail is not None]:
         listed = msg("No security update is listed as pending")
@@ -346,9 +414,10 @@ def security_updates(
         known_or_absent(SOURCES),
         COLLECTED_AT,
         known_or_absent(optional(NEWER)),
+        known_or_absent(optional(RELEASE)),
     ),
     severity=Severity.MEDIUM,
-    version=4,
+    version=5,
     remedy=msg("Install the pending updates at the next maintenance window"),
 )
 def other_updates(
@@ -357,6 +426,7 @@ def other_updates(
     sources: Sources | Absent,
     collected_at: str,
     newer: Newer | Absent | None,
+    release: Release | Absent | None,
     *,
     max_waiting_days: Annotated[int, Down] = 90,
     max_days: Annotated[int, Down] = 7,
@@ -372,6 +442,8 @@ def other_updates(
             return undetermined(msg("No update is listed as pending"), why, expected=wanted)
         if why := _pinned(sources, newer):
             return undetermined(why, expected=wanted)
+        if isinstance(release, Release) and (why := _unsupported(release, sources, now)):
+            return undetermined(msg("No update is listed as pending"), why, expected=wanted)
         return passed(msg("No update is pending"), expected=wanted)
     detail = msg(
         "{count} updates are pending, among them {names}",
@@ -497,7 +569,7 @@ def kernel_current(
     "patch.release-supported",
     needs=(RELEASE, COLLECTED_AT),
     severity=Severity.HIGH,
-    version=2,
+    version=3,
     remedy=msg("Upgrade to a supported release, or provide the contract for extended support"),
 )
 def release_supported(release: Release, collected_at: str) -> Judgement:

@@ -63,6 +63,7 @@ FOCAL = Release(id="ubuntu", name="Ubuntu", version_id="20.04", codename="focal"
                 version="20.04.6 LTS (Focal Fossa)")  # fmt: skip
 PLUCKY = Release(id="ubuntu", name="Ubuntu", version_id="25.04", codename="plucky",
                  version="25.04 (Plucky Puffin)")  # fmt: skip
+LATER = Release(id="ubuntu", name="Ubuntu", version_id="26.10", codename="s", version="26.10")
 BUSTER = Release(id="debian", name="", version_id="10", version="10 (buster)", codename="buster")
 
 
@@ -87,13 +88,13 @@ BOTH = ubuntu("Ubuntu", "UbuntuESMApps", "UbuntuESM")
         (JAMMY, PLAIN, None, UNDETERMINED),
         (JAMMY, PLAIN, pro(days=15), UNDETERMINED),  # its lists stand still
         (JAMMY, PLAIN, pro(infra=99), PASS),  # infra follows when support has ended
-        (JAMMY, APPS, None, PASS),  # its updates are among the others
-        (JAMMY, BOTH, None, PASS),
-        (PLUCKY, PLAIN, None, PASS),  # Ubuntu Pro is for LTS releases
+        (JAMMY, APPS, None, UNDETERMINED),  # configured, and its list was never fetched
+        (LATER, PLAIN, None, PASS),  # Ubuntu Pro is for LTS releases
+        (PLUCKY, PLAIN, None, UNDETERMINED),  # out of support, and there is nothing that extends it
         # out of support: only Ubuntu Pro goes on
         (FOCAL, PLAIN, pro(), UNDETERMINED),
         (FOCAL, APPS, None, UNDETERMINED),
-        (FOCAL, BOTH, None, PASS),
+        (FOCAL, BOTH, None, UNDETERMINED),
         (BUSTER, ubuntu("Debian-Security"), None, UNDETERMINED),
     ],
 )
@@ -120,7 +121,9 @@ def listing(name: str, days: float) -> Listing:
         (("mirror_ubuntu_dists_jammy-security_InRelease", 30),
          ("mirror_ubuntu_dists_noble-security_InRelease", 1), UNDETERMINED),
         (("mirror_ubuntu_dists_jammy-security_InRelease", 1),
-         ("esm.ubuntu.com_apps_ubuntu_dists_jammy-apps-security_InRelease", 30), PASS),
+         ("esm.ubuntu.com_apps_ubuntu_dists_jammy-apps-security_InRelease", 30), UNDETERMINED),
+        (("mirror_ubuntu_dists_jammy-security_InRelease", 1),
+         ("esm.ubuntu.com_apps_ubuntu_dists_jammy-apps-security_InRelease", 2), PASS),
         # two mirrors of the same archive: apt takes what either has
         (("mirror_ubuntu_dists_jammy-security_InRelease", 30),
          ("security.ubuntu.com_ubuntu_dists_jammy-security_InRelease", 1), PASS),
@@ -133,8 +136,63 @@ def test_the_releases_own_security_archive_must_be_fresh(
     for lists in ((own, other), (other, own)):
         metadata = Metadata(listings=tuple(listing(*one) for one in lists), stamp=EPOCH)
         none = Security(updates=(), labelled=None)
-        got = judge(checks.security_updates, none, metadata, BOTH, JAMMY, NOW, None)
+        apps = any("-apps-" in name for name, _ in lists)
+        got = judge(checks.security_updates, none, metadata, APPS if apps else PLAIN, JAMMY, NOW,
+                    pro())  # fmt: skip
         assert got.verdict is verdict
+
+
+def test_after_the_end_of_support_only_a_source_of_the_contract_lets_pass() -> None:
+    focal, infra, apps = (
+        f"mirror_ubuntu_dists_focal{part}-security_InRelease" for part in ("", "-infra", "-apps")
+    )
+    elts, buster = "mirror_dists_buster-lts_InRelease", "mirror_dists_buster_updates_InRelease"
+    lts = Sources(
+        items=(
+            *ubuntu("Debian-Security").items,
+            Source(name="Freexian buster-lts", archive="buster-lts", security=True),
+        )
+    )
+    centos = Release(id="centos", name="CentOS Linux", version_id="7", version="7 (Core)")
+    rhel = Release(id="rhel", name="", version_id="7.9", version="7.9 (Maipo)")
+    sles = Release(id="sles", name="SLES", version_id="15.5", version="15-SP5")
+    recalled = Release(id="sles", name="SLES", version_id="15.6", version="15-SP6")
+
+    def apt(**days: float) -> Metadata:
+        names = {"focal": focal, "infra": infra, "apps": apps, "elts": elts, "buster": buster}
+        return Metadata(listings=tuple(listing(names[n], d) for n, d in days.items()), stamp=EPOCH)
+
+    def rpm(*names: str, days: float = 1) -> tuple[Metadata, Sources]:
+        held = tuple(Listing(source=n, at=EPOCH - days * DAY) for n in names)
+        return (
+            Metadata(listings=held, by_source=True),
+            Sources(items=tuple(Source(name=n) for n in names)),
+        )
+
+    cases = [
+        # the release's own archive stands still for good
+        (FOCAL, apt(focal=500, infra=1, apps=1), BOTH, PASS),
+        (FOCAL, apt(focal=1, infra=30, apps=1), BOTH, UNDETERMINED),  # the contract has run out
+        (FOCAL, apt(focal=1, infra=1), BOTH, UNDETERMINED),
+        (FOCAL, apt(focal=1), PLAIN, UNDETERMINED),
+        (BUSTER, apt(buster=1), ubuntu("Debian-Security"), UNDETERMINED),
+        (BUSTER, apt(buster=800, elts=1), lts, PASS),
+        (BUSTER, apt(buster=1, elts=30), lts, UNDETERMINED),
+        (rhel, *rpm("rhel-7-server-rpms"), UNDETERMINED),
+        (rhel, *rpm("rhel-7-server-rpms", "rhel-7-server-els-rpms"), PASS),
+        (rhel, *rpm("rhel-7-server-rpms", "rhel-7-server-els-rpms", days=8), UNDETERMINED),
+        (centos, *rpm("base", "updates", "tuxcare-els-rpms"), UNDETERMINED),  # not by the vendor
+        (sles, *rpm("SLE-Product-SLES15-SP5-Updates"), UNDETERMINED),
+        (sles, *rpm("SLE-Product-SLES15-SP5-Updates", "SLE-Product-SLES15-SP5-LTSS-Updates"), PASS),
+        (recalled, *rpm("SLE-Product-SLES15-SP6-Updates"), UNDETERMINED),
+    ]  # fmt: skip
+    for release, metadata, sources, verdict in cases:
+        none = Security(updates=(), labelled=metadata.by_source or None)
+        got = judge(checks.security_updates, none, metadata, sources, release, NOW, pro())
+        assert got.verdict is verdict, (release, metadata, got)
+    ended = judge(checks.other_updates, Pending(updates=()), apt(buster=1),
+                  ubuntu("Debian-Security"), NOW, None, BUSTER)  # fmt: skip
+    assert ended.verdict is UNDETERMINED
 
 
 def test_what_only_ubuntu_pro_mends_is_told() -> None:
