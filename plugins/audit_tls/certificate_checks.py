@@ -396,16 +396,27 @@ def certificate_name(certificates: Certificates) -> Judgement:
 
 @check(
     "tls.certificate-trusted",
-    needs=(TRUST, TARGET),
+    needs=(TRUST, TARGET, known_or_absent(CERTIFICATES)),
     severity=Severity.MEDIUM,
-    version=4,
+    version=5,
     remedy=msg("Use a certificate of a trusted authority and send its whole chain"),
 )
-def certificate_trusted(chains: Chains, target: Target) -> Judgement:
-    """The certificate chain leads to an authority that this collector trusts."""
+def certificate_trusted(
+    chains: Chains, target: Target, certificates: Certificates | Absent
+) -> Judgement:
+    """The certificate chain leads to an authority that this collector trusts.
+
+    The server's own certificate is not one of an authority itself.
+    """
     trust = chains.worst
     wanted = msg("a chain to one of {count} anchors in {store}",
                  count=trust.anchors, store=trust.store)  # fmt: skip
+    own = certificates.own if isinstance(certificates, Certificates) else ()
+    if issuing := [_issuing(c) for c in own if c.ca and _may_issue(c) and not c.self_signed]:
+        return failed(*issuing, expected=wanted)
+    doubts = [d for c in own if (d := _perhaps_issuing(c)) is not None]
+    if trust.outcome is Outcome.TRUSTED and doubts:
+        return undetermined(*doubts, expected=wanted)
     if trust.outcome is Outcome.TRUSTED and chains.unverified:
         detail = msg("{count} more certificates of the endpoint were received whose chain was "
                      "not verified", count=chains.unverified)  # fmt: skip
@@ -426,6 +437,30 @@ def certificate_trusted(chains: Chains, target: Target) -> Judgement:
                       "certificate policy and how clients are made to trust it")  # fmt: skip
         return undetermined(detail, private, expected=wanted)
     return failed(detail, expected=wanted)
+
+
+def _may_issue(cert: Certificate) -> bool:
+    """Whether clients take what an authority's certificate signed (RFC 5280 4.2.1.3, 4.2.1.9)."""
+    return cert.usages is None or "key_cert_sign" in cert.usages
+
+
+def _issuing(cert: Certificate) -> Message:
+    """A server's certificate is none of an authority (CA/B Forum, Baseline Requirements 7.1.2.7).
+
+    A client that trusts the chain takes any certificate that was signed with the server's key.
+    """
+    return msg("The server's own certificate {label} is one of an authority (CA:TRUE): with its "
+               "key certificates for any name can be issued", label=_label(cert))  # fmt: skip
+
+
+def _perhaps_issuing(cert: Certificate) -> Message | None:
+    if cert.ca and _may_issue(cert):
+        return _issuing(cert)
+    if cert.ca:
+        return msg("The server's own certificate {label} is marked as one of an authority "
+                   "(CA:TRUE), though its key usage does not permit it to sign others",
+                   label=_label(cert))  # fmt: skip
+    return None
 
 
 def _holds(trust: Trust) -> bool | None:

@@ -41,6 +41,7 @@ NAMES = ("www.example.com",)
 def sign(
     subject: str, key: Any, issuer: str, issuer_key: Any, *, ca: bool = True,
     days: tuple[int, int] = (-1, 90), names: tuple[str, ...] = (), hash_: Any = None,
+    depth: int | None = None, only: str = "",
 ) -> x509.Certificate:  # fmt: skip
     now = datetime.datetime.now(datetime.UTC)
     made = (
@@ -51,12 +52,15 @@ def sign(
         .serial_number(x509.random_serial_number())
         .not_valid_before(now + datetime.timedelta(days=days[0]))
         .not_valid_after(now + datetime.timedelta(days=days[1]))
-        .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
+        .add_extension(x509.BasicConstraints(ca=ca, path_length=depth), critical=True)
         .add_extension(CRL, critical=False)
     )
     if names:
         found = [_name(n) for n in names]
         made = made.add_extension(x509.SubjectAlternativeName(found), critical=False)
+    if only:
+        limits = x509.NameConstraints([x509.DNSName(only)], None)
+        made = made.add_extension(limits, critical=True)
     return made.sign(issuer_key, hash_ or hashes.SHA256())
 
 
@@ -79,6 +83,10 @@ MIDDLE = sign("middle", MIDDLE_KEY, "root", ROOT_KEY)
 ENDED_MIDDLE = sign("middle", MIDDLE_KEY, "root", ROOT_KEY, days=(-9, -1))
 CROSS = sign("root", ROOT_KEY, "other", OTHER_KEY)  # the root's key, signed by another root
 LEAF = leaf()
+# It may issue no other authority, and nothing but names of b.example.
+SHORT = sign("middle", MIDDLE_KEY, "root", ROOT_KEY, depth=0)
+BELOW = sign("below", OTHER_KEY, "middle", MIDDLE_KEY)
+NARROW = sign("middle", MIDDLE_KEY, "root", ROOT_KEY, only="b.example")
 
 
 @pytest.fixture
@@ -125,8 +133,9 @@ def test_chains(material: Material, folder: Path, certs: tuple[Any, ...], truste
 @pytest.mark.parametrize(
     ("certs", "trusted"),
     [((LEAF, MIDDLE), P), ((LEAF,), U), ((LEAF, ENDED_MIDDLE), F),
-     ((leaf("other", OTHER_KEY), OTHER_ROOT), U), ((leaf("other", KEY), OTHER_ROOT), F)],
-    ids=["whole", "gap", "expired middle", "other root", "forged"],
+     ((leaf("other", OTHER_KEY), OTHER_ROOT), U), ((leaf("other", KEY), OTHER_ROOT), F),
+     ((leaf("below", OTHER_KEY), BELOW, SHORT), F), ((LEAF, NARROW), F)],
+    ids=["whole", "gap", "expired middle", "other root", "forged", "path length", "names"],
 )  # fmt: skip
 def test_chains_of_a_private_authority(
     material: Material, folder: Path, certs: tuple[Any, ...], trusted: Verdict

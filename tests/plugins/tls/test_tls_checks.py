@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import audit_tls
-from audit_core.model import Check, Judgement, Target, Verdict, as_is, filled
+from audit_core.model import Absent, Check, Judgement, Reason, Target, Verdict, as_is, filled
 from audit_tls.certificate_checks import (
     certificate_name,
     certificate_trusted,
@@ -287,6 +287,9 @@ def trust(
     return Chains(worst=worst, unverified=unverified)
 
 
+NONE = Absent(reason=Reason.NOT_COLLECTED, detail=as_is("none"))
+
+
 @pytest.mark.parametrize(
     ("seen", "settings", "verdict"),
     [
@@ -308,7 +311,23 @@ def trust(
     ],
 )
 def test_certificate_trusted(seen: Chains, settings: dict[str, Any], verdict: Verdict) -> None:
-    assert certificate_trusted.judge(seen, target(**settings)).verdict is verdict
+    assert certificate_trusted.judge(seen, target(**settings), NONE).verdict is verdict
+
+
+def test_a_servers_certificate_is_none_of_an_authority() -> None:
+    good = trust(Outcome.TRUSTED)
+    for fields, verdict in (
+        ({"ca": False}, P), ({"ca": True}, F), ({"ca": True, "usages": ("key_cert_sign",)}, F),
+        ({"ca": True, "usages": ("digital_signature",)}, U),
+        ({"ca": True, "self_signed": True}, U),  # what is trusted here is that one certificate
+    ):  # fmt: skip
+        own = Certificate(sha256="a", subject="CN=www", **fields)
+        found = Certificates(server_name="a.example", own=(own,))
+        assert certificate_trusted.judge(good, target(), found).verdict is verdict, fields
+    private = {"trust": "private"}
+    found = Certificates(server_name="a", own=(Certificate(sha256="a", ca=True),))
+    judged = certificate_trusted.judge(trust(Outcome.UNTRUSTED, 20), target(**private), found)
+    assert judged.verdict is F
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda c: c.id)
