@@ -45,7 +45,7 @@ def _defined(target: Target, sample: Sampled, element: str) -> set[tuple[str, st
     for declared in settings_of(target, DataSetSettings).columns:
         if declared.element == element:
             for column in sample.columns:
-                if declared.place.fits(column.schema, column.table, column.name):
+                if declared.ref.fits(column.schema, column.table, column.name):
                     length = "" if column.length is None else f" {column.length}"
                     found.add((f"{target.id} {column.full_name}", family(column.type) + length))
     return found

@@ -10,7 +10,7 @@ from audit_core.api.sdk import Kind, Refusal, Schema, Valid, msg
 from audit_data.declared_rules import DeclaredRule, Name
 from audit_database.access import DatabaseName
 from audit_database.data.identify import Data
-from audit_database.data.requests import Place
+from audit_database.data.requests import ColumnRef
 
 
 class Environment(enum.StrEnum):
@@ -74,9 +74,9 @@ class DeclaredColumn(Schema, frozen=True, kw_only=True):
     element: Name | None = None
 
     @property
-    def place(self) -> Place:
+    def ref(self) -> ColumnRef:
         """The place of the column, for a reader."""
-        return Place(table=self.table, column=self.column, data=self.data, schema=self.schema)
+        return ColumnRef(table=self.table, column=self.column, data=self.data, schema=self.schema)
 
     @property
     def sensitive(self) -> bool:

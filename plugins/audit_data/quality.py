@@ -166,8 +166,8 @@ def accurate(target: Target, found: tuple[Result, ...]) -> Judgement:
 @check(
     "data.filled", needs=(TARGET, RESULTS), severity=Severity.MEDIUM, remedy=_REMEDY
 )  # fmt: skip
-def filled_(target: Target, found: tuple[Result, ...]) -> Judgement:
-    """Mandatory columns hold values."""
+def filled_columns(target: Target, found: tuple[Result, ...]) -> Judgement:
+    """Mandatory columns hold a value in every row."""
     return _judged(_applied(target, found, (Kind.FILLED,), About.COMPLETENESS))
 
 
@@ -245,4 +245,4 @@ def _compared(rule: DeclaredRule, every: Iterable[tuple[Target, Known | Absent]]
     return OutcomeText(outcome=Outcome.BAD if apart else Outcome.GOOD, text=text)
 
 
-CHECKS = (accurate, filled_, linked, fresh, current, same_figures)
+CHECKS = (accurate, filled_columns, linked, fresh, current, same_figures)

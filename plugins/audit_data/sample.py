@@ -19,7 +19,7 @@ def _ask(target: Target) -> Sample:
     settings = settings_of(target, DataSetSettings)
     return Sample(
         database=settings.database, schemas=settings.schemas, rows=settings.rows,
-        declared=tuple(column.place for column in settings.columns),
+        declared=tuple(column.ref for column in settings.columns),
     )  # fmt: skip
 
 
@@ -140,7 +140,7 @@ def declared_in(
     for declared in settings.columns:
         if not declared.sensitive:
             continue
-        mine = [c for c in found.columns if declared.place.fits(c.schema, c.table, c.name)]
+        mine = [c for c in found.columns if declared.ref.fits(c.schema, c.table, c.name)]
         pairs += [(declared, column) for column in mine]
         if not mine:
             missing.append(declared)

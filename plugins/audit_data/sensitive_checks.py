@@ -82,18 +82,18 @@ def protected(target: Target, found: Sampled) -> Judgement:
         more.append(msg("No sensitive column is declared"))
     elif outcomes and all(each.outcome is Outcome.EMPTY for each in outcomes):
         more.append(msg("No declared column holds values"))
-    places = [declared.place for declared, _ in pairs]
+    refs = [declared.ref for declared, _ in pairs]
     tables = [t for t in found.tables if any(
-        p.table == t.name and p.schema in (None, t.schema) for p in places
+        p.table == t.name and p.schema in (None, t.schema) for p in refs
     )]  # fmt: skip
     return _judged(outcomes, found, *more, *gaps(found, tables))
 
 
 def _undeclared(settings: DataSetSettings, found: Sampled) -> list[Column]:
-    places = [column.place for column in settings.columns if column.sensitive]
+    refs = [column.ref for column in settings.columns if column.sensitive]
     return [
         column for column in found.columns
-        if not any(place.fits(column.schema, column.table, column.name) for place in places)
+        if not any(ref.fits(column.schema, column.table, column.name) for ref in refs)
     ]  # fmt: skip
 
 
@@ -132,7 +132,7 @@ def no_real_values(target: Target, found: Sampled) -> Judgement:
     settings = _settings(target)
     if settings.environment is Environment.PRODUCTION:
         return not_applicable(msg("Production data"))
-    made_up = [c.place for c in settings.columns if c.protection is Protection.SYNTHETIC]
+    made_up = [c.ref for c in settings.columns if c.protection is Protection.SYNTHETIC]
     every = list(held(found.columns, _PERSONAL))
     telling = [
         each for each in every

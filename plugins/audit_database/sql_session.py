@@ -67,7 +67,15 @@ class Server(Protocol):
         """Ends all connections. May be called twice."""
 
 
-class SqlSession(Closing):
+class LoginSession(Closing):
+    """A session that learns only from each answer what its account may not see."""
+
+    def permitted(self, requests: Sequence[Request]) -> Permission:
+        """That the login works: nothing is found out without asking."""
+        return Permission(detail=msg("logged in"))
+
+
+class SqlSession(LoginSession):
     """Asks one statement after the other. One thread uses it at a time.
 
     With a `dialect` it also looks at the rows of tables, and tells counts.
@@ -89,10 +97,6 @@ class SqlSession(Closing):
                 yield self._counted(request, applied(request, self._dialect, self._runner()))
             else:
                 yield Reply(request=request, status=Status.UNSUPPORTED)
-
-    def permitted(self, requests: Sequence[Request]) -> Permission:
-        """That the login works; each statement tells itself what it may not see."""
-        return Permission(detail=msg("logged in"))
 
     def close(self) -> None:
         """Ends the session. May be called twice."""

@@ -20,6 +20,7 @@ MYSQL = Kind(
     id=KIND,
     title=msg("MySQL or MariaDB server"),
     object_types=("database", "server"),
+    object_type="database",
     settings=MysqlSettings,
     example={"administrators": ["dba@10.1.3.8"]},
     parents=("host",),

@@ -34,7 +34,7 @@ class ObjectRight(Struct, frozen=True, kw_only=True):
 
     @property
     def held(self) -> frozenset[str]:
-        """The single rights."""
+        """Each of the rights, in capitals."""
         return frozenset(word for word in self.rights.upper().split(",") if word)
 
     @property

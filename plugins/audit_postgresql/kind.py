@@ -19,6 +19,7 @@ POSTGRESQL = Kind(
     id="postgresql",
     title=msg("PostgreSQL server"),
     object_types=("database", "server"),
+    object_type="database",
     settings=PostgresqlSettings,
     example={"administrators": ["dba"]},
     parents=("host",),

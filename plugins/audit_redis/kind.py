@@ -22,6 +22,7 @@ REDIS = Kind(
     id="redis",
     title=msg("Redis or Valkey server"),
     object_types=("database", "server"),
+    object_type="database",
     settings=RedisSettings,
     example={"administrators": ["dba"]},
     parents=("host",),

@@ -53,8 +53,8 @@ class Link:
         self._socket: Bounded | None = None
         self._link: Any = _Dialled(dial, self)
 
-    def held(self, made: socket.socket) -> Bounded:
-        """`made`, bounded."""
+    def bounded(self, made: socket.socket) -> Bounded:
+        """The socket `made`, with a deadline and a budget of bytes."""
         self._socket = Bounded(made)
         return self._socket
 
@@ -95,7 +95,7 @@ class _Dialled(_Connection):  # type: ignore[misc]
         self._dial, self._owner = dial, link
 
     def _connect(self) -> Any:
-        return self._owner.held(self._dial())
+        return self._owner.bounded(self._dial())
 
 
 def _begin(link: Any) -> None:

@@ -20,15 +20,15 @@ ENDS = {
 """The day on which each series ends."""
 
 
-def state_of(product: str, series: tuple[int, int], now: str, told: Message) -> Judgement:
+def state_of(product: str, series: tuple[int, int], now: str, detail: Message) -> Judgement:
     """What is known here about a series at a time."""
     end = ENDS.get((product, series))
     day = datetime.datetime.fromisoformat(now).date().isoformat()
     if end is None:
-        return undetermined(told, msg("The end of its support is not known here"))
+        return undetermined(detail, msg("The end of its support is not known here"))
     if end < day:
-        return undetermined(told, msg(
+        return undetermined(detail, msg(
             "the project ended its support on {end} (recalled); whether the distribution still "
             "maintains it has to be checked on the host", end=end,
         ))  # fmt: skip
-    return passed(told, msg("supported until {end} (recalled)", end=end))
+    return passed(detail, msg("supported until {end} (recalled)", end=end))

@@ -34,7 +34,7 @@ class RedisInfo(RedisRequest, frozen=True, kw_only=True, tag="redis-info"):
     grants: ClassVar[tuple[str, ...]] = ("+info",)
 
     def describe(self) -> str:
-        """The command."""
+        """The command that is run."""
         return "INFO"
 
 
@@ -55,7 +55,7 @@ class RedisConfig(RedisRequest, frozen=True, kw_only=True, tag="redis-config"):
                 raise ValueError(f"not a setting to ask for: {name!r}")
 
     def describe(self) -> str:
-        """The commands."""
+        """The commands that are run, one for each setting."""
         return "; ".join(f"CONFIG GET {name}" for name in self.names)
 
     def short(self) -> str:
@@ -73,9 +73,9 @@ class RedisUsers(RedisRequest, frozen=True, kw_only=True, tag="redis-users"):
     grants: ClassVar[tuple[str, ...]] = ("+acl|users", "+acl|getuser", "+acl|dryrun")
 
     def describe(self) -> str:
-        """The commands."""
+        """The commands that are run for each user."""
         return "ACL USERS; of each ACL GETUSER (without digests) and ACL DRYRUN"
 
     def short(self) -> str:
-        """The commands."""
+        """The command that is run for each user."""
         return "ACL GETUSER"

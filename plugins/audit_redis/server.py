@@ -63,7 +63,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         """The value, which may be empty; None where the release has no such setting."""
         return self.values.get(name)
 
-    def told(self, *names: str) -> Message:
+    def as_message(self, *names: str) -> Message:
         """The settings `names` with their values, for a record."""
         pairs = (f"{name} {self.values.get(name, '-') or '(empty)'}" for name in names)
         return msg("{values}", values=", ".join(pairs))
@@ -112,9 +112,9 @@ class User(Struct, frozen=True, kw_only=True):
     @property
     def dangerous(self) -> tuple[str, ...]:
         """The dangerous commands that it may run for certain."""
-        told = tuple(name for name, may in self.may.items() if may == "yes")
+        certain = tuple(name for name, may in self.may.items() if may == "yes")
         # before 7.0 there is no DRYRUN; rules that only add everything need none
-        return told or (("+@all",) if self.commands.strip() == "+@all" else ())
+        return certain or (("+@all",) if self.commands.strip() == "+@all" else ())
 
     @property
     def unknown(self) -> tuple[str, ...]:

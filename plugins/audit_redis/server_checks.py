@@ -42,20 +42,20 @@ _OLD_TLS = ("tlsv1", "tlsv1.0", "tlsv1.1", "sslv3")
 )  # fmt: skip
 def tls_enforced(settings: Settings) -> Judgement:
     """Connections from other machines are taken over TLS 1.2 or later only."""
-    told = settings.told("tls-port", "port", "tls-protocols", "bind")
+    detail = settings.as_message("tls-port", "port", "tls-protocols", "bind")
     if settings.local:
-        return not_applicable(msg("The server listens at loopback only"), told)
+        return not_applicable(msg("The server listens at loopback only"), detail)
     if settings.get("tls-port") is None:
-        return failed(told, msg("The server is built without TLS"))
+        return failed(detail, msg("The server is built without TLS"))
     if settings.get("tls-port") == "0" or settings.get("port") != "0":
-        return failed(told)
+        return failed(detail)
     protocols = (settings.get("tls-protocols") or "").strip('"').lower().split()
-    old = [word for word in protocols if word in _OLD_TLS]
+    old = [name for name in protocols if name in _OLD_TLS]
     if old:
-        return failed(told)
+        return failed(detail)
     if not protocols:
-        return undetermined(told, msg("Which versions are taken is a matter of the TLS library"))
-    return passed(told)
+        return undetermined(detail, msg("Which versions are taken is a matter of the TLS library"))
+    return passed(detail)
 
 
 @check(
@@ -64,19 +64,19 @@ def tls_enforced(settings: Settings) -> Judgement:
 )  # fmt: skip
 def protected(settings: Settings, users: tuple[User, ...] | Absent) -> Judgement:
     """The server is not open to other machines without a password."""
-    told = settings.told("protected-mode", "bind")
+    detail = settings.as_message("protected-mode", "bind")
     if settings.local:
-        return passed(told)
-    seen = known(users)
-    if seen is None:
-        return undetermined(told)
-    bad = listed(user.name for user in seen if user.open)
+        return passed(detail)
+    all_users = known(users)
+    if all_users is None:
+        return undetermined(detail)
+    bad = listed(user.name for user in all_users if user.open)
     # protected mode only looks whether default has a password
     if settings.get("protected-mode") == "yes" and bad == ("default",):
-        return passed(told)
+        return passed(detail)
     if bad:
-        return failed(told, msg("Users without a password: {names}", names=bad))
-    return passed(told, msg("Every user has a password"))
+        return failed(detail, msg("Users without a password: {names}", names=bad))
+    return passed(detail, msg("Every user has a password"))
 
 
 @check(
@@ -85,7 +85,7 @@ def protected(settings: Settings, users: tuple[User, ...] | Absent) -> Judgement
 )  # fmt: skip
 def listen_addresses(settings: Settings) -> Judgement:
     """The server listens at named addresses only."""
-    return expect(not settings.everywhere, detail=settings.told("bind", "port", "tls-port"))
+    return expect(not settings.everywhere, detail=settings.as_message("bind", "port", "tls-port"))
 
 
 @check(
@@ -93,12 +93,12 @@ def listen_addresses(settings: Settings) -> Judgement:
     remedy=msg("CONFIG SET timeout 600, and write it to redis.conf"),
 )  # fmt: skip
 def idle_timeout(settings: Settings, *, seconds: Annotated[int, Down] = 1800) -> Judgement:
-    """Idle connections are ended."""
+    """The server ends connections that are idle."""
     text = settings.get("timeout") or ""
-    told = settings.told("timeout")
+    detail = settings.as_message("timeout")
     if not text.isdecimal():
-        return undetermined(told)
-    return expect(0 < int(text) <= seconds, detail=told,
+        return undetermined(detail)
+    return expect(0 < int(text) <= seconds, detail=detail,
                   expected=msg("1 to {seconds} seconds", seconds=seconds))  # fmt: skip
 
 
@@ -108,16 +108,16 @@ def idle_timeout(settings: Settings, *, seconds: Annotated[int, Down] = 1800) ->
 )  # fmt: skip
 def log(settings: Settings) -> Judgement:
     """Starts, stops and errors are logged to a file or to syslog."""
-    told = settings.told("logfile", "syslog-enabled", "loglevel")
+    detail = settings.as_message("logfile", "syslog-enabled", "loglevel")
     kept = bool(settings.get("logfile")) or settings.get("syslog-enabled") == "yes"
     coarse = settings.get("loglevel") in ("warning", "nothing")
     note = msg("The server keeps no record of the commands of users; SLOWLOG and ACL LOG are in "
                "memory and are lost")  # fmt: skip
     if coarse:
-        return failed(told, note)
+        return failed(detail, note)
     if not kept:  # what is printed may be kept by systemd or a container
-        return undetermined(told, msg("The log goes to standard output"), note)
-    return passed(told, note)
+        return undetermined(detail, msg("The log goes to standard output"), note)
+    return passed(detail, note)
 
 
 _PROTECTED = ("enable-protected-configs", "enable-debug-command", "enable-module-command")
@@ -130,12 +130,12 @@ _PROTECTED = ("enable-protected-configs", "enable-debug-command", "enable-module
 def protected_settings(settings: Settings) -> Judgement:
     """Log and data files, modules and debugging cannot be changed over the network."""
     values = [settings.get(name) for name in _PROTECTED]
-    told = settings.told(*_PROTECTED)
+    detail = settings.as_message(*_PROTECTED)
     if "yes" in values:
-        return failed(told)
+        return failed(detail)
     if None in values:
-        return undetermined(told, msg("Releases before 7.0 have no such settings"))
-    return passed(told)
+        return undetermined(detail, msg("Releases before 7.0 have no such settings"))
+    return passed(detail)
 
 
 @check(
@@ -149,28 +149,28 @@ def persistence(
     declared = settings_of(target, RedisSettings)
     names = ("rdb_last_bgsave_status", "rdb_changes_since_last_save", "aof_enabled",
              "aof_last_write_status")  # fmt: skip
-    told = msg("{values}", values=", ".join(f"{n} {info.get(n) or '-'}" for n in names))
+    detail = msg("{values}", values=", ".join(f"{n} {info.get(n) or '-'}" for n in names))
     if declared.cache:
         return not_applicable(msg("Declared to be a cache, whose content may be lost"))
     if info.get("aof_enabled") == "1":
-        return expect(info.get("aof_last_write_status") == "ok", detail=told)
+        return expect(info.get("aof_last_write_status") == "ok", detail=detail)
     if not (settings.get("save") or "").strip('"'):
-        return failed(told, msg("Neither save nor appendonly is set"))
+        return failed(detail, msg("Neither save nor appendonly is set"))
     if info.get("rdb_last_bgsave_status") != "ok":
-        return failed(told)
-    return _fresh(info, now, min(hours, declared.rpo_hours or hours), told)
+        return failed(detail)
+    return _fresh(info, now, min(hours, declared.rpo_hours or hours), detail)
 
 
-def _fresh(info: Info, now: str, hours: float, told: Message) -> Judgement:
+def _fresh(info: Info, now: str, hours: float, detail: Message) -> Judgement:
     changes, saved = info.number("rdb_changes_since_last_save"), info.number("rdb_last_save_time")
     if changes is None or saved is None:
-        return undetermined(told)
+        return undetermined(detail)
     if changes == 0:
-        return passed(told, msg("Nothing changed since the last snapshot"))
+        return passed(detail, msg("Nothing changed since the last snapshot"))
     age = _seconds(now) - saved
     return expect(
         age <= hours * HOUR,
-        detail=(told,
+        detail=(detail,
                 msg("the last snapshot is {hours} hours old", hours=rounded_up(age, HOUR))),
         expected=msg("at most {hours} hours", hours=hours),
     )  # fmt: skip
@@ -187,19 +187,19 @@ def _seconds(iso: str) -> int:
 def replica(info: Info, *, lag_s: Annotated[int, Down] = 60) -> Judgement:
     """A replica follows the server without lag, or the server follows its master."""
     if info.get("role") == "slave":
-        told = msg("replica of {host}: link {state}", host=info.get("master_host"),
-                   state=info.get("master_link_status"))  # fmt: skip
-        return expect(info.get("master_link_status") == "up", detail=told)
+        detail = msg("replica of {host}: link {state}", host=info.get("master_host"),
+                     state=info.get("master_link_status"))  # fmt: skip
+        return expect(info.get("master_link_status") == "up", detail=detail)
     if info.get("role") != "master":
         return undetermined(msg("role {role}", role=info.get("role") or "-"))
     online = [
         each for each in info.replicas
         if each.get("state") == "online" and _lag(each) <= lag_s
     ]  # fmt: skip
-    told = msg("Replicas: {names}", names=listed(
+    detail = msg("Replicas: {names}", names=listed(
         f"{each.get('ip')} {each.get('state')} lag {each.get('lag')}" for each in info.replicas
     ))  # fmt: skip
-    return expect(bool(online), detail=told)
+    return expect(bool(online), detail=detail)
 
 
 def _lag(replica: dict[str, str]) -> int:
@@ -213,14 +213,14 @@ def _lag(replica: dict[str, str]) -> int:
 )  # fmt: skip
 def replication_tls(info: Info, settings: Settings) -> Judgement:
     """What replicas get crosses the network over TLS."""
-    told = settings.told("tls-replication", "port")
+    detail = settings.as_message("tls-replication", "port")
     if info.get("role") == "slave":
-        return expect(settings.get("tls-replication") == "yes", detail=told)
+        return expect(settings.get("tls-replication") == "yes", detail=detail)
     if not info.replicas:
         return not_applicable(msg("No replica is connected"))
     if settings.get("port") == "0":  # replicas can only come over TLS
-        return passed(told)
-    return undetermined(told, msg("Whether the replicas come over TLS, they tell themselves"))
+        return passed(detail)
+    return undetermined(detail, msg("Whether the replicas come over TLS, they tell themselves"))
 
 
 @check(
@@ -231,10 +231,10 @@ def release_supported(info: Info, now: str) -> Judgement:
     """The release still gets security fixes."""
     product, version = info.product
     found = re.match(r"([0-9]{1,3})\.([0-9]{1,3})", version)
-    told = msg("{product} {release}", product=product, release=version or "-")
+    detail = msg("{product} {release}", product=product, release=version or "-")
     if found is None:
-        return undetermined(told)
-    return state_of(product, (int(found[1]), int(found[2])), now, told)
+        return undetermined(detail)
+    return state_of(product, (int(found[1]), int(found[2])), now, detail)
 
 
 CHECKS = (

@@ -11,9 +11,7 @@ from typing import Any
 import redis
 
 from audit_core.model import (
-    Closing,
     ConnectError,
-    Permission,
     Reason,
     Reply,
     Request,
@@ -26,7 +24,7 @@ from audit_database.access import Tls
 from audit_database.client_tls import KeyText, authorities
 from audit_database.connect_errors import no_connection, not_verified, refused
 from audit_database.reach import Reach
-from audit_database.sql_session import error_message
+from audit_database.sql_session import LoginSession, error_message
 from audit_redis.access import RedisAccess
 from audit_redis.link import Link, TooLarge
 from audit_redis.request import DANGEROUS, RedisConfig, RedisInfo, RedisRequest, RedisUsers
@@ -47,7 +45,7 @@ def open(way: Way) -> RedisSession:
     return RedisSession(way)
 
 
-class RedisSession(Closing):
+class RedisSession(LoginSession):
     """Asks one command after the other. One thread uses it at a time."""
 
     def __init__(self, way: Way) -> None:
@@ -58,7 +56,7 @@ class RedisSession(Closing):
         self._broken = False  # what comes next would be the rest of another answer
         self._renewed = False
         try:
-            self._words = self._offered(way)
+            self._login_args = self._offered(way)
             self._login()
         except BaseException:
             self.close()
@@ -75,10 +73,6 @@ class RedisSession(Closing):
                 yield self._answer(request)
             else:
                 yield Reply(request=request, status=Status.UNSUPPORTED)
-
-    def permitted(self, requests: Sequence[Request]) -> Permission:
-        """That the login works; each command tells itself what it may not see."""
-        return Permission(detail=msg("logged in"))
 
     def close(self) -> None:
         """Ends the session. May be called twice."""
@@ -106,12 +100,12 @@ class RedisSession(Closing):
     def _login(self) -> None:
         place = self._reach.place
         try:
-            self._link.open(_CONNECT_S, *self._words)
+            self._link.open(_CONNECT_S, *self._login_args)
             self._link.ask(("PING",), _CONNECT_S, 1 << 16)
         except ssl.SSLError as error:
             raise not_verified(place, str(error)) from error
         except (redis.AuthenticationError, redis.ResponseError) as error:  # the first is no second
-            raise _not_admitted(place, str(error), offered=bool(self._words)) from error
+            raise _not_admitted(place, str(error), offered=bool(self._login_args)) from error
         except (*_LOST, *_MALFORMED) as error:
             cause = error.__context__
             if isinstance(cause, ssl.SSLError):
@@ -201,9 +195,9 @@ class RedisSession(Closing):
     def _users(self, request: RedisUsers) -> Iterator[dict[str, Any]]:
         names = [_text(name) for name in self._run(request, "ACL", "USERS")]
         for name in names[:_USERS]:
-            told = self._run(request, "ACL", "GETUSER", name)
-            if told is not None:  # deleted meanwhile
-                yield _user(name, told) | {"may": self._may(request, name)}
+            answer = self._run(request, "ACL", "GETUSER", name)
+            if answer is not None:  # deleted meanwhile
+                yield _user(name, answer) | {"may": self._may(request, name)}
         if len(names) > _USERS:
             yield {"more": len(names) - _USERS}
 
@@ -213,17 +207,17 @@ class RedisSession(Closing):
         for argv in DANGEROUS:
             command = " ".join(argv[:2] if argv[0] in ("ACL", "CONFIG", "MODULE") else argv[:1])
             try:
-                told = _text(self._run(request, "ACL", "DRYRUN", name, *argv))
+                answer = _text(self._run(request, "ACL", "DRYRUN", name, *argv))
             except redis.ResponseError as error:
                 found[command] = str(error)[:200]
                 continue
-            found[command] = "yes" if told == "OK" else "no"
+            found[command] = "yes" if answer == "OK" else "no"
         return found
 
 
-def _user(name: str, told: Any) -> dict[str, Any]:
+def _user(name: str, answer: Any) -> dict[str, Any]:
     """What GETUSER tells, with the number of passwords in place of their digests."""
-    pairs = list(told)
+    pairs = list(answer)
     fields = {_text(k): v for k, v in zip(pairs[::2], pairs[1::2], strict=True)}
     selectors = []
     for each in fields.get("selectors") or ():
@@ -254,23 +248,23 @@ def _line(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=True).encode() + b"\n"
 
 
-def _not_admitted(place: str, words: str, *, offered: bool) -> ConnectError:
-    if words.startswith(_BUSY):
-        return no_connection(place, words)
+def _not_admitted(place: str, error_text: str, *, offered: bool) -> ConnectError:
+    if error_text.startswith(_BUSY):
+        return no_connection(place, error_text)
     if not offered:
         why = msg("{place}: the server asks for a password, and none is declared", place=place)
         return ConnectError(Reason.NOT_PERMITTED, why, refused=True)
-    return refused(place, words)
+    return refused(place, error_text)
 
 
-def _refused(request: RedisRequest, words: str) -> Reply:
-    told = error_message(words)
-    if words.startswith(("NOPERM", "NOAUTH", "this user has no permissions")):
+def _refused(request: RedisRequest, error_text: str) -> Reply:
+    detail = error_message(error_text)
+    if error_text.startswith(("NOPERM", "NOAUTH", "this user has no permissions")):
         needed = " ".join(request.grants)
-        told = msg("{error}; it needs: {grants}", error=told, grants=needed)
-        return Reply(request=request, status=Status.NOT_PERMITTED, detail=told)
-    unknown = "unknown command" in words or "unknown subcommand" in words.lower()
+        detail = msg("{error}; it needs: {grants}", error=detail, grants=needed)
+        return Reply(request=request, status=Status.NOT_PERMITTED, detail=detail)
+    unknown = "unknown command" in error_text or "unknown subcommand" in error_text.lower()
     status = Status.UNSUPPORTED if unknown else Status.MALFORMED
-    if words.startswith(_BUSY):
+    if error_text.startswith(_BUSY):
         status = Status.TIMED_OUT
-    return Reply(request=request, status=status, detail=told)
+    return Reply(request=request, status=status, detail=detail)

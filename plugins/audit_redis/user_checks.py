@@ -54,13 +54,13 @@ def default_user(users: tuple[User, ...]) -> Judgement:
     if not found:
         return undetermined(msg("The user default was not told"))
     (user,) = found[:1]
-    told = msg("default: {flags}; commands {commands}; keys {keys}", flags=", ".join(user.flags),
-               commands=user.commands or "-", keys=user.keys or "-")  # fmt: skip
+    detail = msg("default: {flags}; commands {commands}; keys {keys}", flags=", ".join(user.flags),
+                 commands=user.commands or "-", keys=user.keys or "-")  # fmt: skip
     if not user.enabled:
-        return passed(told)
+        return passed(detail)
     if user.open or user.unlimited:
-        return failed(told)
-    return passed(told)
+        return failed(detail)
+    return passed(detail)
 
 
 @check(
@@ -71,7 +71,7 @@ def dangerous_commands(target: Target, users: tuple[User, ...]) -> Judgement:
     """Only declared administrators may run commands that change or stop the server."""
     declared = settings_of(target, RedisSettings).administrators
     holders = [user for user in _enabled(users) if user.dangerous]
-    told = [
+    undeclared = [
         msg("{name}: {commands}", name=user.name, commands=", ".join(user.dangerous))
         for user in holders if user.name not in (declared or ())
     ][:_MOST]  # fmt: skip
@@ -80,10 +80,10 @@ def dangerous_commands(target: Target, users: tuple[User, ...]) -> Judgement:
             commands=", ".join(user.unknown))
         for user in _enabled(users) if user.unknown and user.name not in (declared or ())
     ][:_MOST]  # fmt: skip
-    if told and declared is None:
-        return undetermined(msg("Declare who administers the server (administrators)"), *told)
-    if told:
-        return failed(*told)
+    if undeclared and declared is None:
+        return undetermined(msg("Declare who administers the server (administrators)"), *undeclared)
+    if undeclared:
+        return failed(*undeclared)
     # a renamed command is told to be unknown, and is still there under its other name
     if unsure:
         return undetermined(*unsure)
@@ -101,12 +101,12 @@ def user_rights(target: Target, users: tuple[User, ...]) -> Judgement:
     if bad:
         return failed(msg("All commands on all keys: {names}", names=_names(bad)))
     others = [user for user in _enabled(users) if user.name not in declared]
-    told = [
+    rights = [
         msg("{name}: commands {commands}; keys {keys}", name=user.name,
             commands=user.commands or "-", keys=user.keys or "-")
         for user in others
     ][:_MOST]  # fmt: skip
-    return passed(*told) if told else passed(msg("Only administrators are enabled"))
+    return passed(*rights) if rights else passed(msg("Only administrators are enabled"))
 
 
 @check(
@@ -115,20 +115,20 @@ def user_rights(target: Target, users: tuple[User, ...]) -> Judgement:
 )  # fmt: skip
 def second_factor(settings: Settings, users: tuple[User, ...] | Absent) -> Judgement:
     """Clients prove themselves by a certificate and a password."""
-    told = settings.told("tls-auth-clients", "port", "tls-port")
+    detail = settings.as_message("tls-auth-clients", "port", "tls-port")
     certificate = (
         settings.get("tls-auth-clients") == "yes" and settings.get("port") == "0"
         and settings.get("tls-port") not in (None, "", "0")
     )  # fmt: skip
     if not certificate:
-        return failed(told)
-    seen = known(users)
-    if seen is None:
-        return undetermined(told)
-    if any(user.open for user in seen):
-        return failed(told, msg("Users without a password: {names}",
-                                names=_names([u for u in seen if u.open])))  # fmt: skip
-    return passed(told)
+        return failed(detail)
+    all_users = known(users)
+    if all_users is None:
+        return undetermined(detail)
+    if any(user.open for user in all_users):
+        return failed(detail, msg("Users without a password: {names}",
+                                  names=_names([u for u in all_users if u.open])))  # fmt: skip
+    return passed(detail)
 
 
 CHECKS = (no_password, default_user, dangerous_commands, user_rights, second_factor)

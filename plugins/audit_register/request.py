@@ -24,9 +24,9 @@ class RegisterRows(Request, frozen=True, kw_only=True, tag="register"):
     timeout_s: int = 120
 
     def describe(self) -> str:
-        """The register."""
+        """The kind of register that is read."""
         return f"register {self.register}"
 
     def as_message(self) -> Message:
-        """The register, in words."""
+        """What is read, for a record sheet."""
         return msg("rows of the register {register}", register=self.register)

@@ -120,18 +120,18 @@ def _heard(report: Report) -> tuple[Status, Message | None]:
 
 
 def _unheard(report: Report, ended: set[Ended]) -> tuple[Status, Message]:
-    told = next((a.detail for a in report.attempts if a.detail is not None), None)
+    detail = next((a.detail for a in report.attempts if a.detail is not None), None)
     if Ended.NOT_TLS in ended or Ended.CAPPED in ended:
-        return Status.MALFORMED, msg("what answers does not speak TLS: {detail}", detail=told)
+        return Status.MALFORMED, msg("what answers does not speak TLS: {detail}", detail=detail)
     if Ended.NOT_SERVED in ended:
         return Status.UNREACHABLE, msg(
-            "the server did not serve this client: {detail}", detail=told
+            "the server did not serve this client: {detail}", detail=detail
         )
     if Ended.TIMED_OUT in ended:
-        return Status.TIMED_OUT, told or msg(
+        return Status.TIMED_OUT, detail or msg(
             "the connection was accepted, but no usable answer came in time"
         )
-    return Status.UNREACHABLE, _UNHEARD.get(frozenset(ended)) or told or msg("no connection")
+    return Status.UNREACHABLE, _UNHEARD.get(frozenset(ended)) or detail or msg("no connection")
 
 
 def _is_plain(attempt: Attempt) -> bool:

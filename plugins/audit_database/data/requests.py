@@ -10,7 +10,7 @@ from audit_core.model import Message, Request, msg
 from audit_database.data.identify import Data
 
 
-class Place(Struct, frozen=True, kw_only=True):
+class ColumnRef(Struct, frozen=True, kw_only=True):
     """A column that the inventory declares. Without a `schema` it is in any that has the table."""
 
     table: str
@@ -39,7 +39,7 @@ class Sample(Request, frozen=True, kw_only=True, tag="data-sample"):
 
     database: str = ""
     schemas: tuple[str, ...] = ()
-    declared: tuple[Place, ...] = ()
+    declared: tuple[ColumnRef, ...] = ()
     rows: int = 500
     tables: int = 300
     bytes_read: int = 64 << 20

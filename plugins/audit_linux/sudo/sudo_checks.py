@@ -387,8 +387,8 @@ def sudo_scope(
 def _not_followed(sudoers: Sudoers, few: list[Grant]) -> list[Message]:
     """What of the rules was not followed to its end: rights handed on, files not read."""
     handed = _perhaps(sudoers, few)
-    told = [_handed_on(handed)] if handed else []
-    return [*told, _unread(sudoers)] if sudoers.unread else told
+    details = [_handed_on(handed)] if handed else []
+    return [*details, _unread(sudoers)] if sudoers.unread else details
 
 
 _MOST_COMMANDS = 3  # commands of an account in the record

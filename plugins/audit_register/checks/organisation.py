@@ -96,11 +96,13 @@ def _meeting(id: str, body: str, what: Message) -> Check:
     def met(table: Table, now: str, *, max_days: Annotated[int, Down] = 365) -> Judgement:
         """The body met within the period, and minutes were kept (ours: a year)."""
         today, rows = day_of(now), _of(table, "body", body)
-        told = recent(rows, "date", today, max_days, what)
+        judgement = recent(rows, "date", today, max_days, what)
         last = newest(rows, "date", today)
         if last is not None and last["minutes"] is False:
-            return failed(*told.detail, msg("No minutes were kept"), expected=told.expected)
-        return told
+            return failed(
+                *judgement.detail, msg("No minutes were kept"), expected=judgement.expected
+            )
+        return judgement
 
     return met
 
@@ -181,12 +183,12 @@ def _assessed(id: str, kind: str, what: Message) -> Check:
     def assessed(table: Table, now: str, *, max_days: Annotated[int, Down] = 365) -> Judgement:
         """The assessment was made within the period, and states no high risk (a year)."""
         today, rows = day_of(now), _of(table, "kind", kind)
-        told = recent(rows, "date", today, max_days, what)
+        judgement = recent(rows, "date", today, max_days, what)
         last = newest(rows, "date", today)
         if last is not None and (last["high_risks"] or 0) > 0:
             risks = msg("It states {count} high risks", count=int(last["high_risks"]))
-            return failed(*told.detail, risks, expected=told.expected)
-        return told
+            return failed(*judgement.detail, risks, expected=judgement.expected)
+        return judgement
 
     return assessed
 
@@ -205,17 +207,17 @@ financial = _assessed("register.financial-information-reviewed", "financial_info
 def restore_drilled(table: Table, now: str, *, max_days: Annotated[int, Down] = 365) -> Judgement:
     """A restore was tried within the year (JR/T 0071.2), worked and kept to the RTO."""
     today, rows = day_of(now), _of(table, "kind", "restore")
-    told = recent(rows, "date", today, max_days, msg("Restore drill"))
+    judgement = recent(rows, "date", today, max_days, msg("Restore drill"))
     last = newest(rows, "date", today)
     if last is None:
-        return told
+        return judgement
     if last["passed"] is False:
-        return failed(*told.detail, msg("It did not succeed"), expected=told.expected)
+        return failed(*judgement.detail, msg("It did not succeed"), expected=judgement.expected)
     took, rto = last["minutes"], last["rto_minutes"]
     if took is not None and rto is not None and took > rto:
         over = msg("It took {took} minutes, the RTO is {rto}", took=f"{took:g}", rto=f"{rto:g}")
-        return failed(*told.detail, over, expected=told.expected)
-    return told
+        return failed(*judgement.detail, over, expected=judgement.expected)
+    return judgement
 
 
 @check("register.emergency-drilled", needs=(complete(DRILLS), COLLECTED_AT),
@@ -223,17 +225,18 @@ def restore_drilled(table: Table, now: str, *, max_days: Annotated[int, Down] = 
 def emergency_drilled(table: Table, now: str, *, max_days: Annotated[int, Down] = 365) -> Judgement:
     """An emergency and an attack were drilled within the period (ours: a year)."""
     today = day_of(now)
-    told = [
+    judgements = [
         recent(_of(table, "kind", kind), "date", today, max_days, what)
         for kind, what in (("emergency", msg("Emergency drill")), ("attack", msg("Attack drill")))
     ]
-    late = [detail for one in told if one.verdict == "fail" for detail in one.detail]
+    details = [detail for each in judgements for detail in each.detail]
+    late = [detail for each in judgements if each.verdict == "fail" for detail in each.detail]
     expected = msg("at most {days} days ago", days=max_days)
     if late:
         return failed(*late, expected=expected)
-    if any(one.verdict != "pass" for one in told):
-        return undetermined(*(detail for one in told for detail in one.detail), expected=expected)
-    return passed(*(detail for one in told for detail in one.detail), expected=expected)
+    if any(each.verdict != "pass" for each in judgements):
+        return undetermined(*details, expected=expected)
+    return passed(*details, expected=expected)
 
 
 CHECKS = (

@@ -114,10 +114,10 @@ def survey_made(
 ) -> Judgement:
     """Customers were asked within the year (ours) about staff, process and quality."""
     today = day_of(now)
-    told = recent(table.rows, "date", today, max_days, msg("Survey of customers"))
+    judgement = recent(table.rows, "date", today, max_days, msg("Survey of customers"))
     last = newest(table.rows, "date", today)
     if last is None:
-        return told
+        return judgement
     wrong = []
     lacking = tuple(table.title(c) for c in ("staff", "process", "quality") if last[c] is False)
     if lacking:
@@ -125,7 +125,7 @@ def survey_made(
     if (last["sample"] or 0) < min_sample:
         wrong.append(msg("Its sample of {count} is below {least}", count=f"{last['sample'] or 0:g}",
                          least=min_sample))  # fmt: skip
-    return failed(*told.detail, *wrong, expected=told.expected) if wrong else told
+    return failed(*judgement.detail, *wrong, expected=judgement.expected) if wrong else judgement
 
 
 def _evaluated(id: str, kind: str, what: Message, days: int) -> Check:
@@ -230,7 +230,7 @@ def improvement_sources(
 ) -> Judgement:
     """Measures of the year come from surveys, self-evaluations and third parties."""
     today = day_of(now)
-    seen = {
+    sources = {
         str(row["source"])
         for row in table.rows
         if (days := age(row, "found", today)) is not None and 0 <= days <= max_days
@@ -239,11 +239,11 @@ def improvement_sources(
     lacking = tuple(
         msg("{detail}", detail=word.replace("_", " "), detail_zh=words[word])
         for word in ("survey", "self", "third_party")
-        if word not in seen
+        if word not in sources
     )
     if lacking:
         return unrecorded(msg("No measure comes from: {sources}", sources=lacking))
-    return judged((), msg("Measures come from {count} kinds of sources", count=len(seen)))
+    return judged((), msg("Measures come from {count} kinds of sources", count=len(sources)))
 
 
 ACTIONS_SOURCES = {"survey": "满意度调查", "self": "自我评价", "third_party": "第三方评价"}

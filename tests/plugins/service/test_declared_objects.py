@@ -29,6 +29,7 @@ targets:
      endpoints: [{port: 443}]}
   - {id: db1, address: 10.2.0.5, access: {via: local}, zone: lan}
 """
+DATABASES = ("postgresql", "mysql", "redis")
 
 
 def targets_of(text: str, profile: Profile) -> dict[str, Target]:
@@ -145,3 +146,12 @@ def test_zones_do_not_overlap_and_hold_their_hosts(targets: dict[str, Target]) -
         assert zone_members.judge(dmz, facts(*hosts, host)).verdict is Verdict.FAIL
     named = Target(id="c", kind="host", object_type="server", zone="dmz", address="web.example")
     assert zone_members.judge(dmz, facts(named)).verdict is Verdict.UNDETERMINED
+
+
+def test_a_database_server_below_a_host_is_a_database(profile: Profile) -> None:
+    parts = "".join(
+        f"     {kind}: [{{id: {kind}1, access: {{user: audit}}}}],\n" for kind in DATABASES
+    )
+    text = "targets:\n  - {id: h, address: 10.1.0.5, access: {via: local},\n" + parts + "    }\n"
+    below = [t for t in targets_of(text, profile).values() if t.kind in DATABASES]
+    assert [t.object_type for t in below] == ["database"] * len(DATABASES)
