@@ -69,6 +69,7 @@ def test_runs_are_listed_with_how_far_they_came(toys: Toy) -> None:
     toys("collect", "toy", "--store", toys.base / "store").ended(0)
     listed = toys("runs", "list", "--store", toys.base / "store", "--format", "json").ended(0).json
     assert [r["status"] for r in listed] == ["not_evaluated", "complete"]
+    assert [r["targets"] for r in listed] == [None, 1]
     (toys.base / "store" / "runs" / listed[0]["id"] / "seal.json").unlink()
     listed = toys("runs", "list", "--store", toys.base / "store", "--format", "json").ended(0).json
     assert listed[0]["status"] == "cut_off"

@@ -14,6 +14,7 @@ from audit_core.cli.output import print_json, print_table, say
 from audit_core.evaluate import profile_checks
 from audit_core.model import Check, filled, msg
 from audit_core.model.errors import InputError, UsageError
+from audit_core.model.results import Results, TargetState
 from audit_core.policy.input_errors import nearest
 from audit_core.store.results import ResultsFolder
 from audit_core.store.runs import Run
@@ -45,6 +46,8 @@ def listed(context: Context, title: str, rows: Sequence[Struct], right: int = 0)
 
 
 def _cell(context: Context, value: Any) -> Any:
+    if value is None:
+        return ""
     if isinstance(value, tuple):
         return ", ".join(_bound(context, b) for b in value)
     return value
@@ -248,5 +251,11 @@ def _run_row(run: Run, words: Callable[[str], str]) -> RunRow:
         state = "not_evaluated"
     else:
         state = "complete" if stored.complete else "not_in_full"
+    targets = None if stored is None else _asked(stored)
     return RunRow(id=run.id, started=file.started, profile=file.profile, status=words(state),
-                  targets=len(file.targets))  # fmt: skip
+                  targets=targets)  # fmt: skip
+
+
+def _asked(results: Results) -> int:
+    """How many targets something was asked of, as the summary of the run counts them."""
+    return sum(s.state is not TargetState.NOTHING_ASKED for s in results.statuses)

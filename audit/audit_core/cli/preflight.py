@@ -30,7 +30,7 @@ def preflight(context: Context, chosen: Selection, routes: Routes) -> None:
 
 def _stopped(lacks: Sequence[Lack]) -> DengbaoError:
     detail = msg(
-        "not started, nothing was stored: {count} problems, see above. Fix them, or "
+        "not started, nothing was stored (problems: {count}, see above). Fix them, or "
         "continue without these targets with --partial",
         count=len(lacks),
     )

@@ -138,7 +138,7 @@ def _targets(context: Context, results: Results) -> None:
     statuses = [s for s in results.statuses if s.state is not TargetState.NOTHING_ASKED]
     lacking = [s for s in statuses if not s.carried_out]
     if not lacking:
-        say(context.text("Reached: all {count} targets", count=len(statuses)))
+        say(context.text("Every target was reached: {count}", count=len(statuses)))
         return
     say_, text = context.translator.say, context.text
     rows = [
@@ -147,7 +147,7 @@ def _targets(context: Context, results: Results) -> None:
         for s in lacking[:_WORST]
     ]  # fmt: skip
     title = text(
-        "NOT CARRIED OUT IN FULL: {count} of {all} targets were not reached or answered in part",
+        "NOT CARRIED OUT IN FULL: targets not reached, or answered in part: {count} of {all}",
         count=len(lacking), all=len(statuses),
     )  # fmt: skip
     print_table(title, [text("target"), text("status"), text("why"), text("what helps")], rows)

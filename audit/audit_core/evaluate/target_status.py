@@ -18,6 +18,25 @@ _ANSWERED = {
     Status.NOT_REGULAR,
     Status.CHANGED,
 }
+_AGAIN = msg("Collect this target again, when it is less busy or with a longer time limit")
+_WAY_THERE = msg(
+    "Check that the target runs, its address and port, and the way there (name, route, firewall, "
+    "jump host), then collect again"
+)
+_WHOLE_AGAIN = msg("Collect again")
+_NAMED = msg("Provide what the reason names, then collect again")
+# What helps where nothing more exact is told.
+_HELPS: dict[str, Message] = {
+    Reason.UNREACHABLE: _WAY_THERE,
+    Reason.NOT_PERMITTED: msg(
+        "Check the account and its key or password on the target, then collect again"
+    ),
+    Reason.NOT_COLLECTED: _NAMED,
+    Reason.UNSUPPORTED: _NAMED,
+    Reason.FAULT: msg("Collect again; report it where it happens again"),
+    Reason.TIMED_OUT: _AGAIN,
+    Status.NO_REPLY: _AGAIN,
+}
 _WORST_FIRST = (TargetState.NOT_REACHED, TargetState.PARTLY_ANSWERED, TargetState.REACHED)
 
 
@@ -46,6 +65,7 @@ def _nothing(target: Target, *, sealed: bool) -> TargetStatus:
         state=TargetState.NOT_REACHED,
         why=Reason.NOT_COLLECTED.value,
         detail=msg("The collection was cut off before this target"),
+        remedy=_WHOLE_AGAIN,
     )
 
 
@@ -61,7 +81,9 @@ def _own(target: Target, bundle: Bundle, *, cut: bool) -> TargetStatus | None:
         return None
     if cut:
         detail = msg("The collection of this target was cut off")
-        ways.append(_status(target, TargetState.PARTLY_ANSWERED, Reason.NOT_COLLECTED, detail))
+        ways.append(
+            _status(target, TargetState.PARTLY_ANSWERED, Reason.NOT_COLLECTED, detail, _WHOLE_AGAIN)
+        )
     return _worst(ways, log_in_failed=any(_nothing_came(asked, f) for f in faults.values()))
 
 
@@ -110,4 +132,5 @@ def _status(
     detail: Message,
     remedy: Message | None = None,
 ) -> TargetStatus:
+    remedy = remedy or _HELPS.get(why)
     return TargetStatus(target=target.id, state=state, why=why.value, detail=detail, remedy=remedy)

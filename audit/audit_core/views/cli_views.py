@@ -38,7 +38,7 @@ class RunRow(Struct, frozen=True, kw_only=True):
     started: str
     profile: str
     status: str
-    targets: int
+    targets: int | None
 
 
 class ProfileRow(Struct, frozen=True, kw_only=True):

@@ -275,7 +275,7 @@ HERE: dict[str, str] = {
     "RecordProblemRow.target": "Id of the target; empty where it is about no one target.",
     "ReportView.whole": "Whether everything is as it must be.",
     "RunRow.status": "`complete` (carried out in full), `not_in_full`, `not_evaluated`, `cut_off`.",
-    "RunRow.targets": "Number of targets, parts included.",
+    "RunRow.targets": "Number of targets that something was asked of; null where not evaluated.",
     "RequestRow.kind": "`command`, `file` or `network`.",
     "ResultsView.findings": "One for each check and each target it concerns.",
     "ObjectEntry.conclusions": "Number of conclusions, by layer (in Chinese) and result.",
