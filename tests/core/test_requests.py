@@ -30,7 +30,10 @@ from audit_core.plan import request_of
 from core.fakes import HOST, blue, collected, reply
 
 # What is to be declared before anything is asked.
-SETTINGS: dict[str, dict[str, Any]] = {"host": {"scan_ports": ("1-1024",)}}
+SETTINGS: dict[str, dict[str, Any]] = {
+    "host": {"scan_ports": ("1-1024",)},
+    "database_data": {"rules": [{"rule": "filled", "table": "customer", "column": "name"}]},
+}
 
 
 class Probe(Request, frozen=True, kw_only=True, tag="probe"):

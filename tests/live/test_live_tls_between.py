@@ -37,7 +37,7 @@ def seen(bad: int) -> dict[str, Verdict]:
     found = verdicts(judge(bad))
     assert {id for id, v in found.items() if v is F} == {
         "no-old-versions", "no-weak-suites", "certificate-valid", "key-strength",
-        "certificate-trusted", "key-exchange-signature",
+        "certificate-trusted", "key-exchange-signature", "forward-secrecy",
     }  # fmt: skip
     return found
 

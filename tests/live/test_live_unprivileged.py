@@ -27,6 +27,7 @@ from audit_shell import batch
 from audit_shell.scripts import Ended, ScriptReply
 from core.fakes import shell_route
 from core.whole import Whole, judged
+from live.island import need_namespaces
 from live.sshd import need_root, program
 
 NOBODY = 65534
@@ -37,6 +38,11 @@ _ENV = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", "HOME": "/"}
 def dropped() -> list[str]:
     """What to put before a command so that it runs without any right."""
     return [program("setpriv"), f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+
+
+def apart() -> list[str]:
+    """What to put before a command so that it sees no process and no port of other tests."""
+    return [program("unshare"), "--mount", "--pid", "--net", "--fork", "--mount-proc"]
 
 
 class DroppedSession:
@@ -101,12 +107,12 @@ def _judged(store: Path, transport: DroppedTransport, here: Target) -> Whole:
 def test_an_account_without_rights_gives_no_other_verdict(
     tmp_path: Path, pytestconfig: pytest.Config
 ) -> None:
-    need_root()
+    need_namespaces()
     # The search through all disks takes as long as they are large; `make test-all` does it.
     settings = {} if pytestconfig.getoption("all") else {"file_sweep": False}
     here = structs.replace(HERE, settings=settings)
-    full = _judged(tmp_path / "root", DroppedTransport(), here)
-    less = _judged(tmp_path / "less", DroppedTransport(*dropped()), here)
+    full = _judged(tmp_path / "root", DroppedTransport(*apart()), here)
+    less = _judged(tmp_path / "less", DroppedTransport(*apart(), *dropped()), here)
     told = {f.id: f.verdict for f in less.findings}
     seen = {f.id: f.verdict for f in full.findings}
     slow = {f.id for f in full.findings if f.why == Reason.TIMED_OUT}  # nothing was seen then
