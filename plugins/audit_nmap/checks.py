@@ -62,9 +62,16 @@ def _inside(ports: Ports, listening: frozenset[int] | Absent) -> frozenset[int] 
     return inside if inside is not None and ports.open & inside else None
 
 
-def _unsettled(ports: frozenset[int], inside: frozenset[int] | None) -> frozenset[int]:
-    """Of `ports`, which gave no answer, those that may be open: somebody listens there."""
-    return ports if inside is None else ports & inside
+def _unsettled(
+    ports: Ports, among: frozenset[int], inside: frozenset[int] | None
+) -> frozenset[int]:
+    """Of `among`, the scanned ports that others may find open.
+
+    Where the host tells on which ports it listens, it is these: a packet filter may drop or reset
+    connections of this collector only. Else it is those that gave no answer.
+    """
+    silent = among & ports.silent
+    return silent if inside is None else (silent | among & ports.closed) & inside
 
 
 def _joined(ports: Ports, inside: frozenset[int] | None) -> tuple[Message, ...]:
@@ -86,7 +93,7 @@ def _joined(ports: Ports, inside: frozenset[int] | None) -> tuple[Message, ...]:
 def _filtered(ports: frozenset[int], inside: frozenset[int] | None) -> Message:
     if inside is None:
         return _silent(ports)
-    return msg("The host listens on these, and they gave no answer here: {ports}; a packet filter "
+    return msg("The host listens on these, and they were not open here: {ports}; a packet filter "
                "may close them for this collector only", ports=_listed(ports))  # fmt: skip
 
 
@@ -136,7 +143,7 @@ _REMEDY = msg("Stop the services that are not needed, or close their ports in th
 
 @check(
     "nmap.allowed-ports", needs=(PORTS, known_or_absent(LISTENING), TARGET),
-    severity=Severity.MEDIUM, version=3, remedy=_REMEDY,
+    severity=Severity.MEDIUM, version=4, remedy=_REMEDY,
 )  # fmt: skip
 def allowed_ports(
     ports: Ports,
@@ -162,9 +169,18 @@ def allowed_ports(
         return failed(detail, _open(ports), *_second_look(ports), _scanned(ports), expected=wanted)
     inside = _inside(ports, listening)
     details = (_open(ports), *_joined(ports, inside))
-    if maybe := _unsettled(ports.silent - allowed, inside):
-        why = (_filtered(maybe, inside), *_second_look(ports), _scanned(ports))
-        return undetermined(*details, *why, expected=wanted)
+    why = (
+        [_filtered(maybe, inside)]
+        if (maybe := _unsettled(ports, ports.scanned - allowed, inside))
+        else []
+    )
+    if unseen := (inside or frozenset()) - ports.scanned - allowed:
+        why.append(msg("The host listens on these, which are not declared and were not scanned: "
+                       "{ports}. Declare scan_ports, or bind them to loopback",
+                       ports=_listed(unseen)))  # fmt: skip
+    if why:
+        more = (*why, *_second_look(ports), _scanned(ports))
+        return undetermined(*details, *more, expected=wanted)
     return passed(*details, _scanned(ports), expected=wanted)
 
 
@@ -180,7 +196,7 @@ def _undeclared(ports: Ports, high_risk: frozenset[str]) -> Judgement:
 
 @check(
     "nmap.no-high-risk-ports", needs=(PORTS, known_or_absent(LISTENING)), severity=Severity.HIGH,
-    version=3, remedy=_REMEDY,
+    version=4, remedy=_REMEDY,
 )  # fmt: skip
 def no_high_risk_ports(
     ports: Ports,
@@ -201,10 +217,11 @@ def no_high_risk_ports(
         return failed(detail, *_second_look(ports), _scanned(ports), expected=wanted)
     inside = _inside(ports, listening)
     details = _joined(ports, inside)
-    if maybe := _unsettled(listed & ports.silent, inside):
+    if maybe := _unsettled(ports, listed, inside):
         why = (*details, *_second_look(ports), _scanned(ports))
         return undetermined(_filtered(maybe, inside), *why, expected=wanted)
-    if unseen := _unsettled(listed - ports.scanned, inside):
+    unseen = listed - ports.scanned
+    if unseen := unseen if inside is None else unseen & inside:
         detail = msg("High-risk ports outside the scanned range: {ports}", ports=_listed(unseen))
         return undetermined(detail, _open(ports), *details, _scanned(ports), expected=wanted)
     if listed & ports.closed != listed:

@@ -185,6 +185,8 @@ def test_a_silent_port_is_closed_where_the_host_does_not_listen() -> None:
     silent = DEFAULT - {22, 443}
     seen = Ports(address="10.0.0.2", source="10.0.0.1", open=frozenset({22}),
                  closed=frozenset({443}), silent=silent)  # fmt: skip
+    reset = Ports(address="10.0.0.2", source="10.0.0.1", open=frozenset({22}),
+                  closed=DEFAULT - {22}, silent=frozenset())  # fmt: skip
     few = Ports(address="10.0.0.2", source="10.0.0.1", open=frozenset({22}), closed=frozenset(),
                 silent=frozenset())  # fmt: skip
     site = target(allowed_ports=["22/tcp"])
@@ -196,7 +198,11 @@ def test_a_silent_port_is_closed_where_the_host_does_not_listen() -> None:
         (seen, frozenset({2222}), U, U),  # what answers is not this host
         (seen, UNKNOWN, U, U),
         (few, frozenset({22}), P, P),  # what was not scanned, and is not listened on
-        (few, frozenset({22, 23}), P, U),
+        (few, frozenset({22, 23}), U, U),
+        (few, frozenset({22, 12345}), U, P),
+        (reset, frozenset({22}), P, P),
+        (reset, frozenset({22, 6379}), U, U),  # a packet filter resets, perhaps for some only
+        (reset, UNKNOWN, P, P),
     ]
     for scan, inside, allowed, risky in cases:
         judged = allowed_ports.judge(scan, inside, site), no_high_risk_ports.judge(scan, inside)
