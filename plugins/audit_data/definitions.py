@@ -57,7 +57,7 @@ def _defined(target: Target, sample: Sampled, element: str) -> set[tuple[str, st
     remedy=msg("Give the column one type and length in all databases, by the data standard"),
 )  # fmt: skip
 def same_definitions(target: Target, every: tuple[tuple[Target, Known | Absent], ...]) -> Judgement:
-    """What is the same thing has one type and one length in all databases."""
+    """The same data element has one type and one length in all databases."""
     mine = {c.element for c in settings_of(target, DataSetSettings).columns if c.element}
     if not mine:
         return not_applicable(msg("No element is declared that other databases share"))

@@ -45,7 +45,7 @@ RESULTS = fact(
 FACTS = (RESULTS,)
 
 _WHY = {
-    State.MISSING: msg("no such table or column is seen"),
+    State.MISSING: msg("the account sees no such table or column"),
     State.SEVERAL: msg("several schemas have the table: name one (schema)"),
     State.NOT_PERMITTED: msg("may not be read; it needs GRANT SELECT on the table"),
     State.HIDDEN_ROWS: msg("a view, or a table whose rows a policy may hide"),
@@ -80,7 +80,7 @@ class Applied(Struct, frozen=True, kw_only=True):
     def _by_row(self) -> tuple[Outcome, Message]:
         result, most = self.result, self.declared.at_most
         text = msg(
-            "{bad} of {checked} values break it ({share} %), at most {most} % may",
+            "{bad} of {checked} values break the rule ({share} %), allowed are {most} %",
             bad=result.bad, checked=result.checked, share=percent(result.bad, result.checked),
             most=f"{100 * most:g}",
         )  # fmt: skip
@@ -99,7 +99,7 @@ class Applied(Struct, frozen=True, kw_only=True):
 
     def _counted(self) -> tuple[Outcome, Message]:
         bad, most = self.result.bad, self.declared.at_most
-        text = msg("{bad} break it, at most {most} may", bad=bad, most=f"{most:g}")
+        text = msg("{bad} values break the rule, allowed are {most}", bad=bad, most=f"{most:g}")
         return (Outcome.BAD if bad > most else Outcome.GOOD), text
 
     def _fresh(self) -> tuple[Outcome, Message]:
@@ -107,7 +107,7 @@ class Applied(Struct, frozen=True, kw_only=True):
         if result.checked == 0:
             return Outcome.OPEN, msg("no values")
         if result.age_s is None or result.age_utc_s is None:
-            return Outcome.OPEN, msg("the newest value is no time")
+            return Outcome.OPEN, msg("the newest value is not a time")
         ages = (result.age_s, result.age_utc_s)
         text = msg("the newest value is {age} minutes old, at most {minutes}",
                    age=f"{ages[0] / 60:.0f}", minutes=minutes)  # fmt: skip
@@ -142,7 +142,7 @@ def _applied(
 def _judged(rules: Iterable[Applied]) -> Judgement:
     outcomes = [rule.outcome() for rule in rules]
     if not outcomes:
-        return undetermined(msg("No rule of this sort is declared (rules)"))
+        return undetermined(msg("No rule of this kind is declared (rules)"))
     bad = [each.text for each in outcomes if each.outcome is Outcome.BAD]
     still_open = [each.text for each in outcomes if each.outcome is Outcome.OPEN]
     good = [each.text for each in outcomes if each.outcome is Outcome.GOOD]
@@ -151,7 +151,7 @@ def _judged(rules: Iterable[Applied]) -> Judgement:
     return undetermined(*still_open, *good) if still_open else passed(*good)
 
 
-_REMEDY = msg("Correct the rows, and let the source refuse such values")
+_REMEDY = msg("Correct the rows, and reject such values at the source")
 
 
 @check(
@@ -175,7 +175,7 @@ def filled_columns(target: Target, found: tuple[Result, ...]) -> Judgement:
     "data.linked", needs=(TARGET, RESULTS), severity=Severity.MEDIUM, remedy=_REMEDY
 )  # fmt: skip
 def linked(target: Target, found: tuple[Result, ...]) -> Judgement:
-    """No row is an orphan, is there twice or is missing from a sequence."""
+    """There are no orphaned rows, duplicate rows or gaps in sequences."""
     kinds = (Kind.REFERENCE, Kind.UNIQUE, Kind.GAPS)
     return _judged(_applied(target, found, kinds, About.COMPLETENESS))
 
@@ -200,7 +200,7 @@ def current(target: Target, found: tuple[Result, ...]) -> Judgement:
 
 @check(
     "data.same-figures", needs=(TARGET, RESULTS, each("database_data", RESULTS)),
-    severity=Severity.MEDIUM, remedy=msg("Reconcile the databases, and find out where they part"),
+    severity=Severity.MEDIUM, remedy=msg("Reconcile the databases, and find out where they differ"),
 )  # fmt: skip
 def same_figures(
     target: Target,

@@ -30,7 +30,7 @@ _GAPS = {
     State.NOT_PERMITTED: msg("may not be read; it needs GRANT SELECT on"),
     State.PARTLY: msg("some columns may not be read or are too many; it needs GRANT SELECT on"),
     State.HIDDEN_ROWS: msg("row-level security may hide rows of"),
-    State.SPARSE: msg("the sample met no row of"),
+    State.SPARSE: msg("the sample returned no row of"),
     State.BUSY: msg("locked, or too slow"),
     State.FAILED: msg("could not be read"),
     State.LEFT_OUT: msg("left out at the limits of a sample"),

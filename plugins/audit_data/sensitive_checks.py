@@ -103,7 +103,7 @@ def _by_certainty(found: Iterable[Held], sample: Sampled, clean: Message) -> Jud
     if sure:
         return failed(*_texts(sure), seen_tables(sample))
     if every:
-        return undetermined(msg("A person has to look whether these are real"), *_texts(every),
+        return undetermined(msg("A person has to check whether these are real"), *_texts(every),
                             *gaps(sample))  # fmt: skip
     return open_because(sample) or passed(clean, seen_tables(sample))
 
@@ -128,7 +128,7 @@ def undeclared(target: Target, found: Sampled) -> Judgement:
     remedy=msg("Replace the data by masked or generated ones before they leave production"),
 )  # fmt: skip
 def no_real_values(target: Target, found: Sampled) -> Judgement:
-    """No value of development and test data passes as real personal data."""
+    """Development and test data hold no values that look like real personal data."""
     settings = _settings(target)
     if settings.environment is Environment.PRODUCTION:
         return not_applicable(msg("Production data"))
@@ -145,9 +145,11 @@ def no_real_values(target: Target, found: Sampled) -> Judgement:
         return failed(*_texts(telling), seen_tables(found))
     if every:
         # no check digit tells names and phone numbers of persons from invented ones
-        return undetermined(msg("A person has to look whether these are real"), *_texts(every),
+        return undetermined(msg("A person has to check whether these are real"), *_texts(every),
                             *gaps(found))  # fmt: skip
-    return open_because(found) or passed(msg("No value passes as real"), seen_tables(found))
+    return open_because(found) or passed(
+        msg("No value looks like real personal data"), seen_tables(found)
+    )
 
 
 @check(
@@ -181,7 +183,7 @@ def forbidden(found: Sampled) -> Judgement:
     if bad:
         return failed(*_texts(bad), seen_tables(found))
     named = [
-        msg("{column} has values that are not readable, and such a name", column=c.full_name)
+        msg("{column} has such a name, and holds values that are not readable", column=c.full_name)
         for c in found.columns if c.values and {"track", "cvn"} & names.held_by(c.name)
     ]  # fmt: skip
     return open_because(found, *named) or passed(msg("None was found"), seen_tables(found))

@@ -75,8 +75,8 @@ def _clear(declared: DeclaredColumn, column: Column, kind: Data, found: Found) -
         kind=KINDS_TOLD[kind], specimen=found.specimen,
     )  # fmt: skip
     if declared.protection is Protection.SYNTHETIC:
-        return _outcome(Outcome.OPEN, column, msg("{seen}; declared as made up, which nobody can "
-                                               "see", seen=detail))  # fmt: skip
+        return _outcome(Outcome.OPEN, column, msg("{detail}; declared as synthetic, which "
+                                               "cannot be verified", detail=detail))  # fmt: skip
     return _outcome(Outcome.BAD, column, detail)
 
 
@@ -112,5 +112,5 @@ def password(column: Column) -> OutcomeText:
     if set(column.schemes) <= SALTED | {"masked"}:
         return _outcome(Outcome.GOOD, column, detail)
     if column.repeated and "digest" in column.schemes:
-        detail = msg("{seen}; equal digests come more than once, as without salt", seen=detail)
+        detail = msg("{detail}; equal digests repeat, as without salt", detail=detail)
     return _outcome(Outcome.OPEN, column, detail)

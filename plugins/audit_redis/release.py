@@ -28,7 +28,7 @@ def state_of(product: str, series: tuple[int, int], now: str, detail: Message) -
         return undetermined(detail, msg("The end of its support is not known here"))
     if end < day:
         return undetermined(detail, msg(
-            "the project ended its support on {end} (recalled); whether the distribution still "
-            "maintains it has to be checked on the host", end=end,
+            "the project ended its support on {end} (unverified date); whether the distribution "
+            "still maintains it has to be checked on the host", end=end,
         ))  # fmt: skip
-    return passed(detail, msg("supported until {end} (recalled)", end=end))
+    return passed(detail, msg("supported until {end} (unverified date)", end=end))

@@ -54,7 +54,9 @@ def tls_enforced(settings: Settings) -> Judgement:
     if old:
         return failed(detail)
     if not protocols:
-        return undetermined(detail, msg("Which versions are taken is a matter of the TLS library"))
+        return undetermined(
+            detail, msg("tls-protocols is not set: the TLS library decides the versions")
+        )
     return passed(detail)
 
 
@@ -145,7 +147,7 @@ def protected_settings(settings: Settings) -> Judgement:
 def persistence(
     target: Target, info: Info, settings: Settings, now: str, *, hours: Annotated[int, Down] = 24
 ) -> Judgement:
-    """What changed is saved: the last snapshot or the append-only file is in order and fresh."""
+    """Changes are saved: the last snapshot or the append-only file is intact and recent."""
     declared = settings_of(target, RedisSettings)
     names = ("rdb_last_bgsave_status", "rdb_changes_since_last_save", "aof_enabled",
              "aof_last_write_status")  # fmt: skip
@@ -212,7 +214,7 @@ def _lag(replica: dict[str, str]) -> int:
     remedy=msg("Set tls-replication yes on both sides"),
 )  # fmt: skip
 def replication_tls(info: Info, settings: Settings) -> Judgement:
-    """What replicas get crosses the network over TLS."""
+    """Replication traffic is encrypted with TLS."""
     detail = settings.as_message("tls-replication", "port")
     if info.get("role") == "slave":
         return expect(settings.get("tls-replication") == "yes", detail=detail)
@@ -220,7 +222,7 @@ def replication_tls(info: Info, settings: Settings) -> Judgement:
         return not_applicable(msg("No replica is connected"))
     if settings.get("port") == "0":  # replicas can only come over TLS
         return passed(detail)
-    return undetermined(detail, msg("Whether the replicas come over TLS, they tell themselves"))
+    return undetermined(detail, msg("Whether replicas connect over TLS has to be checked on them"))
 
 
 @check(

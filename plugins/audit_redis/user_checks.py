@@ -37,7 +37,7 @@ def _names(users: list[User]) -> tuple[str, ...]:
     remedy=msg("Give each user a password (ACL SETUSER … >…) or turn it off; set requirepass"),
 )  # fmt: skip
 def no_password(users: tuple[User, ...]) -> Judgement:
-    """Nobody gets in without a password."""
+    """No user can log in without a password."""
     bad = [user for user in users if user.open]
     if bad:
         return failed(msg("Users without a password: {names}", names=_names(bad)))
@@ -52,7 +52,7 @@ def default_user(users: tuple[User, ...]) -> Judgement:
     """The user default is off, or has a password and limited rights."""
     found = [user for user in users if user.name == "default"]
     if not found:
-        return undetermined(msg("The user default was not told"))
+        return undetermined(msg("The server did not list the user default"))
     (user,) = found[:1]
     detail = msg("default: {flags}; commands {commands}; keys {keys}", flags=", ".join(user.flags),
                  commands=user.commands or "-", keys=user.keys or "-")  # fmt: skip
@@ -76,7 +76,7 @@ def dangerous_commands(target: Target, users: tuple[User, ...]) -> Judgement:
         for user in holders if user.name not in (declared or ())
     ][:_MOST]  # fmt: skip
     unsure = [
-        msg("{name}: the server does not tell whether it may run {commands}", name=user.name,
+        msg("{name}: not known whether it may run {commands}", name=user.name,
             commands=", ".join(user.unknown))
         for user in _enabled(users) if user.unknown and user.name not in (declared or ())
     ][:_MOST]  # fmt: skip
@@ -87,7 +87,7 @@ def dangerous_commands(target: Target, users: tuple[User, ...]) -> Judgement:
     # a renamed command is told to be unknown, and is still there under its other name
     if unsure:
         return undetermined(*unsure)
-    return passed(msg("Only these may run them: {names}", names=_names(holders)))
+    return passed(msg("Users that may run dangerous commands: {names}", names=_names(holders)))
 
 
 @check(
@@ -99,7 +99,7 @@ def user_rights(target: Target, users: tuple[User, ...]) -> Judgement:
     declared = settings_of(target, RedisSettings).administrators or ()
     bad = [user for user in _enabled(users) if user.unlimited and user.name not in declared]
     if bad:
-        return failed(msg("All commands on all keys: {names}", names=_names(bad)))
+        return failed(msg("Users with all commands on all keys: {names}", names=_names(bad)))
     others = [user for user in _enabled(users) if user.name not in declared]
     rights = [
         msg("{name}: commands {commands}; keys {keys}", name=user.name,
@@ -114,7 +114,7 @@ def user_rights(target: Target, users: tuple[User, ...]) -> Judgement:
     remedy=msg("Set tls-auth-clients yes and port 0, or show that a bastion asks for two factors"),
 )  # fmt: skip
 def second_factor(settings: Settings, users: tuple[User, ...] | Absent) -> Judgement:
-    """Clients prove themselves by a certificate and a password."""
+    """Clients authenticate with a certificate and a password."""
     detail = settings.as_message("tls-auth-clients", "port", "tls-port")
     certificate = (
         settings.get("tls-auth-clients") == "yes" and settings.get("port") == "0"

@@ -46,7 +46,7 @@ def _missing(named: Iterable[str], there: Others) -> tuple[str, ...]:
     ),
 )
 def described(target: Target, systems: Others, endpoints: Others, data: Others) -> Judgement:
-    """The service has a department that answers for it, a system and entries that are declared."""
+    """A responsible department, a system and entries are declared for the service."""
     service = settings_of(target, ServiceSettings)
     if service.not_offered:
         return not_applicable(msg("Not offered: {reason}", reason=service.not_offered))
@@ -58,7 +58,7 @@ def described(target: Target, systems: Others, endpoints: Others, data: Others) 
         return undetermined(*lacking)
     return passed(
         msg(
-            "{owner} answers for it, systems: {systems}, entries: {entries}",
+            "Responsible: {owner}; systems: {systems}; entries: {entries}",
             owner=target.owner or "",
             systems=capped(service.systems, sort=False),
             entries=capped(service.entries or (service.no_entry,), sort=False),
@@ -69,7 +69,7 @@ def described(target: Target, systems: Others, endpoints: Others, data: Others) 
 def _lacking(target: Target, service: ServiceSettings) -> Iterator[Message]:
     """What is not said of the service: whether it has it is not known."""
     if not target.owner:
-        yield msg("No department answers for it (owner)")
+        yield msg("No responsible department is declared (owner)")
     if not service.systems:
         yield msg("No business system is declared")
     if not service.entries and not service.no_entry:
@@ -146,11 +146,12 @@ def zone_members(target: Target, hosts: Others) -> Judgement:
         if inside is None and declared.zone == target.id:
             unknown.append(host.id)
         elif inside and declared.zone != target.id:
-            wrong.append(msg("{host} has the address {address} in it, but is declared in {zone}",
-                             host=host.id, address=declared.address,
-                             zone=declared.zone or msg("no zone")))  # fmt: skip
+            wrong.append(msg(
+                "{host} has the address {address} in the zone, but is declared in {zone}",
+                host=host.id, address=declared.address, zone=declared.zone or msg("no zone"),
+            ))  # fmt: skip
         elif inside is False and declared.zone == target.id:
-            wrong.append(msg("{host} has the address {address} outside of it", host=host.id,
+            wrong.append(msg("{host} has the address {address}, outside of the zone", host=host.id,
                              address=declared.address))  # fmt: skip
     if wrong:
         return failed(*wrong[:_SHOWN])

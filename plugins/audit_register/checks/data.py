@@ -63,7 +63,7 @@ def data_sets_listed(registers: Registers, data_sets: Registers) -> Judgement:
     remedy=msg("Bring the data sets into the metadata system"),
 )
 def metadata_managed(table: Table, *, min_percent: Annotated[int, Up] = 100) -> Judgement:
-    """The metadata of the data sets are managed, to the share that is wanted (ours: all)."""
+    """The required share of data sets has managed metadata (ours: all)."""
     if not table.rows:
         return failed(_EMPTY)
     without = [row for row in table.rows if not row["metadata"]]
@@ -82,21 +82,21 @@ def metadata_managed(table: Table, *, min_percent: Annotated[int, Up] = 100) -> 
     "register.data-purged",
     needs=(DATA, COLLECTED_AT),
     severity=Severity.MEDIUM,
-    remedy=msg("Delete what is kept for too long, and record the day"),
+    remedy=msg("Delete data past its retention period, and record the day"),
 )
 def data_purged(table: Table, now: str, *, max_days: Annotated[int, Down] = 365) -> Judgement:
-    """Data past its time of keeping is deleted, at least once in the period (ours: a year)."""
+    """Data past its retention period is deleted at least once in the period (ours: a year)."""
     today = day_of(now)
 
     def wrong(row: Row) -> Message | None:
         if row["retention_days"] is None:
-            return msg("no time of keeping")
+            return msg("no retention period")
         days = age(row, "purged", today)
         if days is None:
             return msg("never purged")
         return msg("purged {days} days ago", days=days) if days > max_days else None
 
-    expected = msg("a time of keeping, purged at most {days} days ago", days=max_days)
+    expected = msg("a retention period, purged at most {days} days ago", days=max_days)
     summary = msg("{count} data sets, all purged", count=len(table.rows))
     return judged(each_row(table, table.rows, wrong), summary, expected)
 
@@ -105,10 +105,10 @@ def data_purged(table: Table, now: str, *, max_days: Annotated[int, Down] = 365)
     "register.interfaces-controlled",
     needs=INTERFACES,
     severity=Severity.HIGH,
-    remedy=msg("Authenticate, encrypt, watch and limit each interface"),
+    remedy=msg("Authenticate, encrypt, monitor and rate-limit each interface"),
 )
 def interfaces_controlled(table: Table) -> Judgement:
-    """Each interface asks who calls, is encrypted, watched and limited."""
+    """Each interface has authentication, encryption, monitoring and rate limits."""
 
     def wrong(row: Row) -> Message | None:
         lacking = [
@@ -133,7 +133,7 @@ def interfaces_controlled(table: Table) -> Judgement:
     remedy=msg("Find out what broke the interface"),
 )
 def interfaces_available(table: Table, *, min_percent: Annotated[float, Up] = 99.9) -> Judgement:
-    """Each interface was available in 30 days as much as is wanted (ours: 99.9 %)."""
+    """Each interface had the required availability over 30 days (ours: 99.9 %)."""
 
     def wrong(row: Row) -> Message | None:
         if row["availability"] is None:
@@ -190,7 +190,7 @@ def agreements_valid(table: Table, now: str) -> Judgement:
             if until is None:
                 return msg("{column} is empty", column=table.title(column))
             if until < today:
-                return msg("{column}: {date} is over", column=table.title(column),
+                return msg("{column}: expired on {date}", column=table.title(column),
                            date=until.isoformat())  # fmt: skip
         return None
 
@@ -204,15 +204,15 @@ def agreements_valid(table: Table, now: str) -> Judgement:
     "register.agreements-clauses",
     needs=PARTNERS,
     severity=Severity.MEDIUM,
-    remedy=msg("Agree on the fields and on who answers for a breach"),
+    remedy=msg("Agree on the fields and on who is liable for a breach"),
 )
 def agreements_clauses(table: Table) -> Judgement:
-    """Each agreement names the fields, and who answers for a breach."""
+    """Each agreement names the fields, and who is liable for a breach."""
 
     def wrong(row: Row) -> Message | None:
         if not row["fields"]:
             return msg("no fields are agreed")
-        return None if row["liability"] else msg("nobody answers for a breach")
+        return None if row["liability"] else msg("no liability for a breach is agreed")
 
     if not table.rows:
         return not_applicable(msg("No partner is in the register"))

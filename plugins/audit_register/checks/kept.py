@@ -54,7 +54,7 @@ def _twice(register: Register, table: Table) -> list[Message]:
         key = tuple(str(row[column]) for column in register.key)
         at = first.setdefault(key, row.number)
         if at != row.number:
-            found.append(msg("row {row}: it is there already, in row {first}",
+            found.append(msg("row {row}: duplicate of row {first}",
                              row=label(table, row), first=at))  # fmt: skip
     return found
 
@@ -88,10 +88,12 @@ def _kept(register: Register) -> Check:
         needs=(BY_REGISTER[register.id], STAFF_REGISTER),
         kind=register.kind,
         severity=Severity.MEDIUM,
-        remedy=msg("Complete the register: fill what is empty, name who is there, list each once"),
+        remedy=msg(
+            "Complete the register: fill empty values, name current staff, remove duplicates"
+        ),
     )
     def kept(table: Table, registers: Staff) -> Judgement:
-        """The register is kept: no row lacks a value, none is there twice, its owners exist."""
+        """The register is complete: no empty values, no duplicates, owners are on the staff."""
         if not table.rows:
             return failed(msg("The register has no rows"))
         summary = msg("{file}: {count} rows, all complete", file=table.file, count=len(table.rows))

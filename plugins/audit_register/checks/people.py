@@ -24,7 +24,7 @@ from audit_register.facts import BY_REGISTER, Row, Table
 from audit_register.rules import age, date_of, day_of, each_row, judged, recent
 
 STAFF = BY_REGISTER["staff"]
-_NO_STAFF = msg("No register of staff is among the targets")
+_NO_STAFF = msg("No register of staff is declared")
 _UNREAD = msg("A register of staff could not be read")
 
 
@@ -153,7 +153,7 @@ def owned(
             owners.setdefault(account, []).append(number)
     concerned = [account for account in accounts if account not in services]
     wrong = [
-        msg("{account} belongs to nobody", account=account)
+        msg("{account} has no owner in the register of staff", account=account)
         if account not in owners
         else msg("{account} is shared by {numbers}", account=account,
                  numbers=tuple(owners[account]))

@@ -47,7 +47,7 @@ def _judged(
 
     names = tuple(str(row["name"]) for row in rows)
     expected = msg("figures at most {days} days old, within their targets", days=most)
-    summary = msg("As wanted: {names}", names=names)
+    summary = msg("Targets met: {names}", names=names)
     return judged(each_row(table, rows, problem), summary, expected)
 
 
@@ -66,7 +66,7 @@ def _above(row: Row, figure: str, target: str) -> Message | None:
     "register.responses-in-time",
     needs=(complete(PERFORMANCE), COLLECTED_AT),
     severity=Severity.MEDIUM,
-    remedy=msg("Find out what is slow or breaks, and measure again"),
+    remedy=msg("Find the cause of slow or failed answers, and measure again"),
 )
 def responses(table: Table, now: str, *, max_days: Annotated[int, Down] = 7) -> Judgement:
     """Interfaces answer within the declared targets (none in the clause), as measured in a week."""
@@ -105,7 +105,7 @@ def capacity(
     "register.service-times-kept",
     needs=(complete(PERFORMANCE), COLLECTED_AT),
     severity=Severity.MEDIUM,
-    remedy=msg("Find out what takes too long, and publish times that can be kept"),
+    remedy=msg("Find what takes too long, and publish times that can be met"),
 )
 def service_times(table: Table, now: str, *, max_days: Annotated[int, Down] = 90) -> Judgement:
     """Promised times are kept to the declared share (none in the clause)."""

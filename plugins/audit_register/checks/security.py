@@ -48,22 +48,22 @@ def _of(table: Table, categories: Iterable[str]) -> list[Row]:
     "register.network-defence",
     needs=PRODUCTS,
     severity=Severity.HIGH,
-    remedy=msg("Install what blocks and what detects, and let it block"),
+    remedy=msg("Deploy products that block and detect attacks, in blocking mode"),
 )
 def network_defence(table: Table) -> Judgement:
-    """What blocks and what detects is there, and a firewall, IPS or WAF blocks."""
+    """Products that block and detect attacks are there; firewall, IPS and WAF block."""
     rows = _of(table, _NETWORK)
     there = {str(row["category"]) for row in rows}
     if "firewall" not in there:
         return unrecorded(msg("No firewall is in the register"))
     if not there & {"ips", "traffic_analysis"}:
-        return unrecorded(msg("Nothing that detects intrusions is in the register"))
+        return unrecorded(msg("No intrusion detection is in the register"))
     if "waf" not in there:
-        return unrecorded(msg("Nothing that protects applications (WAF) is in the register"))
+        return unrecorded(msg("No web application firewall (WAF) is in the register"))
     wrong = each_row(
         table,
         _of(table, _INLINE),
-        lambda row: None if row["mode"] == "block" else msg("it does not block"),
+        lambda row: None if row["mode"] == "block" else msg("not in blocking mode"),
     )
     return judged(wrong, msg("{count} products: {names}", count=len(rows),
                              names=tuple(label(table, row) for row in rows)))  # fmt: skip
@@ -187,12 +187,15 @@ def fraud_engine(table: Table, now: str, *, max_days: Annotated[int, Down] = 1) 
     def wrong(row: Row) -> Message | None:
         days = age(row, "last_event", today)
         if days is None:
-            return msg("no event")
+            return msg("no event is recorded")
         return msg("the last event was {days} days ago", days=days) if days > max_days else None
 
     expected = msg("an event at most {days} days ago", days=max_days)
-    return judged(each_row(table, rows, wrong), msg("{count} systems, all alive", count=len(rows)),
-                  expected)  # fmt: skip
+    return judged(
+        each_row(table, rows, wrong),
+        msg("{count} systems, all with recent events", count=len(rows)),
+        expected,
+    )
 
 
 def _moment(row: Row, column: str) -> datetime.datetime | None:

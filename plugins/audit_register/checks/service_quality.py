@@ -81,7 +81,7 @@ def complaints_answered(
     remedy=msg("Record cause, responsibility, measure and result of each answered complaint"),
 )
 def complaints_complete(table: Table) -> Judgement:
-    """Of each answered complaint source, cause, responsibility, measure and result are recorded."""
+    """Source, cause, responsibility, measure and result of answered complaints are recorded."""
 
     def lacking(row: Row) -> Message | None:
         wanted = ("source", "cause", "responsible", "measure", "result")
@@ -121,9 +121,9 @@ def survey_made(
     wrong = []
     lacking = tuple(table.title(c) for c in ("staff", "process", "quality") if last[c] is False)
     if lacking:
-        wrong.append(msg("It does not ask: {columns}", columns=lacking))
+        wrong.append(msg("The survey does not cover: {columns}", columns=lacking))
     if (last["sample"] or 0) < min_sample:
-        wrong.append(msg("Its sample of {count} is below {least}", count=f"{last['sample'] or 0:g}",
+        wrong.append(msg("The sample of {count} is below {least}", count=f"{last['sample'] or 0:g}",
                          least=min_sample))  # fmt: skip
     return failed(*judgement.detail, *wrong, expected=judgement.expected) if wrong else judgement
 
@@ -176,7 +176,7 @@ def _overdue(id: str, sources: tuple[str, ...]) -> Check:
     @check(id, needs=(ACTIONS, COLLECTED_AT), severity=Severity.HIGH,
            remedy=msg("Close what is overdue"))  # fmt: skip
     def overdue(table: Table, now: str) -> Judgement:
-        """What was found is closed in time: nothing is overdue."""
+        """Issues are closed in time; none is overdue."""
         today = day_of(now)
         rows = [r for r in table.rows if not sources or r["source"] in sources]
 

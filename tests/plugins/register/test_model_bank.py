@@ -76,7 +76,7 @@ FAULTS: tuple[tuple[str, str, Edit, set[str]], ...] = (
     ("an interface that is there twice", "interfaces", cell(2, 1, "open-payment"), {"6.4.1"}),
     ("an interface that breaks", "interfaces", cell(1, 9, "99.5"), {"6.4.1"}),
     ("an agreement that ended", "partners", cell(1, 2, day(1)), {"6.4.2"}),
-    ("nobody answers for a breach", "partners", cell(1, 5, "否"), {"6.4.2"}),
+    ("no liability for a breach is agreed", "partners", cell(1, 5, "否"), {"6.4.2"}),
     ("a partner who was not assessed", "partners", cell(1, 6, ""), {"6.4.2"}),
     ("an interface that asks for nothing", "interfaces", cell(2, 5, "无"), {"6.4.3"}),
     ("an interface in the clear", "interfaces", cell(1, 6, "否"), {"6.4.3"}),
