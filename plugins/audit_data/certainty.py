@@ -39,7 +39,7 @@ def certainty(column: Column, kind: Data) -> Certainty | None:
         return _numbers(kind, found, hinted=hinted)
     if kind in (Data.TRACK, Data.CVN, Data.PASSWORD):
         return Certainty.CERTAIN
-    return _words(kind, found, column.values, hinted=hinted)
+    return _unchecked(kind, found, column.values, hinted=hinted)
 
 
 def _numbers(kind: Data, found: Found, *, hinted: bool) -> Certainty | None:
@@ -54,7 +54,7 @@ def _numbers(kind: Data, found: Found, *, hinted: bool) -> Certainty | None:
     return Certainty.LIKELY if chance <= _LIKELY else None
 
 
-def _words(kind: Data, found: Found, values: int, *, hinted: bool) -> Certainty | None:
+def _unchecked(kind: Data, found: Found, values: int, *, hinted: bool) -> Certainty | None:
     share = found.count / values if values else 0.0
     if kind in (Data.EMAIL, Data.ADDRESS):
         return Certainty.CERTAIN if found.different >= 3 or hinted else Certainty.LIKELY

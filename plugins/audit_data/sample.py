@@ -50,13 +50,13 @@ class Held(Struct, frozen=True, kw_only=True):
         found = self.column.found[self.kind]
         return msg(
             "{column}: {kind}, {count} of {values} values ({share} %), e.g. {specimen}",
-            column=self.column.full_name, kind=KINDS_TOLD[self.kind], count=found.count,
+            column=self.column.full_name, kind=KIND_NAMES[self.kind], count=found.count,
             values=self.column.values, share=percent(found.count, self.column.values),
             specimen=found.specimen,
         )  # fmt: skip
 
 
-KINDS_TOLD = {
+KIND_NAMES = {
     Data.ID_CARD: msg("identity card numbers"),
     Data.BANK_CARD: msg("bank card numbers"),
     Data.PHONE: msg("mobile phone numbers"),
@@ -112,7 +112,7 @@ def gaps(found: Sampled, tables: Iterable[Table] | None = None) -> tuple[Message
     return tuple(details)
 
 
-def seen_tables(found: Sampled) -> Message:
+def sampled_tables(found: Sampled) -> Message:
     """How much a verdict rests on, for the record."""
     read = [table for table in found.tables if table.rows]
     empty = sum(table.state is State.EMPTY for table in found.tables)
@@ -129,7 +129,7 @@ def open_because(found: Sampled, *more: Message) -> Judgement | None:
     missing = gaps(found)
     if not missing and not more:
         return None
-    return undetermined_(*more, *missing, seen_tables(found))
+    return undetermined_(*more, *missing, sampled_tables(found))
 
 
 def declared_in(

@@ -27,7 +27,7 @@ from audit_data.sample import (
     gaps,
     held,
     open_because,
-    seen_tables,
+    sampled_tables,
 )
 from audit_data.stored import Outcome, OutcomeText, password, stored
 from audit_database.data import names
@@ -56,11 +56,11 @@ def _judged(found: Sequence[OutcomeText], sample: Sampled, *more: Message) -> Ju
     """Fails on what is certain; a pass needs every column, and that all tables were looked at."""
     bad = [each for each in found if each.outcome is Outcome.BAD]
     if bad:
-        return failed(*_texts(bad), seen_tables(sample))
+        return failed(*_texts(bad), sampled_tables(sample))
     doubts = [each for each in found if each.outcome is Outcome.OPEN]
     if doubts or more:
-        return undetermined(*_texts(doubts), *more, seen_tables(sample))
-    return passed(*_texts(found), seen_tables(sample))
+        return undetermined(*_texts(doubts), *more, sampled_tables(sample))
+    return passed(*_texts(found), sampled_tables(sample))
 
 
 @check(
@@ -101,11 +101,11 @@ def _by_certainty(found: Iterable[Held], sample: Sampled, clean: Message) -> Jud
     every = list(found)
     sure = [each for each in every if each.certainty is Certainty.CERTAIN]
     if sure:
-        return failed(*_texts(sure), seen_tables(sample))
+        return failed(*_texts(sure), sampled_tables(sample))
     if every:
         return undetermined(msg("A person has to check whether these are real"), *_texts(every),
                             *gaps(sample))  # fmt: skip
-    return open_because(sample) or passed(clean, seen_tables(sample))
+    return open_because(sample) or passed(clean, sampled_tables(sample))
 
 
 @check(
@@ -142,13 +142,13 @@ def no_real_values(target: Target, found: Sampled) -> Judgement:
                     for p in made_up)
     ]  # fmt: skip
     if telling:
-        return failed(*_texts(telling), seen_tables(found))
+        return failed(*_texts(telling), sampled_tables(found))
     if every:
         # no check digit tells names and phone numbers of persons from invented ones
         return undetermined(msg("A person has to check whether these are real"), *_texts(every),
                             *gaps(found))  # fmt: skip
     return open_because(found) or passed(
-        msg("No value looks like real personal data"), seen_tables(found)
+        msg("No value looks like real personal data"), sampled_tables(found)
     )
 
 
@@ -165,7 +165,7 @@ def kept_passwords(found: Sampled) -> Judgement:
     if outcomes:
         return _judged(outcomes, found, *gaps(found))
     return open_because(found) or not_applicable(
-        msg("No column holds passwords by its name"), seen_tables(found)
+        msg("No column holds passwords by its name"), sampled_tables(found)
     )
 
 
@@ -181,12 +181,12 @@ def forbidden(found: Sampled) -> Judgement:
     """Neither magnetic stripe data nor card verification numbers are stored."""
     bad = list(held(found.columns, (Data.TRACK, Data.CVN)))
     if bad:
-        return failed(*_texts(bad), seen_tables(found))
+        return failed(*_texts(bad), sampled_tables(found))
     named = [
         msg("{column} has such a name, and holds values that are not readable", column=c.full_name)
         for c in found.columns if c.values and {"track", "cvn"} & names.held_by(c.name)
     ]  # fmt: skip
-    return open_because(found, *named) or passed(msg("None was found"), seen_tables(found))
+    return open_because(found, *named) or passed(msg("None was found"), sampled_tables(found))
 
 
 def _log_tables(settings: DataSetSettings, found: Sampled) -> list[Table]:

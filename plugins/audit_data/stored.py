@@ -9,7 +9,7 @@ from msgspec import Struct
 from audit_core.api.sdk import Message, msg
 from audit_data.certainty import Certainty, certainty
 from audit_data.kind import DeclaredColumn, Grade, Protection
-from audit_data.sample import KINDS_TOLD, percent
+from audit_data.sample import KIND_NAMES, percent
 from audit_database.data.answer import Column, Found
 from audit_database.data.identify import Data
 from audit_database.data.passwords import SALTED, WEAK
@@ -72,7 +72,7 @@ def _clear(declared: DeclaredColumn, column: Column, kind: Data, found: Found) -
     detail = msg(
         "{count} of {values} values ({share} %) are {kind} in clear, e.g. {specimen}",
         count=found.count, values=column.values, share=percent(found.count, column.values),
-        kind=KINDS_TOLD[kind], specimen=found.specimen,
+        kind=KIND_NAMES[kind], specimen=found.specimen,
     )  # fmt: skip
     if declared.protection is Protection.SYNTHETIC:
         return _outcome(Outcome.OPEN, column, msg("{detail}; declared as synthetic, which "

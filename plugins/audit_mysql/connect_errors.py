@@ -31,43 +31,43 @@ def not_connected(error: Exception, place: str) -> ConnectError:
             return not_verified(place, str(error))
         case OSError():
             return no_connection(place, str(error))
-    number, words = _parts(error)
+    number, error_text = _parts(error)
     original = getattr(error, "original_exception", None)
     if isinstance(original, ssl.SSLError):
         return not_verified(place, str(original))
-    return _not_connected(number, words, place)
+    return _not_connected(number, error_text, place)
 
 
 def _parts(error: Exception) -> tuple[int | None, str]:
     match error.args:
-        case (int(number), str(words), *_):
-            return number, f"{words} ({number})"
+        case (int(number), str(error_text), *_):
+            return number, f"{error_text} ({number})"
     return None, f"{error}"
 
 
-def _not_connected(number: int | None, words: str, place: str) -> ConnectError:
-    if number is None and "cryptography" in words:
+def _not_connected(number: int | None, error_text: str, place: str) -> ConnectError:
+    if number is None and "cryptography" in error_text:
         return _readable(place)
     if number is None or number in _BUSY or 2000 <= number < 2059:
-        return no_connection(place, words)
-    error_text = verbatim(words[:500])
+        return no_connection(place, error_text)
+    quoted = verbatim(error_text[:500])
     if number in _NOT_FROM_HERE:
         why = msg(
-            "{place}: the server admits no login from here: {error}", place=place, error=error_text
+            "{place}: the server admits no login from here: {error}", place=place, error=quoted
         )
         remedy = msg("Make the account for the address that this machine connects from")
         return ConnectError(Reason.NOT_PERMITTED, why, remedy=remedy, refused=True)
     if number in _NO_PLUGIN:
         why = msg("{place}: the account logs in in a way that the driver lacks: {error}",
-                  place=place, error=error_text)  # fmt: skip
+                  place=place, error=quoted)  # fmt: skip
         remedy = msg("Make an account with a password: caching_sha2_password, or its like")
         return ConnectError(Reason.UNSUPPORTED, why, remedy=remedy)
     if number == _TLS_ONLY:
         why = msg(
-            "{place}: the server takes no login without TLS: {error}", place=place, error=error_text
+            "{place}: the server takes no login without TLS: {error}", place=place, error=quoted
         )
         return ConnectError(Reason.NOT_PERMITTED, why, remedy=msg("Leave out `tls: plain`"))
-    return refused(place, words)
+    return refused(place, error_text)
 
 
 def _readable(place: str) -> ConnectError:

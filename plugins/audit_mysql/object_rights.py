@@ -74,12 +74,12 @@ _DB_RIGHTS = (
 
 
 def _objects() -> Query:
-    words = ", ".join(f"IF({name}_priv = 'Y', '{name.upper()}', NULL)" for name in _DB_RIGHTS)
+    columns = ", ".join(f"IF({name}_priv = 'Y', '{name.upper()}', NULL)" for name in _DB_RIGHTS)
     routine = "IF(Create_routine_priv = 'Y', 'CREATE ROUTINE', NULL), " \
               "IF(Alter_routine_priv = 'Y', 'ALTER ROUTINE', NULL)"  # fmt: skip
     return Query(
         sql="SELECT User AS user, Host AS host, Db AS db, '' AS object, "
-            f"CONCAT_WS(',', {words}, {routine}) AS rights FROM mysql.db "
+            f"CONCAT_WS(',', {columns}, {routine}) AS rights FROM mysql.db "
             "UNION ALL SELECT User, Host, Db, Table_name, "
             "CONCAT_WS(',', NULLIF(CONCAT(Table_priv), ''), NULLIF(CONCAT(Column_priv), '')) "
             "FROM mysql.tables_priv "

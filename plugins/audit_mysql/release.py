@@ -40,7 +40,7 @@ def _packaged(release: Release) -> bool:
     return not (release.comment or "").lower().startswith(_UPSTREAM)
 
 
-def _told(release: Release) -> Message:
+def _as_message(release: Release) -> Message:
     comment = release.comment or "-"
     return msg("{product} {release} ({comment})", product=release.name, release=release.version,
                comment=comment)  # fmt: skip
@@ -53,7 +53,7 @@ def _told(release: Release) -> Message:
 def release_supported(release: Release, now: str) -> Judgement:
     """The release series still gets security fixes."""
     end = ENDS[release.product].get(release.series)
-    return supported_until(_told(release), end, now, packaged=_packaged(release))
+    return supported_until(_as_message(release), end, now, packaged=_packaged(release))
 
 
 @check(
@@ -66,7 +66,7 @@ def minor_release(release: Release) -> Judgement:
     newest = MINOR[product].get(series) if len(release.numbers) > 2 else None
     number = release.numbers[2] if len(release.numbers) > 2 else 0
     return newest_minor(
-        _told(release), number, newest, series, READ[product], packaged=_packaged(release)
+        _as_message(release), number, newest, series, READ[product], packaged=_packaged(release)
     )
 
 

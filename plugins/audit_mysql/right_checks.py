@@ -70,11 +70,11 @@ def _holding(holders: Iterable[Holder], rights: frozenset[str]) -> list[Holder]:
     return [holder for holder in holders if holder.rights & rights]
 
 
-def _told(holders: list[Holder], rights: frozenset[str]) -> tuple[str, ...]:
-    return listed(f"{h.account.name} ({_words(h.rights, rights)})" for h in holders)
+def _with_rights(holders: list[Holder], rights: frozenset[str]) -> tuple[str, ...]:
+    return listed(f"{h.account.name} ({_named(h.rights, rights)})" for h in holders)
 
 
-def _words(held: frozenset[str], rights: frozenset[str]) -> str:
+def _named(held: frozenset[str], rights: frozenset[str]) -> str:
     # who has all of them was given ALL
     return "ALL PRIVILEGES" if held >= POWERFUL else ", ".join(sorted(held & rights))
 
@@ -99,7 +99,7 @@ def powers(target: Target, holders: tuple[Holder, ...], asker: Asker) -> Judgeme
         holder for holder in _holding(holders, _POWERS)
         if holder.account.name != asker.account or holder.rights & _POWERS != _ASKED_FOR
     ]  # fmt: skip
-    detail = msg("Server-wide rights: {names}", names=_told(found, _POWERS))
+    detail = msg("Server-wide rights: {names}", names=_with_rights(found, _POWERS))
     return _by_declaration(target, _declared(target, found), detail, _NOBODY)
 
 
@@ -113,10 +113,12 @@ def admin_hosts(holders: tuple[Holder, ...]) -> Judgement:
     found = _holding(holders, rights)
     bad = [holder for holder in found if holder.account.everywhere]
     if bad:
-        return failed(msg("May log in from every address: {names}", names=_told(bad, rights)))
+        return failed(
+            msg("May log in from every address: {names}", names=_with_rights(bad, rights))
+        )
     if not found:
         return passed(_NOBODY)
-    return passed(msg("With server-wide rights: {names}", names=_told(found, rights)))
+    return passed(msg("With server-wide rights: {names}", names=_with_rights(found, rights)))
 
 
 @check(
@@ -128,7 +130,7 @@ def wide_rights(
 ) -> Judgement:
     """Only declared administrators have rights on the data of every schema."""
     found = _holding(holders, DATA)
-    detail = list(_told(found, DATA))
+    detail = list(_with_rights(found, DATA))
     names = _declared(target, found)
     administrators = _administrators(target) or frozenset()
     for right in objects:
@@ -153,7 +155,7 @@ def system_tables(
 ) -> Judgement:
     """Only declared administrators may write to the tables with accounts and rights."""
     found = _holding(holders, _CHANGING)
-    names, detail = _declared(target, found), [*_told(found, _CHANGING)]
+    names, detail = _declared(target, found), [*_with_rights(found, _CHANGING)]
     administrators = _administrators(target) or frozenset()
     for right in objects:
         if _fits("mysql", right.db) and right.held & WRITING:
@@ -166,9 +168,9 @@ def system_tables(
 
 def _fits(name: str, pattern: str) -> bool:
     """Whether the schema `name` fits a pattern of GRANT: % any text, _ a character, \\ escapes."""
-    words = re.findall(r"\\.|.", pattern, re.DOTALL)
+    parts = re.findall(r"\\.|.", pattern, re.DOTALL)
     wild = {"%": "*", "_": "?"}
-    made = "".join(wild.get(w, _literal(w[-1])) for w in words)
+    made = "".join(wild.get(w, _literal(w[-1])) for w in parts)
     return fnmatch.fnmatchcase(name, made.lower())
 
 
@@ -227,7 +229,7 @@ def audit_holders(
     # writing to mysql.plugin ends a plugin with the next start
     rights = frozenset({"SUPER", "SYSTEM_VARIABLES_ADMIN", "AUDIT_ADMIN", "INSERT", "DELETE"})
     found = _holding(holders, rights)
-    names, detail = _declared(target, found), [*_told(found, rights)]
+    names, detail = _declared(target, found), [*_with_rights(found, rights)]
     administrators = _administrators(target) or frozenset()
     for right in objects:
         if _fits("mysql", right.db) and right.object in ("", "plugin") and right.held & WRITING:

@@ -38,8 +38,8 @@ class Release(Struct, frozen=True, kw_only=True):
     @property
     def product(self) -> str:
         """`mariadb`, or `mysql` for MySQL and what descends from it."""
-        words = f"{self.version} {self.comment}".lower()
-        return MARIADB if "mariadb" in words else MYSQL
+        text = f"{self.version} {self.comment}".lower()
+        return MARIADB if "mariadb" in text else MYSQL
 
     @property
     def name(self) -> str:
@@ -49,8 +49,8 @@ class Release(Struct, frozen=True, kw_only=True):
     @property
     def numbers(self) -> tuple[int, ...]:
         """The numbers of the version: 10, 11, 6. Some servers put 5.5.5- before theirs."""
-        words = self.version.removeprefix("5.5.5-").split("-", 1)[0].split(".")
-        return tuple(int(word) for word in words if word.isascii() and word.isdigit())
+        parts = self.version.removeprefix("5.5.5-").split("-", 1)[0].split(".")
+        return tuple(int(part) for part in parts if part.isascii() and part.isdigit())
 
     @property
     def series(self) -> str:
@@ -131,7 +131,7 @@ _LIKE = (
 def _settings_query() -> Query:
     # never all of them: report_password and the like hold secrets
     names = ", ".join(f"'{name}'" for name in _NAMES)
-    like = " OR ".join(f"Variable_name LIKE '{words}'" for words in _LIKE)
+    like = " OR ".join(f"Variable_name LIKE '{pattern}'" for pattern in _LIKE)
     return Query(
         sql=f"SHOW GLOBAL VARIABLES WHERE Variable_name IN ({names}) OR {like}",
         label="SHOW GLOBAL VARIABLES",

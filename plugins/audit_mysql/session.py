@@ -114,10 +114,10 @@ class _Server:
         # JSON makes a byte six at most; the rest is told by the limit on what is kept
         link.budget = 2 * request.limit + _OVERHEAD
         _limit_time(link, self._limit, request.timeout_s)
-        _tell(link, f"SET SESSION sql_select_limit = {request.rows + 1}")
+        _execute(link, f"SET SESSION sql_select_limit = {request.rows + 1}")
         if database:
             link.select_db(database)
-        _tell(link, "START TRANSACTION READ ONLY")
+        _execute(link, "START TRANSACTION READ ONLY")
         cursor = link.cursor()
         cursor.execute(request.sql)
         columns = [str(column[0]) for column in cursor.description or ()]
@@ -162,14 +162,14 @@ class _Server:
         return None
 
     def text(self, error: Exception) -> str:
-        """The words of the server or driver."""
+        """The error text of the server or driver."""
         match error:
             case _NotReading():
                 return "only SELECT, SHOW and WITH are sent"
             case TooLarge():
                 return "an answer larger than is read"
-            case pymysql.err.Error(args=(int(number), words, *_)):
-                return f"{words} ({number})"
+            case pymysql.err.Error(args=(int(number), error_text, *_)):
+                return f"{error_text} ({number})"
         return f"not the protocol of MySQL: {error}"
 
     def close(self) -> None:
@@ -199,7 +199,7 @@ class _Server:
             link.deadline, link.budget = time.monotonic() + _LOGIN_S, _LOGIN_BYTES
             link.connect(dialled(self._access.socket or self._reach.dial(), _CONNECT_S))
             for statement in _SESSION:
-                _tell(link, statement)
+                _execute(link, statement)
             self._limit = self._limit or _time_limit(link)
         except (pymysql.err.Error, OSError, NoTls, ReadableLogin, TooLarge, *MALFORMED) as error:
             raise not_connected(error, self._reach.place) from error
@@ -231,15 +231,15 @@ class _Server:
         return context(authorities(self._access.tls_ca), *own)
 
 
-def _tell(link: Link, statement: str) -> None:
+def _execute(link: Link, statement: str) -> None:
     with link.cursor() as cursor:
         cursor.execute(statement)
 
 
 def _limit_time(link: Link, limit: str | None, seconds: int) -> None:
     if limit is not None:
-        words = limit.format(seconds=seconds, milliseconds=seconds * 1000)
-        _tell(link, f"SET SESSION {words}")
+        setting = limit.format(seconds=seconds, milliseconds=seconds * 1000)
+        _execute(link, f"SET SESSION {setting}")
 
 
 def _time_limit(link: Link) -> str | None:

@@ -1,8 +1,8 @@
 """For which objects the findings on other targets count. PURE.
 
-A catalog says it of object types (`Gathering`): a host counts for the system that it belongs to, an
-endpoint for the service that is offered there. Objects of the whole system that nobody declared,
-and those of a type without such rules, count everything.
+A catalog says it of object types (`GatheringRule`): a host counts for the system that it belongs
+to, an endpoint for the service that is offered there. Objects of the whole system that nobody
+declared, and those of a type without such rules, count everything.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from audit_core.evaluate.tally import Tally, tallied
 from audit_core.model import Finding, Target
-from audit_core.model.names import Gathering, SystemObject
+from audit_core.model.names import GatheringRule, SystemObject
 
 EVERYTHING = ""
 """In the place of an object: all that count what is found on any target."""
@@ -33,7 +33,7 @@ def values_of(target: Target, key: str) -> frozenset[str]:
 
 
 def _counts_everything(
-    target: Target, rules: Sequence[Gathering], implied: Mapping[str, str]
+    target: Target, rules: Sequence[GatheringRule], implied: Mapping[str, str]
 ) -> bool:
     """Whether all that is found counts for `target`, by the `rules` of its type.
 
@@ -45,7 +45,7 @@ def _counts_everything(
     return target.object_type in implied.values() and (not rules or is_implied)
 
 
-def _keys(rule: Gathering, target: Target) -> Iterator[tuple[str, str]]:
+def _keys(rule: GatheringRule, target: Target) -> Iterator[tuple[str, str]]:
     """Field and value of the targets whose findings count for `target` by `rule`."""
     yield from ((rule.theirs, value) for value in values_of(target, rule.own))
     yield from (("object_type", type) for type in rule.of)
@@ -56,11 +56,11 @@ class Gatherings:
 
     def __init__(
         self,
-        rules: Iterable[Gathering],
+        rules: Iterable[GatheringRule],
         targets: Sequence[Target],
         whole: Iterable[SystemObject],
     ) -> None:
-        by_type: dict[str, list[Gathering]] = {}
+        by_type: dict[str, list[GatheringRule]] = {}
         for rule in rules:
             by_type.setdefault(rule.object_type, []).append(rule)
         implied = {o.id: o.object_type for o in whole}

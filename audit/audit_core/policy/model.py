@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from audit_core.model import Message, Role, Severity, Target, msg
 from audit_core.model.gradings import Grading, HighRiskRule
-from audit_core.model.names import Gathering, Named, SystemObject
+from audit_core.model.names import GatheringRule, Named, SystemObject
 from audit_core.model.overrides import Change
 from audit_core.model.results import Clause
 
@@ -52,7 +52,7 @@ class Structure(Struct, frozen=True, kw_only=True):
     layers: tuple[Layer, ...] = ()
     object_types: tuple[Named, ...] = ()
     system_objects: tuple[SystemObject, ...] = ()
-    gatherings: tuple[Gathering, ...] = ()
+    gatherings: tuple[GatheringRule, ...] = ()
 
 
 class Fit(enum.StrEnum):
@@ -244,7 +244,7 @@ class Profile(Struct, frozen=True, kw_only=True):
     sha256: str
     object_types: tuple[Named, ...] = ()
     system_objects: tuple[SystemObject, ...] = ()
-    gatherings: tuple[Gathering, ...] = ()
+    gatherings: tuple[GatheringRule, ...] = ()
     overrides: tuple[Override, ...] = ()
     gradings: tuple[Grading, ...] = ()
     risk_rules: tuple[HighRiskRule, ...] = ()

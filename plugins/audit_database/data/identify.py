@@ -157,7 +157,7 @@ def _found(text: str) -> ValueTraits:
         _codes(finds)
     _phones(finds)
     _emails(finds)
-    _words(finds)
+    _han(finds)
     return ValueTraits(
         hits=tuple(finds.hits), candidates=tuple(finds.candidates), shaped=tuple(finds.shaped)
     )
@@ -214,7 +214,7 @@ def _emails(finds: _Finds) -> None:
             finds.hit(Data.EMAIL, found[0], 1)
 
 
-def _words(finds: _Finds) -> None:
+def _han(finds: _Finds) -> None:
     if finds.text.isascii():
         return
     if _HAN.fullmatch(finds.text) and is_name(finds.text):

@@ -67,7 +67,7 @@ def test_statements_only_read(server: MysqlServer) -> None:
         link = opened._server._connection()  # type: ignore[attr-defined]
         for sql in ("INSERT INTO app.held VALUES (1)", "DROP TABLE app.held"):
             with pytest.raises(Exception, match="READ ONLY transaction"):
-                session._tell(link, sql)
+                session._execute(link, sql)
 
 
 def test_limits(server: MysqlServer) -> None:
