@@ -8,6 +8,7 @@ Of rpm(8) the owner of each setuid program is asked: `file PATH is not owned by 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from audit_core.api.sdk import Absent, Answer, Command, ParseError, fact, msg, not_present
 
@@ -17,24 +18,38 @@ _ASKED = re.compile(_FOLDERS + "|^/usr/local/")
 _DIVERTED = re.compile(r"\.(?:distrib|diverted|orig|real|divert|dpkg-\w+)\b|\.usr-is-merged$")
 
 
-def _merged(path: str) -> str:
-    """The path without a leading /usr, which a link may stand for."""
-    return path.removeprefix("/usr")
-
-
 def parse_lists(answer: Answer) -> frozenset[str] | Absent:
-    """The paths of all packages below the folders of programs, without a leading /usr."""
+    """The paths of all packages below the folders of programs, as the packages name them."""
     if not answer.stdout:
         return not_present(msg("dpkg has no file lists on this host"))
-    paths = frozenset(_merged(line) for line in answer.lines if line.startswith("/"))
-    if "/bin/dpkg" not in paths:
+    paths = frozenset(line for line in answer.lines if line.startswith("/"))
+    if paths.isdisjoint(("/bin/dpkg", "/usr/bin/dpkg")):
         raise ParseError(msg("the file lists of dpkg do not contain dpkg itself"))
     return paths
 
 
-def of_no_package(path: str, owned: frozenset[str]) -> bool:
-    """Whether `path` lies where packages put programs, and surely comes from none."""
-    return bool(_ASKED.search(path)) and not _DIVERTED.search(path) and _merged(path) not in owned
+_BESIDE_USR = re.compile(r"/s?bin/")
+
+
+def beside_usr(paths: Iterable[str]) -> frozenset[str]:
+    """Of `/bin/` and `/sbin/`, those that are no link to their like in /usr.
+
+    `paths` are files that a search found which does not follow links.
+    """
+    return frozenset(hit[0] for hit in map(_BESIDE_USR.match, paths) if hit)
+
+
+def of_no_package(path: str, owned: frozenset[str], beside: frozenset[str]) -> bool:
+    """Whether `path` lies where packages put programs, and surely comes from none.
+
+    Where /usr is merged, a package's /bin/su is /usr/bin/su; `beside`: where these are two files.
+    """
+    if not _ASKED.search(path) or _DIVERTED.search(path) or path in owned:
+        return False
+    short = path.removeprefix("/usr")
+    if any(map(short.startswith, beside)):
+        return True
+    return short not in owned and f"/usr{short}" not in owned
 
 
 PACKAGED = fact(

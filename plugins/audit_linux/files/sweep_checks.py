@@ -26,7 +26,7 @@ from audit_core.api.sdk import (
 )
 from audit_linux.declared import declared
 from audit_linux.files.mounts import MOUNTS, Mounts
-from audit_linux.files.package_files import ALIEN, PACKAGED, of_no_package
+from audit_linux.files.package_files import ALIEN, PACKAGED, beside_usr, of_no_package
 from audit_linux.files.sweep import CONTAINERS, SWEEP, Acl, Capable, Entry, Sweep
 from audit_linux.nsswitch import ELSEWHERE, Sources
 from audit_linux.sudo.sudo_risks import starts_anything
@@ -126,7 +126,7 @@ def _place(path: str, open_folders: frozenset[str]) -> bool:
     "linux.setuid-files",
     needs=(*_NEEDS, known_or_absent(optional(PACKAGED)), known_or_absent(optional(ALIEN))),
     severity=Severity.HIGH,
-    version=3,
+    version=4,
     remedy=msg(
         "Remove the named files or their setuid bit (chmod u-s,g-s); declare setuid_files for what "
         "the host needs"
@@ -145,7 +145,7 @@ def setuid_files(
     expected = _expected(wanted)
     open_folders = _open_folders(sweep)
     unknown = [e for e in live if wanted is None and not _shipped(e.path)]
-    alien = [e for e in unknown if _of_no_package(e.path, packaged, unowned)]
+    alien = [] if wanted is not None else _of_no_package(sweep, live, packaged, unowned)
     bad = [e for e in live if _surely_wrong(e, wanted, open_folders) or e in alien]
     if bad:
         detail = msg("{count} files are setuid or setgid and should not be: {names}",
@@ -161,12 +161,19 @@ def setuid_files(
 
 
 def _of_no_package(
-    path: str, packaged: frozenset[str] | Absent | None, unowned: frozenset[str] | Absent | None
-) -> bool:
-    """Whether `path` surely comes from no package, as dpkg tells, or rpm where there is no dpkg."""
+    sweep: Sweep, live: list[Entry], packaged: frozenset[str] | Absent | None,
+    unowned: frozenset[str] | Absent | None,
+) -> list[Entry]:  # fmt: skip
+    """Those of `live` that surely come from no package: by dpkg, or by rpm where there is none.
+
+    A name that distributions use says nothing: it may be that of a shell under another name.
+    """
     if packaged is None:
-        return path in (known(unowned) or ())
-    return not isinstance(packaged, Absent) and of_no_package(path, packaged)
+        return [e for e in live if e.path in (known(unowned) or ())]
+    if isinstance(packaged, Absent):
+        return []
+    beside = beside_usr(e.path for e in sweep.entries)
+    return [e for e in live if of_no_package(e.path, packaged, beside)]
 
 
 def _setuid(sweep: Sweep) -> Iterator[Entry]:

@@ -220,7 +220,7 @@ def test_setuid_programs_of_no_package_surely_are_too_many() -> None:
     assert isinstance(owned, frozenset)
     cases = {
         "/usr/bin/dpkg-deb": UNDETERMINED,  # of a package, which does not ship it setuid
-        "/bin/dpkg-deb": UNDETERMINED,  # /bin may be a link to /usr/bin
+        "/usr/sbin/su": FAIL,  # a name that distributions use, in another place
         "/usr/bin/dpkg-debt": FAIL,
         "/opt/x": FAIL,
         "/usr/local/sbin/x": FAIL,
@@ -230,6 +230,17 @@ def test_setuid_programs_of_no_package_surely_are_too_many() -> None:
     for path, verdict in cases.items():
         sweep = Sweep(entries=(Entry(path=path, kind="f", bits=0o4755, uid=0, gid=0),))
         assert verdicts(sweep, packaged=owned)["setuid-files"] is verdict, path
+    setuid: dict[str, Any] = {"kind": "f", "bits": 0o4755, "uid": 0, "gid": 0}
+    su, other = (Entry(path=path, **setuid) for path in ("/bin/su", "/usr/bin/su"))
+    for named in ("/bin/su", "/usr/bin/su"):  # /bin is a link, whatever the package says
+        lists = frozenset({named})
+        assert verdicts(Sweep(entries=(other,)), packaged=lists)["setuid-files"] is PASS
+        # two folders: only the one that the package names is the package's
+        both = verdicts(Sweep(entries=(su, other)), packaged=lists)["setuid-files"]
+        assert both is FAIL, named
+    lists = frozenset({"/bin/su", "/usr/bin/passwd"})
+    passwd = Entry(path="/usr/bin/passwd", **setuid)
+    assert verdicts(Sweep(entries=(su, passwd)), packaged=lists)["setuid-files"] is PASS
     with pytest.raises(ParseError):
         package_files.parse_lists(invented.answer("/opt/x\n"))
     assert isinstance(package_files.parse_lists(invented.answer("")), Absent)
