@@ -116,6 +116,14 @@ def test_apt_that_complains_is_not_read(line: bytes) -> None:
         apt.parse_pending(answer(b"Listing...\n", line))
 
 
+def test_apt_without_room_for_its_temporary_files_is_not_read() -> None:
+    # apt 2.6.1 with a full /tmp: nothing on stdout, and this on stderr.
+    full = b"E: Write error - write (28: No space left on device)\n"
+    for parse in (apt.parse_pending, apt.parse_security, apt.parse_versions, apt.parse_policy):
+        with pytest.raises(ParseError, match="No space left on device"):
+            parse(answer(b"", full))
+
+
 @pytest.mark.parametrize(
     "text",
     [
