@@ -48,17 +48,17 @@ audit: .venv/.audit messages
 	fi
 
 # Worksteal keeps most files in one worker, so that fixtures of a module are made once. Live tests
-# wait for servers most of their time: four workers keep two processors busy.
+# wait for servers most of their time: six workers keep two processors busy.
 test: .venv/.dev messages tools check
-	@$(PYTEST) -n 4 --dist worksteal
+	@$(PYTEST) -n 6 --dist worksteal
 
 test-all: .venv/.dev messages tools check
-	@$(PYTEST) -n 4 --dist worksteal --all
+	@$(PYTEST) -n 6 --dist worksteal --all
 
 test-latest: .venv-latest/bin/pip tools
 	@echo "Installing the newest releases into .venv-latest"
 	@.venv-latest/bin/pip install -qq --upgrade --upgrade-strategy eager --editable '.[dev]'
-	@.venv-latest/bin/pytest -n 4 --dist worksteal
+	@.venv-latest/bin/pytest -n 6 --dist worksteal
 
 check: .venv/.dev
 	@echo "ruff, mypy, import-linter"
