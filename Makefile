@@ -22,6 +22,8 @@ BIN := .venv/bin
 MAKEFLAGS += --no-print-directory
 export PATH := $(PATH):/usr/sbin:/sbin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Tests start hundreds of interpreters; without bytecode each compiles everything again.
+unexport PYTHONDONTWRITEBYTECODE
 LOCKED := $(BIN)/pip install -qq --require-hashes --no-build-isolation
 COMPILE := .venv-lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
 	--generate-hashes --annotation-style line --custom-compile-command 'make lock'

@@ -83,7 +83,7 @@ def other(found: dict[str, Verdict], seen: dict[str, Verdict]) -> set[str]:
 
 
 # of what hangs on versions that nobody heard of; a weak suite that was seen fails all the same
-OPEN = {"no-old-versions": U, "forward-secrecy": U, "fallback-signal": U}
+OPEN = {"no-old-versions": U, "fallback-signal": U}
 
 
 @pytest.mark.parametrize("way", ["closed", "reset", "close_notify"])
