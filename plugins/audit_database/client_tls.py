@@ -1,4 +1,4 @@
-"""The files that drivers take for TLS: authorities, and our own key."""
+"""TLS of drivers: authorities, our own key, and the context of the standard library."""
 
 from __future__ import annotations
 
@@ -31,6 +31,19 @@ def authorities(declared: str | None) -> str:
         why = msg("this machine has no list of certificate authorities")
     remedy = msg("Name the file with the certificate of the authority: tls_ca")
     raise ConnectError(Reason.NOT_COLLECTED, why, remedy=remedy)
+
+
+def context(ca: str | None, certificate: str | None, key: str | None) -> ssl.SSLContext:
+    """The TLS of one connection; without `ca` the certificate of the server is not verified."""
+    made = ssl.create_default_context(cafile=ca) if ca else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if ca is None:
+        made.check_hostname = False
+        made.verify_mode = ssl.CERT_NONE
+    # certificates that servers make by themselves lack what the strict check asks for
+    made.verify_flags &= ~ssl.VerifyFlags.VERIFY_X509_STRICT
+    if certificate is not None:
+        made.load_cert_chain(certificate, key)
+    return made
 
 
 class KeyText(Closing):

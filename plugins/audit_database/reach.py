@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 
 from audit_core.connectors.scope import as_address
 from audit_core.model import Closing, SessionInfo, Way
@@ -53,3 +54,13 @@ class Reach(Closing):
     def close(self) -> None:
         """Ends the connection to the jump host. May be called twice."""
         self._stack.close()
+
+
+def dialled(address: tuple[str, int] | str, timeout_s: float) -> socket.socket:
+    """A socket that is connected to a port, or to a path; OSError where there is none."""
+    if isinstance(address, str):
+        made = socket.socket(socket.AF_UNIX)
+        made.settimeout(timeout_s)
+        made.connect(address)
+        return made
+    return socket.create_connection(address, timeout_s)

@@ -7,8 +7,6 @@ to be encrypted is never opened without TLS, whatever the server offers.
 
 from __future__ import annotations
 
-import socket
-import ssl
 import struct
 import time
 from typing import Any, NoReturn
@@ -115,26 +113,3 @@ class Link(Connection):  # type: ignore[misc]
     def _lost(self, why: str) -> NoReturn:
         self.abandon()
         raise pymysql.err.OperationalError(CR.CR_SERVER_LOST, f"Lost connection {why}")
-
-
-def context(ca: str | None, certificate: str | None, key: str | None) -> ssl.SSLContext:
-    """The TLS of one connection; without `ca` the certificate of the server is not verified."""
-    made = ssl.create_default_context(cafile=ca) if ca else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    if ca is None:
-        made.check_hostname = False
-        made.verify_mode = ssl.CERT_NONE
-    # certificates that servers make by themselves lack what the strict check asks for
-    made.verify_flags &= ~ssl.VerifyFlags.VERIFY_X509_STRICT
-    if certificate is not None:
-        made.load_cert_chain(certificate, key)
-    return made
-
-
-def dialled(address: tuple[str, int] | str, timeout_s: float) -> socket.socket:
-    """A socket that is connected to a port, or to a path; OSError where there is none."""
-    if isinstance(address, str):
-        made = socket.socket(socket.AF_UNIX)
-        made.settimeout(timeout_s)
-        made.connect(address)
-        return made
-    return socket.create_connection(address, timeout_s)

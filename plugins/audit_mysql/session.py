@@ -14,9 +14,9 @@ from pymysql.cursors import SSCursor
 
 from audit_core.model import SessionInfo, Status, Way
 from audit_database.access import Tls
-from audit_database.client_tls import KeyText, authorities
+from audit_database.client_tls import KeyText, authorities, context
 from audit_database.query import Query
-from audit_database.reach import Reach
+from audit_database.reach import Reach, dialled
 from audit_database.sql_session import Failure, Rows, SqlSession
 from audit_mysql.access import MysqlAccess
 from audit_mysql.connect_errors import not_connected
@@ -27,8 +27,6 @@ from audit_mysql.driver import (
     NoTls,
     ReadableLogin,
     TooLarge,
-    context,
-    dialled,
 )
 
 _CONNECT_S = 10

@@ -21,9 +21,9 @@ from audit_core.model import (
     msg,
 )
 from audit_database.access import Tls
-from audit_database.client_tls import KeyText, authorities
+from audit_database.client_tls import KeyText, authorities, context
 from audit_database.connect_errors import no_connection, not_verified, refused
-from audit_database.reach import Reach
+from audit_database.reach import Reach, dialled
 from audit_database.sql_session import LoginSession, error_message
 from audit_redis.access import RedisAccess
 from audit_redis.link import Link, TooLarge
@@ -113,13 +113,8 @@ class RedisSession(LoginSession):
             raise no_connection(place, str(error)) from error
 
     def _dial(self) -> socket.socket:
-        if self._access.socket is not None:
-            made = socket.socket(socket.AF_UNIX)
-            made.settimeout(_CONNECT_S)
-            made.connect(self._access.socket)
-            return made
-        plain = socket.create_connection(self._reach.dial(), _CONNECT_S)
-        if self._access.tls is Tls.PLAIN:
+        plain = dialled(self._access.socket or self._reach.dial(), _CONNECT_S)
+        if self._access.socket is not None or self._access.tls is Tls.PLAIN:
             return plain
         try:
             return self._context().wrap_socket(plain, server_hostname=self._reach.name)
@@ -128,17 +123,9 @@ class RedisSession(LoginSession):
             raise
 
     def _context(self) -> ssl.SSLContext:
-        if self._access.tls is Tls.VERIFY:
-            made = ssl.create_default_context(cafile=authorities(self._access.tls_ca))
-            # certificates that servers make by themselves lack what the strict check asks for
-            made.verify_flags &= ~ssl.VerifyFlags.VERIFY_X509_STRICT
-        else:
-            made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-            made.check_hostname = False
-            made.verify_mode = ssl.CERT_NONE
-        if self._access.certificate is not None:
-            made.load_cert_chain(self._access.certificate, self._key.path)
-        return made
+        verified = self._access.tls is Tls.VERIFY
+        ca = authorities(self._access.tls_ca) if verified else None
+        return context(ca, self._access.certificate, self._key.path)
 
     # --- asking ---------------------------------------------------------------------------------
 
