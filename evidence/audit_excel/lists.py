@@ -14,10 +14,10 @@ from audit_excel.fill_in import FIELDS, head_mark, in_order, row_mark, step_fiel
 from audit_excel.form_cells import fill_cells, fill_columns
 from audit_excel.issues import Issue
 from audit_excel.plan import Plan
+from audit_excel.questions import QuestionEntry, filled_in, marked, of_whom, to_answer
 from audit_excel.record_text import finding_text
 from audit_excel.sheet import Book, Cell, Column, Link, Row, table
 from audit_excel.view import View
-from audit_excel.wanted import Wanted, filled_in, marked, of_whom, to_answer
 
 _RED_TAB, _GREY_TAB = "C00000", "7F7F7F"
 
@@ -152,7 +152,7 @@ def _question_rows(view: View, plan: Plan, steps: int) -> Iterator[Row]:
         yield Row(marked(row), cells)
 
 
-def _conformity(view: View, row: Wanted) -> Cell:
+def _conformity(view: View, row: QuestionEntry) -> Cell:
     """The word of all its objects, or how many have which."""
     words = Counter((view.conclusion(c), c.conclusion.value) for c in row.conclusions)
     if len(words) == 1:

@@ -10,9 +10,9 @@ from audit_core.model.review import RecordProblem
 from audit_excel.issues import Issue, issues
 from audit_excel.names import SheetNames
 from audit_excel.parts import NAME
+from audit_excel.questions import QuestionEntry, wanted
 from audit_excel.sheet import MAX_ROWS, Link, TableSheets, reserve
 from audit_excel.view import View
-from audit_excel.wanted import Wanted, wanted
 
 SIDE_BY_SIDE = 1_000
 """Objects side by side on one worksheet of the matrix."""
@@ -35,7 +35,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     layers: dict[str, TableSheets]
     objects: dict[str, TableSheets]
     issue_list: tuple[Issue, ...]
-    wanted: tuple[Wanted, ...]
+    wanted: tuple[QuestionEntry, ...]
     problem_list: tuple[RecordProblem, ...]
     record_rows: dict[tuple[str, str, str], Link]
 

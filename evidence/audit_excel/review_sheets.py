@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from audit_core.model import Message, msg
-from audit_core.model.review import Became, IssueBefore, ProblemKind, RecordProblem
+from audit_core.model.review import IssueBefore, IssueOutcome, ProblemKind, RecordProblem
 from audit_excel.fill_in import RETESTS, RISKS, STATUSES
 from audit_excel.plan import Plan
 from audit_excel.sheet import Book, Cell, Column, Row, table
@@ -14,13 +14,13 @@ from audit_excel.view import View
 NAMED = 12
 """Targets of a state that a row names; the others are counted."""
 
-_BECAME: dict[Became, Message] = {
-    Became.CLOSED: msg("fixed"),
-    Became.OPEN: msg("not fixed"),
-    Became.NOT_RETESTED: msg("not re-tested"),
+_BECAME: dict[IssueOutcome, Message] = {
+    IssueOutcome.CLOSED: msg("fixed"),
+    IssueOutcome.OPEN: msg("not fixed"),
+    IssueOutcome.NOT_RETESTED: msg("not re-tested"),
 }
 _SOME = msg("partly fixed")
-_STYLES = {Became.CLOSED: "conforming", Became.OPEN: "nonconforming"}
+_STYLES = {IssueOutcome.CLOSED: "conforming", IssueOutcome.OPEN: "nonconforming"}
 _PROBLEMS: dict[ProblemKind, Message] = {
     ProblemKind.REPEATS_CLAUSE: msg("record repeats the clause or names no fact"),
     ProblemKind.CONTRADICTION: msg("contradiction"),
@@ -82,9 +82,9 @@ def _result(view: View, issue: IssueBefore) -> Cell:
     if len(states) == 1:
         (state,) = states
         return Cell(view.say(_BECAME[state]), _STYLES.get(state, "not_assessed"))
-    if Became.CLOSED in states:
+    if IssueOutcome.CLOSED in states:
         return Cell(view.say(_SOME), "partly_conforming")
-    return Cell(view.say(_BECAME[Became.OPEN]), "nonconforming")
+    return Cell(view.say(_BECAME[IssueOutcome.OPEN]), "nonconforming")
 
 
 def _objects(view: View, issue: IssueBefore) -> Iterator[str]:

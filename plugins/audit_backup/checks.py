@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from statistics import median
 from typing import Annotated
 
-from audit_backup import declared, doubts
+from audit_backup import declared, open_points
 from audit_backup.facts import CLOCK, DIGESTS, ENDS, SET, TESTS
 from audit_backup.generations import Generation, distinct, generations, key_of, overdue, sizes
 from audit_backup.magic import plain_as
@@ -46,17 +46,17 @@ from audit_core.api.sdk import (
     needs=SET,
     severity=Severity.HIGH,
     version=5,
-    when_absent=doubts.NO_FOLDER,
+    when_absent=open_points.NO_FOLDER,
     remedy=msg("Set the backup up, or correct what the inventory declares"),
 )
 def present(files: Files) -> Judgement:
     """The declared backup set exists and holds at least one file with content."""
     wanted = msg("at least one file with content")
-    if why := doubts.repository(files):
+    if why := open_points.kept_by_program(files):
         return undetermined(why, expected=wanted)
-    full = doubts.full(files.files)
+    full = open_points.with_content(files.files)
     if not full:
-        return doubts.no_content(files, wanted)
+        return open_points.judge_no_content(files, wanted)
     detail = msg("{count} of {all} files have content", count=len(full), all=len(files.files))
     if files.listed:
         detail = msg("The backup program lists {count} backups", count=len(full))
@@ -67,7 +67,7 @@ def present(files: Files) -> Judgement:
 
 def _no_full_backup(files: Files) -> Message | None:
     """A message where all files are increments or logs of changes, which need a full backup."""
-    full = [] if files.listed else doubts.full(files.files)
+    full = [] if files.listed else open_points.with_content(files.files)
     if not full or not all(is_increment(f.name) for f in full):
         return None
     names = capped((f.name for f in full), sort=False)
@@ -80,7 +80,7 @@ def _no_full_backup(files: Files) -> Message | None:
     needs=(SET, CLOCK, TARGET, COLLECTED_AT),
     severity=Severity.HIGH,
     version=5,
-    when_absent=doubts.NO_FOLDER,
+    when_absent=open_points.NO_FOLDER,
     remedy=msg("Find out why the backup job did not run or did not finish"),
 )
 def fresh(
@@ -97,23 +97,25 @@ def fresh(
         return undetermined(rpo)
     allowed = min(rpo, float(max_rpo_hours))
     wanted = msg("newest backup at most {hours} h old", hours=allowed)
-    if why := doubts.repository(files):
+    if why := open_points.kept_by_program(files):
         return undetermined(why, expected=wanted)
-    latest = doubts.latest(clock, collected_at)
-    full = doubts.full(doubts.settled(files, clock, latest))
+    latest = open_points.latest_time(clock, collected_at)
+    full = open_points.with_content(open_points.finished_files(files, clock, latest))
     if not full:
         return _nothing_to_date(files, clock, latest, wanted)
-    return _dated(full, files, clock, latest, doubts.skew(clock, collected_at), allowed, wanted)
+    return _dated(
+        full, files, clock, latest, open_points.clock_skew(clock, collected_at), allowed, wanted
+    )
 
 
 def _nothing_to_date(files: Files, clock: int, latest: float, wanted: Message) -> Judgement:
-    if cut := doubts.cut(files):
+    if cut := open_points.incomplete_list(files):
         return undetermined(cut, expected=wanted)
-    if ahead := doubts.ahead(files, clock, latest):
+    if ahead := open_points.dated_in_future(files, clock, latest):
         return undetermined(ahead, expected=wanted)
-    if writing := doubts.writing(files, clock):
+    if writing := open_points.still_written(files, clock):
         return undetermined(*writing, expected=wanted)
-    return doubts.no_content(files, wanted)
+    return open_points.judge_no_content(files, wanted)
 
 
 _ANYWHERE = 14 * 3600  # seconds by which a day may end later in another time zone
@@ -175,7 +177,7 @@ def _dated(
     if files.listed:
         detail = msg("The newest backup that the backup program lists is {hours} h old: {name}",
                      name=newest.name.rstrip("'"), hours=hours)  # fmt: skip
-    noted = doubts.writing(files, clock)
+    noted = open_points.still_written(files, clock)
     if age + skew <= allowed * 3600:
         if why := _older_by_name(newest, clock, allowed) or _stopped(full, clock, allowed):
             return undetermined(detail, why, *noted, expected=wanted)
@@ -198,7 +200,7 @@ def _why_not_old(
     full: list[BackupFile], files: Files, clock: int, latest: float, skew: float, allowed: float
 ) -> Message | None:
     """Why there may be a newer backup than the newest that is known."""
-    if why := doubts.unseen(files) or doubts.ahead(files, clock, latest):
+    if why := open_points.unseen_files(files) or open_points.dated_in_future(files, clock, latest):
         return why
     if why := _younger_by_name(full, clock, allowed) or _mirrored(full):
         return why
@@ -206,9 +208,11 @@ def _why_not_old(
         hours = rounded_up(skew, HOUR)
         return msg("The clocks of host and collector differ by {hours} h", hours=hours)
     newer = [f for f in files.files if f.at > full[0].at]
-    if why := doubts.doubtful(f for f in newer if clock - f.at - skew <= allowed * 3600):
+    if why := open_points.unknown_content(
+        f for f in newer if clock - f.at - skew <= allowed * 3600
+    ):
         return why
-    return next(iter(doubts.writing(files, clock)), None)
+    return next(iter(open_points.still_written(files, clock)), None)
 
 
 @check(
@@ -223,7 +227,7 @@ def _why_not_old(
     ),
     severity=Severity.MEDIUM,
     version=5,
-    when_absent=doubts.NO_FOLDER,
+    when_absent=open_points.NO_FOLDER,
     remedy=msg("Keep more generations, or correct the declared number"),
 )
 def enough_copies(
@@ -242,19 +246,19 @@ def enough_copies(
         return undetermined(stated)
     needed = max(stated, minimum)
     wanted = msg("at least {count} generations", count=needed)
-    if why := doubts.repository(files):
+    if why := open_points.kept_by_program(files):
         return undetermined(why, expected=wanted)
-    latest = doubts.latest(clock, collected_at)
-    settled = doubts.settled(files, clock, latest)
+    latest = open_points.latest_time(clock, collected_at)
+    settled = open_points.finished_files(files, clock, latest)
     rpo = known_hours(target)
-    full = generations(doubts.full(settled), rpo)
+    full = generations(open_points.with_content(settled), rpo)
     inodes = {f.name: f.inode or f.name for f in settled}
     apart = distinct(full, inodes)
     detail = msg(
         "{files} files with content, {count} generations by time and name",
-        files=len(doubts.full(settled)), count=apart,
+        files=len(open_points.with_content(settled)), count=apart,
     )  # fmt: skip
-    noted = doubts.writing(files, clock)
+    noted = open_points.still_written(files, clock)
     if apart >= needed:
         if why := _no_full_backup(files):
             return undetermined(detail, why, expected=wanted)
@@ -262,7 +266,7 @@ def enough_copies(
         if distinct(full, {**inodes, **prints}) >= needed:
             return passed(detail, *noted, expected=wanted)
         return undetermined(detail, _SAME, *noted, expected=wanted)
-    if why := doubts.unseen(files) or doubts.ahead(files, clock, latest):
+    if why := open_points.unseen_files(files) or open_points.dated_in_future(files, clock, latest):
         return undetermined(detail, why, expected=wanted)
     return _too_few(settled, inodes, noted, needed, detail, wanted)
 
@@ -292,18 +296,18 @@ def _too_few(
     wanted: Message,
 ) -> Judgement:
     """The judgement where fewer generations than needed are certain."""
-    perhaps = doubts.perhaps(settled)
+    perhaps = open_points.possibly_with_content(settled)
     if any(snapshot(f.name) for f in perhaps):
         tops = len({snapshot(f.name) for f in perhaps})
         if tops >= needed:
             return undetermined(detail, _SAME, *noted, expected=wanted)
-    full = len({inodes[f.name] for f in doubts.full(perhaps)})
+    full = len({inodes[f.name] for f in open_points.with_content(perhaps)})
     if full >= needed:
         parts = msg("Files with the same time may belong to one generation")
         return undetermined(detail, parts, *noted, expected=wanted)
     every = len({inodes[f.name] for f in perhaps})
     if every + len(noted) >= needed:
-        why = (doubts.doubtful(perhaps),) if every > full else ()
+        why = (open_points.unknown_content(perhaps),) if every > full else ()
         return undetermined(detail, *(w for w in why if w), *noted, expected=wanted)
     return failed(detail, *noted, expected=wanted)
 
@@ -319,7 +323,7 @@ def known_hours(target: Target) -> float | None:
     needs=(SET, CLOCK, TARGET, COLLECTED_AT),
     severity=Severity.HIGH,
     version=5,
-    when_absent=doubts.NO_FOLDER,
+    when_absent=open_points.NO_FOLDER,
     remedy=msg("Check the log of the backup job: the newest backup may be incomplete"),
 )
 def plausible_size(
@@ -338,21 +342,24 @@ def plausible_size(
         "with content, at least {least} bytes and {percent} % of the median of the earlier ones",
         least=least or 1, percent=least_percent,
     )  # fmt: skip
-    latest = doubts.latest(clock, collected_at)
+    latest = open_points.latest_time(clock, collected_at)
     why = (
-        doubts.repository(files)
-        or doubts.by_list(files)
-        or doubts.cut(files)
-        or doubts.ahead(files, clock, latest)
+        open_points.kept_by_program(files)
+        or open_points.known_by_list_only(files)
+        or open_points.incomplete_list(files)
+        or open_points.dated_in_future(files, clock, latest)
     )
     if why:
         return undetermined(why, expected=wanted)
-    settled, noted = doubts.settled(files, clock, latest), doubts.writing(files, clock)
+    settled, noted = (
+        open_points.finished_files(files, clock, latest),
+        open_points.still_written(files, clock),
+    )
     if not settled and noted:
         return undetermined(*noted, expected=wanted)
     if not settled:
-        return doubts.nothing(files, wanted)
-    if files.deeper and (unseen := doubts.elsewhere(files)):
+        return open_points.judge_no_files(files, wanted)
+    if files.deeper and (unseen := open_points.unsearched_places(files)):
         return undetermined(unseen, expected=wanted)
     runs = generations(settled, known_hours(target))
     return _sized(runs, noted, least, least_percent, wanted)
@@ -406,7 +413,7 @@ def _doubts(
     if small:
         return msg("Sizes vary: full and incremental backups may have the same names")
     doubtful = [f for f in runs[0].files if least is None or f.sparse]
-    if why := doubts.doubtful(f for f in doubtful if not snapshot(f.name)):
+    if why := open_points.unknown_content(f for f in doubtful if not snapshot(f.name)):
         return why
     if not compared and least is None:
         return msg("There is no earlier backup to compare with: declare `min_bytes`")
@@ -461,18 +468,26 @@ def whole(
 ) -> Judgement:
     """The newest backup can be read to its end: archives pass their test, dumps are finished."""
     wanted = msg("archives that pass their own test, and SQL dumps with their last line")
-    settled = doubts.settled(files, clock, doubts.latest(clock, collected_at))
+    settled = open_points.finished_files(files, clock, open_points.latest_time(clock, collected_at))
     runs = generations(settled, known_hours(target))
-    why = doubts.repository(files) or doubts.by_list(files) or doubts.cut(files)
+    why = (
+        open_points.kept_by_program(files)
+        or open_points.known_by_list_only(files)
+        or open_points.incomplete_list(files)
+    )
     if why or not runs:
-        return undetermined(why or doubts.NO_FILE, expected=wanted)
+        return undetermined(why or open_points.NO_FILE, expected=wanted)
     newest = runs[0].files
     if empty := _without_content(newest):
         return failed(empty, expected=wanted)
     found = _of(newest, tests, ends)
     if bad := [_bad(test) for test in found.values() if _is_bad(test)]:
         return failed(*bad[:10], expected=wanted)
-    if why := _untested(newest, found) or doubts.elsewhere(files) or doubts.doubtful(newest):
+    if (
+        why := _untested(newest, found)
+        or open_points.unsearched_places(files)
+        or open_points.unknown_content(newest)
+    ):
         return undetermined(why, expected=wanted)
     return passed(msg("{count} files were read to their end", count=len(newest)), expected=wanted)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from audit_backup import declared, doubts
+from audit_backup import declared, open_points
 from audit_backup.facts import CLOCK, ENDS, FILES, LISTS, WAY, WAY_LISTS
 from audit_backup.magic import encrypted_as, plain_as
 from audit_backup.model import Ends, Files
@@ -61,10 +61,12 @@ def kept_from_others(
         return undetermined(detail, granted, expected=wanted) if granted else passed(detail)
     if (open_ := _open_to_others(files, way)) is not None:
         return failed(open_, expected=wanted)
-    if cut := doubts.cut(files):
+    if cut := open_points.incomplete_list(files):
         return undetermined(cut, expected=wanted)
     if not files.files or any(f.reachable and f.mode & 0o001 for f in files.deeper):
-        return undetermined(doubts.elsewhere(files) or doubts.NO_FILE, expected=wanted)
+        return undetermined(
+            open_points.unsearched_places(files) or open_points.NO_FILE, expected=wanted
+        )
     detail = msg("None of {count} files is accessible to others", count=len(files.files))
     if granted:
         return undetermined(detail, granted, expected=wanted)
@@ -105,15 +107,15 @@ def is_encrypted(files: Files, ends: dict[str, Ends], clock: int, target: Target
     if isinstance(stated, Message):
         return undetermined(stated)
     wanted = msg("a file with the header of an encrypted format")
-    if files.files and files.files[0].at > clock + doubts.WRITING:
+    if files.files and files.files[0].at > clock + open_points.WRITING:
         name = files.files[0].name
         detail = msg("{name} is dated in the future by the host's own clock", name=name)
         return undetermined(detail, expected=wanted)
-    if why := doubts.repository(files) or doubts.cut(files):
+    if why := open_points.kept_by_program(files) or open_points.incomplete_list(files):
         return undetermined(why, expected=wanted)
-    settled = [f for f in files.files if clock - f.at >= doubts.WRITING and f.size > 0]
+    settled = [f for f in files.files if clock - f.at >= open_points.WRITING and f.size > 0]
     if not settled:
-        return undetermined(doubts.unseen(files) or doubts.NO_FILE, expected=wanted)
+        return undetermined(open_points.unseen_files(files) or open_points.NO_FILE, expected=wanted)
     newest = settled[0].name
     if newest not in ends:
         detail = msg(

@@ -28,7 +28,7 @@ from audit_core.api.sdk import (
 from audit_data.declared_rules import About, DeclaredRule
 from audit_data.kind import DataSetSettings
 from audit_data.sample import percent
-from audit_data.stored import Outcome, OutcomeText
+from audit_data.storage_form import Outcome, OutcomeText
 from audit_database.data.rules import BY_ROW, Kind, Result, Rules, State, results
 
 

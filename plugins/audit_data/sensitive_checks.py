@@ -29,7 +29,7 @@ from audit_data.sample import (
     open_because,
     sampled_tables,
 )
-from audit_data.stored import Outcome, OutcomeText, password, stored
+from audit_data.storage_form import Outcome, OutcomeText, password, stored
 from audit_database.data import names
 from audit_database.data.answer import Column, Sampled, Table
 from audit_database.data.identify import Data

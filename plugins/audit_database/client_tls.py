@@ -7,7 +7,7 @@ import ssl
 from pathlib import Path
 
 from audit_core.connectors.secrets import is_reference
-from audit_core.model import Closing, ConnectError, Reason, Way, msg
+from audit_core.model import Closing, ConnectError, ConnectionContext, Reason, msg
 
 # Debian and SUSE; RHEL and Kylin; Alpine. The first that is there holds.
 _BUNDLES = (
@@ -33,7 +33,7 @@ def authorities(declared: str | None) -> str:
     raise ConnectError(Reason.NOT_COLLECTED, why, remedy=remedy)
 
 
-def context(ca: str | None, certificate: str | None, key: str | None) -> ssl.SSLContext:
+def tls_context(ca: str | None, certificate: str | None, key: str | None) -> ssl.SSLContext:
     """The TLS of one connection; without `ca` the certificate of the server is not verified."""
     made = ssl.create_default_context(cafile=ca) if ca else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     if ca is None:
@@ -49,13 +49,13 @@ def context(ca: str | None, certificate: str | None, key: str | None) -> ssl.SSL
 class KeyText(Closing):
     """The path of a private key: the file itself, or a file in memory with the text of a secret."""
 
-    def __init__(self, key: str | None, way: Way) -> None:
+    def __init__(self, key: str | None, context: ConnectionContext) -> None:
         self.path = key
         self._held: int | None = None
         if key is not None and is_reference(key):
             self._held = os.memfd_create("key", os.MFD_CLOEXEC)
             os.fchmod(self._held, 0o600)  # drivers refuse a key that others may read
-            os.write(self._held, way.secret(key).encode())
+            os.write(self._held, context.secret(key).encode())
             self.path = f"/proc/self/fd/{self._held}"
 
     def close(self) -> None:

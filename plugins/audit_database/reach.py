@@ -6,7 +6,7 @@ import contextlib
 import socket
 
 from audit_core.connectors.scope import as_address
-from audit_core.model import Closing, SessionInfo, Way
+from audit_core.model import Closing, ConnectionContext, SessionInfo
 from audit_database.access import DatabaseAccess
 
 
@@ -16,18 +16,18 @@ class Reach(Closing):
     Raises ConnectError where the jump host cannot be reached, ConfigError outside the scope.
     """
 
-    def __init__(self, way: Way) -> None:
+    def __init__(self, context: ConnectionContext) -> None:
         self._stack = contextlib.ExitStack()
-        self._access: DatabaseAccess = way.access
+        self._access: DatabaseAccess = context.access
         self._tunnel = None
         if self._access.jump is not None:
             from audit_shell.forward import Tunnel
 
-            self._tunnel = self._stack.enter_context(Tunnel(self._access.jump, way))
+            self._tunnel = self._stack.enter_context(Tunnel(self._access.jump, context))
         host = str(self._access.address)
         # Behind a jump host the jump host looks names up; a literal address is held to the scope.
         literal = as_address(host) is not None
-        self._host = way.address(host) if self._tunnel is None or literal else host
+        self._host = context.address(host) if self._tunnel is None or literal else host
 
     @property
     def through(self) -> SessionInfo | None:

@@ -12,9 +12,9 @@ import pymysql
 from pymysql.constants import CR, ER
 from pymysql.cursors import SSCursor
 
-from audit_core.model import SessionInfo, Status, Way
+from audit_core.model import ConnectionContext, SessionInfo, Status
 from audit_database.access import Tls
-from audit_database.client_tls import KeyText, authorities, context
+from audit_database.client_tls import KeyText, authorities, tls_context
 from audit_database.query import Query
 from audit_database.reach import Reach, dialled
 from audit_database.sql_session import Failure, Rows, SqlSession
@@ -65,9 +65,9 @@ _STATUS = {
 _LOST = frozenset({0, CR.CR_SERVER_LOST, CR.CR_SERVER_GONE_ERROR, 1053, 1927, 4031})
 
 
-def open(way: Way) -> SqlSession:
+def open(context: ConnectionContext) -> SqlSession:
     """A session in read-only transactions, over one login."""
-    return SqlSession(_Server(way), DIALECT)
+    return SqlSession(_Server(context), DIALECT)
 
 
 class _NotReading(Exception):
@@ -77,13 +77,13 @@ class _NotReading(Exception):
 class _Server:
     """The connection to one server."""
 
-    def __init__(self, way: Way) -> None:
-        self._access: MysqlAccess = way.access
-        self._password = way.secret(self._access.password) if self._access.password else ""
+    def __init__(self, context: ConnectionContext) -> None:
+        self._access: MysqlAccess = context.access
+        self._password = context.secret(self._access.password) if self._access.password else ""
         self._held: Link | None = None
         self._limit: str | None = None
-        self._key = KeyText(self._access.key, way)
-        self._reach = Reach(way)
+        self._key = KeyText(self._access.key, context)
+        self._reach = Reach(context)
         try:
             version = self._connection().get_server_info()
         except BaseException:
@@ -225,8 +225,8 @@ class _Server:
             case Tls.PLAIN:
                 return None
             case Tls.ENCRYPT:
-                return context(None, *own)
-        return context(authorities(self._access.tls_ca), *own)
+                return tls_context(None, *own)
+        return tls_context(authorities(self._access.tls_ca), *own)
 
 
 def _execute(link: Link, statement: str) -> None:

@@ -19,6 +19,7 @@ import msgspec
 from audit_core.api.sessions import OneByOne
 from audit_core.model import (
     Absent,
+    ConnectionContext,
     Message,
     ParseError,
     Reply,
@@ -26,7 +27,6 @@ from audit_core.model import (
     Session,
     SessionInfo,
     Status,
-    Way,
     msg,
     verbatim,
 )
@@ -42,7 +42,7 @@ _FEW = 8  # more than a limit of 20 a second lets through in the moment since th
 _MARGIN_S = 5.0
 
 
-def open(way: Way) -> Session:
+def open(context: ConnectionContext) -> Session:
     """A session that scans ports; nobody logs in."""
     return OneByOne(scanned, SessionInfo(connector="ports"))
 

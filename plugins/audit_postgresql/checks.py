@@ -5,13 +5,13 @@ from __future__ import annotations
 from audit_postgresql import (
     access_checks,
     account_checks,
+    audit_trail,
     durability,
     privileges,
-    recording,
     release,
 )
 
 CHECKS = (
-    *account_checks.CHECKS, *access_checks.CHECKS, *privileges.CHECKS, *recording.CHECKS,
+    *account_checks.CHECKS, *access_checks.CHECKS, *privileges.CHECKS, *audit_trail.CHECKS,
     *durability.CHECKS, *release.CHECKS,
 )  # fmt: skip

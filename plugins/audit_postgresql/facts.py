@@ -5,14 +5,14 @@ from __future__ import annotations
 from audit_postgresql import (
     access_checks,
     accounts,
+    audit_trail,
     client_auth,
     durability,
     privileges,
-    recording,
     server,
 )
 
 FACTS = (
     *server.FACTS, *accounts.FACTS, *client_auth.FACTS, *access_checks.FACTS, *privileges.FACTS,
-    *recording.FACTS, *durability.FACTS,
+    *audit_trail.FACTS, *durability.FACTS,
 )  # fmt: skip

@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 from psycopg import conninfo, errors
 
-from audit_core.model import SessionInfo, Status, Way
+from audit_core.model import ConnectionContext, SessionInfo, Status
 from audit_database.access import Tls
 from audit_database.client_tls import KeyText, authorities
 from audit_database.query import Query
@@ -28,20 +28,20 @@ _DATABASES = (
 )
 
 
-def open(way: Way) -> SqlSession:
+def open(context: ConnectionContext) -> SqlSession:
     """A session in read-only transactions, over one login for each database that is asked."""
-    return SqlSession(_Server(way), DIALECT)
+    return SqlSession(_Server(context), DIALECT)
 
 
 class _Server:
     """The connections to one server, one for each database."""
 
-    def __init__(self, way: Way) -> None:
-        self._access: PostgresqlAccess = way.access
-        self._password = way.secret(self._access.password) if self._access.password else None
+    def __init__(self, context: ConnectionContext) -> None:
+        self._access: PostgresqlAccess = context.access
+        self._password = context.secret(self._access.password) if self._access.password else None
         self._held: dict[str, psycopg.Connection[Any]] = {}
-        self._key = KeyText(self._access.key, way)
-        self._reach = Reach(way)
+        self._key = KeyText(self._access.key, context)
+        self._reach = Reach(context)
         try:
             info = self._connection("").info
         except BaseException:

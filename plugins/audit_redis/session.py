@@ -12,16 +12,16 @@ import redis
 
 from audit_core.model import (
     ConnectError,
+    ConnectionContext,
     Reason,
     Reply,
     Request,
     SessionInfo,
     Status,
-    Way,
     msg,
 )
 from audit_database.access import Tls
-from audit_database.client_tls import KeyText, authorities, context
+from audit_database.client_tls import KeyText, authorities, tls_context
 from audit_database.connect_errors import no_connection, not_verified, refused
 from audit_database.reach import Reach, dialled
 from audit_database.sql_session import LoginSession, error_message
@@ -40,23 +40,23 @@ _MALFORMED = (
 )  # fmt: skip
 
 
-def open(way: Way) -> RedisSession:
+def open(context: ConnectionContext) -> RedisSession:
     """A session over one login."""
-    return RedisSession(way)
+    return RedisSession(context)
 
 
 class RedisSession(LoginSession):
     """Asks one command after the other. One thread uses it at a time."""
 
-    def __init__(self, way: Way) -> None:
-        self._access: RedisAccess = way.access
-        self._key = KeyText(self._access.key, way)
-        self._reach = Reach(way)
+    def __init__(self, context: ConnectionContext) -> None:
+        self._access: RedisAccess = context.access
+        self._key = KeyText(self._access.key, context)
+        self._reach = Reach(context)
         self._link = Link(self._dial)
         self._broken = False  # what comes next would be the rest of another answer
         self._renewed = False
         try:
-            self._login_args = self._offered(way)
+            self._login_args = self._offered(context)
             self._login()
         except BaseException:
             self.close()
@@ -82,8 +82,8 @@ class RedisSession(LoginSession):
 
     # --- logging in -----------------------------------------------------------------------------
 
-    def _offered(self, way: Way) -> tuple[str, ...]:
-        password = way.secret(self._access.password) if self._access.password else None
+    def _offered(self, context: ConnectionContext) -> tuple[str, ...]:
+        password = context.secret(self._access.password) if self._access.password else None
         # releases before 6 know no users
         user = () if self._access.user == "default" else (self._access.user,)
         return () if password is None else (*user, password)
@@ -125,7 +125,7 @@ class RedisSession(LoginSession):
     def _context(self) -> ssl.SSLContext:
         verified = self._access.tls is Tls.VERIFY
         ca = authorities(self._access.tls_ca) if verified else None
-        return context(ca, self._access.certificate, self._key.path)
+        return tls_context(ca, self._access.certificate, self._key.path)
 
     # --- asking ---------------------------------------------------------------------------------
 

@@ -18,8 +18,8 @@ from audit_core.api.sdk import (
     partial,
     verbatim,
 )
+from audit_register.builtin_registers import BY_ID, REGISTERS
 from audit_register.columns import Column, Register
-from audit_register.ready import BY_ID, REGISTERS
 from audit_register.request import RegisterRows
 
 

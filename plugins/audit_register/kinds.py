@@ -7,8 +7,8 @@ from typing import ClassVar
 from audit_core.api.hooks import Connector
 from audit_core.api.sdk import AccessSchema, Kind, msg
 from audit_core.model.schemas import LocalFile
+from audit_register.builtin_registers import REGISTERS
 from audit_register.columns import Register
-from audit_register.ready import REGISTERS
 from audit_register.request import RegisterRows
 
 

@@ -16,8 +16,8 @@ from audit_core.api.sdk import (
     passed,
     undetermined,
 )
+from audit_register.builtin_registers import BY_ID
 from audit_register.facts import Row, Table
-from audit_register.ready import BY_ID
 
 SHOWN = 10
 """Problems that a finding lists; the others are counted."""

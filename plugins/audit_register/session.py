@@ -8,21 +8,21 @@ import time
 from pathlib import Path
 
 from audit_core.api.sessions import OneByOne
-from audit_core.model import Reply, Request, SessionInfo, Status, Way, msg
+from audit_core.model import ConnectionContext, Reply, Request, SessionInfo, Status, msg
 from audit_core.text.system_errors import os_error
+from audit_register.builtin_registers import BY_ID
 from audit_register.kinds import RegisterAccess
 from audit_register.reading.grid import Unreadable
 from audit_register.reading.register_file import OutOfTime, RegisterFile
-from audit_register.ready import BY_ID
 from audit_register.request import RegisterRows
 
 FILE_MAX = 64 << 20
 """Bytes of a file; of xlsx, packed."""
 
 
-def open(way: Way) -> OneByOne:
+def open(context: ConnectionContext) -> OneByOne:
     """A session that reads the file of the target; nobody logs in."""
-    access: RegisterAccess = way.access
+    access: RegisterAccess = context.access
 
     def answer(request: Request) -> Reply:
         assert isinstance(request, RegisterRows)  # noqa: S101 (nothing else is accepted)

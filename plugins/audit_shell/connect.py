@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from audit_core.connectors.scope import as_address
-from audit_core.model import Reply, Status, Way
+from audit_core.model import ConnectionContext, Reply, Status
 from audit_shell.access import JumpLogin, LocalAccess, SshLogin, Sudo
 from audit_shell.hostkeys import DEFAULT_FILES
 from audit_shell.key_exchange import SshKeyExchange
@@ -14,16 +14,16 @@ from audit_shell.session import ShellSession
 from audit_shell.ssh import SshAccess, SshSession, SshTransport
 
 
-def open_local(way: Way) -> ShellSession:
+def open_local(context: ConnectionContext) -> ShellSession:
     """A session on this machine, through its local shell."""
-    settings: LocalAccess = way.access
+    settings: LocalAccess = context.access
     return ShellSession(LocalTransport().open(), sudo=settings.sudo is Sudo.PER_COMMAND)
 
 
-def open_ssh(way: Way) -> ShellSession:
+def open_ssh(context: ConnectionContext) -> ShellSession:
     """A session over SSH; raises ConnectError, or ConfigError for what is outside the scope."""
-    settings: SshLogin = way.access
-    transport = SshTransport(ssh_access(settings, way), way.secret)
+    settings: SshLogin = context.access
+    transport = SshTransport(ssh_access(settings, context), context.secret)
     return SshShell(transport.open(), sudo=settings.sudo is Sudo.PER_COMMAND)
 
 
@@ -41,21 +41,21 @@ class SshShell(ShellSession):
         return Reply(request=request, status=Status.ANSWERED, exit_code=0, stdout=stdout)
 
 
-def ssh_access(settings: SshLogin, way: Way) -> SshAccess:
+def ssh_access(settings: SshLogin, context: ConnectionContext) -> SshAccess:
     """How to reach the host that `settings` name."""
     jump = None
     if settings.jump is not None:
-        jump = jump_access(settings.jump, way)
+        jump = jump_access(settings.jump, context)
     # Behind a jump host the jump host looks names up; a literal address is held to the scope.
     address = str(settings.address)
     if jump is None or as_address(address) is not None:
-        address = way.address(address)
+        address = context.address(address)
     return _access(settings, address, jump)
 
 
-def jump_access(login: JumpLogin, way: Way) -> SshAccess:
+def jump_access(login: JumpLogin, context: ConnectionContext) -> SshAccess:
     """How the jump host `login` is reached."""
-    return _access(login, way.address(login.address), None)
+    return _access(login, context.address(login.address), None)
 
 
 def without_address(settings: SshLogin | JumpLogin) -> SshAccess:

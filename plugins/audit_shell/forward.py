@@ -12,7 +12,7 @@ import socket
 import threading
 from typing import Any
 
-from audit_core.model import Closing, SessionInfo, Way
+from audit_core.model import Closing, ConnectionContext, SessionInfo
 from audit_shell.access import JumpLogin
 from audit_shell.connect import jump_access
 from audit_shell.ssh.jump import JumpHost
@@ -24,8 +24,8 @@ _CHUNK = 1 << 15
 class Tunnel(Closing):
     """A login on a jump host; raises ConnectError, `in_between`, where it cannot be had."""
 
-    def __init__(self, login: JumpLogin, way: Way) -> None:
-        self._jump = JumpHost(jump_access(login, way), way.secret)
+    def __init__(self, login: JumpLogin, context: ConnectionContext) -> None:
+        self._jump = JumpHost(jump_access(login, context), context.secret)
         self._open: list[_Forwarded] = []
 
     @property

@@ -27,8 +27,8 @@ from audit_core.api.sdk import (
     rounded_down,
     undetermined,
 )
+from audit_tls.certificate_parser import NAMES, WHOLE, Certificate
 from audit_tls.certificates import Certificates, Chains
-from audit_tls.certs import NAMES, WHOLE, Certificate
 from audit_tls.endpoint import Endpoint
 from audit_tls.facts import CERTIFICATES, ENDPOINT, TRUST
 from audit_tls.lifetimes import SOURCE, most_days, short_days

@@ -10,14 +10,14 @@ import msgspec
 from msgspec import Struct
 
 from audit_core.api.sdk import Absent, Answer, Reason, msg
-from audit_tls.certs import Certificate, matches, read_certificate
+from audit_tls.attempt_results import flight_of
+from audit_tls.certificate_parser import Certificate, matches, read_certificate
 from audit_tls.outcomes import best_older, report_of, taken_in, turned_down
-from audit_tls.reading import flight_of
 from audit_tls.report import Outcome, Report, Trust
-from audit_tls.sent import is_in_order, leads_on, own_of
-from audit_tls.spoken import not_tls
+from audit_tls.sent_certificates import is_in_order, leads_on, own_of
+from audit_tls.speaks_tls import not_tls
 from audit_tls.suites import TLCP, TLS12, TLS13, authenticates_with, suites_of
-from audit_tls.wire import Narrow
+from audit_tls.wire import HelloSubset
 
 _MOST_ISSUERS = 20
 
@@ -148,13 +148,13 @@ def _has_none(report: Report, version: int, kind: str) -> bool:
     if version == TLS13 and kind == "DSS":
         return True
     if version == TLS13:
-        return turned_down(report, TLS13, Narrow(kind)).issuperset(suites_of(TLS13))
+        return turned_down(report, TLS13, HelloSubset(kind)).issuperset(suites_of(TLS13))
     if kind == "EdDSA" and version != TLS12:
         return True
     # ECDSA and EdDSA share their suites
     turned = turned_down(report, version)
     if version == TLS12 and kind in ("ECDSA", "EdDSA"):
-        turned |= turned_down(report, version, Narrow(kind))
+        turned |= turned_down(report, version, HelloSubset(kind))
     by = "ECDSA" if kind == "EdDSA" else kind
     return turned.issuperset(s for s in suites_of(version) if authenticates_with(s) == by)
 

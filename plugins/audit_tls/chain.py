@@ -13,11 +13,11 @@ from typing import Any
 from msgspec.structs import replace
 
 from audit_core.api.sdk import msg, verbatim
-from audit_tls.certs import read_certificate
+from audit_tls.certificate_parser import read_certificate
 from audit_tls.report import Outcome, TlsAddress, Trust
-from audit_tls.sent import issued, leads_on, own_of
+from audit_tls.sent_certificates import issued, leads_on, own_of
 from audit_tls.starttls import begin
-from audit_tls.wire import Closed, Late, Trouble, is_name, why
+from audit_tls.wire import HandshakeError, HandshakeTimeout, PeerClosed, is_name, why
 
 _CAP = 1536 << 10
 _MOST = 20
@@ -58,7 +58,7 @@ def handshake(
     except ssl.SSLCertVerificationError as error:
         detail, code = msg("{words}", words=verbatim(error.verify_message)), error.verify_code
         return replace(bare, outcome=Outcome.UNTRUSTED, code=code, detail=detail)
-    except (OSError, ValueError, Trouble) as error:  # SSLError is an OSError
+    except (OSError, ValueError, HandshakeError) as error:  # SSLError is an OSError
         problem = why(error)
     # a server that wants a certificate of its client ends the handshake after it has shown its own
     chain, path = _chain(tls), _certificates(tls, "verified") if verify else ()
@@ -121,14 +121,16 @@ def _shake(
             data = peer.recv(65536)
             total += len(data)
             if not data or total > _CAP:
-                raise Closed(msg("closed during the handshake") if not data else msg("too long"))
+                raise PeerClosed(
+                    msg("closed during the handshake") if not data else msg("too long")
+                )
             incoming.write(data)
 
 
 def _left(until: float) -> float:
     left = until - time.monotonic()
     if left <= 0:
-        raise Late(msg("the handshake took too long"))
+        raise HandshakeTimeout(msg("the handshake took too long"))
     return left
 
 

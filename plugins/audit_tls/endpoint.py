@@ -8,8 +8,7 @@ from collections.abc import Callable, Iterable
 from msgspec import Struct
 
 from audit_core.api.sdk import Absent, Answer, Reason, msg
-from audit_tls.outcomes import best_older, is_refused, report_of, taken_in, turned_down
-from audit_tls.reading import (
+from audit_tls.attempt_results import (
     accepted_suite,
     hello_of,
     is_dropped,
@@ -17,8 +16,9 @@ from audit_tls.reading import (
     share_of,
     unsettling,
 )
+from audit_tls.outcomes import best_older, is_refused, report_of, taken_in, turned_down
 from audit_tls.report import Ended, Report, Stopped
-from audit_tls.spoken import not_tls
+from audit_tls.speaks_tls import not_tls
 from audit_tls.ssl2 import is_server_hello
 from audit_tls.suites import (
     TLCP,
@@ -31,7 +31,7 @@ from audit_tls.suites import (
     suite_name,
     suites_of,
 )
-from audit_tls.wire import GROUP_NAMES, KeyExchange, Narrow
+from audit_tls.wire import GROUP_NAMES, HelloSubset, KeyExchange
 
 
 class Support(enum.StrEnum):
@@ -140,7 +140,7 @@ def _preferred(report: Report, version: int, forward: frozenset[int]) -> str:
     """The suite without forward secrecy taken before one of `forward` that stood ahead of it."""
     for attempt in report.attempts:
         suite = accepted_suite(attempt) if attempt.version == version else None
-        if suite is None or suite in forward or attempt.narrow is not Narrow.NO:
+        if suite is None or suite in forward or attempt.narrow is not HelloSubset.NO:
             continue
         ahead = attempt.order[: attempt.order.index(suite)]
         if not forward.isdisjoint(ahead):
@@ -192,13 +192,15 @@ def _groups_unsettled(report: Report) -> Iterable[str]:
     """The versions spoken in which no answer tells the prime, or whether weak curves are taken."""
     # primes and curves are no matter of the version: the best before TLS 1.3 is asked
     for version in best_older(report):
-        if not _settled(report, version, is_finite_field, Narrow.OWN_PRIMES):
+        if not _settled(report, version, is_finite_field, HelloSubset.OWN_PRIMES):
             yield f"{VERSION_NAMES[version]} (DHE)"
-        if not _settled(report, version, is_elliptic, Narrow.WEAK_CURVES):
+        if not _settled(report, version, is_elliptic, HelloSubset.WEAK_CURVES):
             yield f"{VERSION_NAMES[version]} (ECDHE)"
 
 
-def _settled(report: Report, version: int, wanted: Callable[[int], bool], narrow: Narrow) -> bool:
+def _settled(
+    report: Report, version: int, wanted: Callable[[int], bool], narrow: HelloSubset
+) -> bool:
     """Whether a share was read in an answer to `narrow`, or all that is `wanted` turned down."""
     mine = [a for a in report.attempts if (a.version, a.narrow) == (version, narrow)]
     if any(accepted_suite(a) is not None for a in mine):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from audit_core.api.sdk import fact
-from audit_tls.asking import ask
+from audit_tls.ask_endpoint import ask
 from audit_tls.certificates import Certificates, Chains, parse_certificates, parse_trust
 from audit_tls.endpoint import Endpoint, parse_endpoint
 from audit_tls.handshakes import Handshakes, parse_handshakes
-from audit_tls.spoken import Spoken, parse_spoken
+from audit_tls.speaks_tls import Spoken, parse_spoken
 
 ENDPOINT = fact("tls.endpoint", Endpoint, ask=ask, parse=parse_endpoint, kind="endpoint")
 CERTIFICATES = fact(

@@ -7,13 +7,13 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from audit_core.api.sdk import Absent, Answer, Message, msg
+from audit_tls.attempt_results import accepted_suite, alert_of, hello_of, share_of
 from audit_tls.endpoint import Support, version_of
 from audit_tls.outcomes import best_older, is_taken, report_of, taken_in, turned_down
-from audit_tls.reading import accepted_suite, alert_of, hello_of, share_of
 from audit_tls.report import Attempt, Report, Second
-from audit_tls.spoken import not_tls
+from audit_tls.speaks_tls import not_tls
 from audit_tls.suites import SSL3, TLCP, TLS10, TLS11, TLS12, VERSION_NAMES, is_signed, suites_of
-from audit_tls.wire import MASTER_SECRET, RENEGOTIATION, Narrow, ServerHello
+from audit_tls.wire import MASTER_SECRET, RENEGOTIATION, HelloSubset, ServerHello
 
 
 class Handshakes(Struct, frozen=True, kw_only=True):
@@ -74,7 +74,7 @@ def _hellos(attempts: Iterable[Attempt]) -> list[ServerHello]:
 def _compresses(taken: list[Attempt]) -> bool | None:
     if any(h.compression for h in _hellos(taken)):
         return True
-    return False if any(a.narrow is Narrow.COMPRESSION for a in taken) else None
+    return False if any(a.narrow is HelloSubset.COMPRESSION for a in taken) else None
 
 
 def _all_have(taken: list[Attempt], extension: int) -> bool | None:
@@ -84,7 +84,7 @@ def _all_have(taken: list[Attempt], extension: int) -> bool | None:
 
 
 def _fallback(report: Report) -> bool | None:
-    tried = [a for a in report.attempts if a.narrow is Narrow.FALLBACK]
+    tried = [a for a in report.attempts if a.narrow is HelloSubset.FALLBACK]
     if any(map(is_taken, tried)):
         return False
     if any(alert_of(a) == _FALLBACK_ALERT for a in tried):
@@ -110,7 +110,7 @@ def _signatures_settled(report: Report) -> bool:
     signed = frozenset(s for s in taken_in(report, TLS12) if is_signed(s))
     if not signed:
         return turned_down(report, TLS12).issuperset(s for s in suites_of(TLS12) if is_signed(s))
-    mine = [a for a in report.attempts if a.narrow is Narrow.OLD_SIGNATURES]
+    mine = [a for a in report.attempts if a.narrow is HelloSubset.OLD_SIGNATURES]
     read = any(is_taken(a) and (s := share_of(a)) is not None and s.signature for a in mine)
     # a server with two kinds of certificates may have refused for one and signed with the other
-    return read or bool(turned_down(report, TLS12, Narrow.OLD_SIGNATURES))
+    return read or bool(turned_down(report, TLS12, HelloSubset.OLD_SIGNATURES))

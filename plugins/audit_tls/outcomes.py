@@ -7,10 +7,10 @@ import re
 import msgspec
 
 from audit_core.api.sdk import Answer, ParseError, msg, verbatim
-from audit_tls.reading import accepted_suite, alert_of, hello_of, is_dropped, is_refusal
+from audit_tls.attempt_results import accepted_suite, alert_of, hello_of, is_dropped, is_refusal
 from audit_tls.report import SCHEMA, Attempt, Report
 from audit_tls.suites import SSL3, TLS10, TLS11, TLS12, VERSION_NAMES
-from audit_tls.wire import Narrow
+from audit_tls.wire import HelloSubset
 
 
 def report_of(answer: Answer) -> Report:
@@ -50,7 +50,9 @@ def is_refused(report: Report, index: int) -> bool:
     return any(map(is_taken, later)) and _steady(report)
 
 
-def turned_down(report: Report, version: int, narrow: Narrow = Narrow.NO) -> frozenset[int]:
+def turned_down(
+    report: Report, version: int, narrow: HelloSubset = HelloSubset.NO
+) -> frozenset[int]:
     """The suites that were turned down in `version`, when offered with `narrow`."""
     refused = (
         a.suites
@@ -93,7 +95,7 @@ def is_taken(attempt: Attempt) -> bool:
     return accepted_suite(attempt) is not None
 
 
-def taken_in(report: Report, version: int, narrow: Narrow | None = None) -> frozenset[int]:
+def taken_in(report: Report, version: int, narrow: HelloSubset | None = None) -> frozenset[int]:
     """The suites that were taken in `version`, of offers with `narrow` if it is given."""
     mine = (a for a in report.attempts if a.version == version and narrow in (None, a.narrow))
     return frozenset(s for a in mine if (s := accepted_suite(a)) is not None)

@@ -18,18 +18,17 @@ import msgspec
 
 from audit_core.api.sessions import OneByOne
 from audit_core.model import (
+    ConnectionContext,
     Message,
     Reply,
     Request,
     Session,
     SessionInfo,
     Status,
-    Way,
     msg,
 )
 from audit_tls import ssl2
-from audit_tls.plaintext import plain_protocol
-from audit_tls.reading import (
+from audit_tls.attempt_results import (
     accepted_suite,
     alert_of,
     hello_of,
@@ -38,6 +37,8 @@ from audit_tls.reading import (
     is_tls,
     is_troubled,
 )
+from audit_tls.connection import GREETING_S, HELLO_CAP, Connections, talk
+from audit_tls.plaintext import plain_protocol
 from audit_tls.report import (
     SCHEMA,
     UNKNOWN_ISSUER,
@@ -69,8 +70,7 @@ from audit_tls.suites import (
     is_weak,
     suites_of,
 )
-from audit_tls.talk import GREETING_S, HELLO_CAP, Connections, talk
-from audit_tls.wire import Flight, Narrow, client_hello
+from audit_tls.wire import Flight, HelloSubset, client_hello
 
 _EACH_S = 5.0
 _FIRST_S = 15.0  # before anything was heard; a server that is slow then has as long for the rest
@@ -89,7 +89,7 @@ class _Stop(Exception):
         self.why = why
 
 
-def open(way: Way) -> Session:
+def open(context: ConnectionContext) -> Session:
     """A session that speaks to endpoints; nobody logs in."""
     return OneByOne(asked, SessionInfo(connector="tls"))
 
@@ -255,30 +255,30 @@ class Asker:
 
     def _key_exchange(self, older: Sequence[int]) -> None:
         for version in older[:1]:  # primes, curves and certificates are no matter of the version
-            self._each(version, is_finite_field, Narrow.OWN_PRIMES)
-            self._each(version, is_elliptic, Narrow.WEAK_CURVES)
+            self._each(version, is_finite_field, HelloSubset.OWN_PRIMES)
+            self._each(version, is_elliptic, HelloSubset.WEAK_CURVES)
 
     def _protections(self, spoken: Sequence[int], older: Sequence[int]) -> None:
         for version in older[:1]:
-            self._ask(version, tuple(sorted(self._taken(version))), narrow=Narrow.COMPRESSION)
+            self._ask(version, tuple(sorted(self._taken(version))), narrow=HelloSubset.COMPRESSION)
         # TLS 1.2 below TLS 1.3 is protected in another way (RFC 8446 4.1.3)
         newest = max((v for v in spoken if v != TLCP), default=0)
         below = sorted(v for v in older if v < min(newest, TLS12))
         for version in below[-1:]:
-            self._ask(version, tuple(sorted(self._taken(version))), narrow=Narrow.FALLBACK)
+            self._ask(version, tuple(sorted(self._taken(version))), narrow=HelloSubset.FALLBACK)
         signed = tuple(s for s in sorted(self._taken(TLS12)) if is_signed(s))
         if signed:
-            self._ask(TLS12, signed, whole=True, narrow=Narrow.OLD_SIGNATURES)
+            self._ask(TLS12, signed, whole=True, narrow=HelloSubset.OLD_SIGNATURES)
 
     def _certificates(self, spoken: Sequence[int], older: Sequence[int]) -> None:
         for version in older[:1]:
             for kind in ("ECDSA", "RSA", "DSS"):
                 self._any(version, partial(_asks_for, kind), whole=True)
         if any(_asks_for("ECDSA", s) for s in self._taken(TLS12)):
-            for narrow in (Narrow.ECDSA, Narrow.EDDSA):  # one kind of suites, two of keys
+            for narrow in (HelloSubset.ECDSA, HelloSubset.EDDSA):  # one kind of suites, two of keys
                 self._each(TLS12, partial(_asks_for, "ECDSA"), narrow)
         if TLS13 in spoken:
-            for narrow in (Narrow.RSA, Narrow.ECDSA, Narrow.EDDSA):
+            for narrow in (HelloSubset.RSA, HelloSubset.ECDSA, HelloSubset.EDDSA):
                 self._ask(TLS13, suites_of(TLS13), narrow=narrow)
 
     def _taken(self, version: int) -> set[int]:
@@ -287,10 +287,15 @@ class Asker:
 
     def _any(self, version: int, wanted: Callable[[int], bool], *, whole: bool = False) -> None:
         if not any(wanted(s) for s in self._taken(version)):
-            self._each(version, wanted, Narrow.NO, whole=whole)
+            self._each(version, wanted, HelloSubset.NO, whole=whole)
 
     def _each(
-        self, version: int, wanted: Callable[[int], bool], narrow: Narrow, *, whole: bool = True
+        self,
+        version: int,
+        wanted: Callable[[int], bool],
+        narrow: HelloSubset,
+        *,
+        whole: bool = True,
     ) -> None:
         """Offers the suites that are `wanted`, until one is taken."""
         for offer in in_offers(tuple(filter(wanted, suites_of(version)))):
@@ -305,14 +310,14 @@ class Asker:
     def _untaken(self, version: int, wanted: Callable[[int], bool]) -> tuple[int, ...]:
         """The suites still open: neither taken nor part of an offer that was not."""
         taken = self._taken(version)
-        asked = [a for a in self._attempts if (a.version, a.narrow) == (version, Narrow.NO)]
+        asked = [a for a in self._attempts if (a.version, a.narrow) == (version, HelloSubset.NO)]
         missed = (a.suites for a in asked if accepted_suite(a) is None)
         closed = frozenset[int]().union(*missed)
         return tuple(s for s in suites_of(version) if wanted(s) and s not in taken | closed)
 
     def _ask(
         self, version: int, suites: tuple[int, ...], *, whole: bool = False,
-        narrow: Narrow = Narrow.NO,
+        narrow: HelloSubset = HelloSubset.NO,
     ) -> int | None:  # fmt: skip
         """The suite that was taken, or None; what settles nothing is asked once more, apart."""
         how: dict[str, Any] = {"whole": whole, "narrow": narrow}
@@ -363,7 +368,7 @@ class Asker:
 
     def _once(
         self, version: int, suites: tuple[int, ...], *, whole: bool = False,
-        narrow: Narrow = Narrow.NO, extended: bool = False,
+        narrow: HelloSubset = HelloSubset.NO, extended: bool = False,
     ) -> Attempt:  # fmt: skip
         until = self._next()
         hello = client_hello(
@@ -463,5 +468,5 @@ class Asker:
 
 def _by_exchange(suites: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
     """`suites` by how they agree on a key."""
-    ways = dict.fromkeys(map(exchange_of, suites))
-    return tuple(tuple(s for s in suites if exchange_of(s) == way) for way in ways)
+    exchanges = dict.fromkeys(map(exchange_of, suites))
+    return tuple(tuple(s for s in suites if exchange_of(s) == exchange) for exchange in exchanges)

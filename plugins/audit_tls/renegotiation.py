@@ -20,7 +20,15 @@ from audit_tls.renegotiation_keys import Protection, agree, prf
 from audit_tls.report import Renegotiation, Second, TlsAddress
 from audit_tls.starttls import begin
 from audit_tls.suites import TLS12, suite_name
-from audit_tls.wire import MASTER_SECRET, Closed, NotTls, Trouble, client_hello, read_hello, why
+from audit_tls.wire import (
+    MASTER_SECRET,
+    HandshakeError,
+    NotTls,
+    PeerClosed,
+    client_hello,
+    read_hello,
+    why,
+)
 
 _HANDSHAKE, _ALERT, _CCS, _DATA = 22, 21, 20, 23
 _HELLO, _CERTIFICATE, _KEY_EXCHANGE, _REQUEST, _DONE = 2, 11, 12, 13, 14
@@ -45,7 +53,7 @@ def renegotiate(where: TlsAddress, until: float, suites: tuple[int, ...]) -> Ren
         with socket.create_connection(where.socket, timeout=_left(until)) as peer:
             begin(peer, where.starttls, until)
             return _Client(peer, where, until, suites).renegotiate()
-    except (OSError, ValueError, Trouble) as error:
+    except (OSError, ValueError, HandshakeError) as error:
         return Renegotiation(second=Second.UNSETTLED, detail=why(error))
 
 
@@ -153,7 +161,7 @@ class _Client:
             data = self._peer.recv(65536)
             self._total += len(data)
             if not data or self._total > _MOST:
-                raise Closed(_ENDED if not data else msg("too long"))
+                raise PeerClosed(_ENDED if not data else msg("too long"))
             self._raw += data
         found = bytes(self._raw[:size])
         del self._raw[:size]

@@ -12,7 +12,7 @@ import enum
 from msgspec import Struct
 
 from audit_core.api.sdk import Message
-from audit_tls.wire import Narrow
+from audit_tls.wire import HelloSubset
 
 SCHEMA = "dengbao/tls-report/2"
 
@@ -57,7 +57,7 @@ class Attempt(Struct, frozen=True, kw_only=True):
     ended: Ended
     reply: str = ""
     detail: Message | None = None
-    narrow: Narrow = Narrow.NO
+    narrow: HelloSubset = HelloSubset.NO
 
     @property
     def suites(self) -> frozenset[int]:

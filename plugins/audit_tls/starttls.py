@@ -14,18 +14,18 @@ import time
 from collections.abc import Callable
 
 from audit_core.api.sdk import Message, Verbatim, msg, verbatim
-from audit_tls.wire import Closed, Late, NotTls, Trouble
+from audit_tls.wire import HandshakeError, HandshakeTimeout, NotTls, PeerClosed
 
 _CAP = 16 << 10
 _LINE = 2 << 10
 _WORDS = 120
 
 
-class Declined(Trouble):
+class Declined(HandshakeError):
     """The server speaks the protocol and does not begin TLS; `detail` is its answer, cut short."""
 
 
-class NotServed(Trouble):
+class NotServed(HandshakeError):
     """The server speaks the protocol and serves nobody, or not this client, or not now: that says
     nothing of TLS. `detail` is its answer, cut short."""
 
@@ -73,11 +73,11 @@ class Plain:
     def _more(self) -> None:
         left = self._until - time.monotonic()
         if left <= 0:
-            raise Late(msg("the plain-text phase took too long"))
+            raise HandshakeTimeout(msg("the plain-text phase took too long"))
         self._peer.settimeout(left)
         data = self._peer.recv(4096)
         if not data:
-            raise Closed(msg("closed before STARTTLS"))
+            raise PeerClosed(msg("closed before STARTTLS"))
         self._total += len(data)
         if self._total > _CAP:
             raise NotTls(msg("more than {size} bytes before STARTTLS", size=_CAP))
@@ -105,7 +105,7 @@ def _reply(plain: Plain) -> tuple[str, list[str]]:
     return code, [*texts, line[4:]]
 
 
-def _expect(plain: Plain, code: str, other: type[Trouble] = NotServed) -> list[str]:
+def _expect(plain: Plain, code: str, other: type[HandshakeError] = NotServed) -> list[str]:
     """The texts of a reply with `code`; `other` is what another reply means, but for 4xx."""
     found, texts = _reply(plain)
     if found != code:
@@ -137,7 +137,7 @@ def _imap(plain: Plain) -> None:
         )
 
 
-def _imap_greeting(greeting: str) -> Trouble:
+def _imap_greeting(greeting: str) -> HandshakeError:
     """What a greeting means that is not OK; after PREAUTH no TLS can begin (RFC 9051 7.1.4)."""
     word = greeting.upper()
     kind = Declined if word.startswith("* PREAUTH") else NotServed

@@ -18,7 +18,7 @@ from audit_tls.endpoint import Endpoint, Support, Version
 from audit_tls.facts import ENDPOINT, SPOKEN
 from audit_tls.plaintext import Use
 from audit_tls.report import Stopped
-from audit_tls.spoken import Spoken, instead
+from audit_tls.speaks_tls import Spoken, instead
 from audit_tls.suites import VERSION_NAMES, suite_name
 from audit_tls.wire import alert_name
 

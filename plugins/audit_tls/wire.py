@@ -73,7 +73,7 @@ def alert_name(number: int) -> str:
     return f"{number} ({name})" if name else str(number)
 
 
-class Trouble(Exception):
+class HandshakeError(Exception):
     """A handshake that failed; `detail` says how."""
 
     def __init__(self, detail: Message) -> None:
@@ -81,21 +81,21 @@ class Trouble(Exception):
         self.detail = detail
 
 
-class NotTls(Trouble):
+class NotTls(HandshakeError):
     """The peer sent bytes that no TLS server sends here; `detail` tells which."""
 
 
-class Late(Trouble, TimeoutError):
+class HandshakeTimeout(HandshakeError, TimeoutError):
     """The peer did not answer before the deadline."""
 
 
-class Closed(Trouble, ConnectionResetError):
+class PeerClosed(HandshakeError, ConnectionResetError):
     """The peer closed the connection in the middle of it."""
 
 
 def why(error: Exception) -> Message:
     """The error: our own text, the system's, or a library's, quoted."""
-    if isinstance(error, Trouble):
+    if isinstance(error, HandshakeError):
         return error.detail
     if isinstance(error, OSError) and type(error).__module__ != "ssl":
         return os_error(error)
@@ -138,7 +138,7 @@ def is_name(server_name: str) -> bool:
     return False
 
 
-class Narrow(enum.StrEnum):
+class HelloSubset(enum.StrEnum):
     """What of a hello, beside its suites, is less than everything that may be offered."""
 
     NO = ""
@@ -152,13 +152,13 @@ class Narrow(enum.StrEnum):
     OWN_PRIMES = "own primes"  # no groups of RFC 7919: the server shows the prime it was given
 
 
-def _groups(narrow: Narrow) -> tuple[int, ...]:
-    if narrow is Narrow.WEAK_CURVES:
+def _groups(narrow: HelloSubset) -> tuple[int, ...]:
+    if narrow is HelloSubset.WEAK_CURVES:
         return WEAK_GROUPS
-    return _CURVES if narrow is Narrow.OWN_PRIMES else (*_CURVES, *_PRIME_GROUPS)
+    return _CURVES if narrow is HelloSubset.OWN_PRIMES else (*_CURVES, *_PRIME_GROUPS)
 
 
-def _extensions(version: int, server_name: str, key: bytes, narrow: Narrow) -> bytes:
+def _extensions(version: int, server_name: str, key: bytes, narrow: HelloSubset) -> bytes:
     found = b""
     if is_name(server_name):  # RFC 6066: literal addresses are not permitted, nor a dot at the end
         host = b"\0" + _vector(2, server_name.rstrip(".").encode("ascii"))
@@ -185,7 +185,7 @@ def client_hello(
     server_name: str,
     random: bytes,
     *,
-    narrow: Narrow = Narrow.NO,
+    narrow: HelloSubset = HelloSubset.NO,
     extended: bool = False,
     verify: bytes | None = None,
 ) -> bytes:
@@ -202,9 +202,9 @@ def client_hello(
     body += _vector(1, random[32:64] if version == TLS13 else b"")
     signal = version not in (TLS13, TLCP) and verify is None
     offered = [*suites, _SCSV] if signal else list(suites)
-    if narrow is Narrow.FALLBACK:
+    if narrow is HelloSubset.FALLBACK:
         offered.append(_FALLBACK_SCSV)
-    methods = b"\1\0" if narrow is Narrow.COMPRESSION else b"\0"
+    methods = b"\1\0" if narrow is HelloSubset.COMPRESSION else b"\0"
     body += _vector(2, _numbers(offered)) + _vector(1, methods)
     if version != SSL3 or extended:
         extensions = _extensions(version, server_name, random[64:96], narrow)

@@ -12,8 +12,8 @@ from audit_core.api import plugins
 from audit_core.api.hooks import Connector, hookimpl
 from audit_core.api.sdk import check, expect, fact
 from audit_core.connectors import Pool, Route
+from audit_core.connectors.connection_context import ResolvingContext
 from audit_core.connectors.secrets import Secrets
-from audit_core.connectors.ways import LiveWay
 from audit_core.evaluate import Work
 from audit_core.evaluate.inputs import Inputs, fold
 from audit_core.model import (
@@ -154,7 +154,7 @@ def shell_route(transport: Transport, target: str = HOST.id, credential: str = "
 def ask_isolated(connector: Connector, request: Request) -> Reply:
     """What a connector in a process of its own answers."""
     with contextlib.closing(Pool((connector,))) as pool:
-        session = pool.open(connector, LiveWay(HOST, None, None, Secrets()))
+        session = pool.open(connector, ResolvingContext(HOST, None, None, Secrets()))
         (answered,) = session.ask((request,))
         session.close()
     return answered

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from audit_core.attest.answers_in_force import AnswersInForce
 from audit_core.attest.reading import Given, read_answers
-from audit_core.attest.standing import Standing
 from audit_core.evaluate import assess
 from audit_core.evaluate.units import StepStatements
 from audit_core.model import Conclusion, Result, StepState, Target, Verdict
@@ -72,7 +72,7 @@ def answer(
 def concluded(
     made: Any, what: Sequence[StepStatements], *answers: Attestation, judged: str = DAY
 ) -> Conclusion:
-    return assess.conclude(made, HOST, what, Standing(answers, judged))
+    return assess.conclude(made, HOST, what, AnswersInForce(answers, judged))
 
 
 # --- which answer holds -------------------------------------------------------------------------
@@ -102,11 +102,11 @@ def test_the_answer_for_the_fewest_objects_is_taken_and_the_newest_of_these() ->
     ]
     for given_, taken in cases:
         for order in (given_, given_[::-1]):
-            got = Standing(order, DAY).of(made, step, target)
+            got = AnswersInForce(order, DAY).of(made, step, target)
             assert got is not None
             assert (got.question, got.entered) == (taken.question, taken.entered), given_
-    assert Standing((own,), DAY).of(made, step, replace(HOST, id="web2")) is None
-    assert Standing((own,), DAY).of(made, Step(number=2), target) is None
+    assert AnswersInForce((own,), DAY).of(made, step, replace(HOST, id="web2")) is None
+    assert AnswersInForce((own,), DAY).of(made, Step(number=2), target) is None
 
 
 def test_an_answer_holds_until_its_step_or_its_author_says() -> None:
@@ -129,7 +129,7 @@ def test_an_answer_holds_until_its_step_or_its_author_says() -> None:
         (answer(1, AFFIRMED), half, "2026-01-01", AnswerState.COUNTS),
     ]
     for given_, step, judged, state in cases:
-        got = Standing((given_,), judged).of(clause("1.1"), step, HOST)
+        got = AnswersInForce((given_,), judged).of(clause("1.1"), step, HOST)
         assert got is not None
         assert got.state is state, (given_, judged)
 
@@ -155,7 +155,7 @@ def test_dates_are_held_to_the_limit_of_their_step() -> None:
     ]  # fmt: skip
     for limit, verdict, value, said, state, last in cases:
         step = Step(number=1, limit=limit)
-        got = Standing((answer(1, verdict, value=value),), DAY).of(clause("1.1"), step, HOST)
+        got = AnswersInForce((answer(1, verdict, value=value),), DAY).of(clause("1.1"), step, HOST)
         assert got is not None
         assert (got.verdict, got.state, got.valid_until) == (said, state, last), (limit, value)
         assert bool(got.limit) is (said is not verdict)
@@ -261,7 +261,7 @@ def heard(made: Any, what: Any, answers: Sequence[Attestation]) -> Conclusion:
         for n, (step, role, verdict) in enumerate(what)
         for s in (statements(step, role, verdict),)
     ]
-    return assess.conclude(made, HOST, statements_, Standing(answers, DAY))
+    return assess.conclude(made, HOST, statements_, AnswersInForce(answers, DAY))
 
 
 # --- files --------------------------------------------------------------------------------------
@@ -427,6 +427,6 @@ def test_nothing_but_a_target_of_the_run_is_spoken_for() -> None:
         other,
         {},
         {},
-        Standing([answer(1, AFFIRMED)], DAY),
+        AnswersInForce([answer(1, AFFIRMED)], DAY),
     )
     assert got.conclusion is GOOD

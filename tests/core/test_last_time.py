@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from audit_core.evaluate.last_time import is_comparable, issues_before
+from audit_core.evaluate.previous_issues import is_comparable, issues_before
 from audit_core.model import Conclusion, Coverage, Finding, Result, Severity, Target, Verdict
 from audit_core.model.attestations import IssueNote
 from audit_core.model.results import Results
-from audit_core.model.review import Became
+from audit_core.model.review import IssueOutcome
 
 
 class _Index:
@@ -43,7 +43,7 @@ def _finding(id: str, verdict: Verdict) -> Finding:
                    evidence=())  # fmt: skip
 
 
-def became(before: Any, now: Any) -> dict[str, dict[str, Became]]:
+def became(before: Any, now: Any) -> dict[str, dict[str, IssueOutcome]]:
     return {issue.key: dict(issue.became) for issue in issues_before(before, now)}
 
 
@@ -59,7 +59,7 @@ def test_only_what_was_looked_at_again_is_closed() -> None:
          "k@e": Verdict.NOT_APPLICABLE, "k@g": Verdict.FAIL},
         {"a": Result.CONFORMING, "b": Result.PARTLY_CONFORMING, "d": Result.NOT_ASSESSED},
     )  # fmt: skip
-    closed, open_, unseen = Became.CLOSED, Became.OPEN, Became.NOT_RETESTED
+    closed, open_, unseen = IssueOutcome.CLOSED, IssueOutcome.OPEN, IssueOutcome.NOT_RETESTED
     assert became(before, now) == {
         "check:k": {"a": closed, "b": open_, "d": unseen, "e": closed, "f": unseen},
         "clause:c/1": {"a": closed, "b": open_, "d": unseen, "e": unseen},

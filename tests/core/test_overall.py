@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import structs
 
 from audit_core.api.plugins import load
-from audit_core.evaluate.overall import Matter, Overalls
+from audit_core.evaluate.overall import Overalls, SystemInputs
 from audit_core.evaluate.retests import Fixed, Retests, counted
 from audit_core.evaluate.units import StepView, printed_word, unit_range
 from audit_core.model import (
@@ -89,7 +89,7 @@ def of(
 ) -> SystemConclusion:
     listed = tuple(found)
     targets = tuple(target(id) for id in dict.fromkeys(c.target for c in listed))
-    matter = Matter(clauses=tuple(clauses), targets=targets, **more)
+    matter = SystemInputs(clauses=tuple(clauses), targets=targets, **more)
     all_ = Overalls([grading], matter)
     all_.add(counted(an_object(listed), Retests(clauses=fixed)))
     (made,) = all_.concluded()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from audit_core.cli import main
-from audit_core.cli.starting import dated
+from audit_core.cli.starter_files import dated
 
 
 def test_days_in_starter_files_are_seen_from_today() -> None:

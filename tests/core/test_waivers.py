@@ -15,7 +15,7 @@ import pytest
 from audit_core.api.plugins import load
 from audit_core.attest.judgements import fixed_by_retest
 from audit_core.attest.reading import read_answers
-from audit_core.attest.waiving import read_waivers
+from audit_core.attest.waiver_file import read_waivers
 from audit_core.model.attestations import Retest, RetestResult
 from audit_core.model.errors import InputError
 from audit_core.policy import load_policy

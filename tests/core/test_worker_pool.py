@@ -16,8 +16,8 @@ import pytest
 
 from audit_core.api.hooks import Connector
 from audit_core.connectors import Pool
+from audit_core.connectors.connection_context import ResolvingContext
 from audit_core.connectors.secrets import Secrets
-from audit_core.connectors.ways import LiveWay
 from audit_core.model import ConnectError, Reason, Reply, Session, Status, Target
 from live.patience import PATIENCE_S, eventually
 
@@ -67,12 +67,12 @@ def answer(request):
         return 5
     return Reply(request=request, stdout=told(request))
 
-def open(way):
-    if way.target.id == "refused":
+def open(context):
+    if context.target.id == "refused":
         raise ConnectError(Reason.NOT_PERMITTED, msg("no"), refused=True)
-    if way.target.id == "stuck":
+    if context.target.id == "stuck":
         time.sleep(900)
-    return OneByOne(answer, SessionInfo(connector="pool", user=way.target.id))
+    return OneByOne(answer, SessionInfo(connector="pool", user=context.target.id))
 """
 
 
@@ -97,7 +97,7 @@ def pool(connector: Connector) -> Iterator[Pool]:
 
 def session(pool: Pool, connector: Connector, target: str = "t") -> Session:
     thing = Target(id=target, kind="host", object_type="server")
-    return pool.open(connector, LiveWay(thing, None, None, Secrets()))
+    return pool.open(connector, ResolvingContext(thing, None, None, Secrets()))
 
 
 def ask(pool: Pool, connector: Connector, *what: str, target: str = "t") -> list[Reply]:
@@ -188,14 +188,14 @@ import sys, time
 sys.path[:0] = {path!r}
 from audit_core.connectors import Pool
 from audit_core.connectors.secrets import Secrets
-from audit_core.connectors.ways import LiveWay
+from audit_core.connectors.connection_context import ResolvingContext
 from audit_core.api.hooks import Connector
 from audit_core.model import Target
 import pool_toy
 connector = Connector(name="pool", kinds=("host",), accepts=(pool_toy.Do,), open="pool_toy:open",
                       isolated=True)
-way = LiveWay(Target(id="t", kind="host", object_type="server"), None, None, None)
-session = Pool((connector,)).open(connector, way)
+context = ResolvingContext(Target(id="t", kind="host", object_type="server"), None, None, None)
+session = Pool((connector,)).open(connector, context)
 print(next(iter(session.ask([pool_toy.Do(what="pid")]))).stdout.decode(), flush=True)
 list(session.ask([pool_toy.Do(what="hangs", timeout_s=900)]))
 """

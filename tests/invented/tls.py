@@ -16,7 +16,7 @@ from audit_core.model import Answer, Target
 from audit_tls.endpoint import Endpoint, Support, parse_endpoint
 from audit_tls.report import SCHEMA, Attempt, Ended, Report
 from audit_tls.suites import TLS12, TLS13, suites_of
-from audit_tls.wire import Narrow
+from audit_tls.wire import HelloSubset
 
 GOOD, DHE, NULL, DHE_PSK, ECDHE_PSK = 0xC02F, 0x009E, 0x0001, 0x00AA, 0xC037
 WAYS = ("EC", "DH", "other")
@@ -57,7 +57,7 @@ def chain(*ders: bytes) -> bytes:
 def attempt(version: int, reply: bytes, ended: Ended = Ended.ANSWERED, **more: Any) -> Attempt:
     suites = more.get("suites", suites_of(version))
     offered = "".join(f"{s:04x}" for s in suites)
-    narrow = more.get("narrow", Narrow.NO)
+    narrow = more.get("narrow", HelloSubset.NO)
     return Attempt(version=version, offered=offered, ended=ended, reply=reply.hex(), narrow=narrow)
 
 

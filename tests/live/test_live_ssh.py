@@ -50,9 +50,9 @@ def access(sshd: Sshd, **changes: Any) -> SshAccess:
 
 
 def ask(
-    way: SshAccess, script: str = "echo it works\n", deadline_s: float = PATIENCE_S
+    context: SshAccess, script: str = "echo it works\n", deadline_s: float = PATIENCE_S
 ) -> ScriptReply:
-    with SshTransport(way, secret).open() as session:
+    with SshTransport(context, secret).open() as session:
         return session.run(script.encode(), deadline_s=deadline_s, limit=1 << 20)
 
 
@@ -66,14 +66,14 @@ def run_past_its_deadline(session: SshSession, script: str, *, after: bytes) -> 
     raise AssertionError(f"not begun within {DEADLINES_S[-1]:g} s")
 
 
-def assert_works(way: SshAccess) -> None:
-    reply = ask(way)
+def assert_works(context: SshAccess) -> None:
+    reply = ask(context)
     assert (reply.stdout, reply.stderr, reply.exit_code) == (b"it works\n", b"", 0)
 
 
-def refusal(way: SshAccess) -> ConnectError:
+def refusal(context: SshAccess) -> ConnectError:
     with pytest.raises(ConnectError) as caught:
-        SshTransport(way, secret).open()
+        SshTransport(context, secret).open()
     return caught.value
 
 
@@ -114,8 +114,8 @@ def test_an_unknown_host_is_refused_and_the_hint_is_the_command_that_accepts_it(
     server: Sshd, tmp_path: Path
 ) -> None:
     known = tmp_path / "known hosts;touch x"
-    way = access(server, known_hosts=(str(known),))
-    error = refusal(way)
+    context = access(server, known_hosts=(str(known),))
+    error = refusal(context)
     assert error.reason is Reason.UNREACHABLE
     assert not error.refused
     assert f"unknown host key ssh-ed25519 {seen(server.host_keys['ed25519'])}" in str(error)
@@ -124,7 +124,7 @@ def test_an_unknown_host_is_refused_and_the_hint_is_the_command_that_accepts_it(
     assert command.startswith(f"ssh-keyscan -p {server.port} -t ed25519 -- 127.0.0.1 >> ")
     subprocess.run(["/bin/sh", "-c", command], check=True, capture_output=True, cwd=tmp_path)
     assert os.listdir(tmp_path) == [known.name]
-    assert_works(way)
+    assert_works(context)
 
 
 def test_a_changed_key_is_another_and_louder_error(server: Sshd, tmp_path: Path) -> None:
@@ -178,8 +178,8 @@ def test_a_key_known_for_another_port_is_not_this_hosts(server: Sshd, tmp_path: 
 def test_a_host_may_be_known_by_its_name(server: Sshd, tmp_path: Path) -> None:
     known = tmp_path / "known_hosts"
     known.write_text(f"[web*.Example.org]:{server.port} {public(server.host_keys['rsa'])}\n")
-    way = access(server, known_hosts=(str(known),))
-    assert "unknown" in str(refusal(way))
+    context = access(server, known_hosts=(str(known),))
+    assert "unknown" in str(refusal(context))
     assert_works(access(server, known_hosts=(str(known),), host_name_for_keys="web1.example.ORG"))
 
 
@@ -327,11 +327,11 @@ def test_a_password_over_keyboard_interactive(
     monkeypatch.setenv("PASSWORD", account.password if word == "right" else word)
     lines = ["UsePAM yes", "KbdInteractiveAuthentication yes"]
     with Sshd(lines, user=account.name) as sshd:
-        way = access(sshd, key=None, password="env:PASSWORD")
+        context = access(sshd, key=None, password="env:PASSWORD")
         if word == "right":
-            assert_works(way)
+            assert_works(context)
         else:
-            assert refusal(way).refused
+            assert refusal(context).refused
             assert sshd.logged(b"PAM: Authentication failure") == 1
 
 
@@ -518,8 +518,8 @@ def test_small_packets_are_not_held_back(server: Sshd, monkeypatch: pytest.Monke
 
 def test_through_a_jump_host(server: Sshd) -> None:
     with Sshd() as jump:
-        way = access(server, jump=access(jump))
-        with SshTransport(way, secret).open() as session:
+        context = access(server, jump=access(jump))
+        with SshTransport(context, secret).open() as session:
             reply = session.run(b"echo $SSH_CLIENT\n", deadline_s=PATIENCE_S, limit=100)
             big = session.run(b"head -c 3000000 /dev/zero\n", deadline_s=PATIENCE_S, limit=1 << 22)
         assert reply.stdout.startswith(b"127.0.0.1 ")
@@ -537,19 +537,19 @@ def test_a_name_is_resolved_by_the_jump_host(server: Sshd, tmp_path: Path) -> No
     known = tmp_path / "known_hosts"
     known.write_text(f"[localhost]:{server.port} {public(server.host_keys['ed25519'])}\n")
     with Sshd() as jump:
-        way = access(server, host="localhost", known_hosts=(str(known),), jump=access(jump))
-        assert_works(way)
+        context = access(server, host="localhost", known_hosts=(str(known),), jump=access(jump))
+        assert_works(context)
 
 
 def test_the_key_behind_a_jump_host_is_verified(server: Sshd, tmp_path: Path) -> None:
     known = tmp_path / "known_hosts"
     with Sshd() as jump:
-        way = access(server, known_hosts=(str(known),), jump=access(jump))
-        error = refusal(way)
+        context = access(server, known_hosts=(str(known),), jump=access(jump))
+        error = refusal(context)
         assert seen(server.host_keys["ed25519"]) in str(error)
         command = str(error.remedy or "").partition("accept it: ")[2]
         subprocess.run(["/bin/sh", "-c", command], check=True)
-        assert_works(way)
+        assert_works(context)
 
 
 def test_the_jump_hosts_own_key_is_verified(server: Sshd) -> None:

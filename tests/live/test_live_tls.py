@@ -18,7 +18,7 @@ from audit_core.model import (
     Status,
     Verdict,
 )
-from audit_tls.asking import ask
+from audit_tls.ask_endpoint import ask
 from audit_tls.certificates import Certificates, parse_certificates
 from audit_tls.checks import CHECKS
 from audit_tls.endpoint import Endpoint, parse_endpoint

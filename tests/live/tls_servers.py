@@ -34,7 +34,7 @@ from audit_core.model import (
     Target,
     Verdict,
 )
-from audit_tls.asking import ask
+from audit_tls.ask_endpoint import ask
 from audit_tls.checks import CHECKS
 from audit_tls.facts import FACTS
 from audit_tls.offers import CONNECTORS

@@ -9,7 +9,15 @@ import psycopg
 
 from audit_core.api.sdk import Reason, msg
 from audit_core.api.sessions import OneByOne
-from audit_core.model import ConnectError, Reply, Request, SessionInfo, Status, Way, verbatim
+from audit_core.model import (
+    ConnectError,
+    ConnectionContext,
+    Reply,
+    Request,
+    SessionInfo,
+    Status,
+    verbatim,
+)
 from postgres_plugin.offers import PostgresAccess
 from postgres_plugin.query import Query
 
@@ -17,14 +25,14 @@ _REFUSED = ("28000", "28P01")  # invalid authorization, invalid password
 _CONNECT_S = 10
 
 
-def open(way: Way) -> OneByOne:
+def open(context: ConnectionContext) -> OneByOne:
     """A session in read-only transactions; one login."""
-    access: PostgresAccess = way.access
+    access: PostgresAccess = context.access
     held: dict[str, psycopg.Connection[Any]] = {}
 
     def connection(database: str) -> psycopg.Connection[Any]:
         if database not in held:
-            held[database] = _connected(way, access, database)
+            held[database] = _connected(context, access, database)
         return held[database]
 
     def answer(request: Request) -> Reply:
@@ -48,13 +56,15 @@ def open(way: Way) -> OneByOne:
     )
 
 
-def _connected(way: Way, access: PostgresAccess, database: str) -> psycopg.Connection[Any]:
+def _connected(
+    context: ConnectionContext, access: PostgresAccess, database: str
+) -> psycopg.Connection[Any]:
     try:
         made = psycopg.connect(
-            hostaddr=way.address(str(access.address)),
+            hostaddr=context.address(str(access.address)),
             port=access.port,
             user=access.user,
-            password=way.secret(access.password),
+            password=context.secret(access.password),
             dbname=database,
             connect_timeout=_CONNECT_S,
             sslmode="prefer",

@@ -54,7 +54,8 @@ class Connector(Struct, frozen=True, kw_only=True):
 
     `access` is the schema of `access:` in the inventory, None where nobody logs in; fields of the
     types `SecretRef`, `KeyFile` and `HostName` are resolved by the core. `open` is
-    `module:function`, imported only when it is used: `function(way: Way) -> Session`.
+    `module:function`, imported only when it is used:
+    `function(context: ConnectionContext) -> Session`.
 
     `credentials(access)` names what is offered to the target, never its value, and then what is
     offered to a host in between; empty where nothing is offered. Without it the user and the
@@ -68,12 +69,12 @@ class Connector(Struct, frozen=True, kw_only=True):
     `login_s` is how long opening may take.
 
     `needs` is what it needs on this machine. `preflight` and `peers` are `module:function`,
-    imported in our own process when used, and called with the ways of all targets that it reaches:
-    `preflight(ways: Sequence[Way]) -> Iterable[Lack]` tells what is missing before anything is
-    stored. It logs in nowhere, contacts as few as it can, and leaves a target that is down to the
-    run, which gives it its status.
-    `peers(ways: Sequence[Way]) -> Iterable[Peer]` tells which identities the servers show, for a
-    person to compare. It logs in to hosts in between only.
+    imported in our own process when used, and called with the contexts of all targets that it
+    reaches. `preflight(contexts: Sequence[ConnectionContext]) -> Iterable[Lack]` yields what is
+    missing before anything is stored. It logs in nowhere, contacts as few hosts as it can, and
+    does not report a target that is down: the run gives it its status.
+    `peers(contexts: Sequence[ConnectionContext]) -> Iterable[Peer]` yields the identities that the
+    servers show, for a person to compare. It logs in to jump hosts only.
     """
 
     name: str

@@ -2,7 +2,7 @@
 
 A connector without a login is one function::
 
-    def open(way: Way) -> Session:
+    def open(context: ConnectionContext) -> Session:
         return OneByOne(scan, SessionInfo(connector="ports"))
 """
 
@@ -13,26 +13,26 @@ from collections.abc import Callable, Iterator, Sequence
 from audit_core.model import (
     Closing,
     ConnectError,
+    ConnectionContext,
     Permission,
     Reply,
     Request,
     Session,
     SessionInfo,
     Status,
-    Way,
     msg,
 )
 
 __all__ = [
     "Closing",
     "ConnectError",
+    "ConnectionContext",
     "OneByOne",
     "Permission",
     "Reply",
     "Session",
     "SessionInfo",
     "Status",
-    "Way",
 ]
 
 

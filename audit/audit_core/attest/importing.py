@@ -16,9 +16,9 @@ from typing import Any, NoReturn
 
 from msgspec import Struct, structs
 
+from audit_core.attest.answers_in_force import covers
 from audit_core.attest.reading import Given, Redact, read_answers
 from audit_core.attest.record_rows import as_question
-from audit_core.attest.standing import covers
 from audit_core.model import Message, StepState, msg
 from audit_core.model.attestations import (
     AnswerFile,

@@ -10,7 +10,7 @@ from audit_core.model.attestations import IssueNote, Retest, RetestResult, RiskJ
 from audit_core.model.overall import JudgedRisk, RiskState
 
 
-def standing_risks(given: Iterable[RiskJudgement], judged: str) -> dict[str, JudgedRisk]:
+def risks_in_force(given: Iterable[RiskJudgement], judged: str) -> dict[str, JudgedRisk]:
     """The judgement that holds for each rule on the day `judged`: the one entered last.
 
     It holds for half a year from its date, or until an earlier day that it names; then the rule is

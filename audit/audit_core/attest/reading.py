@@ -16,9 +16,9 @@ from typing import Annotated
 
 from msgspec import Struct
 
+from audit_core.attest.answers_in_force import GROUPS
 from audit_core.attest.limits import dates_in
 from audit_core.attest.questions import StepKey, roots
-from audit_core.attest.standing import GROUPS
 from audit_core.model import as_is, msg
 from audit_core.model.attestations import (
     AnswerFile,

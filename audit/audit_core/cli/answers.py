@@ -8,9 +8,9 @@ from pathlib import Path
 
 from msgspec import Struct, structs
 
+from audit_core.attest.answers_in_force import covers
 from audit_core.attest.reading import Given, Redact, read_answers
-from audit_core.attest.standing import covers
-from audit_core.attest.waiving import GivenWaivers, read_waivers
+from audit_core.attest.waiver_file import GivenWaivers, read_waivers
 from audit_core.cli.context import Context
 from audit_core.cli.output import note
 from audit_core.model import Message, Target, msg

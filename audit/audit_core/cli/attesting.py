@@ -14,9 +14,9 @@ from pathlib import Path
 
 from msgspec import structs
 
+from audit_core.attest.answers_in_force import AnswersInForce
 from audit_core.attest.questions import Open, OpenAs, Question, questions
 from audit_core.attest.reading import read_answers
-from audit_core.attest.standing import Standing
 from audit_core.attest.writing import Draft, appended, drafted, read_if_there, replace
 from audit_core.cli import answers
 from audit_core.cli.context import Context
@@ -73,18 +73,18 @@ def _open(context: Context, today: datetime.date) -> tuple[Question, ...]:
     listed = given.answers.answers if given is not None else ()
     if context.args.run is not None:
         results = read_results(context, context.store.find(context.args.run))
-        standing = Standing(listed, results.run.judged)
+        standing = AnswersInForce(listed, results.run.judged)
         objects = {entry.object for entry in results.entries}
         targets = [target for target in results.targets if target.id in objects]
         return questions(results.clauses, targets, _unanswered(left_by(results), standing))
     inventory = context.inventory()
     profile = context.profile(context.args.profile, tuple(inventory.system.extensions))
     chosen = context.chosen(profile, inventory)
-    left = unsettled(context, profile, Standing(listed, today.isoformat()))
+    left = unsettled(context, profile, AnswersInForce(listed, today.isoformat()))
     return questions(profile.clauses, [group.root for group in chosen.groups], left)
 
 
-def _unanswered(left: OpenAs, standing: Standing) -> OpenAs:
+def _unanswered(left: OpenAs, standing: AnswersInForce) -> OpenAs:
     def open_as(clause: Clause, step: Step, target: Target) -> Open | None:
         last = standing.of(clause, step, target)
         if last is not None and last.state in (AnswerState.COUNTS, AnswerState.UNJUDGED):

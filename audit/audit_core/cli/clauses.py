@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from msgspec import Struct, structs
 
-from audit_core.attest.standing import covers
+from audit_core.attest.answers_in_force import covers
 from audit_core.cli import stored
 from audit_core.cli.context import Context
 from audit_core.cli.output import print_json, say

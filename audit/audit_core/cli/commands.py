@@ -55,12 +55,12 @@ def _carried_out(context: Context) -> int:
         importing,
         questions,
         record_lint,
-        starting,
+        starter_files,
         stored,
     )
 
     commands = {
-        "init": starting.init,
+        "init": starter_files.init,
         "run": auditing.run,
         "collect": auditing.collect,
         "plan": auditing.plan,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from audit_core.attest.answers_in_force import AnswersInForce
 from audit_core.attest.questions import Open, OpenAs, Question, counted, questions
-from audit_core.attest.standing import Standing
 from audit_core.cli import answers
 from audit_core.cli.context import Context
 from audit_core.cli.output import print_json, print_table, say
@@ -66,11 +66,11 @@ def before(context: Context) -> tuple[Question, ...]:
     judged = context.args.as_of or answers.today()
     listed = given.answers.answers if given is not None else ()
     answers.tell_unused(context, profile, chosen.targets, listed)
-    left = unsettled(context, profile, Standing(listed, judged.isoformat()))
+    left = unsettled(context, profile, AnswersInForce(listed, judged.isoformat()))
     return questions(profile.clauses, [group.root for group in chosen.groups], left)
 
 
-def unsettled(context: Context, profile: Profile, standing: Standing) -> OpenAs:
+def unsettled(context: Context, profile: Profile, standing: AnswersInForce) -> OpenAs:
     """What no check of `profile` settles and no answer of `standing`."""
     checks, _ = profile_checks(profile, context.registry)
     there = {check.id for check in checks}

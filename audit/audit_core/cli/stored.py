@@ -13,7 +13,7 @@ from audit_core.cli import answers, explain, fail_on, findings, progress, summar
 from audit_core.cli.context import Context
 from audit_core.cli.output import note, print_json, print_pieces, print_table, say
 from audit_core.cli.parser import NOT_IN_FULL
-from audit_core.evaluate.last_time import is_comparable
+from audit_core.evaluate.previous_issues import is_comparable
 from audit_core.model import msg
 from audit_core.model.errors import InputError, StoreError, ToolMissing, UsageError
 from audit_core.model.results import Results

@@ -22,9 +22,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import IO, Any
 
 from audit_core.api.hooks import Connector
-from audit_core.connectors import orders, worker
-from audit_core.connectors.orders import Answered, Ask, Close, Failure, Open, Permitted, WorkerReply
-from audit_core.connectors.ways import LiveWay, sent
+from audit_core.connectors import worker, worker_messages
+from audit_core.connectors.connection_context import ResolvingContext, sent
+from audit_core.connectors.worker_messages import (
+    Answered,
+    Ask,
+    Close,
+    Failure,
+    Open,
+    Permitted,
+    WorkerReply,
+)
 from audit_core.model import (
     ConnectError,
     Message,
@@ -79,7 +87,7 @@ class _Worker:
         self._offered = False
         try:
             self._sock.settimeout(seconds)
-            orders.send_order(self._sock, order)
+            worker_messages.send_order(self._sock, order)
             reply = self._received(until, most)
             while reply is not None and reply.offered and time.monotonic() < until:
                 self._offered = self._offered or reply.number == order.number
@@ -101,7 +109,7 @@ class _Worker:
         if not ready:
             raise TimeoutError
         self._sock.settimeout(max(0.1, until - time.monotonic()) + _CLOSE_S)
-        return orders.receive_reply(self._sock, most)
+        return worker_messages.receive_reply(self._sock, most)
 
     def _gone(self, detail: Message, *, late: bool) -> WorkerGone:
         printed = self._printed()
@@ -164,9 +172,9 @@ class Pool:
         self._busy: set[_Worker] = set()
         self._closed = False
 
-    def open(self, connector: Connector, way: LiveWay) -> Remote:
+    def open(self, connector: Connector, context: ResolvingContext) -> Remote:
         """An open session in a worker; raises ConnectError and ConfigError."""
-        return Remote(self, connector, way)
+        return Remote(self, connector, context)
 
     def take(self) -> _Worker:
         """An idle or new worker."""
@@ -286,10 +294,10 @@ def _answer(control: socket.socket) -> bytes:
 class Remote:
     """A session that a worker holds."""
 
-    def __init__(self, pool: Pool, connector: Connector, way: LiveWay) -> None:
+    def __init__(self, pool: Pool, connector: Connector, context: ResolvingContext) -> None:
         self._pool = pool
         self._connector = connector
-        self._way = sent(way)
+        self._context = sent(context)
         self._worker: _Worker | None = None
         self._closed = False
         self._using = threading.Lock()
@@ -304,7 +312,7 @@ class Remote:
     def _open(self) -> None:
         try:
             self._worker = self._pool.take()
-            order = Open(number=next(_numbers), entry=self._connector.open, way=self._way)
+            order = Open(number=next(_numbers), entry=self._connector.open, context=self._context)
             reply = self._worker.carry_out(order, seconds=self._connector.login_s, most=_ROOM)
             if reply.failed is not None:
                 raise _raised(reply.failed)
@@ -330,7 +338,7 @@ class Remote:
 
     def _logs_in(self, gone: WorkerGone) -> bool:
         """Whether the process that is gone may have logged in."""
-        return self._connector.access is not None and (gone.offered or not self._way.secrets)
+        return self._connector.access is not None and (gone.offered or not self._context.secrets)
 
     def _open_again(self) -> None:
         if self._connector.access is not None:

@@ -15,18 +15,18 @@ from msgspec import structs
 
 from audit_core.api.hooks import Connector, Requirement
 from audit_core.api.plugins import resolve_entry
-from audit_core.connectors.ways import LiveWay, references
+from audit_core.connectors.connection_context import ResolvingContext, references
 from audit_core.model import Lack, msg
 from audit_core.model.errors import ConfigError, DengbaoError, ToolMissing
 
 _MANAGERS = ("apt-get", "dnf", "yum", "zypper", "apk")
 
 
-def lacks(ways: Iterable[tuple[Connector, Sequence[LiveWay]]]) -> tuple[Lack, ...]:
-    """What is missing for these ways, each thing once with all targets that need it."""
+def lacks(contexts: Iterable[tuple[Connector, Sequence[ResolvingContext]]]) -> tuple[Lack, ...]:
+    """What is missing for these contexts, each thing once with all targets that need it."""
     found: list[Lack] = []
-    for connector, reached in ways:
-        targets = tuple(way.target.id for way in reached)
+    for connector, reached in contexts:
+        targets = tuple(context.target.id for context in reached)
         tools = [_tool(need, targets) for need in connector.needs if missing(need)]
         found += [*tools, *_secrets(reached)]
         if not tools:
@@ -57,23 +57,23 @@ def _install(need: Requirement) -> str:
     return f"sudo {manager} {verb} {need.package}"
 
 
-def _secrets(ways: Iterable[LiveWay]) -> Iterator[Lack]:
-    for way in ways:
-        for reference in references(way.access):
+def _secrets(contexts: Iterable[ResolvingContext]) -> Iterator[Lack]:
+    for context in contexts:
+        for reference in references(context.access):
             try:
-                way.secret(reference)
+                context.secret(reference)
             except ConfigError as error:
-                yield Lack(targets=(way.target.id,), detail=error.detail, command=error.command)
+                yield Lack(targets=(context.target.id,), detail=error.detail, command=error.command)
 
 
-def _reported_by(connector: Connector, ways: Sequence[LiveWay]) -> list[Lack]:
+def _reported_by(connector: Connector, contexts: Sequence[ResolvingContext]) -> list[Lack]:
     """The problems that the connector reports; a connector that fails reports none."""
     if connector.preflight is None:
         return []
     try:
-        return list(resolve_entry(connector.preflight)(ways))
+        return list(resolve_entry(connector.preflight)(contexts))
     except DengbaoError as error:
-        targets = tuple(way.target.id for way in ways)
+        targets = tuple(context.target.id for context in contexts)
         tool = isinstance(error, ToolMissing)
         return [Lack(targets=targets, detail=error.detail, command=error.command, tool=tool)]
     except Exception:  # noqa: BLE001 (code of a plugin: the run tells of each target what is wrong)

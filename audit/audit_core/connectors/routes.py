@@ -11,10 +11,10 @@ from msgspec import Struct, structs
 from audit_core.api.hooks import Connector
 from audit_core.api.plugins import resolve_entry
 from audit_core.connectors import preflight
+from audit_core.connectors.connection_context import ResolvingContext, hosts, references
 from audit_core.connectors.pool import Pool
 from audit_core.connectors.scope import resolve
 from audit_core.connectors.secrets import Secrets
-from audit_core.connectors.ways import LiveWay, hosts, references
 from audit_core.inventory import Access, Inventory
 from audit_core.model import ConnectError, Lack, Peer, Request, Session, Target, msg
 from audit_core.model.errors import ConfigError
@@ -119,10 +119,10 @@ class Routes:
         return self._addresses[name]
 
     def _route(self, connector: Connector, target: Target, settings: object) -> Route:
-        way = LiveWay(target, settings, self._inventory.scope, self._secrets)
-        open_: Callable[[], Session] = _InProcess(connector, way)
+        context = ResolvingContext(target, settings, self._inventory.scope, self._secrets)
+        open_: Callable[[], Session] = _InProcess(connector, context)
         if connector.isolated:
-            open_ = _Isolated(self._pool, connector, way)
+            open_ = _Isolated(self._pool, connector, context)
         return Route(
             target=target.id, connector=connector.name, accepts=connector.accepts, open=open_,
             logs_in=connector.access is not None,
@@ -136,7 +136,7 @@ class Routes:
 
     def lacks(self, used: Iterable[Route]) -> tuple[Lack, ...]:
         """What is missing before the targets of the `used` routes can be asked; makes no login."""
-        return preflight.lacks(self._ways_of((r.target, r.connector) for r in used))
+        return preflight.lacks(self._contexts_of((r.target, r.connector) for r in used))
 
     def peers(self, targets: Iterable[Target]) -> Iterator[Peer]:
         """The identities that the servers of `targets` show; makes no login to a target.
@@ -145,21 +145,23 @@ class Routes:
         """
         access = self._inventory.access
         pairs = [(t.id, access[t.id].via) for t in targets if t.id in access]
-        for connector, ways in self._ways_of(pairs):
+        for connector, contexts in self._contexts_of(pairs):
             if connector.peers is not None:
-                yield from resolve_entry(connector.peers)(ways)
+                yield from resolve_entry(connector.peers)(contexts)
 
-    def _ways_of(self, pairs: Iterable[tuple[str, str]]) -> list[tuple[Connector, list[LiveWay]]]:
-        """A way to each target by the connector named with it, by the connector."""
+    def _contexts_of(
+        self, pairs: Iterable[tuple[str, str]]
+    ) -> list[tuple[Connector, list[ResolvingContext]]]:
+        """The contexts of the targets that each connector reaches."""
         targets = {target.id: target for target in self._inventory.targets}
-        found: dict[str, list[LiveWay]] = {}
+        found: dict[str, list[ResolvingContext]] = {}
         for id, name in dict.fromkeys(pairs):
             connector = self._connectors[name]
             access = self._inventory.access.get(id) if connector.access is not None else None
             settings = None if access is None else access.settings
-            way = LiveWay(targets[id], settings, self._inventory.scope, self._secrets)
-            found.setdefault(name, []).append(way)
-        return [(self._connectors[name], ways) for name, ways in found.items()]
+            context = ResolvingContext(targets[id], settings, self._inventory.scope, self._secrets)
+            found.setdefault(name, []).append(context)
+        return [(self._connectors[name], contexts) for name, contexts in found.items()]
 
     def resolve_secrets(self, targets: Iterable[Target]) -> None:
         """Every secret that access to `targets` refers to is known from here on, if there is one.
@@ -174,19 +176,19 @@ class Routes:
 
 
 class _Isolated:
-    def __init__(self, pool: Pool, connector: Connector, way: LiveWay) -> None:
-        self._pool, self._connector, self._way = pool, connector, way
+    def __init__(self, pool: Pool, connector: Connector, context: ResolvingContext) -> None:
+        self._pool, self._connector, self._context = pool, connector, context
 
     def __call__(self) -> Session:
-        return self._pool.open(self._connector, self._way)
+        return self._pool.open(self._connector, self._context)
 
 
 class _InProcess:
-    def __init__(self, connector: Connector, way: LiveWay) -> None:
-        self._connector, self._way = connector, way
+    def __init__(self, connector: Connector, context: ResolvingContext) -> None:
+        self._connector, self._context = connector, context
 
     def __call__(self) -> Session:
-        session: Session = resolve_entry(self._connector.open)(self._way)
+        session: Session = resolve_entry(self._connector.open)(self._context)
         return session
 
 

@@ -21,9 +21,17 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from audit_core.api.plugins import resolve_entry
-from audit_core.connectors import orders
-from audit_core.connectors.orders import Answered, Ask, Close, Failure, Open, Permitted, WorkerReply
-from audit_core.connectors.ways import SentWay
+from audit_core.connectors import worker_messages
+from audit_core.connectors.connection_context import ResolvedContext
+from audit_core.connectors.worker_messages import (
+    Answered,
+    Ask,
+    Close,
+    Failure,
+    Open,
+    Permitted,
+    WorkerReply,
+)
 from audit_core.model import ConnectError, Message, Reason, Reply, Request, Session, msg, verbatim
 from audit_core.model.errors import DengbaoError
 
@@ -96,17 +104,17 @@ def _become_worker(orders_from: int, prints_to: int) -> None:
 
 
 class _Watched:
-    """A `Way` that says when the connector asks for a secret, before it has it."""
+    """A `ConnectionContext` that says when the connector asks for a secret, before it has it."""
 
-    def __init__(self, way: SentWay, offers: Callable[[], None]) -> None:
-        self.target, self.access = way.target, way.access
-        self.address = way.address
-        self._way, self._offers = way, offers
+    def __init__(self, context: ResolvedContext, offers: Callable[[], None]) -> None:
+        self.target, self.access = context.target, context.access
+        self.address = context.address
+        self._context, self._offers = context, offers
 
     def secret(self, reference: str) -> str:
         """The secret that `reference` names; raises ConfigError where there is none."""
         self._offers()
-        return self._way.secret(reference)
+        return self._context.secret(reference)
 
 
 class _Worker:
@@ -119,10 +127,10 @@ class _Worker:
         self._over = False  # an error may have left state that the next session must not see
 
     def serve(self) -> None:
-        while (order := orders.receive_order(self._sock)) is not None:
+        while (order := worker_messages.receive_order(self._sock)) is not None:
             reply = self._carried_out(order)
             sys.stdout.flush()
-            orders.send_reply(self._sock, reply)
+            worker_messages.send_reply(self._sock, reply)
             if reply.over:
                 return
 
@@ -155,8 +163,8 @@ class _Worker:
         match order:
             case Open():
                 self._close()
-                way = _Watched(order.way, self._offers)
-                self._session = resolve_entry(order.entry)(way)
+                context = _Watched(order.context, self._offers)
+                self._session = resolve_entry(order.entry)(context)
                 return {"info": self._session.info}
             case Ask() if self._session is not None:
                 return {"answer": _answered(self._session, order.request)}
@@ -167,7 +175,7 @@ class _Worker:
         return {}
 
     def _offers(self) -> None:
-        orders.send_reply(self._sock, WorkerReply(number=self._number, offered=True))
+        worker_messages.send_reply(self._sock, WorkerReply(number=self._number, offered=True))
 
     def _close(self) -> None:
         session, self._session = self._session, None

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from msgspec import Struct, structs
 
-from audit_core.attest.standing import Standing
+from audit_core.attest.answers_in_force import AnswersInForce
 from audit_core.evaluate.units import StepView, answered
 from audit_core.model import Message, StepState, Target, filled, msg
 from audit_core.model.attestations import (
@@ -33,7 +33,7 @@ class AnsweredStep(Struct, frozen=True, kw_only=True):
 
 
 def answered_steps(
-    clause: Clause, target: Target, views: Mapping[int, StepView], standing: Standing
+    clause: Clause, target: Target, views: Mapping[int, StepView], standing: AnswersInForce
 ) -> dict[int, AnsweredStep]:
     """The steps of `clause` that somebody answered for `target`; `views` is what checks say."""
     found = {}

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import structs
 
-from audit_core.attest.standing import Standing
+from audit_core.attest.answers_in_force import AnswersInForce
 from audit_core.evaluate import answered
 from audit_core.evaluate.tally import Tallies
 from audit_core.evaluate.units import StepStatements, StepView, printed_word, step_view, unit_range
@@ -34,7 +34,7 @@ Bindings = Mapping[tuple[str, str], Sequence[Binding]]
 """What speaks for a clause, by catalog and clause."""
 
 
-_NOBODY = Standing()
+_NOBODY = AnswersInForce()
 
 
 def by_clause(bindings: Sequence[Binding]) -> Bindings:
@@ -55,7 +55,7 @@ def assess(
     target: Target,
     tallies: Tallies,
     bindings: Bindings,
-    standing: Standing = _NOBODY,
+    standing: AnswersInForce = _NOBODY,
     *,
     rolls_up: bool = False,
 ) -> tuple[Conclusion, ...]:
@@ -85,7 +85,7 @@ def conclude(
     clause: Clause,
     target: Target,
     statements: Sequence[StepStatements],
-    standing: Standing = _NOBODY,
+    standing: AnswersInForce = _NOBODY,
 ) -> Conclusion:
     """The conclusion of `clause` on `target` from what is said about its steps there."""
     if clause.applies_to and target.object_type not in clause.applies_to:

@@ -12,19 +12,19 @@ from msgspec import Struct, structs
 
 from audit_core import __version__, plan
 from audit_core.api.plugins import Registry
-from audit_core.attest.judgements import fixed_by_retest, fixed_checks, standing_risks
-from audit_core.attest.standing import Standing
+from audit_core.attest.answers_in_force import AnswersInForce
+from audit_core.attest.judgements import fixed_by_retest, fixed_checks, risks_in_force
 from audit_core.evaluate import assess, judge
 from audit_core.evaluate.fact_values import packed, stored, unpacked
-from audit_core.evaluate.gathering import EVERYTHING, Gathered, Gatherings
 from audit_core.evaluate.group_facts import GroupFacts, Shared, crossing
 from audit_core.evaluate.memo import Memo
-from audit_core.evaluate.overall import Matter, Overalls
+from audit_core.evaluate.overall import Overalls, SystemInputs
 from audit_core.evaluate.retests import Counted, Retests, counted
+from audit_core.evaluate.roll_ups import EVERYTHING, RolledUp, RollUps
 from audit_core.evaluate.skipped import SkippedSteps, Step, step_name
 from audit_core.evaluate.tally import Tallies, Totals
 from audit_core.evaluate.target_status import target_statuses
-from audit_core.evaluate.waived import Waived
+from audit_core.evaluate.waiver_review import WaiverReview
 from audit_core.inventory.suggest import proposing
 from audit_core.model import (
     AboutLine,
@@ -101,8 +101,8 @@ class Evaluator:
         self._checks, self._unknown = profile_checks(work.profile, work.registry)
         self._groups = plan.groups(self._file.targets, ())
         self._bindings = assess.by_clause(work.profile.bindings)
-        self._gatherings = Gatherings(
-            work.profile.gatherings, self._file.targets, work.profile.system_objects
+        self._roll_ups = RollUps(
+            work.profile.roll_ups, self._file.targets, work.profile.system_objects
         )
         self._by_id = {target.id: target for target in self._file.targets}
         self._crossing = crossing(self._checks)
@@ -112,21 +112,21 @@ class Evaluator:
         self._memo = Memo()
         self._sealed = run.seal is not None
         self._statements, self._judged = _statements_of(run)
-        self._standing = Standing(self._statements.answers, self._judged)
+        self._standing = AnswersInForce(self._statements.answers, self._judged)
         self._retests = _retests(self._statements, self._file.started[:10])
         self.objects = tuple(group.root for group in self._groups)
 
-    def gathers(self, number: int) -> bool:
+    def takes_others(self, number: int) -> bool:
         """Whether the conclusions on that object rest on findings on other objects."""
-        return self._gatherings.gathers(self.objects[number])
+        return self._roll_ups.takes_others(self.objects[number])
 
-    def gathered(self, number: int, findings: Iterable[Finding]) -> Gathered:
+    def rolled_up(self, number: int, findings: Iterable[Finding]) -> RolledUp:
         """For which objects the findings on that one count."""
-        return self._gatherings.gathered(findings, self._groups[number].members)
+        return self._roll_ups.rolled_up(findings, self._groups[number].members)
 
-    def gathered_for(self, object: str, totals: Mapping[str, Totals]) -> Tallies:
+    def rolled_up_for(self, object: str, totals: Mapping[str, Totals]) -> Tallies:
         """What `totals` of all objects hold for that one."""
-        every = self._gatherings.everything(self._by_id[object])
+        every = self._roll_ups.everything(self._by_id[object])
         found = totals.get(EVERYTHING if every else object)
         return {} if found is None else found.tallies()
 
@@ -210,7 +210,7 @@ class Evaluator:
     def conclude(self, found: ObjectResults, tallies: Tallies) -> ObjectResults:
         """`found` with the conclusions that `tallies` lead to."""
         profile, target = self._work.profile, self._by_id[found.object]
-        rolls_up = self._gatherings.rolls_up(target)
+        rolls_up = self._roll_ups.rolls_up(target)
         made = assess.assess(
             profile.clauses, target, tallies, self._bindings, self._standing, rolls_up=rolls_up
         )
@@ -237,7 +237,7 @@ class Evaluator:
                 # As plain data, sets sorted: JSON has no sets.
                 plain_ = {name: plain(value) for name, value in found.params.items()}
                 yield structs.replace(found, looked_at=looked_at, params=plain_)
-        if not self._gatherings.everything(group.root):
+        if not self._roll_ups.everything(group.root):
             yield from (judge.unknown_check(id, group.root) for id in sorted(self._unknown))
 
     def entry(self, found: ObjectResults, digest: str, size: int, *, whole: bool) -> ObjectEntry:
@@ -289,11 +289,11 @@ class Evaluator:
     def overall(self) -> Overalls:
         """What each grading will say of the system, once all conclusions are added."""
         profile = self._work.profile
-        matter = Matter(
+        matter = SystemInputs(
             clauses=profile.clauses,
             targets=self._file.targets,
             rules=profile.risk_rules,
-            judged=standing_risks(self._statements.risks, self._judged),
+            judged=risks_in_force(self._statements.risks, self._judged),
         )
         return Overalls(profile.gradings, matter)
 
@@ -317,7 +317,7 @@ class Evaluator:
             if binding.role is not Role.SUPPORTS:
                 key = (binding.catalog, binding.clause)
                 clauses_of.setdefault(binding.check, set()).add(key)
-        found = Waived(self._statements.waivers, self._by_id, strict, clauses_of, self._now())
+        found = WaiverReview(self._statements.waivers, self._by_id, strict, clauses_of, self._now())
         for conclusion in results.conclusions:
             found.conclusion(conclusion)
         for finding in results.findings if found.wants_findings else ():

@@ -14,8 +14,8 @@ from msgspec import Struct
 
 from audit_core import plan
 from audit_core.evaluate import parse
-from audit_core.evaluate.inputs import Got, Inputs, Members, gather
-from audit_core.evaluate.looked_at import LookedAt
+from audit_core.evaluate.examined import Examined
+from audit_core.evaluate.inputs import Got, Inputs, Members, resolve_needs
 from audit_core.evaluate.memo import NOTHING_KEPT, Memo
 from audit_core.evaluate.skipped import SkippedSteps, Step, step_name
 from audit_core.model import (
@@ -92,14 +92,14 @@ class GroupFacts:
         self._facts: dict[tuple[str, str], Got] = {}
         questions = group.platform or shared.platforms.get(group.root.kind)
         self._platform = answers.platform(self._seen, questions, group.root)
-        self._looked_at = LookedAt(self._seen, self._platform)
+        self._looked_at = Examined(self._seen, self._platform)
         # Of this group, not of the run: a run that was resumed asked some targets later.
         times = (o.started for o in self._seen.observations.values())
         self._collected_at = min(times, default="") or begun
 
     def inputs(self, needs: Iterable[Need], target: Target) -> Inputs:
         """The values of `needs` for `target`, also from its parents, parts and other targets."""
-        return gather(needs, _View(self, target))
+        return resolve_needs(needs, _View(self, target))
 
     def looked_at(self, needs: Iterable[Need], target: Target, inputs: Inputs) -> tuple[str, ...]:
         """What was looked at for `needs`, which gave `inputs`, in short."""

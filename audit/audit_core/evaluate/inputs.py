@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import msgspec
 from msgspec import Struct
 
-from audit_core.evaluate.looks import shared_part
+from audit_core.evaluate.read_fields import shared_part
 from audit_core.model import (
     Absent,
     Builtin,
@@ -83,7 +83,7 @@ class Inputs(Struct, frozen=True, kw_only=True):
         return next((s for s in self.stops if s.unknown), next(iter(self.stops), None))
 
 
-def gather(needs: Iterable[Need], view: View) -> Inputs:
+def resolve_needs(needs: Iterable[Need], view: View) -> Inputs:
     """What `needs` give, looked at through `view`."""
     return fold((need, _got(need, view)) for need in needs)
 

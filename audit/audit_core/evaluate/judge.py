@@ -9,8 +9,8 @@ import msgspec
 from msgspec import structs
 
 from audit_core.evaluate.inputs import Gap, Inputs
-from audit_core.evaluate.looks import Looks, watched_inputs
 from audit_core.evaluate.memo import NOTHING_KEPT, Memo, Work
+from audit_core.evaluate.read_fields import ReadFields, watched_inputs
 from audit_core.model import (
     Absent,
     Check,
@@ -71,7 +71,7 @@ def judge(
     `begin` is called before the check is.
     """
 
-    def made(looks: Looks | None) -> Finding:
+    def made(looks: ReadFields | None) -> Finding:
         if looks is None:
             return _sound(check, target, inputs, params)
         values = watched_inputs(inputs.values, looks)

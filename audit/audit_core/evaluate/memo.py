@@ -28,7 +28,7 @@ import msgspec
 from msgspec import Struct
 
 from audit_core.evaluate.inputs import Inputs
-from audit_core.evaluate.looks import Looks
+from audit_core.evaluate.read_fields import ReadFields
 from audit_core.model import Absent, Finding, Known, Reason
 
 _MOST_RESULTS = 6000
@@ -42,13 +42,13 @@ _encode = msgspec.json.Encoder(order="deterministic").encode
 class Work(Struct, frozen=True, kw_only=True):
     """What makes a result, by name, and what it is made of.
 
-    `make` is given None, or `Looks`: then it makes the result of stand-ins. `key` is None for what
-    may not be kept; the objects in `used` stand in it by identity. `size` is that of the text.
+    `make` is given None, or `ReadFields`: then it makes the result of stand-ins. `key` is None for
+    what may not be kept; the objects in `used` stand in it by identity. `size` is that of the text.
     """
 
     maker: Hashable
     key: Hashable | None
-    make: Callable[[Looks | None], Any]
+    make: Callable[[ReadFields | None], Any]
     used: tuple[Any, ...] = ()
     size: int = 0
 
@@ -115,7 +115,7 @@ class Memo:
 
     def _try(self, work: Work, result: Any) -> None:
         """Keeps `result`, unless it is made of what is not in the key."""
-        looks = Looks()
+        looks = ReadFields()
         again = work.make(looks)
         if looks.at:
             self._never.add(work.maker)

@@ -33,7 +33,7 @@ _BAD = (Result.NONCONFORMING, Result.PARTLY_CONFORMING)
 Key = tuple[str, str]
 
 
-class Matter(Struct, frozen=True, kw_only=True):
+class SystemInputs(Struct, frozen=True, kw_only=True):
     """What a conclusion on the system rests on, beside the conclusions on clauses."""
 
     clauses: tuple[Clause, ...]
@@ -83,7 +83,7 @@ class _Unit:
 class Overall:
     """Takes the conclusions on clauses one by one, and gives that on the system by one grading."""
 
-    def __init__(self, grading: Grading, matter: Matter) -> None:
+    def __init__(self, grading: Grading, matter: SystemInputs) -> None:
         self._grading = grading
         clauses = [c for c in matter.clauses if c.catalog == grading.catalog]
         self._units = {(c.catalog, c.id): _Unit(c) for c in clauses}
@@ -250,7 +250,7 @@ def _deduction(grading: Grading, layers: Mapping[str, Sequence[tuple[float, Scor
 class Overalls:
     """Takes the conclusions on clauses, object by object, for each of `gradings`."""
 
-    def __init__(self, gradings: Iterable[Grading], matter: Matter) -> None:
+    def __init__(self, gradings: Iterable[Grading], matter: SystemInputs) -> None:
         self._made = [Overall(grading, matter) for grading in gradings]
 
     def add(self, conclusions: Iterable[Counted]) -> None:

@@ -16,10 +16,15 @@ from audit_core.evaluate.inputs import (
     about,
     capped,
     fold,
-    gather,
+    resolve_needs,
 )
-from audit_core.evaluate.looks import Looks, watched_answer, watched_inputs, watched_target
 from audit_core.evaluate.memo import NOTHING_KEPT, Memo, Work
+from audit_core.evaluate.read_fields import (
+    ReadFields,
+    watched_answer,
+    watched_inputs,
+    watched_target,
+)
 from audit_core.model import (
     Absent,
     Answers,
@@ -79,10 +84,10 @@ def learn(
 def derive(fact: Fact, view: View, begin: Begin, memo: Memo = NOTHING_KEPT) -> Known | Absent:
     """A derived `fact` made of its needs; `begin` is called when they are there."""
     assert fact.make is not None  # noqa: S101 (a fact is asked or made: `derive` sees to it)
-    inputs = gather(fact.needs, view)
+    inputs = resolve_needs(fact.needs, view)
     make, maker = fact.make, ("made", fact.id)
 
-    def made(looks: Looks | None) -> Known | Absent:
+    def made(looks: ReadFields | None) -> Known | Absent:
         return _made(inputs, make, watched_inputs(inputs.values, looks), lambda: fact.id)
 
     work = Work(maker=maker, key=memo.key(maker, inputs), make=made, used=inputs.objects)
@@ -121,7 +126,7 @@ class _Provided:
             yield None if ask is request else msgspec.json.encode(stored(request))
             yield self._observations.content(request, observation, self._target)
 
-    def _read(self, looks: Looks | None) -> Known | Absent:
+    def _read(self, looks: ReadFields | None) -> Known | Absent:
         """What the parser makes of the answers, without evidence; of stand-ins for `looks`."""
         provider = self._provider
         asks = {"": provider.ask} if provider.ask is not None else provider.asks
@@ -139,7 +144,7 @@ class _Provided:
         request = request_of(self._provider.ask, self._target)
         return "" if isinstance(request, Message) else short_of(request)
 
-    def _asked(self, ask: Ask, looks: Looks | None) -> Known | Absent:
+    def _asked(self, ask: Ask, looks: ReadFields | None) -> Known | Absent:
         """The answer to one request, or why there is none, without evidence."""
         request = request_of(ask, self._target)
         if isinstance(request, Message):

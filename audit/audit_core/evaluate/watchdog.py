@@ -19,8 +19,8 @@ from msgspec import Struct, structs
 
 from audit_core.api.forks import processors
 from audit_core.evaluate.compute import Evaluator, Work
-from audit_core.evaluate.gathering import EVERYTHING, Gathered
 from audit_core.evaluate.retests import Counted
+from audit_core.evaluate.roll_ups import EVERYTHING, RolledUp
 from audit_core.evaluate.schedule import Schedule
 from audit_core.evaluate.skipped import SkippedSteps, Step, can_be_skipped, step_name
 from audit_core.evaluate.tally import Totals, tallied
@@ -56,9 +56,9 @@ class _Broken(Struct, frozen=True):
 
 
 class _Outcome(Struct, frozen=True, kw_only=True):
-    """What a worker made of one object: its entry, or, for one that gathers others, its findings.
+    """What a worker made of one object: its entry, or, where others count for it, its findings.
 
-    `counted` are its conclusions, `gathered` is for which objects its findings count. `shared` is
+    `counted` are its conclusions, `rolled_up` is for which objects its findings count. `shared` is
     what others need of it, `broken` an error of the worker instead.
     """
 
@@ -66,7 +66,7 @@ class _Outcome(Struct, frozen=True, kw_only=True):
     entry: ObjectEntry | None = None
     counted: tuple[Counted, ...] = ()
     found: ObjectResults | None = None
-    gathered: Gathered = {}
+    rolled_up: RolledUp = {}
     broken: _Broken | None = None
 
 
@@ -129,14 +129,14 @@ def _made(evaluator: Evaluator, folder: ResultsFolder, order: _Order, step: Step
     if order.share:
         return _Outcome(shared=evaluator.share(number, skipped, step))
     found = evaluator.evaluate_object(number, skipped, step)
-    gathered = evaluator.gathered(number, found.findings)
-    if evaluator.gathers(number):
-        return _Outcome(found=found, gathered=gathered)
+    rolled_up = evaluator.rolled_up(number, found.findings)
+    if evaluator.takes_others(number):
+        return _Outcome(found=found, rolled_up=rolled_up)
     step(step_name("conclude", "", target))
-    found = evaluator.conclude(found, gathered.get(EVERYTHING) or tallied(found.findings))
+    found = evaluator.conclude(found, rolled_up.get(EVERYTHING) or tallied(found.findings))
     step(step_name("store", "", target))
     entry = evaluator.entry(found, *folder.add(found), whole=False)
-    return _Outcome(entry=entry, counted=evaluator.counted(found), gathered=gathered)
+    return _Outcome(entry=entry, counted=evaluator.counted(found), rolled_up=rolled_up)
 
 
 def _slowed(step: Step, pause_s: float) -> Step:
@@ -159,7 +159,7 @@ class _Everything:
     def __init__(self, evaluator: Evaluator) -> None:
         self._evaluator = evaluator
         self.entries: dict[str, ObjectEntry] = {}
-        self.gathering: list[ObjectResults] = []
+        self.concluded_last: list[ObjectResults] = []
         self.totals: dict[str, Totals] = {}
         self.overall = evaluator.overall()
 
@@ -167,8 +167,8 @@ class _Everything:
         if outcome.entry is not None:
             self.entries[outcome.entry.object] = outcome.entry
         elif outcome.found is not None:
-            self.gathering.append(outcome.found)
-        for object, tallies in outcome.gathered.items():
+            self.concluded_last.append(outcome.found)
+        for object, tallies in outcome.rolled_up.items():
             self.totals.setdefault(object, Totals()).add(tallies)
         self.overall.add(outcome.counted)
 
@@ -180,13 +180,13 @@ class _Everything:
 def _concluded(
     evaluator: Evaluator, folder: ResultsFolder, everything: _Everything
 ) -> Iterator[ObjectResults]:
-    """The objects that gather what was found on others: they are concluded last.
+    """The objects for which findings on others count: they are concluded last.
 
     Each comes with the findings on others that its conclusions name.
     """
     concluded = [
-        evaluator.conclude(one, evaluator.gathered_for(one.object, everything.totals))
-        for one in everything.gathering
+        evaluator.conclude(one, evaluator.rolled_up_for(one.object, everything.totals))
+        for one in everything.concluded_last
     ]
     named = {id for one in concluded for c in one.conclusions for id in c.findings}
     known = {f.id: f for f in _named(evaluator, folder, everything, named)}
@@ -204,7 +204,7 @@ def _named(
     for entry in tuple(everything.entries.values()):
         if entry.object in objects:
             yield from (f for f in findings_in(folder.load(entry)) if f.id in ids)
-    yield from (f for one in everything.gathering for f in one.findings if f.id in ids)
+    yield from (f for one in everything.concluded_last for f in one.findings if f.id in ids)
 
 
 class _Pool:

@@ -16,13 +16,13 @@ from audit_core.model.conclusions import (
 from audit_core.model.connecting import (
     Closing,
     ConnectError,
+    ConnectionContext,
     Lack,
     Peer,
     PeerState,
     Permission,
     Reply,
     Session,
-    Way,
 )
 from audit_core.model.facts import (
     Absent,
@@ -132,6 +132,7 @@ __all__ = [
     "Complete",
     "Conclusion",
     "ConnectError",
+    "ConnectionContext",
     "Coverage",
     "CutList",
     "Description",
@@ -203,7 +204,6 @@ __all__ = [
     "Values",
     "Verbatim",
     "Verdict",
-    "Way",
     "all_facts",
     "as_is",
     "asked_of",

@@ -99,8 +99,8 @@ class Conclusion(Struct, frozen=True, kw_only=True):
     `range` is every word that is still possible, the worst first. `pending` (待定) says that
     `conclusion` is the worst of several. The texts of `steps` stand in the clause. It rests on
     `finding_count` findings; of each check `findings` names those with the worst verdicts, where
-    there are more than fifty. `rolled_up` counts them by check and verdict where the object gathers
-    what was found on others.
+    there are more than fifty. `rolled_up` counts them by check and verdict where findings
+    on other targets count for the object.
     """
 
     catalog: str

@@ -110,7 +110,7 @@ class Peer(Struct, frozen=True, kw_only=True):
     remedy: Message | None = None
 
 
-class Way(Protocol):
+class ConnectionContext(Protocol):
     """What a connector is given to open a session.
 
     `access` is the connector's access schema as the inventory fills it, None where it has none.
@@ -118,7 +118,7 @@ class Way(Protocol):
 
     @property
     def target(self) -> Target:
-        """The target that is reached this way."""
+        """The target that the session is opened to."""
         ...
 
     @property

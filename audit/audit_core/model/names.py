@@ -13,7 +13,7 @@ class Named(Struct, frozen=True, kw_only=True):
     en: str
 
 
-class GatheringRule(Struct, frozen=True, kw_only=True):
+class RollUpRule(Struct, frozen=True, kw_only=True):
     """What is found elsewhere counts for each object of a type: on targets with a value in common.
 
     `own` names what is looked at of the object, `theirs` what of the targets: `id`, `zone`,

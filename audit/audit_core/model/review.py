@@ -33,7 +33,7 @@ class RecordProblem(Struct, frozen=True, kw_only=True):
     clause: str = ""
 
 
-class Became(enum.StrEnum):
+class IssueOutcome(enum.StrEnum):
     """What became of an issue on a target. NOT_RETESTED: nobody could look, or it is not there."""
 
     CLOSED = "closed"
@@ -50,6 +50,6 @@ class IssueBefore(Struct, frozen=True, kw_only=True):
 
     key: str
     severity: Severity
-    became: tuple[tuple[str, Became], ...]
+    became: tuple[tuple[str, IssueOutcome], ...]
     title: Message | None = None
     note: IssueNote | None = None

@@ -16,7 +16,7 @@ from typing import IO
 from msgspec import Struct
 
 from audit_core.api.hooks import Exporter
-from audit_core.evaluate.last_time import issues_before
+from audit_core.evaluate.previous_issues import issues_before
 from audit_core.evaluate.record_lint import record_problems
 from audit_core.model import Message, filled, msg, named, verbatim
 from audit_core.model.errors import DengbaoError, InputError, StoreError
@@ -33,7 +33,7 @@ from audit_core.pack import documents as d
 from audit_core.pack import evidence, signing
 from audit_core.pack.archive import Archive, of_bytes, of_file
 from audit_core.pack.keys import SigningKey, public_pem
-from audit_core.pack.spreading import Place, add_each
+from audit_core.pack.parallel import Place, add_each
 from audit_core.store.answers import AnswersFolder, attached
 from audit_core.store.frames import sync_folder
 from audit_core.store.runs import Run, check_seal, file_digest

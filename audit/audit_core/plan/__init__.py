@@ -3,6 +3,7 @@
 May import `inventory`, `attest`, `policy`, `api`, `text` and `model`.
 """
 
+from audit_core.plan.needed_facts import checks_by_fact
 from audit_core.plan.rounds import (
     Group,
     PlannedRequest,
@@ -16,7 +17,6 @@ from audit_core.plan.rounds import (
     request_of,
     root_of,
 )
-from audit_core.plan.wanted import checks_by_fact
 
 __all__ = [
     "Group",

@@ -18,7 +18,7 @@ from audit_core.model import (
     Target,
     merged,
 )
-from audit_core.plan.wanted import wanted
+from audit_core.plan.needed_facts import wanted
 
 
 class PlannedRequest(Struct, frozen=True, kw_only=True):

@@ -323,8 +323,8 @@ class _Assembly:
             system_objects=tuple(
                 {o.id: o for c in self._used() for o in c.system_objects}.values()
             ),
-            gatherings=tuple(
-                dict.fromkeys(g for c in reversed(self._used()) for g in c.gatherings)
+            roll_ups=tuple(
+                dict.fromkeys(g for c in reversed(self._used()) for g in c.roll_ups)
             ),
             gradings=self._gradings(),
             risk_rules=tuple(r for c in reversed(self._used()) for r in c.risk_rules),

@@ -19,6 +19,7 @@ from audit_core.model.results import Clause
 from audit_core.model.units import Step, UnitRule
 from audit_core.policy import gradings as _gradings
 from audit_core.policy import steps as _steps
+from audit_core.policy.default_step import stand_in
 from audit_core.policy.input_errors import as_quoted, nearest, one_of, quoted, wrong_text
 from audit_core.policy.layers import check_layers, concerned, no_object
 from audit_core.policy.model import (
@@ -30,7 +31,6 @@ from audit_core.policy.model import (
     Layer,
     Structure,
 )
-from audit_core.policy.stand_in import stand_in
 from audit_core.policy.strict_yaml import load_bytes
 from audit_core.text.system_errors import os_error
 
@@ -82,7 +82,7 @@ def load_catalog(folder: Path) -> Catalog:
         source=about.source, confidence=_detail(about.confidence), licence=about.licence,
         clauses=clauses, twins=twins, crosswalk=crosswalk, scopes=about.scopes,
         layers=about.layers, object_types=about.object_types,
-        system_objects=about.system_objects, gatherings=about.gatherings, sha256=files.sha256(),
+        system_objects=about.system_objects, roll_ups=about.roll_ups, sha256=files.sha256(),
         gradings=gradings, risk_rules=risk_rules,
     )  # fmt: skip
 

@@ -36,13 +36,13 @@ def check_layers(document: Document, about: Structure) -> None:
         _type(document, ("system_objects", index, "object_type"), object.object_type, types)
         for at, type in enumerate(object.unless):
             _type(document, ("system_objects", index, "unless", at), type, types)
-    for index, gathering in enumerate(about.gatherings):
-        _type(document, ("gatherings", index, "object_type"), gathering.object_type, types)
-        for at, type in enumerate(gathering.of):
-            _type(document, ("gatherings", index, "of", at), type, types)
-        if bool(gathering.own) != bool(gathering.theirs):
+    for index, rule in enumerate(about.roll_ups):
+        _type(document, ("roll_ups", index, "object_type"), rule.object_type, types)
+        for at, type in enumerate(rule.of):
+            _type(document, ("roll_ups", index, "of", at), type, types)
+        if bool(rule.own) != bool(rule.theirs):
             expected = msg("own and theirs, or neither")
-            document.fail(("gatherings", index), expected, msg("one of them"))
+            document.fail(("roll_ups", index), expected, msg("one of them"))
 
 
 def _named(document: Document, key: str, named: Sequence[Named | Layer | SystemObject]) -> None:

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from audit_core.model import Message, Role, Severity, Target, msg
 from audit_core.model.gradings import Grading, HighRiskRule
-from audit_core.model.names import GatheringRule, Named, SystemObject
+from audit_core.model.names import Named, RollUpRule, SystemObject
 from audit_core.model.overrides import Change
 from audit_core.model.results import Clause
 
@@ -45,14 +45,14 @@ class Structure(Struct, frozen=True, kw_only=True):
     """What a standard consists of besides its clauses.
 
     `scopes` begins with the one that a clause or a profile means where it names none.
-    `gatherings` say for which objects findings on other targets count.
+    `roll_ups` say for which objects findings on other targets count.
     """
 
     scopes: tuple[Named, ...] = (Named(id="general", zh="通用", en="General"),)
     layers: tuple[Layer, ...] = ()
     object_types: tuple[Named, ...] = ()
     system_objects: tuple[SystemObject, ...] = ()
-    gatherings: tuple[GatheringRule, ...] = ()
+    roll_ups: tuple[RollUpRule, ...] = ()
 
 
 class Fit(enum.StrEnum):
@@ -230,7 +230,7 @@ class Profile(Struct, frozen=True, kw_only=True):
     look covered. `params` holds what the
     profile sets for all targets, typed; a check's own defaults stand for the rest, `overrides` for
     some targets. `object_types` and
-    `system_objects` are those of all its catalogs, each id once; `gatherings` too.
+    `system_objects` are those of all its catalogs, each id once; `roll_ups` too.
     """
 
     id: str
@@ -244,7 +244,7 @@ class Profile(Struct, frozen=True, kw_only=True):
     sha256: str
     object_types: tuple[Named, ...] = ()
     system_objects: tuple[SystemObject, ...] = ()
-    gatherings: tuple[GatheringRule, ...] = ()
+    roll_ups: tuple[RollUpRule, ...] = ()
     overrides: tuple[Override, ...] = ()
     gradings: tuple[Grading, ...] = ()
     risk_rules: tuple[HighRiskRule, ...] = ()

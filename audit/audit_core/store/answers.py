@@ -27,7 +27,7 @@ IN_USE = "in-use.json"
 ATTACHMENTS = "attachments"
 
 
-class InUse(Struct, frozen=True, kw_only=True):
+class AnswersInUse(Struct, frozen=True, kw_only=True):
     """Which set of answers counts for a run (empty for none), and the day on which it is judged."""
 
     schema: str = IN_USE_SCHEMA
@@ -42,13 +42,13 @@ class AnswersFolder:
         self.path = run.folder / "answers"
         self._collected = run.file.started[:10]
 
-    def in_use(self) -> InUse:
+    def in_use(self) -> AnswersInUse:
         """What counts: without any answers, none, judged on the day of the collection."""
         path = self.path / IN_USE
         try:
-            return msgspec.json.decode(path.read_bytes(), type=InUse)
+            return msgspec.json.decode(path.read_bytes(), type=AnswersInUse)
         except FileNotFoundError:
-            return InUse(judged=self._collected)
+            return AnswersInUse(judged=self._collected)
         except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise _unreadable(path, error) from error
 
@@ -94,7 +94,7 @@ class AnswersFolder:
             for name, data in blobs.items():
                 _keep(self.path / ATTACHMENTS / name, data)
             _keep(self.set_path(digest), raw)
-        write_whole(self.path / IN_USE, encode(InUse(answers=digest, judged=judged)))
+        write_whole(self.path / IN_USE, encode(AnswersInUse(answers=digest, judged=judged)))
 
     def _make(self) -> None:
         try:

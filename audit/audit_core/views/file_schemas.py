@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from audit_core.api.hooks import Connector
 from audit_core.api.plugins import Registry
-from audit_core.attest import reading, waiving
+from audit_core.attest import reading, waiver_file
 from audit_core.inventory.model import System
 from audit_core.model import Kind
 from audit_core.model.kinds import COMMON_KEYS
@@ -28,7 +28,7 @@ INVENTORY = "inventory-file.json"
 # File name: the type of the file, the id.
 _FILES: dict[str, tuple[Any, str]] = {
     "answers.json": (reading.WrittenAnswers, "dengbao/answers-file/1"),
-    "waivers.json": (waiving.WrittenWaivers, "dengbao/waivers-file/1"),
+    "waivers.json": (waiver_file.WrittenWaivers, "dengbao/waivers-file/1"),
     "profile-file.json": (profiles.ProfileFile, "dengbao/profile-file/1"),
     "profile-test-file.json": (CasesFile, "dengbao/profile-test-file/1"),
     "mapping-file.json": (mappings.MappingFile, "dengbao/mapping-file/1"),

@@ -30,7 +30,7 @@ _DOCUMENTS: dict[str, tuple[type, str]] = {
     "seal.json": (runs.Seal, runs.SEAL_SCHEMA),
     "verify.json": (report.ReportView, report.REPORT_VIEW),
     "answer-set.json": (attestations.AnswerSet, attestations.ANSWERS_SCHEMA),
-    "answers-in-use.json": (answers.InUse, answers.IN_USE_SCHEMA),
+    "answers-in-use.json": (answers.AnswersInUse, answers.IN_USE_SCHEMA),
     "plan.json": (cli_views.PlanView, cli_views.PLAN_VIEW),
     "check.json": (cli_views.CheckView, cli_views.CHECK_VIEW),
     "questions.json": (question_view.QuestionsView, question_view.QUESTIONS_VIEW),

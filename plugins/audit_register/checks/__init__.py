@@ -2,16 +2,16 @@
 
 from audit_register.checks import (
     data,
-    kept,
     organisation,
     people,
     performance,
     security,
     service_quality,
+    upkeep,
 )
 
 CHECKS = (
-    *kept.CHECKS,
+    *upkeep.CHECKS,
     *people.CHECKS,
     *data.CHECKS,
     *organisation.CHECKS,

@@ -19,7 +19,7 @@ from audit_core.api.sdk import (
     passed,
     undetermined,
 )
-from audit_register.checks.kept import STAFF_REGISTER, Staff, staff_of
+from audit_register.checks.upkeep import STAFF_REGISTER, Staff, staff_of
 from audit_register.facts import BY_REGISTER, Row, Table
 from audit_register.rules import age, date_of, day_of, each_row, judged, recent
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import structs
 
-from audit_core.model import ConnectError, Message, Peer, PeerState, Way, msg
+from audit_core.model import ConnectError, ConnectionContext, Message, Peer, PeerState, msg
 from audit_core.model.errors import ConfigError
 from audit_shell import hostkeys
 from audit_shell.access import SshLogin
@@ -27,19 +27,19 @@ if TYPE_CHECKING:
 _REFUSALS = 3  # of one credential, after which it is not tried on more jump hosts
 
 
-def peers(ways: Sequence[Way]) -> Iterator[Peer]:
+def peers(contexts: Sequence[ConnectionContext]) -> Iterator[Peer]:
     """What each host shows, those in between first. A host behind an unknown one waits."""
-    hosts: dict[SshAccess, tuple[Way, list[str]]] = {}
-    for way in ways:
-        settings: SshLogin = way.access
+    hosts: dict[SshAccess, tuple[ConnectionContext, list[str]]] = {}
+    for context in contexts:
+        settings: SshLogin = context.access
         try:
-            access = ssh_access(settings, way)
+            access = ssh_access(settings, context)
         except (ConnectError, ConfigError) as error:
-            yield _unreached(str(settings.address), (way.target.id,), error.detail)
+            yield _unreached(str(settings.address), (context.target.id,), error.detail)
             continue
         if access.jump is not None:
-            hosts.setdefault(access.jump, (way, []))[1].append(way.target.id)
-        hosts.setdefault(access, (way, []))[1].append(way.target.id)
+            hosts.setdefault(access.jump, (context, []))[1].append(context.target.id)
+        hosts.setdefault(access, (context, []))[1].append(context.target.id)
     direct = [access for access in hosts if access.jump is None]
     found = dict(results(lambda access: _direct(access, hosts[access][1]), direct))
     for access in direct:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec import structs
 
-from audit_core.model import ConnectError, Lack, Way, cut_to, msg
+from audit_core.model import ConnectError, ConnectionContext, Lack, cut_to, msg
 from audit_core.model.errors import ConfigError
 from audit_shell import hostkeys
 from audit_shell.access import JumpLogin, SshLogin
@@ -28,54 +28,56 @@ _CONNECT_S = 5.0
 _SHOW_S = 10.0
 
 
-def lacks(ways: Sequence[Way]) -> Iterator[Lack]:
-    """What the collector lacks to log in these ways: credentials, host keys, jump hosts."""
-    yield from _credentials(ways)
-    yield from _host_keys(ways)
-    yield from _jumps(ways)
+def lacks(contexts: Sequence[ConnectionContext]) -> Iterator[Lack]:
+    """What the collector lacks for these logins: credentials, host keys, jump hosts."""
+    yield from _credentials(contexts)
+    yield from _host_keys(contexts)
+    yield from _jumps(contexts)
 
 
-def _logins(ways: Iterable[Way]) -> Iterator[tuple[Way, SshLogin | JumpLogin]]:
-    """Every login that is made, with the way that it is made for."""
-    for way in ways:
-        settings: SshLogin = way.access
-        yield way, settings
+def _logins(
+    contexts: Iterable[ConnectionContext],
+) -> Iterator[tuple[ConnectionContext, SshLogin | JumpLogin]]:
+    """Every login that is made, with the context that it is made for."""
+    for context in contexts:
+        settings: SshLogin = context.access
+        yield context, settings
         if settings.jump is not None:
-            yield way, settings.jump
+            yield context, settings.jump
 
 
-def _credentials(ways: Iterable[Way]) -> Iterator[Lack]:
+def _credentials(contexts: Iterable[ConnectionContext]) -> Iterator[Lack]:
     """Each credential that cannot be had, loaded once however many hosts it is for."""
-    used: dict[tuple[object, ...], list[tuple[Way, SshLogin | JumpLogin]]] = {}
-    for way, login in _logins(ways):
+    used: dict[tuple[object, ...], list[tuple[ConnectionContext, SshLogin | JumpLogin]]] = {}
+    for context, login in _logins(contexts):
         what = (login.key, login.passphrase, login.password, login.agent, login.agent_fingerprint)
-        used.setdefault(what, []).append((way, login))
+        used.setdefault(what, []).append((context, login))
     for logins in used.values():
-        way, login = logins[0]
+        context, login = logins[0]
         try:
-            credential(without_address(login), way.secret).close()
+            credential(without_address(login), context.secret).close()
         except ConfigError as error:
-            targets = tuple(dict.fromkeys(way.target.id for way, _ in logins))
+            targets = tuple(dict.fromkeys(context.target.id for context, _ in logins))
             yield Lack(targets=targets, detail=error.detail, command=error.command)
 
 
-def _host_keys(ways: Iterable[Way]) -> Iterator[Lack]:
+def _host_keys(contexts: Iterable[ConnectionContext]) -> Iterator[Lack]:
     """All hosts that answer with a key of which nothing is known.
 
     One that does not answer is told as such by the run. Nobody asks a host behind a jump host,
     where that takes a login.
     """
     unknown: dict[SshAccess, list[str]] = {}
-    for way, login in _logins(ways):
+    for context, login in _logins(contexts):
         try:
-            access = _unknown(way, login)
+            access = _unknown(context, login)
         except ConfigError as error:
-            yield Lack(targets=(way.target.id,), detail=error.detail, command=error.command)
+            yield Lack(targets=(context.target.id,), detail=error.detail, command=error.command)
         except ConnectError:
             continue  # its name does not resolve
         else:
             if access is not None:
-                unknown.setdefault(access, []).append(way.target.id)
+                unknown.setdefault(access, []).append(context.target.id)
     found = {access: key for access, key in results(_shown, unknown) if key is not None}
     if found:
         labels = [f"{access.place} {key}".strip() for access, key in found.items()]
@@ -85,13 +87,15 @@ def _host_keys(ways: Iterable[Way]) -> Iterator[Lack]:
         yield Lack(targets=targets, detail=detail, unknown_peer=True)
 
 
-def _unknown(way: Way, login: SshLogin | JumpLogin) -> SshAccess | None:
+def _unknown(context: ConnectionContext, login: SshLogin | JumpLogin) -> SshAccess | None:
     """How the host is reached, where nothing is known of its keys."""
     named = without_address(login)
     known = hostkeys.known_keys(named.known_hosts, named.key_name, named.port)
     if not hostkeys.is_unknown(known):
         return None
-    return jump_access(login, way) if isinstance(login, JumpLogin) else ssh_access(login, way)
+    return (
+        jump_access(login, context) if isinstance(login, JumpLogin) else ssh_access(login, context)
+    )
 
 
 def _shown(access: SshAccess) -> str | None:
@@ -106,19 +110,19 @@ def _shown(access: SshAccess) -> str | None:
     return f"{key.get_name()} {hostkeys.fingerprint(key.asbytes())}"
 
 
-def _jumps(ways: Iterable[Way]) -> Iterator[Lack]:
+def _jumps(contexts: Iterable[ConnectionContext]) -> Iterator[Lack]:
     """Jump hosts that cannot be reached; nobody logs in to them."""
     behind: dict[SshAccess, list[str]] = {}
-    for way in ways:
-        settings: SshLogin = way.access
+    for context in contexts:
+        settings: SshLogin = context.access
         if settings.jump is None:
             continue
         try:
-            access = jump_access(settings.jump, way)
+            access = jump_access(settings.jump, context)
         except (ConfigError, ConnectError) as error:
-            yield Lack(targets=(way.target.id,), detail=error.detail)
+            yield Lack(targets=(context.target.id,), detail=error.detail)
         else:
-            behind.setdefault(access, []).append(way.target.id)
+            behind.setdefault(access, []).append(context.target.id)
     for access, why in results(_unreachable, behind):
         if why is not None:
             yield Lack(targets=tuple(behind[access]), detail=why.detail,

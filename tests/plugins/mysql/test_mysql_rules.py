@@ -8,7 +8,7 @@ from pymysql.err import OperationalError
 from audit_core.api.sdk import Absent, Judgement, Partial, Verdict, msg
 from audit_core.api.testkit import target_of
 from audit_core.model import Reason
-from audit_mysql import access_checks, account_checks, recording, release, right_checks
+from audit_mysql import access_checks, account_checks, audit_trail, release, right_checks
 from audit_mysql.access_checks import Asker, Session
 from audit_mysql.accounts import Account, Method
 from audit_mysql.connect_errors import not_connected
@@ -94,17 +94,17 @@ def _audit(events: str, **more: str) -> tuple[Settings, tuple[Plugin, ...]]:
 def test_audit() -> None:
     events = {"": PASS, "CONNECT,QUERY": PASS, "query_ddl,QUERY_DML,query_dcl,connect": PASS,
               "CONNECT": FAIL, "QUERY": FAIL, "CONNECT,QUERY_DDL": FAIL}  # fmt: skip
-    told = {e: recording.audit_events.judge(*_audit(e)).verdict for e in events}
+    told = {e: audit_trail.audit_events.judge(*_audit(e)).verdict for e in events}
     assert told == events
     off = _audit("", server_audit_logging="OFF")
     none = (settings(general_log="ON"), ())
     other = (settings(), (Plugin(name="audit_log", status="ACTIVE", type="AUDIT"),))
-    for judge in (recording.audit_on.judge, recording.audit_exceptions.judge):
+    for judge in (audit_trail.audit_on.judge, audit_trail.audit_exceptions.judge):
         assert [judge(*case).verdict for case in (off, none, other)] == [FAIL, FAIL, OPEN]
-    assert recording.audit_exceptions.judge(
+    assert audit_trail.audit_exceptions.judge(
         *_audit("", server_audit_excl_users="dba")
     ).verdict is FAIL  # fmt: skip
-    assert recording.audit_on.judge(
+    assert audit_trail.audit_on.judge(
         settings(audit_log_policy="NONE"), other[1]
     ).verdict is FAIL  # fmt: skip
 

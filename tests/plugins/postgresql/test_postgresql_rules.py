@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from audit_core.model import Reason
+from audit_postgresql.audit_trail import Override, _audited, _logs_connections, _takes_away
 from audit_postgresql.client_auth import Rule, reachable
 from audit_postgresql.connect_errors import not_connected
-from audit_postgresql.recording import Override, _audited, _logs_connections, _takes_away
 
 
 def rule(type_: str, database: str, user: str, address: str, mask: str, method: str) -> Rule:

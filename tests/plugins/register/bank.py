@@ -14,12 +14,12 @@ from typing import Any
 
 import audit_profiles
 from audit_core.api.sdk import Answer, Partial
-from audit_core.attest.standing import Standing
-from audit_core.cli.starting import dated
+from audit_core.attest.answers_in_force import AnswersInForce
+from audit_core.cli.starter_files import dated
 from audit_core.evaluate.assess import assess, by_clause
-from audit_core.evaluate.gathering import EVERYTHING, Gatherings
-from audit_core.evaluate.inputs import Got, gather
+from audit_core.evaluate.inputs import Got, resolve_needs
 from audit_core.evaluate.judge import judge
+from audit_core.evaluate.roll_ups import EVERYTHING, RollUps
 from audit_core.evaluate.tally import Tallies, Totals, tallied
 from audit_core.inventory import with_system_objects
 from audit_core.inventory.reading import read_inventory
@@ -27,9 +27,9 @@ from audit_core.model import Builtin, Check, Conclusion, Fact, Finding, Known, R
 from audit_core.model.attestations import AnswerVerdict, Attestation, StepOf
 from audit_core.policy import load_policy
 from audit_core.policy.strict_yaml import load_bytes
+from audit_register.builtin_registers import BY_ID, REGISTERS
 from audit_register.facts import BY_REGISTER
 from audit_register.reading.register_file import RegisterFile
-from audit_register.ready import BY_ID, REGISTERS
 from installed import registry
 
 STARTER = Path(audit_profiles.__file__).parent / "starters/smart-finance"
@@ -108,7 +108,7 @@ class Bank:
 
     def _findings(self, world: _World, target: Target) -> Iterable[Finding]:
         for check in self._judged.get(target.kind, ()):
-            inputs = gather(check.needs, _View(world, target))
+            inputs = resolve_needs(check.needs, _View(world, target))
             # equal inputs give equal findings
             key = (check.id, target.id, repr(target.settings), tuple(map(id, inputs.objects)))
             if key not in self._known:
@@ -119,29 +119,29 @@ class Bank:
         self, targets: tuple[Target, ...], findings: list[Finding],
         denied: Iterable[tuple[str, int]],
     ) -> dict[tuple[str, str], Conclusion]:  # fmt: skip
-        gatherings = Gatherings(self.profile.gatherings, targets, self.profile.system_objects)
+        roll_ups = RollUps(self.profile.roll_ups, targets, self.profile.system_objects)
         roots = [t for t in targets if t.parent is None]
         totals: dict[str, Totals] = {}
         by_root: dict[str, list[Finding]] = {}
         for finding in findings:
             by_root.setdefault(finding.target, []).append(finding)
         for root in roots:
-            for id, tallies in gatherings.gathered(by_root.get(root.id, ()), (root,)).items():
+            for id, tallies in roll_ups.rolled_up(by_root.get(root.id, ()), (root,)).items():
                 totals.setdefault(id, Totals()).add(tallies)
         standing = self._answers(set(denied))
         made = {}
         for root in roots:
-            if not gatherings.gathers(root):
+            if not roll_ups.takes_others(root):
                 mine: Tallies = tallied(by_root.get(root.id, ()))
             else:
-                every = gatherings.everything(root)
+                every = roll_ups.everything(root)
                 found = totals.get(EVERYTHING if every else root.id)
                 mine = {} if found is None else found.tallies()
             for one in assess(self.profile.clauses, root, mine, self._bindings, standing):
                 made[one.clause, root.id] = one
         return made
 
-    def _answers(self, denied: set[tuple[str, int]]) -> Standing:
+    def _answers(self, denied: set[tuple[str, int]]) -> AnswersInForce:
         given = [
             Attestation(
                 question=f"{c.catalog}/{c.id}/{step.number}", selector="",
@@ -154,7 +154,7 @@ class Bank:
             for c in self.profile.clauses
             for step in c.steps
         ]  # fmt: skip
-        return Standing(given, str(TODAY))
+        return AnswersInForce(given, str(TODAY))
 
 
 def _dates(limit: str) -> str:

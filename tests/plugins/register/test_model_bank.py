@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from audit_core.model import Result, StepState
-from audit_register.ready import BY_ID, REGISTERS
+from audit_register.builtin_registers import BY_ID, REGISTERS
 
 from .bank import STARTER, TODAY, Bank, changed, starter, words
 

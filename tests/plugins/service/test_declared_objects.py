@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from audit_core.evaluate.assess import assess
-from audit_core.evaluate.gathering import EVERYTHING, Gatherings
+from audit_core.evaluate.roll_ups import EVERYTHING, RollUps
 from audit_core.inventory import with_system_objects
 from audit_core.inventory.reading import read_inventory
 from audit_core.model import Finding, Known, Result, Severity, Target, Verdict, msg
@@ -59,15 +59,15 @@ def finding(target: str, verdict: Verdict = Verdict.FAIL) -> Finding:
 def test_findings_count_for_what_they_belong_to(
     profile: Profile, targets: dict[str, Target]
 ) -> None:
-    made = Gatherings(profile.gatherings, tuple(targets.values()), profile.system_objects)
+    made = RollUps(profile.roll_ups, tuple(targets.values()), profile.system_objects)
     web = (targets["web1"], targets["web1/tls:443"])
-    gathered = made.gathered([finding("web1"), finding("web1/tls:443")], web)
+    gathered = made.rolled_up([finding("web1"), finding("web1/tls:443")], web)
     counts = {id: one["c"].counts[Verdict.FAIL] for id, one in gathered.items()}
     assert counts == {EVERYTHING: 2, "core": 2, "dmz": 2, "pay": 1}
-    gathered = made.gathered([finding("db1")], (targets["db1"],))
+    gathered = made.rolled_up([finding("db1")], (targets["db1"],))
     assert gathered.keys() == {EVERYTHING, "lan", "people"}
     # its own findings count for an object that gathers others
-    assert made.gathered([finding("pay")], (targets["pay"],)).keys() == {EVERYTHING, "pay"}
+    assert made.rolled_up([finding("pay")], (targets["pay"],)).keys() == {EVERYTHING, "pay"}
     every = {id for id, target in targets.items() if made.everything(target)}
     assert {"organisation", "all-hosts", "network"} <= every
     assert not every & {"core", "dmz", "lan", "people", "pay", "web1"}
@@ -80,7 +80,7 @@ def test_one_object_stands_for_what_nobody_declared(
     assert not {"payment-services", "all-systems", "all-data", "all-zones"} & targets.keys()
     alone = targets_of("targets: [{id: h, access: {via: local}}]", profile)
     assert {"payment-services", "all-systems", "all-data", "all-zones"} <= alone.keys()
-    made = Gatherings(profile.gatherings, tuple(alone.values()), profile.system_objects)
+    made = RollUps(profile.roll_ups, tuple(alone.values()), profile.system_objects)
     assert all(made.everything(target) for id, target in alone.items() if id != "h")
     # nothing is asked of what nobody declared
     judged = {check.kind for check in registry().checks.values()}

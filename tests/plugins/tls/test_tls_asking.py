@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from audit_core.model import Message, Target
-from audit_tls.asking import ask
+from audit_tls.ask_endpoint import ask
 from audit_tls.request import TlsHellos
 
 

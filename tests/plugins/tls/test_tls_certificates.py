@@ -10,8 +10,8 @@ from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from hypothesis import given
 from hypothesis import strategies as st
 
+from audit_tls.certificate_parser import Certificate, matches, read_certificate
 from audit_tls.certificates import Certificates, parse_certificates
-from audit_tls.certs import Certificate, matches, read_certificate
 from audit_tls.suites import TLS12
 from invented.tls import DER, GOOD, attempt, certificate, chain, hello, report
 

@@ -16,8 +16,8 @@ from audit_tls.certificate_checks import (
     key_strength,
     signature_hash,
 )
+from audit_tls.certificate_parser import WHOLE, Certificate
 from audit_tls.certificates import Certificates, Chains
-from audit_tls.certs import WHOLE, Certificate
 from audit_tls.checks import CHECKS
 from audit_tls.endpoint import Endpoint, Support, Version
 from audit_tls.report import Outcome, Stopped, Trust, Within

@@ -15,7 +15,7 @@ from audit_tls.handshake_checks import (
 from audit_tls.handshakes import Handshakes, parse_handshakes
 from audit_tls.report import Attempt
 from audit_tls.suites import SSL3, TLS10, TLS11, TLS12, TLS13
-from audit_tls.wire import MASTER_SECRET, RENEGOTIATION, Flight, Narrow, client_hello
+from audit_tls.wire import MASTER_SECRET, RENEGOTIATION, Flight, HelloSubset, client_hello
 from invented.tls import GOOD, alert, attempt, hello, message, record, report
 
 P, F, U = Verdict.PASS, Verdict.FAIL, Verdict.UNDETERMINED
@@ -39,7 +39,7 @@ def seen(*attempts: Attempt) -> Handshakes:
     return found
 
 
-def narrow(reply: bytes, how: Narrow, version: int = TLS12) -> Attempt:
+def narrow(reply: bytes, how: HelloSubset, version: int = TLS12) -> Attempt:
     return attempt(version, reply, narrow=how, suites=ONLY)
 
 
@@ -56,9 +56,9 @@ def test_what_the_hello_shows() -> None:
         assert check.judge(seen(PLAIN, attempt(TLS12, told(), suites=ONLY))).verdict is U
     for replies, verdict in (
         ((PLAIN,), U),
-        ((PLAIN, narrow(told(), Narrow.COMPRESSION)), P),
-        ((PLAIN, narrow(told(compression=1), Narrow.COMPRESSION)), F),
-        ((PLAIN, narrow(alert(47), Narrow.COMPRESSION), PLAIN), U),
+        ((PLAIN, narrow(told(), HelloSubset.COMPRESSION)), P),
+        ((PLAIN, narrow(told(compression=1), HelloSubset.COMPRESSION)), F),
+        ((PLAIN, narrow(alert(47), HelloSubset.COMPRESSION), PLAIN), U),
     ):
         assert no_compression.judge(seen(*replies)).verdict is verdict
 
@@ -67,21 +67,21 @@ def test_the_fallback_signal() -> None:
     for replies, verdict in (
         ((PLAIN, *NO_OLD, PLAIN), P),
         ((PLAIN, *NO_OLD[1:], PLAIN), U),
-        ((PLAIN, TEN, narrow(alert(86), Narrow.FALLBACK, TLS10)), P),
-        ((PLAIN, TEN, narrow(told(version=TLS10), Narrow.FALLBACK, TLS10)), F),
+        ((PLAIN, TEN, narrow(alert(86), HelloSubset.FALLBACK, TLS10)), P),
+        ((PLAIN, TEN, narrow(told(version=TLS10), HelloSubset.FALLBACK, TLS10)), F),
         ((PLAIN, TEN), U),
     ):
         assert fallback_signal.judge(seen(*replies)).verdict is verdict
 
 
 def test_the_signature_of_the_key_exchange() -> None:
-    refused = narrow(alert(40), Narrow.OLD_SIGNATURES)
+    refused = narrow(alert(40), HelloSubset.OLD_SIGNATURES)
     for replies, verdict in (
         ((PLAIN,), U),
         ((PLAIN, refused), U),
         ((PLAIN, refused, PLAIN), P),
-        ((PLAIN, narrow(signed(0x0201), Narrow.OLD_SIGNATURES)), F),
-        ((PLAIN, narrow(signed(0x0403), Narrow.OLD_SIGNATURES)), P),
+        ((PLAIN, narrow(signed(0x0201), HelloSubset.OLD_SIGNATURES)), F),
+        ((PLAIN, narrow(signed(0x0403), HelloSubset.OLD_SIGNATURES)), P),
         ((attempt(TLS12, signed(0x0203), suites=ONLY),), F),
     ):
         assert key_exchange_signature.judge(seen(*replies)).verdict is verdict
@@ -97,9 +97,9 @@ def test_tls13_alone_and_what_is_not_known() -> None:
 
 
 def test_what_is_offered() -> None:
-    sent = client_hello(TLS12, (GOOD,), "", bytes(96), narrow=Narrow.FALLBACK)
+    sent = client_hello(TLS12, (GOOD,), "", bytes(96), narrow=HelloSubset.FALLBACK)
     assert struct.pack(">HHHH", 6, GOOD, 0x00FF, 0x5600) in sent
-    sent = client_hello(TLS12, (GOOD,), "", bytes(96), narrow=Narrow.COMPRESSION)
+    sent = client_hello(TLS12, (GOOD,), "", bytes(96), narrow=HelloSubset.COMPRESSION)
     assert struct.pack(">HHHBBB", 4, GOOD, 0x00FF, 2, 1, 0) in sent
     assert struct.pack(">HH", MASTER_SECRET, 0) in sent
 

@@ -10,7 +10,7 @@ from audit_core.model import Absent, Reason, Verdict, as_is
 from audit_tls.certificates import parse_certificates, parse_trust
 from audit_tls.endpoint import Endpoint, Support, parse_endpoint
 from audit_tls.report import Attempt, Ended
-from audit_tls.spoken import Spoken, parse_spoken
+from audit_tls.speaks_tls import Spoken, parse_spoken
 from audit_tls.suites import (
     SSL3,
     TLCP,
@@ -25,7 +25,7 @@ from audit_tls.suites import (
     suites_of,
 )
 from audit_tls.version_checks import offered
-from audit_tls.wire import Narrow
+from audit_tls.wire import HelloSubset
 from invented.tls import GOOD, NULL, SPOKEN, WAYS, alert, attempt, endpoint, hello, report, support
 
 
@@ -88,7 +88,7 @@ def test_trouble_of_the_server_counts_only_where_it_had_no_choice() -> None:
 
 
 def test_a_narrow_offer_turns_down_nothing_else() -> None:
-    for narrow in set(Narrow) - {Narrow.NO}:
+    for narrow in set(HelloSubset) - {HelloSubset.NO}:
         narrowed = attempt(TLS10, alert(40), narrow=narrow)
         assert support(endpoint(SPOKEN, narrowed, SPOKEN), "TLS 1.0") is Support.UNSETTLED
 

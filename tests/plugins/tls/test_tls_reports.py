@@ -25,7 +25,7 @@ from audit_tls.suites import (
     is_finite_field,
     suites_of,
 )
-from audit_tls.wire import Narrow
+from audit_tls.wire import HelloSubset
 from invented.tls import (
     DER,
     DHE,
@@ -87,8 +87,8 @@ def test_a_share_behind_a_hint(
 
 PRIMES = tuple(s for s in suites_of(TLS12) if is_finite_field(s))
 CURVES = tuple(s for s in suites_of(TLS12) if is_elliptic(s))
-NO_PRIME = attempt(TLS12, alert(40), suites=PRIMES, narrow=Narrow.OWN_PRIMES)
-NO_CURVE = attempt(TLS12, alert(40), suites=CURVES, narrow=Narrow.WEAK_CURVES)
+NO_PRIME = attempt(TLS12, alert(40), suites=PRIMES, narrow=HelloSubset.OWN_PRIMES)
+NO_CURVE = attempt(TLS12, alert(40), suites=CURVES, narrow=HelloSubset.WEAK_CURVES)
 SMALL = record(22, message(12, b"\0\x80" + (1 << 1023 | 1).to_bytes(128, "big")))
 CURVE = record(22, message(12, b"\3\0\x17\x20" + bytes(32)))
 
@@ -101,11 +101,14 @@ CURVE = record(22, message(12, b"\3\0\x17\x20" + bytes(32)))
         ((NO_CURVE, SPOKEN), ("TLS 1.2 (DHE)",)),
         ((NO_PRIME, SPOKEN), ("TLS 1.2 (ECDHE)",)),
         ((attempt(TLS12, alert(40), suites=PRIMES), NO_CURVE, SPOKEN), ("TLS 1.2 (DHE)",)),
-        ((attempt(TLS12, hello(TLS12, DHE) + SMALL, narrow=Narrow.OWN_PRIMES), NO_CURVE, SPOKEN),
+        ((attempt(TLS12, hello(TLS12, DHE) + SMALL, narrow=HelloSubset.OWN_PRIMES), NO_CURVE,
+          SPOKEN),
          ()),
-        ((attempt(TLS12, hello(TLS12, DHE), narrow=Narrow.OWN_PRIMES), NO_CURVE, SPOKEN),
+        ((attempt(TLS12, hello(TLS12, DHE), narrow=HelloSubset.OWN_PRIMES), NO_CURVE,
+          SPOKEN),
          ("TLS 1.2 (DHE)",)),
-        ((NO_PRIME, attempt(TLS12, hello(TLS12, GOOD) + CURVE, narrow=Narrow.WEAK_CURVES), SPOKEN),
+        ((NO_PRIME, attempt(TLS12, hello(TLS12, GOOD) + CURVE, narrow=HelloSubset.WEAK_CURVES),
+          SPOKEN),
          ()),
     ],
 )  # fmt: skip

@@ -23,11 +23,11 @@ from audit_tls.certificate_checks import (
     chain_order,
     key_strength,
 )
+from audit_tls.certificate_parser import Certificate
 from audit_tls.certificates import Certificates, parse_certificates
-from audit_tls.certs import Certificate
 from audit_tls.endpoint import parse_endpoint
 from audit_tls.report import Outcome, Report, Trust
-from audit_tls.sent import is_in_order, leads_on, own_of
+from audit_tls.sent_certificates import is_in_order, leads_on, own_of
 from audit_tls.suites import TLCP, TLS12, TLS13
 from invented.tls import GOOD, SPOKEN, answer, attempt, chain, hello, report
 

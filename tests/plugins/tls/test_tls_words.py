@@ -10,8 +10,8 @@ import audit_tls
 from audit_core.model import Judgement
 from audit_core.text.translate import Translator
 from audit_tls.certificate_checks import key_strength, signature_hash
+from audit_tls.certificate_parser import Certificate, read_certificate
 from audit_tls.certificates import Certificates
-from audit_tls.certs import Certificate, read_certificate
 from audit_tls.endpoint import Endpoint, parse_endpoint
 from audit_tls.suites import TLS12
 from invented.tls import DER, GOOD, attempt, hello, report

@@ -1,4 +1,4 @@
-"""Reads the file once; imported only when a target is reached this way."""
+"""Reads the file once; imported only when a target is reached this context."""
 
 from __future__ import annotations
 
@@ -6,13 +6,20 @@ import json
 from pathlib import Path
 
 from audit_core.api.sdk import Reason, Request, msg, verbatim
-from audit_core.api.sessions import ConnectError, OneByOne, Reply, SessionInfo, Status, Way
+from audit_core.api.sessions import (
+    ConnectError,
+    ConnectionContext,
+    OneByOne,
+    Reply,
+    SessionInfo,
+    Status,
+)
 
 
-def open(way: Way) -> OneByOne:
+def open(context: ConnectionContext) -> OneByOne:
     """A session that answers out of the file."""
     try:
-        settings = json.loads(Path(way.access.file).read_bytes())
+        settings = json.loads(Path(context.access.file).read_bytes())
     except (OSError, ValueError) as error:
         said = msg("not readable: {error}", error=verbatim(str(error)))
         raise ConnectError(Reason.UNREACHABLE, said) from error

@@ -5,9 +5,9 @@ from __future__ import annotations
 from msgspec import Struct
 
 from audit_core.api.sdk import Absent, Answer, Message, Reason, filled, msg
+from audit_tls.attempt_results import is_tls
 from audit_tls.outcomes import report_of, taken_in, turned_down
 from audit_tls.plaintext import Plain, Use, plain_protocol
-from audit_tls.reading import is_tls
 from audit_tls.report import Ended, Report
 from audit_tls.suites import VERSION_NAMES, protects, suites_of
 

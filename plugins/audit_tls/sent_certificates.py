@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from audit_tls.certs import Certificate
+from audit_tls.certificate_parser import Certificate
 
 _ENCIPHERS = frozenset({"key_encipherment", "data_encipherment", "key_agreement"})
 

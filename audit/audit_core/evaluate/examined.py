@@ -32,7 +32,7 @@ MOST = 3
 """Places that a finding names."""
 
 
-class LookedAt:
+class Examined:
     """Names what was looked at; `sources` are the facts that were used of several."""
 
     def __init__(self, observations: Observations, platform: Platform) -> None:

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from audit_core.model import Message, msg
 from audit_tls.report import Ended, TlsAddress
 from audit_tls.starttls import Declined, NotServed, begin
-from audit_tls.wire import Closed, Flight, Late, NotTls, why
+from audit_tls.wire import Flight, HandshakeTimeout, NotTls, PeerClosed, why
 
 HELLO_CAP = 64 << 10
 GREETING_S = 45.0
@@ -108,8 +108,8 @@ def _begin(peer: socket.socket, protocol: str, until: float) -> Heard | None:
 def _broken(error: OSError) -> tuple[Ended, Message | None]:
     """How a connection ended that was made, and words where there are some beyond that."""
     if isinstance(error, TimeoutError):
-        return Ended.TIMED_OUT, error.detail if isinstance(error, Late) else None
-    if isinstance(error, Closed):
+        return Ended.TIMED_OUT, error.detail if isinstance(error, HandshakeTimeout) else None
+    if isinstance(error, PeerClosed):
         return Ended.CLOSED, error.detail
     if isinstance(error, ConnectionError):
         return Ended.RESET, why(error)

@@ -15,9 +15,9 @@ from audit_core.api.sdk import (
     failed,
     msg,
 )
+from audit_register.builtin_registers import BY_ID, REGISTERS
 from audit_register.columns import Register
 from audit_register.facts import BY_REGISTER, Row, Table
-from audit_register.ready import BY_ID, REGISTERS
 from audit_register.rules import empty, judged, label
 
 Staff = tuple[tuple[Target, Known | Absent], ...]

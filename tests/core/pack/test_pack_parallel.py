@@ -10,9 +10,9 @@ import pytest
 
 from audit_core.model import msg
 from audit_core.model.errors import InputError
-from audit_core.pack import spreading
+from audit_core.pack import parallel
 from audit_core.pack.archive import Archive, of_bytes
-from audit_core.pack.spreading import Place
+from audit_core.pack.parallel import Place
 from audit_core.pack.zips import Zip
 
 PARENT = os.getpid()
@@ -36,11 +36,11 @@ def failing(archive: Archive, number: int) -> None:
     add(b"", archive, number)
 
 
-def filled(path: Path, add_: spreading.Add[int]) -> tuple[bytes, list[Place], list[list[str]]]:
+def filled(path: Path, add_: parallel.Add[int]) -> tuple[bytes, list[Place], list[list[str]]]:
     with path.open("w+b") as handle:
         archive = Archive(handle, "2026-11-23T10:15:00Z")
         archive.add("first", of_bytes(b"1"), 1)
-        places = spreading.add_each(archive, range(11), add_)
+        places = parallel.add_each(archive, range(11), add_)
         archive.add("last", of_bytes(b"2"), 1)
         names = [[file.name for file, _ in archive.listed(*place)] for place in places]
         assert [name for name, _ in archive.digests()] == sorted(
@@ -54,11 +54,11 @@ def filled(path: Path, add_: spreading.Add[int]) -> tuple[bytes, list[Place], li
 def test_the_bytes_do_not_depend_on_the_processes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(spreading, "_MOST_EACH", 3)
+    monkeypatch.setattr(parallel, "_MOST_EACH", 3)
     large = partial(add, os.urandom(1 << 20) + b"1")
     found = []
     for processes in (1, 2, 3):
-        monkeypatch.setattr(spreading, "processors", lambda count=processes: count)
+        monkeypatch.setattr(parallel, "processors", lambda count=processes: count)
         found.append(filled(tmp_path / f"{processes}.zip", large))
     assert found[0] == found[1] == found[2]
     assert found[0][2] == [[f"{n:03}/a", f"{n:03}/b"] for n in range(11)]
@@ -67,11 +67,11 @@ def test_the_bytes_do_not_depend_on_the_processes(
 def test_what_a_process_could_not_do_is_done_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(spreading, "processors", lambda: 3)
+    monkeypatch.setattr(parallel, "processors", lambda: 3)
     whole = filled(tmp_path / "whole.zip", partial(add, b""))
     assert filled(tmp_path / "again.zip", dying) == whole
     with (tmp_path / "t.zip").open("w+b") as handle:
         archive = Archive(handle, "2026-11-23T10:15:00Z")
         with pytest.raises(InputError, match="4 is missing"):
-            spreading.add_each(archive, range(11), failing)
+            parallel.add_each(archive, range(11), failing)
         archive.close()

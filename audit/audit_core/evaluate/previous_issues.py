@@ -9,14 +9,14 @@ from collections.abc import Iterable
 
 from audit_core.model import Conclusion, Finding, Result, Severity, Verdict
 from audit_core.model.results import Results
-from audit_core.model.review import Became, IssueBefore
+from audit_core.model.review import IssueBefore, IssueOutcome
 
 _BAD = (Result.NONCONFORMING, Result.PARTLY_CONFORMING)
 _GOOD = (Result.CONFORMING, Result.NOT_APPLICABLE)
 _VERDICTS = {
-    Verdict.FAIL: Became.OPEN,
-    Verdict.PASS: Became.CLOSED,
-    Verdict.NOT_APPLICABLE: Became.CLOSED,
+    Verdict.FAIL: IssueOutcome.OPEN,
+    Verdict.PASS: IssueOutcome.CLOSED,
+    Verdict.NOT_APPLICABLE: IssueOutcome.CLOSED,
 }
 
 
@@ -53,8 +53,12 @@ def _of_checks(
         )
 
 
-def _became(verdict: Verdict | None) -> Became:
-    return Became.NOT_RETESTED if verdict is None else _VERDICTS.get(verdict, Became.NOT_RETESTED)
+def _became(verdict: Verdict | None) -> IssueOutcome:
+    return (
+        IssueOutcome.NOT_RETESTED
+        if verdict is None
+        else _VERDICTS.get(verdict, IssueOutcome.NOT_RETESTED)
+    )
 
 
 def _of_clauses(before: Results, now: Results, failed: set[str]) -> Iterable[IssueBefore]:
@@ -80,7 +84,7 @@ def _of_clauses(before: Results, now: Results, failed: set[str]) -> Iterable[Iss
         )
 
 
-def _concluded(word: Result | None) -> Became:
+def _concluded(word: Result | None) -> IssueOutcome:
     if word in _BAD:
-        return Became.OPEN
-    return Became.CLOSED if word in _GOOD else Became.NOT_RETESTED
+        return IssueOutcome.OPEN
+    return IssueOutcome.CLOSED if word in _GOOD else IssueOutcome.NOT_RETESTED

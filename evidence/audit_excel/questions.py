@@ -33,7 +33,7 @@ class QuestionStep(Struct, frozen=True, kw_only=True):
     answer: StepAnswer | None = None
 
 
-class Wanted(Struct, frozen=True, kw_only=True):
+class QuestionEntry(Struct, frozen=True, kw_only=True):
     """A row: the open steps of a clause that have one scope, and the conclusions they bear on.
 
     A clause whose steps are not known has one step, without a text. A row of answers has those that
@@ -74,22 +74,22 @@ class _Row:
         self.steps.setdefault(asked.question, asked)
         self.conclusions |= {(c.catalog, c.clause, c.target): c for c in conclusions}
 
-    def done(self) -> Iterator[Wanted]:
+    def done(self) -> Iterator[QuestionEntry]:
         steps = sorted(self.steps.values(), key=lambda asked: asked.step.number)
         found = tuple(self.conclusions.values())
         for first in range(0, len(steps), AT_ONCE):
             some = tuple(steps[first : first + AT_ONCE])
-            yield Wanted(clause=self.clause, steps=some, conclusions=found)
+            yield QuestionEntry(clause=self.clause, steps=some, conclusions=found)
 
 
 _Rows = dict[tuple[object, ...], _Row]
 
 
-def wanted(view: View) -> tuple[Wanted, ...]:
+def wanted(view: View) -> tuple[QuestionEntry, ...]:
     """All rows, in the order of the clauses: what is open, then what was answered."""
     order = {key: rank for rank, key in enumerate(view.clauses)}
 
-    def rank(row: Wanted) -> int:
+    def rank(row: QuestionEntry) -> int:
         return order.get((row.clause.catalog, row.clause.id), len(order))
 
     rows = [part for row in _open(view).values() for part in row.done()]
@@ -139,12 +139,12 @@ def _is_unknown(view: View, conclusion: Conclusion) -> bool:
     return not any(s.number in conclusion.open_steps and s.question for s in steps)
 
 
-def _unknown(view: View, conclusion: Conclusion) -> Wanted:
+def _unknown(view: View, conclusion: Conclusion) -> QuestionEntry:
     clause = view.clause(conclusion)
     step = clause.steps[0]
     key = question_id((clause.catalog, clause.id, step.number), conclusion.target)
     asked = QuestionStep(question=key, step=step)
-    return Wanted(clause=clause, steps=(asked,), conclusions=(conclusion,))
+    return QuestionEntry(clause=clause, steps=(asked,), conclusions=(conclusion,))
 
 
 def _answered(view: View) -> _Rows:
@@ -169,7 +169,7 @@ def _answered(view: View) -> _Rows:
 # --- in words -----------------------------------------------------------------------------------
 
 
-def of_whom(view: View, row: Wanted) -> tuple[str, ...]:
+def of_whom(view: View, row: QuestionEntry) -> tuple[str, ...]:
     """Of whom is asked: an object, or how many and for what they stand."""
     ids = list(dict.fromkeys(c.target for c in row.conclusions))
     if len(ids) == 1:
@@ -183,7 +183,7 @@ def of_whom(view: View, row: Wanted) -> tuple[str, ...]:
     return whole, view.say(msg("{count} objects: {names}", count=len(ids), names=named + more))
 
 
-def to_answer(view: View, row: Wanted) -> tuple[str, ...]:
+def to_answer(view: View, row: QuestionEntry) -> tuple[str, ...]:
     """The questions, what to bring, and when each step is fulfilled, a line each."""
     lines = [line for asked in row.steps for line in _step_lines(view, asked.step)]
     return tuple(lines) or tuple(to_bring(view, row.conclusions[0]))
@@ -200,7 +200,7 @@ def _step_lines(view: View, step: Step) -> Iterator[str]:
         yield view.say(msg("Fulfilled if: {when}", when=affirmed_if))
 
 
-def filled_in(row: Wanted) -> dict[str, str]:
+def filled_in(row: QuestionEntry) -> dict[str, str]:
     """What stands in the columns that people fill in, by their ids: what was answered."""
     answers = {asked.step.number: asked.answer for asked in row.steps if asked.answer is not None}
     verdicts = {step_field("answer", n): answer.verdict.value for n, answer in answers.items()}
@@ -217,7 +217,7 @@ def _shared(answer: StepAnswer) -> dict[str, str]:
     }
 
 
-def marked(row: Wanted) -> str:
+def marked(row: QuestionEntry) -> str:
     """The hidden cell of `row`: its key, and for each step what stands in its columns."""
     filled = filled_in(row)
     each = (

@@ -52,7 +52,7 @@ def _narrowness(selector: str) -> int:
     return 0 if not selector else 1 if ":" in selector else 2
 
 
-class Standing:
+class AnswersInForce:
     """The answers that were given, as they stand on the day `judged` (ISO 8601)."""
 
     def __init__(self, answers: Iterable[Attestation] = (), judged: str = "9999-12-31") -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from audit_core.attest.standing import covers
+from audit_core.attest.answers_in_force import covers
 from audit_core.model import (
     Conclusion,
     Finding,
@@ -30,7 +30,7 @@ _BAD = (Result.NONCONFORMING, Result.PARTLY_CONFORMING)
 Clauses = Collection[tuple[str, str]]
 
 
-class Waived:
+class WaiverReview:
     """Takes conclusions and findings one by one, and returns what each waiver covers and lacks.
 
     `strict` are the clauses, by catalog and id, whose high-risk rule allows no mitigation,

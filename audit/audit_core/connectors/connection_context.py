@@ -13,8 +13,8 @@ from audit_core.model.errors import ConfigError
 from audit_core.model.schemas import marked
 
 
-class LiveWay:
-    """A `Way` whose names are looked up, and whose secrets are resolved, when they are used."""
+class ResolvingContext:
+    """Looks names up and resolves secrets when they are used."""
 
     def __init__(
         self, target: Target, access: Any, scope: tuple[str, ...] | None, secrets: Secrets
@@ -40,8 +40,8 @@ class NoAddress(Struct, frozen=True, kw_only=True):
     out_of_scope: bool
 
 
-class SentWay(Struct, frozen=True, kw_only=True):
-    """A `Way` as data, for another process: all that may be asked of it was resolved before.
+class ResolvedContext(Struct, frozen=True, kw_only=True):
+    """A context as data, for another process: names and secrets were resolved before.
 
     A name without an address is told of where it is asked for: a host in between may know it.
     """
@@ -65,25 +65,25 @@ class SentWay(Struct, frozen=True, kw_only=True):
         return self.secrets[reference]
 
     def __repr__(self) -> str:
-        return f"SentWay({self.target.id})"
+        return f"ResolvedContext({self.target.id})"
 
 
-def sent(way: LiveWay) -> SentWay:
-    """`way` as data. Raises what a secret raises."""
-    names = {*hosts(way.access)}
-    if way.target.address is not None:
-        names.add(way.target.address)
-    return SentWay(
-        target=way.target,
-        access=way.access,
-        addresses={name: _address(way, name) for name in sorted(names)},
-        secrets={ref: way.secret(ref) for ref in references(way.access)},
+def sent(context: ResolvingContext) -> ResolvedContext:
+    """`context` as data. Raises what a secret raises."""
+    names = {*hosts(context.access)}
+    if context.target.address is not None:
+        names.add(context.target.address)
+    return ResolvedContext(
+        target=context.target,
+        access=context.access,
+        addresses={name: _address(context, name) for name in sorted(names)},
+        secrets={ref: context.secret(ref) for ref in references(context.access)},
     )
 
 
-def _address(way: LiveWay, name: str) -> str | NoAddress:
+def _address(context: ResolvingContext, name: str) -> str | NoAddress:
     try:
-        return way.address(name)
+        return context.address(name)
     except ConnectError as error:
         return NoAddress(detail=error.detail, out_of_scope=False)
     except ConfigError as error:

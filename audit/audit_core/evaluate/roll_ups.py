@@ -1,6 +1,6 @@
 """For which objects the findings on other targets count. PURE.
 
-A catalog says it of object types (`GatheringRule`): a host counts for the system that it belongs
+A catalog says it of object types (`RollUpRule`): a host counts for the system that it belongs
 to, an endpoint for the service that is offered there. Objects of the whole system that nobody
 declared, and those of a type without such rules, count everything.
 """
@@ -11,15 +11,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from audit_core.evaluate.tally import Tally, tallied
 from audit_core.model import Finding, Target
-from audit_core.model.names import GatheringRule, SystemObject
+from audit_core.model.names import RollUpRule, SystemObject
 
 EVERYTHING = ""
 """In the place of an object: all that count what is found on any target."""
 
 _COMMON = frozenset({"id", "object_type", "zone", "business_system", "owner", "tags"})
 
-Gathered = dict[str, dict[str, Tally]]
-"""Tallies by check, for each object that gathers what is found elsewhere."""
+RolledUp = dict[str, dict[str, Tally]]
+"""Tallies by check, for each object for which they count."""
 
 
 def values_of(target: Target, key: str) -> frozenset[str]:
@@ -33,7 +33,7 @@ def values_of(target: Target, key: str) -> frozenset[str]:
 
 
 def _counts_everything(
-    target: Target, rules: Sequence[GatheringRule], implied: Mapping[str, str]
+    target: Target, rules: Sequence[RollUpRule], implied: Mapping[str, str]
 ) -> bool:
     """Whether all that is found counts for `target`, by the `rules` of its type.
 
@@ -45,22 +45,22 @@ def _counts_everything(
     return target.object_type in implied.values() and (not rules or is_implied)
 
 
-def _keys(rule: GatheringRule, target: Target) -> Iterator[tuple[str, str]]:
+def _keys(rule: RollUpRule, target: Target) -> Iterator[tuple[str, str]]:
     """Field and value of the targets whose findings count for `target` by `rule`."""
     yield from ((rule.theirs, value) for value in values_of(target, rule.own))
     yield from (("object_type", type) for type in rule.of)
 
 
-class Gatherings:
-    """The objects among `targets` that gather what is found on others, and what each gathers."""
+class RollUps:
+    """For which objects among `targets` the findings on other targets count."""
 
     def __init__(
         self,
-        rules: Iterable[GatheringRule],
+        rules: Iterable[RollUpRule],
         targets: Sequence[Target],
         whole: Iterable[SystemObject],
     ) -> None:
-        by_type: dict[str, list[GatheringRule]] = {}
+        by_type: dict[str, list[RollUpRule]] = {}
         for rule in rules:
             by_type.setdefault(rule.object_type, []).append(rule)
         implied = {o.id: o.object_type for o in whole}
@@ -80,12 +80,12 @@ class Gatherings:
         """Whether all that is found counts for `object`."""
         return object.id in self._everything
 
-    def gathers(self, object: Target) -> bool:
+    def takes_others(self, object: Target) -> bool:
         """Whether anything that is found elsewhere may count for `object`."""
         return object.id in self._everything or object.object_type in self._rolling
 
     def rolls_up(self, object: Target) -> bool:
-        """Whether the catalog says what is gathered for objects of this type."""
+        """Whether the catalog says what counts for objects of this type."""
         return object.object_type in self._rolling
 
     def of(self, target: Target) -> Iterator[str]:
@@ -94,13 +94,13 @@ class Gatherings:
             for value in values_of(target, key):
                 yield from self._by_value.get((key, value), ())
 
-    def gathered(self, findings: Iterable[Finding], members: Sequence[Target]) -> Gathered:
-        """What `findings` on `members`, an object and its parts, count for, by gathering object.
+    def rolled_up(self, findings: Iterable[Finding], members: Sequence[Target]) -> RolledUp:
+        """Tallies of `findings` on `members` (an object and its parts), by object they count for.
 
-        They count for the object itself, too, where it gathers others.
+        They count for the object itself, too, where those of others do.
         """
         listed = tuple(findings)
-        found: Gathered = {EVERYTHING: tallied(listed)} if self._everything else {}
+        found: RolledUp = {EVERYTHING: tallied(listed)} if self._everything else {}
         own = members[0].id
         by_object = {own: list(listed)} if members[0].object_type in self._rolling else {}
         for finding in listed if self._keys else ():
@@ -110,6 +110,6 @@ class Gatherings:
         return found | {id: tallied(some) for id, some in by_object.items()}
 
     def _above(self, target: str, members: Sequence[Target]) -> dict[str, None]:
-        """The objects that gather the target of that id, or one that it is a part of."""
+        """The objects for which findings on that target, or on what it is part of, count."""
         above = (m for m in members if target == m.id or target.startswith(f"{m.id}/"))
         return dict.fromkeys(id for member in above for id in self.of(member))

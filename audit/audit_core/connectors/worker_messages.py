@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from audit_core.connectors.ways import SentWay
+from audit_core.connectors.connection_context import ResolvedContext
 from audit_core.model import FileEntry, Message, Permission, Reason, Request, SessionInfo, Status
 
 _SIZE = struct.Struct("!Q")
@@ -21,7 +21,7 @@ class Open(Struct, frozen=True, kw_only=True):
 
     number: int
     entry: str
-    way: SentWay
+    context: ResolvedContext
 
 
 class Ask(Struct, frozen=True, kw_only=True):

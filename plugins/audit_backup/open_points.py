@@ -24,33 +24,33 @@ NO_FOLDER = failed(msg("The directory of the backup set does not exist, so there
 NO_FILE = msg("No file in the declared directory matches the declared pattern")
 
 
-def skew(clock: int, collected_at: str) -> float:
+def clock_skew(clock: int, collected_at: str) -> float:
     """By how many seconds an age may be wrong."""
     difference = abs(clock - datetime.fromisoformat(collected_at).timestamp())
     return difference if difference > SKEW else 0.0
 
 
-def latest(clock: int, collected_at: str) -> float:
+def latest_time(clock: int, collected_at: str) -> float:
     """The later of the two clocks: what is dated after both is dated wrongly."""
     return max(clock, datetime.fromisoformat(collected_at).timestamp()) + WRITING
 
 
-def settled(files: Files, clock: int, latest: float) -> list[BackupFile]:
+def finished_files(files: Files, clock: int, latest: float) -> list[BackupFile]:
     """The files that are no longer being written and not dated in the future, newest first."""
     return [f for f in files.files if clock - f.at >= WRITING or clock + WRITING < f.at <= latest]
 
 
-def full(files: Iterable[BackupFile]) -> list[BackupFile]:
+def with_content(files: Iterable[BackupFile]) -> list[BackupFile]:
     """The files that certainly have content."""
     return [f for f in files if f.content is Content.FULL]
 
 
-def perhaps(files: Iterable[BackupFile]) -> list[BackupFile]:
+def possibly_with_content(files: Iterable[BackupFile]) -> list[BackupFile]:
     """The files that have content or may have it."""
     return [f for f in files if f.content is not Content.EMPTY]
 
 
-def ahead(files: Files, clock: int, latest: float) -> Message | None:
+def dated_in_future(files: Files, clock: int, latest: float) -> Message | None:
     """A message where the newest file is dated in the future."""
     if not files.files or files.files[0].at <= latest:
         return None
@@ -61,7 +61,7 @@ def ahead(files: Files, clock: int, latest: float) -> Message | None:
     )  # fmt: skip
 
 
-def writing(files: Files, clock: int) -> tuple[Message, ...]:
+def still_written(files: Files, clock: int) -> tuple[Message, ...]:
     """A message where the newest file may still be being written."""
     now = [f for f in files.files if -WRITING <= clock - f.at < WRITING]
     if not now:
@@ -69,12 +69,12 @@ def writing(files: Files, clock: int) -> tuple[Message, ...]:
     return (msg("{name} was changed within the last 2 minutes and was left out", name=now[0].name),)
 
 
-def cut(files: Files) -> Message | None:
+def incomplete_list(files: Files) -> Message | None:
     """A message where the list of files is not complete."""
     return None if files.complete else msg("The directory holds too many files to list them all")
 
 
-def elsewhere(files: Files) -> Message | None:
+def unsearched_places(files: Files) -> Message | None:
     """A message where backups may be in places that were not checked."""
     if files.deeper:
         names = capped((f.name for f in files.deeper), sort=False)
@@ -93,12 +93,12 @@ def elsewhere(files: Files) -> Message | None:
     return None
 
 
-def unseen(files: Files) -> Message | None:
+def unseen_files(files: Files) -> Message | None:
     """A message where files were not listed or not looked at."""
-    return cut(files) or elsewhere(files)
+    return incomplete_list(files) or unsearched_places(files)
 
 
-def doubtful(files: Iterable[BackupFile]) -> Message | None:
+def unknown_content(files: Iterable[BackupFile]) -> Message | None:
     """A message where it is not known whether files have content."""
     doubtful = [f for f in files if f.content in (Content.DOUBTFUL, Content.UNREAD)]
     if not doubtful:
@@ -109,7 +109,7 @@ def doubtful(files: Iterable[BackupFile]) -> Message | None:
     )
 
 
-def repository(files: Files) -> Message | None:
+def kept_by_program(files: Files) -> Message | None:
     """Why the files tell nothing, where a backup program keeps records of its own."""
     program = written_by(files)
     if not program:
@@ -122,7 +122,7 @@ def repository(files: Files) -> Message | None:
     )
 
 
-def by_list(files: Files) -> Message | None:
+def known_by_list_only(files: Files) -> Message | None:
     """Why sizes and content are not known, where only a backup program's list is."""
     if not files.listed:
         return None
@@ -132,11 +132,11 @@ def by_list(files: Files) -> Message | None:
     )
 
 
-def nothing(files: Files, wanted: Message) -> Judgement:
+def judge_no_files(files: Files, wanted: Message) -> Judgement:
     """The judgement of a set in which no backup was found: failed, or undetermined where files
     may not have been seen.
     """
-    if why := unseen(files):
+    if why := unseen_files(files):
         return undetermined(NO_FILE, why, expected=wanted)
     if files.listed:
         return failed(msg("The backup program lists no backup"), expected=wanted)
@@ -147,13 +147,13 @@ def nothing(files: Files, wanted: Message) -> Judgement:
     return failed(detail, expected=wanted)
 
 
-def no_content(files: Files, wanted: Message) -> Judgement:
+def judge_no_content(files: Files, wanted: Message) -> Judgement:
     """The judgement of a set in which no file is known to have content."""
     if not files.files:
-        return nothing(files, wanted)
+        return judge_no_files(files, wanted)
     names = capped((f"{f.name} ({f.size})" for f in files.files), sort=False)
     detail = msg("{count} files, none of which is known to have content: {names}",
                  count=len(files.files), names=names)  # fmt: skip
-    if why := unseen(files) or doubtful(files.files):
+    if why := unseen_files(files) or unknown_content(files.files):
         return undetermined(detail, why, expected=wanted)
     return failed(detail, expected=wanted)

@@ -17,7 +17,7 @@ _NOBODY = Target(id="", kind="", object_type="")
 _LATER = 86_400.0
 
 
-class Looks:
+class ReadFields:
     """The names of the fields that were read."""
 
     def __init__(self) -> None:
@@ -25,7 +25,7 @@ class Looks:
 
 
 class _File(FileEntry, frozen=True, kw_only=True):
-    looks: Looks
+    looks: ReadFields
 
     @property  # type: ignore[misc]
     def modified(self) -> float:
@@ -35,7 +35,7 @@ class _File(FileEntry, frozen=True, kw_only=True):
 
 
 class _Answer(Answer, frozen=True, kw_only=True):
-    looks: Looks
+    looks: ReadFields
     real: Answer
 
     @property  # type: ignore[misc]
@@ -67,7 +67,7 @@ class _FilesAnswer(_Answer, frozen=True, kw_only=True):
 
 
 class _Target(Target, frozen=True, kw_only=True):
-    looks: Looks
+    looks: ReadFields
     real: Target
 
     @property  # type: ignore[misc]
@@ -91,7 +91,7 @@ def shared_part(target: Target) -> Target:
     return structs.replace(target, id="", address=None, host_name=None)
 
 
-def watched_answer(real: Answer, looks: Looks, has_times: bool) -> Answer:
+def watched_answer(real: Answer, looks: ReadFields, has_times: bool) -> Answer:
     """A stand-in for `real`; one that `has_times` tells also where its times can be read."""
     type_ = _FilesAnswer if has_times else _Answer
     return type_(
@@ -100,13 +100,13 @@ def watched_answer(real: Answer, looks: Looks, has_times: bool) -> Answer:
     )  # fmt: skip
 
 
-def watched_target(real: Target, looks: Looks) -> Target:
+def watched_target(real: Target, looks: ReadFields) -> Target:
     """A target equal to `real` that notes in `looks` what is read of it."""
     fields = {name: getattr(shared_part(real), name) for name in Target.__struct_fields__}
     return _Target(**fields, looks=looks, real=real)
 
 
-def watched_inputs(values: tuple[Any, ...], looks: Looks | None) -> tuple[Any, ...]:
+def watched_inputs(values: tuple[Any, ...], looks: ReadFields | None) -> tuple[Any, ...]:
     """`values` with stand-ins for targets where there are `looks`."""
     if looks is None:
         return values
