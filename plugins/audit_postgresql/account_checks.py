@@ -83,6 +83,7 @@ def _asks_passwords(auth: ClientAuth | None) -> bool:
 @check(
     "postgresql.password-policy", needs=(SETTINGS, known_or_absent(CLIENT_AUTH)),
     severity=Severity.MEDIUM,
+    version=2,
     remedy=msg(
         "Load credcheck (shared_preload_libraries) and set credcheck.password_min_length and the "
         "classes of characters; or authenticate people through a directory that enforces them"
@@ -117,8 +118,25 @@ def _credcheck(settings: Settings, min_length: int, expected: Message) -> Judgem
     values = {name: _number(settings.get(name)) for name in names}
     detail = msg("{values}", values=", ".join(f"{name} = {n}" for name, n in values.items()))
     length, *classes = values.values()
-    ok = length >= min_length and sum(n > 0 for n in classes) >= 2
-    return expect(ok, detail=detail, expected=expected)
+    if length < min_length or sum(n > 0 for n in classes) < 2:
+        return failed(detail, expected=expected)
+    return _without_exceptions(settings, detail, expected)
+
+
+_ALLOWED, _FREE = "credcheck.encrypted_password_allowed", "credcheck.whitelist"
+
+
+def _without_exceptions(settings: Settings, detail: Message, expected: Message) -> Judgement:
+    """Passed where the rules hold for each role and each password (README of credcheck)."""
+    if hidden := unseen(settings, _ALLOWED, _FREE):
+        return hidden
+    more = settings.as_message(_ALLOWED, _FREE)
+    if settings.get(_FREE).strip():
+        return failed(detail, more, expected=expected)
+    if settings.on(_ALLOWED) or _ALLOWED not in settings.values:
+        note = msg("Passwords that a client sends hashed are not checked")
+        return undetermined(detail, more, note, expected=expected)
+    return passed(detail, more, expected=expected)
 
 
 def _number(text: str) -> int:
@@ -127,6 +145,7 @@ def _number(text: str) -> int:
 
 @check(
     "postgresql.lockout", needs=(SETTINGS, known_or_absent(CLIENT_AUTH)), severity=Severity.MEDIUM,
+    version=2,
     remedy=msg(
         "Load credcheck and set credcheck.max_auth_failure, or authenticate people through a "
         "directory that locks accounts (ldap, radius, pam, gss)"
@@ -155,9 +174,12 @@ def lockout(settings: Settings, auth: ClientAuth | Absent, *, attempts: int = 5)
     if hidden := unseen(settings, "credcheck.max_auth_failure"):
         return hidden
     most = _number(settings.get("credcheck.max_auth_failure"))
+    free = "credcheck.whitelist_auth_failure"
+    ok = 0 < most <= attempts and not settings.get(free).strip()
     return expect(
-        0 < most <= attempts,
-        detail=msg("credcheck.max_auth_failure = {most}", most=most), expected=expected,
+        ok, detail=(msg("credcheck.max_auth_failure = {most}", most=most),
+                    settings.as_message(free)),
+        expected=expected,
     )  # fmt: skip
 
 
@@ -190,7 +212,7 @@ def expired_roles(roles: tuple[Role, ...]) -> Judgement:
 
 
 @check(
-    "postgresql.powers", needs=(TARGET, ROLES, MEMBERS), severity=Severity.HIGH,
+    "postgresql.powers", needs=(TARGET, ROLES, MEMBERS), severity=Severity.HIGH, version=2,
     remedy=msg("Take the attribute or the membership away: ALTER ROLE … NOSUPERUSER, REVOKE …"),
 )  # fmt: skip
 def powers(target: Target, roles: tuple[Role, ...], members: tuple[Member, ...]) -> Judgement:

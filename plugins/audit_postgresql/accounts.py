@@ -52,10 +52,21 @@ class Scheme(Struct, frozen=True, kw_only=True):
 
 
 class Member(Struct, frozen=True, kw_only=True):
-    """A role that is a member of one of `POWERFUL`, directly or through others."""
+    """A role that may log in and is a member of another that reaches past rights on tables.
+
+    `of` is one of `POWERFUL`, or a role with an attribute such as SUPERUSER, which members take on
+    with SET ROLE; membership may be through others.
+    """
 
     name: str
     of: str
+
+
+class Group(Struct, frozen=True, kw_only=True):
+    """A superuser that is a member of the role `name`, directly or through others."""
+
+    name: str
+    member: str
 
 
 ROLES = fact(
@@ -87,11 +98,27 @@ MEMBERS = fact(
     "postgresql.powerful-members", tuple[Member, ...], kind=KIND,
     ask=Query(
         sql="SELECT r.rolname AS name, g.rolname AS of FROM pg_catalog.pg_roles r, "
-            f"pg_catalog.pg_roles g WHERE g.rolname IN ({_IN_POWERFUL}) AND r.rolcanlogin "
+            f"pg_catalog.pg_roles g WHERE (g.rolname IN ({_IN_POWERFUL}) OR g.rolsuper "
+            "OR g.rolcreaterole OR g.rolcreatedb OR g.rolreplication OR g.rolbypassrls) "
+            "AND r.rolcanlogin AND r.oid <> g.oid "
             "AND NOT r.rolsuper AND pg_catalog.pg_has_role(r.oid, g.oid, 'MEMBER') ORDER BY 1, 2",
         label="pg_auth_members",
     ),
     parse=rows_as(Member),
 )  # fmt: skip
+# pg_has_role() takes a superuser for a member of every role, pg_hba.conf does not.
+GROUPS = fact(
+    "postgresql.superuser-groups", tuple[Group, ...], kind=KIND,
+    ask=Query(
+        sql="WITH RECURSIVE held AS (SELECT r.oid AS member, m.roleid AS role "
+            "FROM pg_catalog.pg_roles r JOIN pg_catalog.pg_auth_members m ON m.member = r.oid "
+            "WHERE r.rolsuper UNION SELECT h.member, m.roleid FROM held h "
+            "JOIN pg_catalog.pg_auth_members m ON m.member = h.role) "
+            "SELECT pg_catalog.pg_get_userbyid(role) AS name, "
+            "pg_catalog.pg_get_userbyid(member) AS member FROM held ORDER BY 1, 2",
+        label="pg_auth_members",
+    ),
+    parse=rows_as(Group),
+)  # fmt: skip
 
-FACTS = (ROLES, SCHEMES, MEMBERS)
+FACTS = (ROLES, SCHEMES, MEMBERS, GROUPS)

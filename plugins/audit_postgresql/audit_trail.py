@@ -47,11 +47,15 @@ class Override(Struct, frozen=True, kw_only=True):
 
 
 class LogFiles(Struct, frozen=True, kw_only=True):
-    """The files of the log directory; ages in seconds at the time of asking."""
+    """The files of the log directory; ages in seconds at the time of asking.
+
+    `gap_s` is the longest time between two of them; None where there are fewer.
+    """
 
     count: int
     oldest_s: float | None
     newest_s: float | None
+    gap_s: float | None = None
 
 
 class Granted(Struct, frozen=True, kw_only=True):
@@ -66,11 +70,11 @@ OVERRIDES = fact(
     "postgresql.setting-overrides", tuple[Override, ...], kind=KIND,
     ask=Query(
         sql="SELECT coalesce(r.rolname, '') AS role, coalesce(d.datname, '') AS database, "
-            "split_part(c, '=', 1) AS name, substr(c, position('=' in c) + 1) AS value "
+            "lower(split_part(c, '=', 1)) AS name, substr(c, position('=' in c) + 1) AS value "
             "FROM pg_catalog.pg_db_role_setting s "
             "LEFT JOIN pg_catalog.pg_roles r ON r.oid = s.setrole "
             "LEFT JOIN pg_catalog.pg_database d ON d.oid = s.setdatabase, "
-            "LATERAL unnest(s.setconfig) c WHERE c ~ '^(log_|pgaudit\\.|idle_session_timeout)' "
+            "LATERAL unnest(s.setconfig) c WHERE c ~* '^(log_|pgaudit\\.|idle_session_timeout)' "
             "ORDER BY 1, 2, 3",
         label="pg_db_role_setting",
     ),
@@ -81,8 +85,10 @@ LOG_FILES = fact(
     ask=Query(
         sql="SELECT count(*) AS count, "
             "extract(epoch FROM now() - min(modification))::float8 AS oldest_s, "
-            "extract(epoch FROM now() - max(modification))::float8 AS newest_s "
-            "FROM pg_catalog.pg_ls_logdir()",
+            "extract(epoch FROM now() - max(modification))::float8 AS newest_s, "
+            "extract(epoch FROM max(gap))::float8 AS gap_s FROM (SELECT modification, "
+            "modification - lag(modification) OVER (ORDER BY modification) AS gap "
+            "FROM pg_catalog.pg_ls_logdir()) files",
         label="pg_ls_logdir", grants=MONITOR,
     ),
     parse=only_row(LogFiles),
@@ -110,18 +116,36 @@ def _destinations(settings: Settings) -> set[str]:
 
 def _logs_connections(value: str) -> bool:
     # a list of what is logged since release 18: receipt, authentication, authorization, all
-    return bool({word.strip() for word in value.split(",")} & {"on", "all", "authentication"})
+    words = {word.strip().lower() for word in value.split(",")}
+    return bool(words & {"on", "true", "yes", "1", "all", "authentication"})
+
+
+# log_min_messages of these keeps records of the level LOG out: logins and statements are of it.
+_SILENT = frozenset({"fatal", "panic"})
+
+
+def _kept_out(settings: Settings) -> Judgement | None:
+    """Failed where no record of a login or statement is written anywhere, else None."""
+    if settings.get("log_min_messages") in _SILENT:
+        detail = settings.as_message("log_min_messages")
+        return failed(detail, msg("Logins and statements are records of the level LOG, which is "
+                                  "below this one"))  # fmt: skip
+    if "log_destination" in settings.values and not settings.get("log_destination").strip():
+        return failed(settings.as_message("log_destination"), msg("Nothing is written to a log"))
+    return None
 
 
 @check(
-    "postgresql.connection-log", needs=SETTINGS, severity=Severity.HIGH,
+    "postgresql.connection-log", needs=SETTINGS, severity=Severity.HIGH, version=2,
     remedy=msg("Set log_connections = on and log_disconnections = on, and reload"),
 )  # fmt: skip
 def connection_log(settings: Settings) -> Judgement:
     """Each login and each end of a session is logged."""
     names = ("log_connections", "log_disconnections")
-    if hidden := unseen(settings, *names):
+    if hidden := unseen(settings, *names, "log_min_messages", "log_destination"):
         return hidden
+    if lost := _kept_out(settings):
+        return lost
     detail = settings.as_message(*names, "log_destination", "logging_collector")
     if not _logs_connections(settings.get(names[0])) or not settings.on(names[1]):
         return failed(detail)
@@ -148,15 +172,17 @@ def _audited(value: str) -> frozenset[str]:
 
 
 @check(
-    "postgresql.statement-log", needs=SETTINGS, severity=Severity.MEDIUM,
+    "postgresql.statement-log", needs=SETTINGS, severity=Severity.MEDIUM, version=2,
     remedy=msg("Load pgaudit and set pgaudit.log = 'role, ddl, write', or set log_statement = mod"),
 )  # fmt: skip
 def statement_log(settings: Settings) -> Judgement:
     """Changes of privileges, table structures and data are logged."""
     statement = settings.get("log_statement")
     expected = msg("log_statement = mod or all, or pgaudit.log with role, ddl and write")
-    if hidden := unseen(settings, "log_statement"):
+    if hidden := unseen(settings, "log_statement", "log_min_messages", "log_destination"):
         return hidden
+    if lost := _kept_out(settings):
+        return lost
     if statement in ("mod", "all"):
         return passed(settings.as_message("log_statement"), expected=expected)
     if hidden := unseen(settings, *LOADED):
@@ -167,6 +193,8 @@ def statement_log(settings: Settings) -> Judgement:
         classes = _audited(settings.get("pgaudit.log"))
         lacking = _CLASSES - classes - ({"role", "ddl"} if statement == "ddl" else set())
         detail = settings.as_message("pgaudit.log", "log_statement")
+        if lost := _below(settings):
+            return lost
         if not lacking:
             return passed(detail, expected=expected)
         return failed(
@@ -177,33 +205,71 @@ def statement_log(settings: Settings) -> Judgement:
     return failed(detail, msg("pgaudit is not loaded"), expected=expected)
 
 
-_OFF = frozenset({"off", "none", "", "false", "0"})
+_LEVELS = (
+    "debug5", "debug4", "debug3", "debug2", "debug1", "debug", "info", "notice", "warning", "error",
+    "log", "fatal", "panic",
+)  # fmt: skip
+
+
+def _below(settings: Settings) -> Judgement | None:
+    """Failed where pgaudit writes its records at a level that the log does not take, else None."""
+    if hidden := unseen(settings, "pgaudit.log_level"):
+        return hidden
+    level, least = settings.get("pgaudit.log_level") or "log", settings.get("log_min_messages")
+    if level not in _LEVELS or least not in _LEVELS or _LEVELS.index(level) >= _LEVELS.index(least):
+        return None
+    detail = settings.as_message("pgaudit.log_level", "log_min_messages")
+    return failed(detail, msg("Records of pgaudit are below the level of the log"))
 
 
 @check(
-    "postgresql.log-exceptions", needs=OVERRIDES, severity=Severity.HIGH,
+    "postgresql.log-exceptions", needs=(OVERRIDES, SETTINGS), severity=Severity.HIGH, version=2,
     remedy=msg("ALTER ROLE … RESET …, ALTER DATABASE … RESET …"),
 )  # fmt: skip
-def log_exceptions(found: tuple[Override, ...]) -> Judgement:
+def log_exceptions(found: tuple[Override, ...], settings: Settings) -> Judgement:
     """Logging is not reduced for any role or database."""
     off = [
         f"{o.role or '*'} @ {o.database or '*'}: {o.name} = {o.value}"
-        for o in found if o.name != "idle_session_timeout" and _takes_away(o)
+        for o in found if _takes_away(o, settings)
     ]  # fmt: skip
     if off:
         return failed(msg("Settings that reduce logging: {names}", names=listed(off)))
     return passed(msg("No role or database has settings of its own that reduce logging"))
 
 
-def _takes_away(override: Override) -> bool:
-    value = override.value.strip('"').lower()
-    words = {word.strip() for word in value.split(",")}
-    switches = override.name in (
-        "log_connections", "log_disconnections", "log_statement", "pgaudit.log", "pgaudit.role"
-    )  # fmt: skip
-    minus = override.name == "pgaudit.log" and any(word.startswith("-") for word in words)
-    raised = override.name == "log_min_messages" and value in ("fatal", "panic")
-    return (switches and value in _OFF) or minus or raised
+_AMOUNTS = ("none", "ddl", "mod", "all")
+
+
+def _takes_away(override: Override, settings: Settings) -> bool:
+    """Whether less is recorded with it than with the setting of the server, where that is shown."""
+    value = override.value.strip("'\"").lower()
+    match override.name:
+        case "log_statement":
+            every = settings.get("log_statement") or "all"
+            return _rank(_AMOUNTS, value) < _rank(_AMOUNTS, every)
+        case "pgaudit.log":
+            every = settings.get("pgaudit.log") or "all"
+            return bool(_CLASSES & _audited(every) - _audited(value))
+        case "log_connections" | "log_disconnections" | "pgaudit.role":
+            return _is_off(value)
+        case "log_min_messages":
+            return value in _SILENT and settings.get("log_min_messages") not in _SILENT
+        case "log_error_verbosity":
+            return value == "terse" and settings.get("log_error_verbosity") != "terse"
+        case "pgaudit.log_level":
+            return _rank(_LEVELS, value) < _rank(_LEVELS, settings.get("log_min_messages"))
+    return False
+
+
+def _rank(order: tuple[str, ...], value: str) -> int:
+    return order.index(value) if value in order else len(order)
+
+
+def _is_off(value: str) -> bool:
+    """Whether a switch is off: of false, no and off also their beginnings (bool.c)."""
+    if value in ("", "0", "none"):
+        return True
+    return value != "o" and any(word.startswith(value) for word in ("false", "no", "off"))
 
 
 _FIELDS = {
@@ -229,15 +295,19 @@ def log_fields(settings: Settings) -> Judgement:
     return failed(detail) if terse else passed(detail)
 
 
+_MOST_GAP_S = 45 * DAY  # files of a month, and some days
+
+
 @check(
-    "postgresql.log-kept", needs=(SETTINGS, LOG_FILES), severity=Severity.MEDIUM,
+    "postgresql.log-kept", needs=(SETTINGS, LOG_FILES), severity=Severity.MEDIUM, version=2,
     remedy=msg("Keep the files for six months: log_filename with the date, "
                "or forward them to a log server"),
 )  # fmt: skip
 def log_kept(settings: Settings, files: LogFiles, *, days: Annotated[int, Up] = 180) -> Judgement:
     """The server log is kept for six months."""
-    if not settings.on("logging_collector"):
-        return undetermined(msg("The server does not keep the files itself (logging_collector)"))
+    if not settings.on("logging_collector") or not _destinations(settings) & _FILES:
+        return undetermined(msg("The server does not keep the files itself (logging_collector, "
+                                "log_destination)"))  # fmt: skip
     if files.oldest_s is None or files.newest_s is None:
         return failed(msg("The log directory is empty"))
     oldest = rounded_down(files.oldest_s, DAY)
@@ -245,6 +315,12 @@ def log_kept(settings: Settings, files: LogFiles, *, days: Annotated[int, Up] = 
         "{count} files; the oldest was last written {days} days ago", count=files.count, days=oldest
     )
     if oldest >= days:
+        # one old file says nothing of those that came after it
+        longest = max(files.gap_s or 0, files.newest_s)
+        if files.count < 2 or longest > _MOST_GAP_S:
+            return undetermined(detail, msg("Up to {days} days are without a file: whether nothing "
+                                            "was logged or files are missing is not known",
+                                            days=rounded_down(longest, DAY)))  # fmt: skip
         return passed(detail)
     names = ("log_filename", "log_truncate_on_rotation")
     if hidden := unseen(settings, *names):
@@ -294,6 +370,7 @@ def log_settings(release: Release, granted: tuple[Granted, ...] | None) -> Judge
 
 @check(
     "postgresql.idle-timeout", needs=(RELEASE, SETTINGS, OVERRIDES), severity=Severity.LOW,
+    version=2,
     remedy=msg("Set idle_session_timeout, and longer ones for pools of applications by ALTER ROLE"),
 )  # fmt: skip
 def idle_timeout(
@@ -310,15 +387,27 @@ def idle_timeout(
         return hidden
     value = int(settings.get("idle_session_timeout") or 0)  # milliseconds
     detail = settings.as_message("idle_session_timeout")
-    never = [
-        f"{o.role or '*'} @ {o.database or '*'}" for o in overrides
-        if o.name == "idle_session_timeout" and o.value.strip("'\"").startswith("0")
+    longer = [
+        f"{o.role or '*'} @ {o.database or '*'}: {o.value}" for o in overrides
+        if o.name == "idle_session_timeout" and not 0 < _ms(o.value) <= minutes * 60_000
     ]  # fmt: skip
     if not 0 < value <= minutes * 60_000:
         return failed(detail)
-    if never:
-        return undetermined(detail, msg("Without an idle timeout: {names}", names=listed(never)))
+    if longer:
+        return undetermined(detail, msg("Without an idle timeout, or with a longer one: {names}",
+                                        names=listed(longer)))  # fmt: skip
     return passed(detail)
+
+
+_UNITS_MS = {"us": 0.001, "ms": 1, "s": 1000, "min": 60_000, "h": 3_600_000, "d": 86_400_000}
+
+
+def _ms(value: str) -> float:
+    """A time as ALTER ROLE takes it, in milliseconds; 0 (never) where it cannot be read."""
+    found = re.fullmatch(r"([0-9]{1,12}(?:\.[0-9]{1,6})?)\s*([a-z]*)", value.strip("'\" "))
+    if found is None or (found[2] or "ms") not in _UNITS_MS:
+        return 0
+    return float(found[1]) * _UNITS_MS[found[2] or "ms"]
 
 
 CHECKS = (

@@ -1,8 +1,12 @@
 """Who may connect from where, and how he proves who he is: pg_hba_file_rules.
 
-The first rule that fits a connection decides (pg_hba.conf(5)); so a rule behind one that is as wide
-is never reached. A row with an error stands for a line that the server could not read; it then goes
-on with the rules that it read before, and which those are is unknown.
+The first rule that fits a connection decides; so a rule behind others that are as wide together is
+never reached. A row with an error and no type stands for a line that the server could not read; it
+then goes on with the rules that it read before, and which those are is unknown. A row with both is
+one that the server took, and that no connection can fit: `hostssl` while ssl is off
+(src/backend/libpq/hba.c, parse_hba_line).
+
+A user of a rule is a name, `all`, `+role` for members of a role, and since release 16 `/pattern`.
 """
 
 from __future__ import annotations
@@ -10,7 +14,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from audit_core.api.sdk import Partial, derive, fact, msg, verbatim
 from audit_database.query import Query
@@ -19,6 +23,13 @@ from audit_postgresql.server import KIND
 
 PASSWORDS = frozenset({"password", "md5", "scram-sha-256"})
 ELSEWHERE = frozenset({"ldap", "radius", "pam", "bsd", "gss", "sspi", "cert", "oauth"})
+IN_CLEAR = frozenset({"password", "ldap", "radius", "pam", "bsd"})
+"""Those for which the client sends its password as it is, whoever verifies it then."""
+_HERE = frozenset({
+    "localhost", "localhost.localdomain", "localhost4", "localhost6", "ip6-localhost",
+    "ip6-loopback",
+})  # fmt: skip
+_WIDE = {4: 8, 6: 16}  # no network of private addresses is wider: 10.0.0.0/8
 _KINDS = {
     "host": frozenset({"ssl", "plain", "gss"}), "hostssl": frozenset({"ssl"}),
     "hostnossl": frozenset({"plain", "gss"}), "hostgssenc": frozenset({"gss"}),
@@ -38,6 +49,7 @@ class Rule(Struct, frozen=True, kw_only=True):
     auth_method: str | None = None
     options: list[str] | None = None
     error: str | None = None
+    file: str | None = None
 
     @property
     def ways(self) -> frozenset[str]:
@@ -64,13 +76,17 @@ class Rule(Struct, frozen=True, kw_only=True):
         network = self.network
         if self.type == "local" or self.address == "samehost":
             return False
+        if (self.address or "").lower() in _HERE:
+            return False
         return network is None or not network.is_loopback
 
     @property
     def everywhere(self) -> bool:
-        """Whether connections from all addresses, of IPv4 or IPv6, fit."""
+        """Whether connections from all addresses of IPv4 or IPv6 fit, or from a large part."""
         network = self.network
-        return self.address == "all" or (network is not None and network.prefixlen == 0)
+        if network is None:
+            return self.address == "all"
+        return network.prefixlen < _WIDE[network.version]
 
     @property
     def text(self) -> str:
@@ -80,25 +96,29 @@ class Rule(Struct, frozen=True, kw_only=True):
             self._where(), self.auth_method, *(self.options or ()),
         )  # fmt: skip
         line = " ".join(filter(None, words))
-        return f"{self.line_number}: {line}" if self.line_number is not None else line
+        if self.line_number is None:
+            return line
+        return f"{self.file or ''}{':' if self.file else ''}{self.line_number}: {line}"
 
     def _where(self) -> str:
         network = self.network
         return str(network) if network is not None else self.address or ""
 
     def covers(self, other: Rule) -> bool:
-        """Whether every connection that fits `other` fits this one."""
+        """Whether every connection that fits `other`, and comes in its ways, fits this one."""
         return (
-            other.ways <= self.ways
+            bool(other.ways & self.ways)
             and _as_wide(self.database, other.database, besides=("replication",))
             and _as_wide(self.user_name, other.user_name)
             and self._holds(other)
         )
 
     def _holds(self, other: Rule) -> bool:
-        if self.type == "local" or self.address == "all" or self.address == other.address:
-            return self.netmask == other.netmask or self.address in (None, "all")
         mine, its = self.network, other.network
+        if self.type == "local" or self.address == "all":
+            return True
+        if mine is None and its is None:
+            return self.address == other.address
         if mine is None or its is None or mine.version != its.version:
             return False
         return its.subnet_of(mine)  # type: ignore[arg-type]
@@ -132,12 +152,30 @@ class ClientAuth(Struct, frozen=True, kw_only=True):
 
 
 def reachable(rules: Iterable[Rule]) -> tuple[Rule, ...]:
-    """The rules without those behind one that is as wide."""
+    """The rules without those behind some that are as wide for each way to connect."""
     found: list[Rule] = []
     for rule in rules:
-        if not any(before.covers(rule) for before in found):
+        taken = [before.ways for before in found if before.covers(rule)]
+        if not rule.ways <= frozenset().union(*taken):
             found.append(rule)
     return tuple(found)
+
+
+def open_to(
+    rules: tuple[Rule, ...], name: str, groups: frozenset[str]
+) -> tuple[Rule | None, Rule | None]:
+    """The rule that lets `name` in from everywhere, and one that may, since it has a pattern.
+
+    `groups` are the roles that it is a member of, directly or through others: a superuser is no
+    member by being one.
+    """
+    words = {"all", name, *(f"+{group}" for group in (*groups, name))}
+    mine = [rule for rule in rules if words & set(rule.user_name or ())]
+    alone = [structs.replace(rule, user_name=[name]) for rule in mine]
+    wide = next((r for r in reachable(alone) if r.admits and r.everywhere), None)
+    patterns = [r for r in rules if any(u.startswith("/") for u in r.user_name or ())]
+    maybe = next((r for r in patterns if r.admits and r.everywhere), None)
+    return wide, maybe
 
 
 # Options may hold passwords (ldapbindpasswd, radiussecrets): of others only the name is told.
@@ -151,8 +189,10 @@ _ROWS = fact(
     ask=Query(
         sql="SELECT line_number, type, database, user_name, address, netmask, auth_method, "
             f"ARRAY(SELECT CASE WHEN o ~ '{_SAFE}' THEN o ELSE split_part(o, '=', 1) END "
-            "FROM unnest(options) o) AS options, error "
-            "FROM pg_catalog.pg_hba_file_rules",
+            "FROM unnest(options) o) AS options, error, "
+            # since release 16; pg_hba.conf itself needs no name
+            "nullif(regexp_replace(to_jsonb(h) ->> 'file_name', '^.*/', ''), 'pg_hba.conf') "
+            "AS file FROM pg_catalog.pg_hba_file_rules h",
         label="pg_hba_file_rules", grants=HBA_GRANTS,
     ),
     parse=rows_as(Rule),
@@ -164,7 +204,7 @@ def _made(rows: tuple[Rule, ...]) -> ClientAuth | Partial:
     problems = tuple(
         msg("the server cannot read line {line} of pg_hba.conf, so earlier rules may still be "
             "in force: {error}", line=row.line_number or 0, error=verbatim(row.error))
-        for row in rows if row.error is not None
+        for row in rows if row.error is not None and row.type is None
     )  # fmt: skip
     return Partial(value=found, problems=problems) if problems else found
 

@@ -26,14 +26,17 @@ from audit_postgresql.server import KIND, SETTINGS, Settings, unseen
 
 
 class PublicSchema(Struct, frozen=True, kw_only=True):
-    """Whether everybody may make objects in the schema public; None where there is none."""
+    """The schemas in which everybody may make objects, with commas between; None for no schema."""
 
     database: str
-    creates: bool | None
+    schemas: str | None
 
 
 class OpenObject(Struct, frozen=True, kw_only=True):
-    """A table, view or sequence on which everybody has rights, or somebody may pass rights on."""
+    """A table, view, sequence or column on which everybody has rights, or which somebody passes on.
+
+    Also what ALTER DEFAULT PRIVILEGES says of tables that are made later.
+    """
 
     database: str
     name: str
@@ -59,25 +62,40 @@ class PublicConnect(Struct, frozen=True, kw_only=True):
 PUBLIC_SCHEMA = fact(
     "postgresql.public-schema", tuple[PublicSchema, ...], kind=KIND,
     ask=Query(
-        sql="SELECT (SELECT has_schema_privilege('public', n.oid, 'CREATE') "
-            "FROM pg_catalog.pg_namespace n WHERE n.nspname = 'public') AS creates",
+        sql="SELECT string_agg(quote_ident(n.nspname), ', ' ORDER BY n.nspname) AS schemas "
+            "FROM pg_catalog.pg_namespace n WHERE n.nspname !~ '^pg_(temp|toast_temp)' "
+            "AND has_schema_privilege('public', n.oid, 'CREATE')",
         database=EVERY, label="has_schema_privilege",
     ),
     parse=rows_as(PublicSchema),
 )  # fmt: skip
 _SYSTEM = "'pg_catalog', 'information_schema', 'pg_toast'"
+# Tables, their columns, and what tables of the future get; without what an extension came with.
+_WITH_RIGHTS = (
+    "SELECT n.nspname || '.' || c.relname AS name, c.relowner AS owner, c.relacl AS acl "
+    "FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
+    f"WHERE n.nspname NOT IN ({_SYSTEM}) AND n.nspname !~ '^pg_(temp|toast_temp)' "
+    "AND NOT EXISTS (SELECT FROM pg_catalog.pg_init_privs i WHERE i.objoid = c.oid "
+    "AND i.classoid = 'pg_catalog.pg_class'::regclass AND i.objsubid = 0 "
+    "AND i.initprivs = c.relacl) "
+    "UNION ALL SELECT n.nspname || '.' || c.relname || '(' || t.attname || ')', c.relowner, "
+    "t.attacl FROM pg_catalog.pg_attribute t JOIN pg_catalog.pg_class c ON c.oid = t.attrelid "
+    "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE t.attacl IS NOT NULL "
+    f"AND NOT t.attisdropped AND n.nspname NOT IN ({_SYSTEM}) "
+    "AND n.nspname !~ '^pg_(temp|toast_temp)' "
+    "UNION ALL SELECT 'ALTER DEFAULT PRIVILEGES FOR ROLE ' || "
+    "pg_catalog.pg_get_userbyid(d.defaclrole), d.defaclrole, d.defaclacl "
+    "FROM pg_catalog.pg_default_acl d WHERE d.defaclobjtype IN ('r', 'S')"
+)
 OPEN_OBJECTS = fact(
     "postgresql.open-objects", tuple[OpenObject, ...], kind=KIND,
     ask=Query(
-        sql="SELECT n.nspname || '.' || c.relname AS name, "
-            "CASE WHEN a.grantee = 0 THEN 'PUBLIC' "
+        sql="SELECT o.name, CASE WHEN a.grantee = 0 THEN 'PUBLIC' "
             "ELSE pg_catalog.pg_get_userbyid(a.grantee) END AS grantee, "
             "string_agg(a.privilege_type, ', ' ORDER BY a.privilege_type) AS rights, "
             "CASE WHEN a.grantee = 0 THEN 'public' ELSE 'passed-on' END AS kind "
-            "FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace, "
-            "LATERAL pg_catalog.aclexplode(c.relacl) a "
-            f"WHERE n.nspname NOT IN ({_SYSTEM}) AND n.nspname !~ '^pg_(temp|toast_temp)' "
-            "AND (a.grantee = 0 OR (a.is_grantable AND a.grantee <> c.relowner)) "
+            f"FROM ({_WITH_RIGHTS}) o, LATERAL pg_catalog.aclexplode(o.acl) a "
+            "WHERE (a.grantee = 0 OR (a.is_grantable AND a.grantee <> o.owner)) "
             "GROUP BY 1, 2, a.grantee ORDER BY 1, 2",
         database=EVERY, label="pg_class.relacl", rows=2000,
     ),
@@ -104,16 +122,14 @@ FACTS = (PUBLIC_SCHEMA, OPEN_OBJECTS, LABELS, PUBLIC_CONNECT)
 
 
 @check(
-    "postgresql.public-schema", needs=PUBLIC_SCHEMA, severity=Severity.MEDIUM,
-    remedy=msg("REVOKE CREATE ON SCHEMA public FROM PUBLIC in each of these databases"),
+    "postgresql.public-schema", needs=PUBLIC_SCHEMA, severity=Severity.MEDIUM, version=2,
+    remedy=msg("REVOKE CREATE ON SCHEMA … FROM PUBLIC in each of these databases"),
 )  # fmt: skip
 def public_schema(found: tuple[PublicSchema, ...]) -> Judgement:
-    """PUBLIC may not create objects in the schema public of any database."""
-    bad = [row.database for row in found if row.creates]
+    """PUBLIC may not create objects in any schema of any database."""
+    bad = [f"{row.database} ({row.schemas})" for row in found if row.schemas]
     if bad:
-        return failed(
-            msg("PUBLIC may create objects in the schema public of: {names}", names=listed(bad))
-        )
+        return failed(msg("PUBLIC may create objects in schemas of: {names}", names=listed(bad)))
     return passed(msg("Checked: {names}", names=listed(row.database for row in found)))
 
 
@@ -122,15 +138,15 @@ def _objects(found: list[OpenObject]) -> tuple[str, ...]:
 
 
 @check(
-    "postgresql.public-tables", needs=OPEN_OBJECTS, severity=Severity.HIGH,
+    "postgresql.public-tables", needs=OPEN_OBJECTS, severity=Severity.HIGH, version=2,
     remedy=msg("REVOKE ALL ON … FROM PUBLIC, and grant to the roles that need it"),
 )  # fmt: skip
 def public_tables(found: tuple[OpenObject, ...]) -> Judgement:
-    """No table, view or sequence is granted to PUBLIC."""
+    """No table, view, sequence or column is granted to PUBLIC."""
     bad = [row for row in found if row.kind == "public"]
     if bad:
         return failed(msg("Granted to PUBLIC: {names}", names=_objects(bad)))
-    return passed(msg("No rights of PUBLIC on a table, view or sequence"))
+    return passed(msg("No rights of PUBLIC on a table, view, sequence or column"))
 
 
 @check(
@@ -159,6 +175,7 @@ def public_connect(found: tuple[PublicConnect, ...]) -> Judgement:
 
 @check(
     "postgresql.labels", needs=(LABELS, known_or_absent(SETTINGS)), severity=Severity.LOW,
+    version=2,
     remedy=msg("Load sepgsql and label important objects, or state "
                "which other mechanism controls access"),
 )  # fmt: skip
@@ -173,11 +190,16 @@ def labels(found: tuple[Label, ...], settings: Settings | Absent) -> Judgement:
         return undetermined(detail)
     if hidden := unseen(shown, "shared_preload_libraries"):
         return hidden
-    if not any(shown.loads(name) for name in (*providers, "sepgsql")):
+    if "selinux" in providers and shown.loads("sepgsql"):
+        permissive = shown.as_message("sepgsql.permissive")
+        return failed(detail, permissive) if shown.on("sepgsql.permissive") else passed(detail)
+    if not any(shown.loads(name) for name in providers):
         return failed(
             detail, msg("The library of the provider is not loaded, so nothing enforces the labels")
         )
-    return passed(detail)
+    return undetermined(
+        detail, msg("Whether this provider controls access by its labels is not known: anon masks")
+    )
 
 
 CHECKS = (public_schema, public_tables, grant_option, public_connect, labels)

@@ -99,10 +99,11 @@ _NAMES = (
     *_LOADED, "password_encryption", "authentication_timeout", "idle_session_timeout",
     "idle_in_transaction_session_timeout", "ssl", "ssl_min_protocol_version", "listen_addresses",
     "port", "logging_collector", "log_destination", "log_connections", "log_disconnections",
-    "log_statement", "log_line_prefix", "log_timezone", "log_error_verbosity", "log_file_mode",
+    "log_statement", "log_min_messages", "log_line_prefix", "log_timezone", "log_error_verbosity",
+    "log_file_mode",
     "log_rotation_age", "log_truncate_on_rotation", "log_filename", "log_min_duration_statement",
     "fsync", "full_page_writes", "data_checksums", "archive_mode", "wal_level",
-    "synchronous_commit", "TimeZone",
+    "synchronous_commit", "sepgsql.permissive", "TimeZone",
 )  # fmt: skip
 _LIKE = ("credcheck.", "passwordcheck.", "auth_delay.", "pgaudit.")
 

@@ -6,6 +6,8 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,11 +15,27 @@ import psycopg
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from audit_postgresql.access import PostgresqlAccess
 from live.patience import PATIENCE_S, eventually
 from live.tls_servers import free_port, issue, write
 
 PASSWORD = "Xq7-planted-pass-word"
 NOBODY = 65534
+
+
+class Here:
+    """A way to the server; names are what they resolve to."""
+
+    target: Any = None
+
+    def __init__(self, access: PostgresqlAccess) -> None:
+        self.access = access
+
+    def address(self, name: str) -> str:
+        return {"localhost": "127.0.0.1"}.get(name, name)
+
+    def secret(self, reference: str) -> str:
+        return {"env:GOOD": PASSWORD, "env:BAD": "wrong"}[reference]
 
 
 class PostgresqlServer:
@@ -79,24 +97,69 @@ class PostgresqlServer:
         subprocess.run(argv, check=True, capture_output=True, cwd="/", env={"LC_ALL": "C"})
 
     def _start(self) -> None:
-        with self.log.open("wb") as log:
-            self._process = subprocess.Popen(
-                [*self._drop, str(self._programs / "postgres"), "-D", str(self.data)],
+        self._process = self._started(self.data, "ready")
+
+    def _started(self, data: Path, state: str) -> subprocess.Popen[bytes]:
+        with self.log.open("ab") as log:
+            process = subprocess.Popen(
+                [*self._drop, str(self._programs / "postgres"), "-D", str(data)],
                 stdout=log, stderr=log, cwd="/",
             )  # fmt: skip
-        pid = self.data / "postmaster.pid"
-        ready = eventually(lambda: pid.exists() and "ready" in pid.read_text())
+        pid = data / "postmaster.pid"
+        # what pg_ctl waits for: the last line says ready, or standby
+        ready = eventually(lambda: pid.exists() and state in pid.read_text())
         assert ready, self.log.read_text()
+        return process
+
+    @contextmanager
+    def _client(self, program: str, *words: str) -> Iterator[subprocess.Popen[bytes]]:
+        """A program of PostgreSQL that logs in over the socket, as the superuser."""
+        argv = [*self._drop, str(self._programs / program), "-h", str(self.folder),
+                "-p", str(self.port), "-U", "postgres", *words]  # fmt: skip
+        with self.log.open("ab") as log:
+            process = subprocess.Popen(argv, stdout=log, stderr=log, cwd="/",
+                                       env={"LC_ALL": "C", "PGPASSWORD": PASSWORD})  # fmt: skip
+        try:
+            yield process
+        finally:
+            process.terminate()
+            process.wait(PATIENCE_S)
+
+    @contextmanager
+    def receiver(self) -> Iterator[None]:
+        """While pg_receivewal reads the WAL."""
+        place = self.folder / "received"
+        place.mkdir()
+        self.give(place)
+        with self._client("pg_receivewal", "-D", str(place)):
+            yield
+
+    @contextmanager
+    def standby(self) -> Iterator[int]:
+        """While a standby server follows; its port, at the same socket directory."""
+        data, port = self.folder / "standby", free_port()
+        with self._client("pg_basebackup", "-D", str(data), "-R", "-c", "fast") as copy:
+            assert copy.wait(PATIENCE_S) == 0, self.log.read_text()
+        with (data / "postgresql.conf").open("a") as file:
+            file.write(f"port = {port}\nlisten_addresses = ''\n")
+        process = self._started(data, "standby")
+        try:
+            yield port
+        finally:
+            process.terminate()
+            process.wait(PATIENCE_S)
 
     def __exit__(self, *error: object) -> None:
         self._process.terminate()
         self._process.wait(PATIENCE_S)
         shutil.rmtree(self.folder)
 
-    def sql(self, *statements: str, database: str = "postgres") -> list[tuple[Any, ...]]:
+    def sql(
+        self, *statements: str, database: str = "postgres", port: int = 0
+    ) -> list[tuple[Any, ...]]:
         """The rows of the last of `statements`, by the superuser over the socket."""
         with psycopg.connect(
-            host=str(self.folder), port=self.port, user="postgres", password=PASSWORD,
+            host=str(self.folder), port=port or self.port, user="postgres", password=PASSWORD,
             dbname=database, autocommit=True,
         ) as own:  # fmt: skip
             done = [own.execute(statement) for statement in statements]

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
+from audit_core.api.sdk import Answer, Fact, Verdict
+from audit_core.api.testkit import target_of
+from audit_core.model import HostName, SecretRef, Status
+from audit_database.query import Query
+from audit_postgresql import session
+from audit_postgresql.access import PostgresqlAccess
+from audit_postgresql.durability import ARCHIVER, STANDBY_ROWS, Standby, standby
 from live.patience import eventually
-from live.postgresql_server import PASSWORD, PostgresqlServer
+from live.postgresql_server import PASSWORD, Here, PostgresqlServer
 from live.product import dengbao, environment
 
 pytestmark = pytest.mark.live
 
 GOOD_HBA = """\
-local all postgres scram-sha-256
+local all,replication postgres scram-sha-256
 hostssl all postgres 0.0.0.0/0 reject
 hostssl all audit,plain 127.0.0.0/28 scram-sha-256
 hostssl all all 10.20.0.0/16 scram-sha-256 clientcert=verify-full
@@ -24,7 +32,7 @@ GOOD = {
     "ssl_min_protocol_version": "TLSv1.2", "log_connections": "on", "log_disconnections": "on",
     "logging_collector": "on", "log_statement": "mod", "log_line_prefix": "%m %u@%d %h ",
     "idle_session_timeout": "10min", "log_filename": "postgresql-%Y-%m-%d.log",
-    "archive_mode": "on", "archive_command": "/bin/true", "fsync": "on",
+    "archive_mode": "on", "archive_command": "test -f %p", "fsync": "on",
     "shared_preload_libraries": "passwordcheck", "synchronous_commit": "off",
 }  # fmt: skip
 BAD_HBA = """\
@@ -38,6 +46,11 @@ BAD = {
     "archive_command": "/bin/false", "logging_collector": "on", "log_file_mode": "0666",
     "log_filename": "postgresql-%a.log", "log_truncate_on_rotation": "on",
 }  # fmt: skip
+
+
+def an_answer(stdout: bytes) -> Answer:
+    return Answer(stdout=stdout, stderr=b"", exit_code=0, truncated=False,
+                  collected_at="2026-01-01T00:00:00Z", target=target_of("postgresql"))  # fmt: skip
 
 
 class Bank:
@@ -89,6 +102,7 @@ def test_a_good_server(good: Bank) -> None:
     found = good.verdicts("audit")
     others = {name: verdict for name, verdict in found.items() if verdict != "pass"}
     assert others == {
+        "tls-in-use": "not_applicable",  # no session from another machine
         "default-superuser": "fail",  # it is still named postgres
         "labels": "fail",  # no server here has a provider of labels
         "lockout": "fail",  # credcheck is not packaged
@@ -96,6 +110,42 @@ def test_a_good_server(good: Bank) -> None:
         "standby": "fail",
         "log-kept": "undetermined",  # the server is some seconds old
     }
+
+
+def _known(server: PostgresqlServer, port: int, fact: Fact) -> Any:
+    """The value of a fact that one statement asks for, as a superuser gets it."""
+    (request,) = (provider.ask for provider in fact.providers)
+    access = PostgresqlAccess(user="postgres", password=SecretRef("env:GOOD"), port=port,
+                              address=HostName("localhost"), socket=str(server.folder))  # fmt: skip
+    with session.open(Here(access)) as opened:
+        (reply,) = opened.ask((cast(Query, request),))
+    assert reply.status is Status.ANSWERED, reply.detail
+    return fact.providers[0].parse(an_answer(reply.stdout))
+
+
+def test_a_standby_and_what_else_reads_the_wal(good: Bank) -> None:
+    server = good.server
+
+    def readers() -> dict[str, Standby]:
+        return {s.name or "": s for s in _known(server, server.port, STANDBY_ROWS)}
+
+    with server.receiver():
+        assert eventually(lambda: "pg_receivewal" in readers())
+        archiver = _known(server, server.port, ARCHIVER)
+        assert archiver.command == "some"
+        assert standby.judge(archiver, tuple(readers().values())).verdict is Verdict.FAIL
+    with server.standby() as follower:
+        assert eventually(lambda: "walreceiver" in readers())
+        assert standby.judge(archiver, tuple(readers().values())).verdict is Verdict.PASS
+        there = _known(server, follower, ARCHIVER)
+        assert (there.standby, _known(server, follower, STANDBY_ROWS)) == (True, ())
+        assert standby.judge(there, ()).verdict is Verdict.NOT_APPLICABLE
+        server.sql("SELECT pg_wal_replay_pause()", port=follower)
+        server.sql("CREATE TABLE more AS SELECT generate_series(1, 100000) AS n")
+        assert eventually(lambda: (readers()["walreceiver"].behind or 0) > 1 << 20)
+        late = standby.judge(archiver, tuple(readers().values()), behind_mb=1)
+        assert late.verdict is Verdict.FAIL
+        server.sql("SELECT pg_wal_replay_resume()", port=follower)
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +162,15 @@ def bad(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bank]:
         server.sql(
             "CREATE TABLE cards (pan text)", "GRANT SELECT ON cards TO PUBLIC",
             "GRANT CREATE ON SCHEMA public TO PUBLIC", "CREATE TABLE t (a int)",
-            "GRANT SELECT ON t TO left WITH GRANT OPTION", database="core",
+            "GRANT SELECT ON t TO left WITH GRANT OPTION", "CREATE SCHEMA shop",
+            "GRANT CREATE ON SCHEMA shop TO PUBLIC", "CREATE TABLE shop.c (pan text, b int)",
+            "GRANT SELECT (pan) ON shop.c TO PUBLIC",
+            "ALTER DEFAULT PRIVILEGES GRANT INSERT ON TABLES TO PUBLIC", database="core",
+        )  # fmt: skip
+        server.sql(
+            "CREATE ROLE power SUPERUSER NOLOGIN", "CREATE ROLE middle IN ROLE power",
+            "CREATE ROLE hidden LOGIN IN ROLE middle", "ALTER ROLE left SET LOG_STATEMENT = 'ddl'",
+            "ALTER ROLE left SET log_error_verbosity = 'terse'",
         )  # fmt: skip
         yield bank
 
@@ -124,8 +182,15 @@ def test_a_bad_server(bad: Bank) -> None:
         "release-supported": "pass",
         "minor-release": "pass",
         "powers": "undetermined",  # who administers is not declared
-        "tls-in-use": "pass",  # no session from another machine
+        "tls-in-use": "not_applicable",  # no session from another machine
     }
+    for check, words in (
+        ("powers", "hidden (power)"), ("public-schema", "core (public, shop)"),
+        ("public-tables", "shop.c(pan)"), ("public-tables", "ALTER DEFAULT PRIVILEGES"),
+        ("log-exceptions", "left @ *: log_error_verbosity = terse"),
+        ("archiving", "attempts failed"),
+    ):  # fmt: skip
+        assert words in str(bad.details[f"postgresql.{check}"]), check
 
 
 # What needs no more than a login: everything else of the catalogue is shown to every role.

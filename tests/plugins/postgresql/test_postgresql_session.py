@@ -15,7 +15,7 @@ from audit_postgresql import session
 from audit_postgresql.access import PostgresqlAccess
 from audit_shell.access import JumpLogin
 from live.patience import eventually
-from live.postgresql_server import PASSWORD, PostgresqlServer
+from live.postgresql_server import PASSWORD, Here, PostgresqlServer
 from live.sshd import Sshd
 
 pytestmark = pytest.mark.live
@@ -24,21 +24,6 @@ HBA = """\
 local all all scram-sha-256
 hostssl all all 127.0.0.0/8 scram-sha-256
 """
-
-
-class Here:
-    """A way to the server; names are what they resolve to."""
-
-    target: Any = None
-
-    def __init__(self, access: PostgresqlAccess) -> None:
-        self.access = access
-
-    def address(self, name: str) -> str:
-        return {"localhost": "127.0.0.1"}.get(name, name)
-
-    def secret(self, reference: str) -> str:
-        return {"env:GOOD": PASSWORD, "env:BAD": "wrong"}[reference]
 
 
 @pytest.fixture(scope="module")
