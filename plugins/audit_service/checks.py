@@ -23,7 +23,7 @@ from audit_core.api.sdk import (
     settings_of,
     undetermined,
 )
-from audit_service.declared import DATA_SET, ENDPOINT, HOST, SYSTEM, ZONE, Declared
+from audit_service.declared import DATA_SET, ENDPOINT, HOST, SYSTEM, WEB, ZONE, Declared
 from audit_service.kinds import ServiceSettings, ZoneSettings
 
 _SHOWN = 10
@@ -37,20 +37,29 @@ def _missing(named: Iterable[str], there: Others) -> tuple[str, ...]:
 
 @check(
     "service.described",
-    needs=(TARGET, each("system", SYSTEM), each("endpoint", ENDPOINT), each("data_set", DATA_SET)),
+    needs=(
+        TARGET,
+        each("system", SYSTEM),
+        each("endpoint", ENDPOINT),
+        each("web", WEB),
+        each("data_set", DATA_SET),
+    ),
     kind="service",
     severity=Severity.MEDIUM,
+    version=2,
     remedy=msg(
         "Declare owner, systems and entries (or no_entry with a reason) of the service in the "
         "inventory, and the targets that it names"
     ),
 )
-def described(target: Target, systems: Others, endpoints: Others, data: Others) -> Judgement:
+def described(
+    target: Target, systems: Others, endpoints: Others, web: Others, data: Others
+) -> Judgement:
     """A responsible department, a system and entries are declared for the service."""
     service = settings_of(target, ServiceSettings)
     if service.not_offered:
         return not_applicable(msg("Not offered: {reason}", reason=service.not_offered))
-    wrong = tuple(_unknown(service, systems, endpoints, data))
+    wrong = tuple(_unknown(service, systems, (*endpoints, *web), data))
     if wrong:
         return failed(*wrong)
     lacking = tuple(_lacking(target, service))
@@ -82,7 +91,7 @@ def _unknown(
     for name in _missing(service.systems, systems):
         yield msg("The business system {name} is not in the inventory", name=name)
     for name in _missing(service.entries, endpoints):
-        yield msg("The endpoint {name} is not in the inventory", name=name)
+        yield msg("The entry {name} is not in the inventory", name=name)
     for name in _missing(service.data_sets, data):
         yield msg("The data set {name} is not in the inventory", name=name)
 

@@ -29,7 +29,7 @@ def _fact(kind: str) -> Fact:
     return derive(f"service.{kind}", Declared, needs=TARGET, make=_declared, kind=kind)
 
 
-SYSTEM, ZONE, HOST, ENDPOINT, DATA_SET = map(
-    _fact, ("system", "zone", "host", "endpoint", "data_set")
+SYSTEM, ZONE, HOST, ENDPOINT, DATA_SET, WEB = map(
+    _fact, ("system", "zone", "host", "endpoint", "data_set", "web")
 )
-FACTS = (SYSTEM, ZONE, HOST, ENDPOINT, DATA_SET)
+FACTS = (SYSTEM, ZONE, HOST, ENDPOINT, DATA_SET, WEB)

@@ -36,7 +36,8 @@ class Service(enum.StrEnum):
 class ServiceSettings(Schema, frozen=True, kw_only=True):
     """A service: which it is, what it runs on, and where customers enter.
 
-    `systems` are ids of business systems, `entries` those of endpoints, `data_sets` of data sets.
+    `systems` are ids of business systems, `entries` of endpoints and web
+    entries, `data_sets` of data sets.
     `no_entry` is the reason why it has no entry that can be reached, `not_offered` why it is not
     offered at all.
     """

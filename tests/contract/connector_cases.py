@@ -20,6 +20,7 @@ from typing import ClassVar
 import pytest
 
 from core.toy import OFFERS, install, policy
+from hostile.http_answers import HttpPeer, page
 from hostile.mysql_packets import greeting, packet
 from hostile.redis_answers import RedisPeer, array, bulk
 from hostile.ssh_servers import SERVER_KEY, Server, playing
@@ -592,6 +593,71 @@ big = asked("big", limit=1000)
             yield self._entry("echoing", "127.0.0.1", port, "GOOD")
 
 
+class Http(Case):
+    """The connector of audit_http with a server that tells its token to everybody."""
+
+    name = "http"
+    exempt = {  # noqa: RUF012
+        Point.GRANTS: "it needs no rights on the target",
+    }
+
+    def prepare(self) -> None:
+        self._refused = 0
+        self._peer = HttpPeer(self._answer)
+        self._port = self.stack.enter_context(self._peer.listening())
+        self.source = """
+from audit_http.request import HttpPage
+def asked(name, **more):
+    return made(name, "web", lambda target: HttpPage(
+        url=target.settings["url"] + name, **more))
+plain = asked("plain")
+echo = asked("echo")
+error = asked("error")
+slow = asked("slow", timeout_s=1)
+big = asked("big", limit=1000)
+"""
+
+    def _answer(self, method: str, path: str, headers: dict[str, str]) -> bytes | None:
+        if method == "HEAD":
+            known = headers.get("authorization") == PASSWORD
+            self._refused += not known
+            return page("", "200 OK" if known else "401 Unauthorized")
+        told = {
+            "/plain": page("fine"), "/echo": page(PASSWORD), "/slow": None,
+            "/big": page("x" * 100_000),
+            # a line that is no header is told in the error
+            "/error": f"HTTP/1.1 {PASSWORD}\r\n\r\n".encode(),
+        }  # fmt: skip
+        return told[path]
+
+    def target(self, id: str, *, secret: str = "GOOD", address: str = "127.0.0.1") -> str:
+        return self._entry(id, address, self._port, secret)
+
+    def _entry(self, id: str, address: str, port: int, secret: str) -> str:
+        return (
+            f"  - {{id: {id}, kind: web, address: {address}, url: 'http://bank.example:{port}/', "
+            f"access: {{token: 'env:{secret}'}}}}\n"
+        )
+
+    def asked(self) -> int:
+        return self._peer.asked.count(("GET", "/plain"))
+
+    def contacts(self) -> int:
+        return self._peer.contacts
+
+    def refused(self) -> int:
+        return self._refused
+
+    @contextlib.contextmanager
+    def echoing(self) -> Iterator[str]:
+        """Tells the token in an answer that is none."""
+        teller = HttpPeer(
+            lambda method, path, headers: f"HTTP/1.1 {headers['authorization']}\r\n\r\n".encode()
+        )
+        with teller.listening() as port:
+            yield self._entry("echoing", "127.0.0.1", port, "GOOD")
+
+
 CASES: tuple[type[Case], ...] = (
-    Ssh, Local, Ports, Tls, ExampleDatabase, Postgresql, Mysql, Redis, RegisterFiles,
+    Ssh, Local, Ports, Tls, Http, ExampleDatabase, Postgresql, Mysql, Redis, RegisterFiles,
 )  # fmt: skip

@@ -110,12 +110,12 @@ def test_nothing_applies_to_a_service_that_is_not_offered(
 def test_a_service_names_what_is_there(targets: dict[str, Target]) -> None:
     known = {id: Known(value=None) for id in targets}
     there = tuple((target, known[id]) for id, target in targets.items())
-    assert described.judge(targets["pay"], there, there, there).verdict is Verdict.PASS
-    assert described.judge(targets["face"], (), (), ()).verdict is Verdict.NOT_APPLICABLE
+    assert described.judge(targets["pay"], there, there, (), there).verdict is Verdict.PASS
+    assert described.judge(targets["face"], (), (), (), ()).verdict is Verdict.NOT_APPLICABLE
     bare = Target(id="x", kind="service", object_type="y", settings={"service": "robo_advice"})
-    assert described.judge(targets["pay"], (), (), ()).verdict is Verdict.FAIL
+    assert described.judge(targets["pay"], (), (), (), ()).verdict is Verdict.FAIL
     # what nobody declared may be there
-    assert described.judge(bare, (), (), ()).verdict is Verdict.UNDETERMINED
+    assert described.judge(bare, (), (), (), ()).verdict is Verdict.UNDETERMINED
 
 
 def test_zones_do_not_overlap_and_hold_their_hosts(targets: dict[str, Target]) -> None:

@@ -1,0 +1,7 @@
+"""All checks of this package."""
+
+from __future__ import annotations
+
+from audit_http import entry_checks, notice_checks, time_checks
+
+CHECKS = (*entry_checks.CHECKS, *notice_checks.CHECKS, *time_checks.CHECKS)

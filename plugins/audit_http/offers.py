@@ -1,0 +1,25 @@
+"""What this package offers: its connector."""
+
+from __future__ import annotations
+
+from audit_core.api.hooks import Connector, Requirement
+from audit_core.api.sdk import msg
+from audit_http.kind import WebAccess
+from audit_http.request import HttpOpen, HttpPage, HttpTimes
+
+
+def credentials(access: WebAccess) -> tuple[str, ...]:
+    """The name of the token, never its value; nothing where none is sent."""
+    return (f"{access.header} {access.token}",) if access.token is not None else ()
+
+
+CONNECTORS = (
+    Connector(
+        name="http", kinds=("web",), accepts=(HttpPage, HttpOpen, HttpTimes), access=WebAccess,
+        open="audit_http.session:open", credentials=credentials, isolated=True, login_s=30,
+        needs=(
+            Requirement(name="requests", module="requests", pip="dengbao[web]",
+                        use=msg("web entries (extra web)")),
+        ),
+    ),
+)  # fmt: skip

@@ -1,0 +1,118 @@
+"""Checks of response times and errors against the targets that the institution declares.
+
+A few calls are a sample. More of them are slow, or fail, than a target allows only where chance
+alone would hardly (in less than one of a hundred cases) give so many.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from audit_core.api.sdk import (
+    TARGET,
+    Judgement,
+    Message,
+    Severity,
+    Target,
+    Verdict,
+    check,
+    failed,
+    msg,
+    passed,
+    settings_of,
+    undetermined,
+)
+from audit_http.facts import TIMES, Times, calls_of
+from audit_http.kind import Call, WebSettings
+from audit_http.urls import shown
+
+_CHANCE = 0.01
+_FEWEST = 5
+_SLOW = 0.05  # the share that may be slower than a 95th percentile
+
+
+def chance(hits: int, of: int, share: float) -> float:
+    """The probability of `hits` or more among `of`, each with the probability `share`."""
+    below = sum(math.comb(of, k) * share**k * (1 - share) ** (of - k) for k in range(hits))
+    return max(1 - below, 0.0)
+
+
+_One = Callable[[Times, Call], tuple[Verdict, Message]]
+
+
+def _judged(target: Target, times: tuple[Times, ...], one: _One) -> Judgement:
+    """The worst of what `one` says of each call."""
+    calls = calls_of(settings_of(target, WebSettings))
+    found = [one(seen, call) for seen, call in zip(times, calls, strict=True)]
+    for verdict, made in ((Verdict.FAIL, failed), (Verdict.UNDETERMINED, undetermined)):
+        told = tuple(detail for of, detail in found if of is verdict)
+        if told:
+            return made(*told)
+    return passed(*(detail for _, detail in found))
+
+
+def _name(seen: Times) -> str:
+    return f"{seen.method} {shown(seen.url)}"
+
+
+@check(
+    "http.response-times", needs=(TARGET, TIMES), kind="web", severity=Severity.MEDIUM,
+    remedy=msg("Find what slows the call down; or correct p95_ms, the institution's own target"),
+)  # fmt: skip
+def response_times(target: Target, times: tuple[Times, ...]) -> Judgement:
+    """Of the calls 95 percent are answered within the target that the institution declares."""
+    return _judged(target, times, _in_time)
+
+
+def _in_time(seen: Times, call: Call) -> tuple[Verdict, Message]:
+    good = seen.good
+    if len(good) < _FEWEST:
+        return Verdict.UNDETERMINED, msg("{call}: {count} of {made} calls were answered",
+                                         call=_name(seen), count=len(good),
+                                         made=len(seen.made))  # fmt: skip
+    p95 = seen.percentile(95)
+    told = msg(
+        "{call}: {count} answers, median {p50} ms, 95th percentile {p95} ms, slowest {most} ms",
+        call=_name(seen), count=len(good), p50=f"{seen.percentile(50):g}", p95=f"{p95:g}",
+        most=f"{seen.percentile(100):g}",
+    )  # fmt: skip
+    if call.p95_ms is None:
+        return Verdict.UNDETERMINED, msg("{told}; no target is declared (p95_ms)", told=told)
+    told = msg("{told}; target {target} ms", told=told, target=f"{call.p95_ms:g}")
+    slow = sum(one.ms > call.p95_ms for one in good)
+    if p95 <= call.p95_ms:
+        return Verdict.PASS, told
+    if chance(slow, len(good), _SLOW) < _CHANCE:
+        return Verdict.FAIL, told
+    return Verdict.UNDETERMINED, msg("{told}; so few slow answers may be chance", told=told)
+
+
+@check(
+    "http.error-rate", needs=(TARGET, TIMES), kind="web", severity=Severity.MEDIUM,
+    remedy=msg("Find why calls fail; or correct errors_percent, the institution's own target"),
+)  # fmt: skip
+def error_rate(target: Target, times: tuple[Times, ...]) -> Judgement:
+    """Calls fail no more often than the target that the institution declares allows."""
+    return _judged(target, times, _few_errors)
+
+
+def _few_errors(seen: Times, call: Call) -> tuple[Verdict, Message]:
+    made, bad = len(seen.made), len(seen.made) - len(seen.good)
+    share = f"{100 * (made - bad) / made:.4g}" if made else "-"
+    told = msg("{call}: {bad} of {made} calls failed, available {share} %", call=_name(seen),
+               bad=bad, made=made, share=share)  # fmt: skip
+    if call.errors_percent is None:
+        return Verdict.UNDETERMINED, msg("{told}; no target is declared (errors_percent)",
+                                         told=told)  # fmt: skip
+    told = msg("{told}; target at most {target} %", told=told, target=f"{call.errors_percent:g}")
+    if made < _FEWEST and not bad:
+        return Verdict.UNDETERMINED, msg("{told}; too few calls", told=told)
+    if 100 * bad <= call.errors_percent * made:
+        return Verdict.PASS, told
+    if chance(bad, made, call.errors_percent / 100) < _CHANCE:
+        return Verdict.FAIL, told
+    return Verdict.UNDETERMINED, msg("{told}; so few failures may be chance", told=told)
+
+
+CHECKS = (response_times, error_rate)
