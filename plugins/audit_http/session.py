@@ -16,13 +16,13 @@ from audit_core.api.sdk import settings_of
 from audit_core.api.sessions import OneByOne
 from audit_core.model import (
     ConnectError,
+    ConnectionContext,
     Message,
     Reason,
     Reply,
     Request,
     SessionInfo,
     Status,
-    Way,
     msg,
     verbatim,
 )
@@ -46,21 +46,21 @@ _STATUS = {
 }  # fmt: skip
 
 
-def open(way: Way) -> OneByOne:
+def open(context: ConnectionContext) -> OneByOne:
     """A session with the server of the target; a token is tried once."""
-    return _Session(way).begun()
+    return _Session(context).begun()
 
 
 class _Session:
-    def __init__(self, way: Way) -> None:
-        self._access: WebAccess = way.access
-        self._url = settings_of(way.target, WebSettings).url
-        self._address = way.address(str(self._access.address))
+    def __init__(self, context: ConnectionContext) -> None:
+        self._access: WebAccess = context.access
+        self._url = settings_of(context.target, WebSettings).url
+        self._address = context.address(str(self._access.address))
         self._client = Client(self._address, self._access.tls_ca)
         self._headers = {"User-Agent": "dengbao", "Accept": "*/*"}
         self._login: dict[str, str] = {}
         if self._access.token is not None:
-            self._login = {self._access.header: way.secret(self._access.token)}
+            self._login = {self._access.header: context.secret(self._access.token)}
 
     def begun(self) -> OneByOne:
         """The session; ConnectError where the server is not there, or refuses the token."""
