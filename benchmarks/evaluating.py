@@ -20,10 +20,11 @@ from benchmarks.questions import asked
 
 
 def _look(run: Run, work: evaluate.Work) -> None:
-    """Evaluates every object in this process, without storing anything."""
+    """Evaluates every group in this process, without storing anything."""
     evaluator = evaluate.Evaluator(run, work)
-    for number, _ in enumerate(evaluator.objects):
-        encode(evaluator.evaluate_object(number, evaluate.SkippedSteps(), lambda name: None))
+    for number, _ in enumerate(evaluator.roots):
+        for found in evaluator.evaluate_group(number, evaluate.SkippedSteps(), lambda name: None):
+            encode(found)
 
 
 def main() -> None:

@@ -44,8 +44,7 @@ def _related(view: View) -> dict[str, list[Conclusion]]:
 
 
 def _object(view: View, finding: Finding, related: list[Conclusion]) -> str:
-    target = view.targets.get(finding.target)
-    whole = target.parent if target and target.parent else finding.target
+    whole = view.object_of(finding.target)
     own = [c.target for c in related if c.target in (whole, finding.target)]
     return own[0] if own else related[0].target if related else whole
 

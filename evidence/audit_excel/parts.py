@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
@@ -93,13 +93,7 @@ def _part(
     return Part(name=name, entries=tuple(entries), before=first, system=system, only=only)
 
 
-def members(targets: Sequence[Target], objects: set[str]) -> dict[str, Target]:
-    """The targets that are one of `objects` or a part of one, by id, in their order."""
-    by_id = {target.id: target for target in targets}
-
-    def chain(target: Target | None) -> Iterator[str]:
-        while target is not None:
-            yield target.id
-            target = by_id.get(target.parent) if target.parent is not None else None
-
-    return {target.id: target for target in targets if not objects.isdisjoint(chain(target))}
+def members(results: Results, part: Part) -> dict[str, Target]:
+    """The objects in `part` and what is concluded with them, by id, in the order of the targets."""
+    objects = {entry.object for entry in part.entries}
+    return {t.id: t for t in results.targets if results.object_of.get(t.id, t.id) in objects}

@@ -58,7 +58,7 @@ class View(Words):
         self.clauses = {(c.catalog, c.id): c for c in results.clauses}
         self.checks = {c.id: c for c in results.checks}
         self.statuses = {s.target: s for entry in part.entries for s in entry.targets}
-        self.targets = members(results.targets, {entry.object for entry in part.entries})
+        self.targets = members(results, part)
         titles = {k.id: self.say(k.title) for k in results.index.kinds}
         self._kind_words = {t.id: titles.get(t.kind, t.kind) for t in results.targets}
         self._digits = number_width(results)
@@ -107,9 +107,7 @@ class View(Words):
         # Observations of a part count for the object that it belongs to.
         looked: dict[str, list[Evidence]] = defaultdict(list)
         for _, evidence in self.observations:
-            target = self.targets.get(evidence.target)
-            whole = target.parent if target and target.parent else evidence.target
-            looked[whole].append(evidence)
+            looked[self.object_of(evidence.target)].append(evidence)
         return dict(looked)
 
     def _named(self) -> dict[str, str]:
@@ -176,6 +174,10 @@ class View(Words):
     def name(self, id: str) -> str:
         """The object `id` as people call it; ids that nobody gave are shown as a word."""
         return self._names.get(id, id)
+
+    def object_of(self, target: str) -> str:
+        """The id of the object that `target` is concluded with; its own where none is known."""
+        return self.results.object_of.get(target, target)
 
     def kind_of(self, id: str) -> str:
         """What kind of target `id` is, in words."""

@@ -33,6 +33,11 @@ class Kinds(Struct, frozen=True, kw_only=True):
         found = {id: kind.platform for id, kind in self.by_id.items()}
         return {id: asked for id, asked in found.items() if asked is not None}
 
+    @property
+    def only_parts(self) -> frozenset[str]:
+        """The kinds whose targets are always parts of others."""
+        return frozenset(id for id, kind in self.by_id.items() if kind.is_part)
+
     def parts_of(self, kind: Kind) -> dict[str, Kind]:
         """The kinds that targets of `kind` may have parts of, by the key they are written under."""
         return {key: part for key, part in self.by_part_key.items() if part.fits(kind)}

@@ -13,7 +13,7 @@ from audit_core.attest.reading import Given, Redact, read_answers
 from audit_core.attest.waiver_file import GivenWaivers, read_waivers
 from audit_core.cli.context import Context
 from audit_core.cli.output import note
-from audit_core.model import Message, Target, msg
+from audit_core.model import Message, Object, Target, msg
 from audit_core.model.attestations import AnswerSet, Attestation
 from audit_core.model.errors import UsageError
 from audit_core.policy import Profile
@@ -128,9 +128,9 @@ def tell_unused(
 ) -> None:
     """One line on stderr for each answer that is about nothing in this run."""
     steps = {(c.catalog, c.id, s.number) for c in profile.clauses for s in c.steps}
-    targets = tuple(targets)
+    objects = context.objects(targets)
     for answer in answers:
-        why = _unused(answer, steps, targets)
+        why = _unused(answer, steps, objects)
         if why is not None:
             detail = msg("{where}: {question} is not used: {why}",
                          where=answer.where, question=answer.question, why=why)  # fmt: skip
@@ -138,14 +138,14 @@ def tell_unused(
 
 
 def _unused(
-    answer: Attestation, steps: set[tuple[str, str, int]], targets: tuple[Target, ...]
+    answer: Attestation, steps: set[tuple[str, str, int]], objects: tuple[Object, ...]
 ) -> Message | None:
     if not any((s.catalog, s.clause, s.step) in steps for s in answer.steps):
         return msg("the profile has no such clause")
-    fitting = [t for t in targets if covers(answer.selector, t)]
-    if not fitting:
-        hint = nearest(answer.selector, [t.id for t in targets if t.parent is None])
-        return msg("it is about no target of this run{hint}", hint=hint)
-    if all(t.parent is not None for t in fitting):
-        return msg("it is about a part; answer for {object}", object=str(fitting[0].parent))
-    return None
+    if any(covers(answer.selector, object.root) for object in objects):
+        return None
+    fitting = [o for o in objects if any(covers(answer.selector, t) for t in o.members)]
+    if fitting:
+        return msg("it is about a part; answer for {object}", object=fitting[0].root.id)
+    hint = nearest(answer.selector, [object.root.id for object in objects])
+    return msg("it is about no target of this run{hint}", hint=hint)

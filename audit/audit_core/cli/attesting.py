@@ -74,14 +74,15 @@ def _open(context: Context, today: datetime.date) -> tuple[Question, ...]:
     if context.args.run is not None:
         results = read_results(context, context.store.find(context.args.run))
         standing = AnswersInForce(listed, results.run.judged)
-        objects = {entry.object for entry in results.entries}
-        targets = [target for target in results.targets if target.id in objects]
+        ids = {entry.object for entry in results.entries}
+        targets = [target for target in results.targets if target.id in ids]
         return questions(results.clauses, targets, _unanswered(left_by(results), standing))
     inventory = context.inventory()
     profile = context.profile(context.args.profile, tuple(inventory.system.extensions))
     chosen = context.chosen(profile, inventory)
     left = unsettled(context, profile, AnswersInForce(listed, today.isoformat()))
-    return questions(profile.clauses, [group.root for group in chosen.groups], left)
+    objects = [object.root for object in context.objects(chosen.targets)]
+    return questions(profile.clauses, objects, left)
 
 
 def _unanswered(left: OpenAs, standing: AnswersInForce) -> OpenAs:

@@ -13,7 +13,16 @@ from audit_core.cli import stored
 from audit_core.cli.context import Context
 from audit_core.cli.output import print_json, say
 from audit_core.cli.system import NAMES
-from audit_core.model import Conclusion, Finding, Message, StepResult, Verdict, msg
+from audit_core.model import (
+    Conclusion,
+    Finding,
+    Message,
+    StepResult,
+    Target,
+    Verdict,
+    ancestors,
+    msg,
+)
 from audit_core.model.attestations import StepAnswer
 from audit_core.model.errors import UsageError
 from audit_core.model.results import Clause, Evidence, Results, number_width
@@ -44,7 +53,7 @@ _SHORT = 3
 
 
 class _EvidenceLocation(Struct, frozen=True, kw_only=True):
-    object: str
+    bundle: str
     file: str
     evidence: Evidence
 
@@ -163,7 +172,7 @@ def _waivers(
     for given in results.waivers:
         waiver = given.waiver
         selectors = waiver.targets or ("",)
-        concerned = _concerned(waiver, made, failed)
+        concerned = _concerned(waiver, made, failed, known)
         if any(covers(selector, known[id]) for selector in selectors for id in concerned):
             step = f" {waiver.step}" if waiver.step is not None else ""
             yield ExplainedWaiver(
@@ -173,17 +182,20 @@ def _waivers(
             )  # fmt: skip
 
 
-def _concerned(waiver: Waiver, made: Conclusion, failed: Iterable[Finding]) -> tuple[str, ...]:
+def _concerned(
+    waiver: Waiver, made: Conclusion, failed: Iterable[Finding], known: Mapping[str, Target]
+) -> tuple[str, ...]:
     """The targets one of which `waiver` has to cover to be about `made`; none where none can."""
     if waiver.clause == made.clause and waiver.catalog in ("", made.catalog):
         return (made.target,)
-    about = [finding.target for finding in failed if finding.check == waiver.check]
+    failed_on = [known[f.target] for f in failed if f.check == waiver.check]
+    about = [target.id for one in failed_on for target in (one, *ancestors(one, known))]
     return (*about, made.target) if about else ()
 
 
 def _objects(results: Results, named: Iterable[str]) -> Iterator[str]:
     """The objects that targets are, or are parts of; raises UsageError for one not there."""
-    of = {s.target: entry.object for entry in results.entries for s in entry.targets}
+    of = results.object_of
     for name in named:
         if name not in of:
             raise UsageError(
@@ -198,9 +210,10 @@ def _places(results: Results) -> Iterator[tuple[str, _EvidenceLocation]]:
     # numbered as the pack does it, over all objects
     numbers, width = itertools.count(1), number_width(results)
     for entry in results.entries:
+        bundle = results.bundle_of(entry)
         for item in results.observations_of(entry):
             file = evidence.main_file(next(numbers), item, width)
-            yield item.digest, _EvidenceLocation(object=entry.object, file=file, evidence=item)
+            yield item.digest, _EvidenceLocation(bundle=bundle, file=file, evidence=item)
 
 
 def _target(
@@ -258,7 +271,7 @@ def _values(messages: Iterable[Message]) -> Iterator[str]:
 def _evidence(run: Run, place: _EvidenceLocation, values: Sequence[str]) -> ExplainedEvidence:
     lines: tuple[str, ...] = ()
     if place.evidence.stdout_size:
-        with evidence.opened(run, place.object) as kept:
+        with evidence.opened(run, place.bundle) as kept:
             lines = tuple(_matching(kept.get(place.evidence.stdout_sha256), values))
     return ExplainedEvidence(
         digest=place.evidence.digest, asked=place.evidence.asked, file=place.file, lines=lines

@@ -22,7 +22,17 @@ from audit_core.connectors.scope import resolve
 from audit_core.connectors.secrets import Secrets
 from audit_core.evaluate import Work, profile_checks
 from audit_core.inventory import Inventory, this_machine, with_system_objects
-from audit_core.model import ConnectError, Message, Target, as_is, cut_to, msg
+from audit_core.model import (
+    ConnectError,
+    Message,
+    Object,
+    Target,
+    as_is,
+    cut_to,
+    msg,
+    objects_in,
+    root_of,
+)
 from audit_core.model.errors import UsageError
 from audit_core.policy import Policy, Profile, load_policy
 from audit_core.policy.input_errors import YamlPath, as_quoted, nearest, one_of
@@ -133,12 +143,17 @@ class Context:
     def chosen(self, profile: Profile, inventory: Inventory) -> Selection:
         """The targets that `-t` leaves and what is asked about them."""
         self._note_level(profile, inventory)
-        inventory = with_system_objects(inventory, profile.system_objects)
+        only_parts = self.registry.kinds.only_parts
+        inventory = with_system_objects(inventory, profile.system_objects, only_parts)
         whole = {o.object_type for o in profile.system_objects}
         targets = self.only(inventory.targets, whole)
         checks, _ = profile_checks(profile, self.registry)
         groups = plan.groups(targets, checks)
         return Selection(inventory=inventory, groups=groups, targets=targets)
+
+    def objects(self, targets: Iterable[Target]) -> tuple[Object, ...]:
+        """The objects that `targets` make up."""
+        return objects_in(targets, self.registry.kinds.only_parts)
 
     def only(
         self, targets: tuple[Target, ...], whole: Set[str] = frozenset()
@@ -227,7 +242,7 @@ def _only(targets: tuple[Target, ...], wanted: list[str], whole: Set[str]) -> tu
         for t in targets
         if t.object_type in whole
         or t.id in wanted
-        or plan.root_of(t, by_id).id in wanted
+        or root_of(t, by_id).id in wanted
         or any(by_id[w].parent == t.id for w in wanted)
     )
 

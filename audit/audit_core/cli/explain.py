@@ -24,17 +24,17 @@ _LINES = 10
 _WIDTH = 200
 
 Numbered = Mapping[str, tuple[str, Evidence]]
-"""The observations of one object by digest, each with its folder in a pack."""
+"""The observations in one bundle by digest, each with its folder in a pack."""
 
 
 def print_in_full(context: Context, run: Run, results: Results, wanted: Filter) -> None:
     """The findings that `wanted` leaves, each with all that it rests on."""
     count = 0
-    for entry, folders in _entries(results):
-        found = [f for f in results.findings_of(entry) if wanted.finding(f)]
+    for bundle, entries, folders in _bundles(results):
+        found = [f for e in entries for f in results.findings_of(e) if wanted.finding(f)]
         if found and count < _FINDINGS:
-            facts = {(v.target, v.fact): v for v in results.facts_of(entry)}
-            with evidence.opened(run, entry.object) as stored:
+            facts = {(v.target, v.fact): v for e in entries for v in results.facts_of(e)}
+            with evidence.opened(run, bundle) as stored:
                 for f in found[: _FINDINGS - count]:
                     for line in _finding(context, f, facts, folders, stored):
                         say(line)
@@ -63,17 +63,15 @@ def code_place(function: Callable[..., Any]) -> str:
     return f"{path.relative_to(package.parent).as_posix()}:{code.co_firstlineno}"
 
 
-def _entries(results: Results) -> Iterator[tuple[ObjectEntry, Numbered]]:
+def _bundles(results: Results) -> Iterator[tuple[str, tuple[ObjectEntry, ...], Numbered]]:
+    """The objects of each bundle, and what was observed of them."""
     # numbered as the pack does it, over all objects
     numbers, width = itertools.count(1), number_width(results)
-    for entry in results.entries:
-        yield (
-            entry,
-            {
-                item.digest: (evidence.folder(next(numbers), item, width), item)
-                for item in results.observations_of(entry)
-            },
-        )
+    for bundle, grouped in itertools.groupby(results.entries, results.bundle_of):
+        entries = tuple(grouped)
+        seen = (item for entry in entries for item in results.observations_of(entry))
+        numbered = {o.digest: (evidence.folder(next(numbers), o, width), o) for o in seen}
+        yield bundle, entries, numbered
 
 
 def _finding(

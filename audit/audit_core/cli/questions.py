@@ -67,7 +67,8 @@ def before(context: Context) -> tuple[Question, ...]:
     listed = given.answers.answers if given is not None else ()
     answers.tell_unused(context, profile, chosen.targets, listed)
     left = unsettled(context, profile, AnswersInForce(listed, judged.isoformat()))
-    return questions(profile.clauses, [group.root for group in chosen.groups], left)
+    objects = [object.root for object in context.objects(chosen.targets)]
+    return questions(profile.clauses, objects, left)
 
 
 def unsettled(context: Context, profile: Profile, standing: AnswersInForce) -> OpenAs:

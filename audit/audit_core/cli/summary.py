@@ -195,7 +195,7 @@ def _grants(context: Context, run: Run, results: Results) -> str:
 def _login(run: Run, results: Results) -> str:
     """The account of the first target that lacked rights, else USER."""
     for entry in (entry for entry in results.entries if entry.root_refused):
-        bundle = run.bundle(entry.object)
+        bundle = run.bundle(results.bundle_of(entry))
         for observation in bundle.observations.values() if bundle is not None else ():
             if name := observation.how.user or _name(observation.how.uid):
                 return name

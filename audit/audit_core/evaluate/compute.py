@@ -32,6 +32,7 @@ from audit_core.model import (
     Finding,
     Known,
     Message,
+    Object,
     Observation,
     Privilege,
     Role,
@@ -40,6 +41,8 @@ from audit_core.model import (
     Tree,
     Verdict,
     json_safe,
+    object_of,
+    objects_in,
 )
 from audit_core.model.attestations import AnswerSet
 from audit_core.model.overall import WaiverResult
@@ -91,9 +94,10 @@ def profile_checks(profile: Profile, registry: Registry) -> tuple[tuple[Check, .
 class Evaluator:
     """Evaluates the objects of one run, one by one. Equal inputs give equal results.
 
-    An object is a target that is part of no other. `step` is told the name of each parser, check
-    and phase before it begins; steps in `skipped` hung or crashed before and become a finding that
-    names the fault.
+    Objects that are reached together, a host and the databases on it, are one group and evaluated
+    together; `number` is that of a group. `step` is told the name of each parser, check and phase
+    before it begins; steps in `skipped` hung or crashed before and become a finding that names the
+    fault.
     """
 
     def __init__(self, run: Run, work: Work) -> None:
@@ -105,6 +109,7 @@ class Evaluator:
             work.profile.roll_ups, self._file.targets, work.profile.system_objects
         )
         self._by_id = {target.id: target for target in self._file.targets}
+        self._only_parts = work.registry.kinds.only_parts
         self._crossing = crossing(self._checks)
         tree, platforms = Tree(self._file.targets), work.registry.kinds.platforms
         self._shared = Shared(tree=tree, platforms=platforms)
@@ -114,15 +119,18 @@ class Evaluator:
         self._statements, self._judged = _statements_of(run)
         self._standing = AnswersInForce(self._statements.answers, self._judged)
         self._retests = _retests(self._statements, self._file.started[:10])
-        self.objects = tuple(group.root for group in self._groups)
+        self.roots = tuple(group.root for group in self._groups)
+        self._objects = tuple(objects_in(g.members, self._only_parts) for g in self._groups)
+        self.objects = tuple(object.root.id for group in self._objects for object in group)
 
-    def takes_others(self, number: int) -> bool:
-        """Whether the conclusions on that object rest on findings on other objects."""
-        return self._roll_ups.takes_others(self.objects[number])
+    def takes_others(self, found: ObjectResults) -> bool:
+        """Whether the conclusions on the object of `found` rest on findings on others."""
+        return self._roll_ups.takes_others(self._by_id[found.object])
 
-    def rolled_up(self, number: int, findings: Iterable[Finding]) -> RolledUp:
-        """For which objects the findings on that one count."""
-        return self._roll_ups.rolled_up(findings, self._groups[number].members)
+    def rolled_up(self, number: int, found: ObjectResults) -> RolledUp:
+        """For which objects the findings in `found` count, which is of that group."""
+        members = self._groups[number].members
+        return self._roll_ups.rolled_up(found.findings, self._by_id[found.object], members)
 
     def rolled_up_for(self, object: str, totals: Mapping[str, Totals]) -> Tallies:
         """What `totals` of all objects hold for that one."""
@@ -132,10 +140,10 @@ class Evaluator:
 
     def object_of(self, finding: str) -> str:
         """The object that the finding of that id is on, or on a part of."""
-        return plan.root_of(self._by_id[finding.partition("@")[2]], self._by_id).id
+        return object_of(self._by_id[finding.partition("@")[2]], self._by_id, self._only_parts).id
 
     def shared_by(self) -> tuple[int, ...]:
-        """The objects of which something has to be learned before any is evaluated."""
+        """The groups of which something has to be learned before any is evaluated."""
         kinds = {fact.kind for fact in self._crossing}
         return tuple(
             number
@@ -144,32 +152,45 @@ class Evaluator:
         )
 
     def share(self, number: int, skipped: SkippedSteps, step: Step) -> bytes:
-        """What others need of that object, for `with_shared`."""
+        """What others need of that group, for `with_shared`."""
         facts, _ = self._facts(self._groups[number], skipped, step)
         found = facts.shared(self._crossing)
-        step(step_name("share", "", self.objects[number]))
+        step(step_name("share", "", self.roots[number]))
         return packed(found)
 
     def with_shared(self, packs: Iterable[bytes]) -> None:
-        """What `share` gave of all objects is known from here on."""
+        """What `share` gave of all groups is known from here on."""
         self._shared = structs.replace(self._shared, facts=unpacked(packs, self._crossing))
 
-    def evaluate_object(self, number: int, skipped: SkippedSteps, step: Step) -> ObjectResults:
-        """What is found on the object of that number, without conclusions."""
-        group = self._groups[number]
+    def evaluate_group(
+        self, number: int, skipped: SkippedSteps, step: Step
+    ) -> tuple[ObjectResults, ...]:
+        """What is found on each object of the group of that number, without conclusions."""
+        group, objects = self._groups[number], self._objects[number]
         facts, bundle = self._facts(group, skipped, step)
-        findings = tuple(self._findings(group, facts, skipped, step))
+        # All checks first: those of one object learn facts about others, too.
+        found = [tuple(self._findings(object, facts, skipped, step)) for object in objects]
         step(step_name("evidence", "", group.root))
+        statuses = target_statuses(group, bundle, sealed=self._sealed)
         observations = () if bundle is None else tuple(bundle.observations.values())
-        return ObjectResults(
-            schema=OBJECT_SCHEMA,
-            object=group.root.id,
-            findings=findings,
-            conclusions=(),
-            observations=tuple(_evidence(o, facts.digest(o)) for o in observations),
-            facts=tuple(self._fact_values(group, facts, step)),
-            targets=target_statuses(group, bundle, sealed=self._sealed),
-            about=tuple(self._descriptions(group.root, facts, skipped, step)),
+        home = {member.id: object.root.id for object in objects for member in object.members}
+        return tuple(
+            ObjectResults(
+                schema=OBJECT_SCHEMA,
+                object=id,
+                findings=findings,
+                conclusions=(),
+                observations=tuple(
+                    _evidence(o, facts.digest(o))
+                    for o in observations
+                    if home.get(o.target, group.root.id) == id
+                ),
+                facts=tuple(self._fact_values(object, facts, step)),
+                targets=tuple(status for status in statuses if home[status.target] == id),
+                about=tuple(self._descriptions(object.root, facts, skipped, step)),
+            )
+            for object, findings in zip(objects, found, strict=True)
+            for id in (object.root.id,)
         )
 
     def _descriptions(
@@ -189,9 +210,9 @@ class Evaluator:
                     for one in offered.make(*inputs.values)
                 ]
 
-    def _fact_values(self, group: plan.Group, facts: GroupFacts, step: Step) -> Iterable[FactValue]:
+    def _fact_values(self, object: Object, facts: GroupFacts, step: Step) -> Iterable[FactValue]:
         """What was learned of each member, and what parts are proposed from, as far as known."""
-        for target in group.members:
+        for target in object.members:
             asked = facts.known_of(target)
             more = {f.id: facts.learn(f, target) for f in self._proposing.get(target.kind, ())}
             inputs = asked | {id: got for id, got in more.items() if isinstance(got, Known)}
@@ -217,10 +238,10 @@ class Evaluator:
         return structs.replace(found, conclusions=made)
 
     def _findings(
-        self, group: plan.Group, facts: GroupFacts, skipped: SkippedSteps, step: Step
+        self, object: Object, facts: GroupFacts, skipped: SkippedSteps, step: Step
     ) -> Iterable[Finding]:
         profile = self._work.profile
-        for target in group.members:
+        for target in object.members:
             for check in self._checks:
                 if check.kind != target.kind:
                     continue
@@ -237,8 +258,8 @@ class Evaluator:
                 # As plain data, sets sorted: JSON has no sets.
                 plain_ = {name: plain(value) for name, value in found.params.items()}
                 yield structs.replace(found, looked_at=looked_at, params=plain_)
-        if not self._roll_ups.everything(group.root):
-            yield from (judge.unknown_check(id, group.root) for id in sorted(self._unknown))
+        if not self._roll_ups.everything(object.root):
+            yield from (judge.unknown_check(id, object.root) for id in sorted(self._unknown))
 
     def entry(self, found: ObjectResults, digest: str, size: int, *, whole: bool) -> ObjectEntry:
         """What the index says of the object of `found`."""

@@ -94,15 +94,18 @@ class RollUps:
             for value in values_of(target, key):
                 yield from self._by_value.get((key, value), ())
 
-    def rolled_up(self, findings: Iterable[Finding], members: Sequence[Target]) -> RolledUp:
-        """Tallies of `findings` on `members` (an object and its parts), by object they count for.
+    def rolled_up(
+        self, findings: Iterable[Finding], object: Target, members: Sequence[Target]
+    ) -> RolledUp:
+        """What `findings` on `object` and its parts count for, by object.
 
-        They count for the object itself, too, where those of others do.
+        They count for the object itself, too, where those of others do. `members` are all targets
+        of its group: what is found on a database also counts where its host does.
         """
         listed = tuple(findings)
         found: RolledUp = {EVERYTHING: tallied(listed)} if self._everything else {}
-        own = members[0].id
-        by_object = {own: list(listed)} if members[0].object_type in self._rolling else {}
+        own = object.id
+        by_object = {own: list(listed)} if object.object_type in self._rolling else {}
         for finding in listed if self._keys else ():
             for id in self._above(finding.target, members):
                 if id != own:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from audit_core import plan
 from audit_core.evaluate.fact_values import read_back
 from audit_core.model import Fact, Known, Target
 from audit_core.model.results import FactValue, Results
@@ -19,14 +18,12 @@ class StoredFacts:
     def __init__(self, results: Results) -> None:
         self._results = results
         self._entries = {entry.object: entry for entry in results.entries}
-        by_id = {target.id: target for target in results.targets}
-        self._objects = {id: plan.root_of(target, by_id).id for id, target in by_id.items()}
         self._object = ""
         self._values: dict[tuple[str, str], FactValue] = {}
 
     def __call__(self, fact: Fact, target: Target) -> Any:
         """The value of `fact` about `target`, which need not be one of the run."""
-        object = self._objects.get(target.id)
+        object = self._results.object_of.get(target.id)
         if object is None:
             return None
         self._look_at(object)

@@ -132,7 +132,8 @@ class _WaiverMatches:
         waiver = self.waiver
         if waiver.clause != c.clause or waiver.catalog not in ("", c.catalog):
             return
-        if not self._covers(c.target):
+        # What is accepted for a host is not for a database on it, which is an object of its own.
+        if not self._covers(c.target, parents=False):
             return
         steps = [s for s in c.steps if s.number == waiver.step]
         if waiver.step is not None and not steps:
@@ -144,19 +145,19 @@ class _WaiverMatches:
             self.conclusions.append(f"{c.clause}@{c.target}")
 
     def finding(self, f: Finding) -> None:
-        if self.waiver.check != f.check or not self._covers(f.target):
+        if self.waiver.check != f.check or not self._covers(f.target, parents=True):
             return
         self.matched = True
         if f.verdict is Verdict.FAIL:
             self.findings.append(f.id)
 
-    def _covers(self, id: str) -> bool:
-        """Whether it is about that target, or one that it is a part of."""
+    def _covers(self, id: str, *, parents: bool) -> bool:
+        """Whether it is about that target or, with `parents`, one that it is a part of."""
         if not self.waiver.targets:
             return True
         target = self._targets.get(id)
         while target is not None:
             if any(covers(selector, target) for selector in self.waiver.targets):
                 return True
-            target = self._targets.get(target.parent) if target.parent else None
+            target = self._targets.get(target.parent) if parents and target.parent else None
         return False

@@ -1,6 +1,6 @@
 """Evaluates a run in worker processes, so that a check or parser that hangs costs only itself.
 
-Evaluation is a pure function of bundles and policy, so an object can be begun again: what hung or
+Evaluation is a pure function of bundles and policy, so a group can be begun again: what hung or
 killed its worker is left out the next time round and becomes a finding that names the fault. The
 parent runs no code of a plugin and stays alive whatever one does. It keeps of each object only what
 the index says of it, and counts for the objects of the whole system.
@@ -35,14 +35,14 @@ STEP_SECONDS = 10.0
 _LOOKS = 20  # how often in STEP_SECONDS the parent checks the progress of a worker
 _PATIENCE = 6  # times as long for a phase of ours, such as reading a bundle from a slow disk
 # What wrote to the pipe of a worker is known by the step that runs when it is read. A worker that
-# is tried again waits between steps, so that it is read before the next one begins. An object whose
+# is tried again waits between steps, so that it is read before the next one begins. A group whose
 # worker dies in a phase of ours is tried once with each pause (s).
 _PAUSES = (0.0, 0.02, 0.1, 0.4)
-_OBJECTS_EACH = 4  # a worker for fewer objects costs more than it saves
+_GROUPS_EACH = 4  # a worker for fewer groups costs more than it saves
 
 
 class _Order(Struct, frozen=True):
-    """What a worker is to make of one object: what others need of it, or its results."""
+    """What a worker is to make of one group: what others need of it, or its results."""
 
     number: int
     skipped: tuple[str, ...]
@@ -56,17 +56,18 @@ class _Broken(Struct, frozen=True):
 
 
 class _Outcome(Struct, frozen=True, kw_only=True):
-    """What a worker made of one object: its entry, or, where others count for it, its findings.
+    """What a worker made of the objects of one group.
 
-    `counted` are its conclusions, `rolled_up` is for which objects its findings count. `shared` is
-    what others need of it, `broken` an error of the worker instead.
+    Of each it is the entry or, where findings on others count for it, what was `found`. `counted`
+    are their conclusions, `rolled_up` is for which objects the findings on each count. `shared` is
+    what others need of the group, `broken` an error of the worker instead.
     """
 
     shared: bytes = b""
-    entry: ObjectEntry | None = None
+    entries: tuple[ObjectEntry, ...] = ()
     counted: tuple[Counted, ...] = ()
-    found: ObjectResults | None = None
-    rolled_up: RolledUp = {}
+    found: tuple[ObjectResults, ...] = ()
+    rolled_up: tuple[RolledUp, ...] = ()
     broken: _Broken | None = None
 
 
@@ -81,7 +82,7 @@ def evaluate(
 ) -> Results:
     """The results of `run`, stored in `folder`, by default that of the run.
 
-    `on_done` is told how many objects of how many are evaluated.
+    `on_done` is told how many groups of how many are evaluated.
 
     Raises what broken input raises, and StoreError where they cannot be stored; what was stored
     before is then untouched.
@@ -89,8 +90,8 @@ def evaluate(
     folder = folder or ResultsFolder(run.results_path(work.profile.id))
     folder.begin()
     evaluator = Evaluator(run, work)
-    count = len(evaluator.objects)
-    most = min(workers or processors(), max(1, -(-count // _OBJECTS_EACH)))
+    count = len(evaluator.roots)
+    most = min(workers or processors(), max(1, -(-count // _GROUPS_EACH)))
     pool = _Pool(partial(_handled, evaluator, folder), run.id, most, step_seconds)
     hung: dict[int, frozenset[str]] = {}
     numbers = evaluator.shared_by()
@@ -102,7 +103,7 @@ def evaluate(
         everything.add(outcome)
     for one in _concluded(evaluator, folder, everything):
         everything.add_concluded(one, evaluator.entry(one, *folder.add(one), whole=True))
-    index = evaluator.index([everything.entries[o.id] for o in evaluator.objects])
+    index = evaluator.index([everything.entries[id] for id in evaluator.objects])
     waivers = evaluator.waived(Results(index, folder.load))
     system = everything.overall.concluded()
     return folder.finish(structs.replace(index, system=system, waivers=waivers))
@@ -122,21 +123,27 @@ def _handled(evaluator: Evaluator, folder: ResultsFolder, raw: bytes, step: Step
 
 
 def _made(evaluator: Evaluator, folder: ResultsFolder, order: _Order, step: Step) -> _Outcome:
-    number, target = order.number, evaluator.objects[order.number]
+    number, root = order.number, evaluator.roots[order.number]
     if order.pause_s:
         step = _slowed(step, order.pause_s)
     skipped = SkippedSteps(frozenset(order.skipped))
     if order.share:
         return _Outcome(shared=evaluator.share(number, skipped, step))
-    found = evaluator.evaluate_object(number, skipped, step)
-    rolled_up = evaluator.rolled_up(number, found.findings)
-    if evaluator.takes_others(number):
-        return _Outcome(found=found, rolled_up=rolled_up)
-    step(step_name("conclude", "", target))
-    found = evaluator.conclude(found, rolled_up.get(EVERYTHING) or tallied(found.findings))
-    step(step_name("store", "", target))
-    entry = evaluator.entry(found, *folder.add(found), whole=False)
-    return _Outcome(entry=entry, counted=evaluator.counted(found), rolled_up=rolled_up)
+    every = evaluator.evaluate_group(number, skipped, step)
+    rolled_up = tuple(evaluator.rolled_up(number, found) for found in every)
+    step(step_name("conclude", "", root))
+    concluded = [
+        evaluator.conclude(found, counts.get(EVERYTHING) or tallied(found.findings))
+        for found, counts in zip(every, rolled_up, strict=True)
+        if not evaluator.takes_others(found)
+    ]
+    step(step_name("store", "", root))
+    return _Outcome(
+        entries=tuple(evaluator.entry(one, *folder.add(one), whole=False) for one in concluded),
+        counted=tuple(counted for one in concluded for counted in evaluator.counted(one)),
+        found=tuple(filter(evaluator.takes_others, every)),
+        rolled_up=rolled_up,
+    )
 
 
 def _slowed(step: Step, pause_s: float) -> Step:
@@ -164,12 +171,11 @@ class _Everything:
         self.overall = evaluator.overall()
 
     def add(self, outcome: _Outcome) -> None:
-        if outcome.entry is not None:
-            self.entries[outcome.entry.object] = outcome.entry
-        elif outcome.found is not None:
-            self.concluded_last.append(outcome.found)
-        for object, tallies in outcome.rolled_up.items():
-            self.totals.setdefault(object, Totals()).add(tallies)
+        self.entries |= {entry.object: entry for entry in outcome.entries}
+        self.concluded_last += outcome.found
+        for rolled_up in outcome.rolled_up:
+            for object, tallies in rolled_up.items():
+                self.totals.setdefault(object, Totals()).add(tallies)
         self.overall.add(outcome.counted)
 
     def add_concluded(self, object: ObjectResults, entry: ObjectEntry) -> None:
@@ -223,7 +229,7 @@ class _Pool:
     def outcomes(
         self, numbers: Sequence[int], hung: dict[int, frozenset[str]], *, share: bool = False
     ) -> Iterator[_Outcome]:
-        """What is made of the objects of these numbers, in order; every worker is gone at the end.
+        """What is made of the groups of these numbers, in order; every worker is gone at the end.
 
         `hung` are the steps to leave out from the start, and gets those that hang.
         """
@@ -295,7 +301,7 @@ class _Pool:
                 self._lost(worker)
 
     def _lost(self, worker: Worker) -> None:
-        """Starts the object of a hung or crashed worker again, without the step that caused it."""
+        """Starts the group of a hung or crashed worker again, without the step that caused it."""
         number, step = worker.number, worker.step
         self._busy.remove(worker)
         worker.end()

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from msgspec import structs
 
 from audit_core.api.plugins import Registry
 from audit_core.inventory.model import THIS_MACHINE, Inventory
 from audit_core.inventory.reading import read_inventory
-from audit_core.model import Target, msg
+from audit_core.model import Target, msg, objects_in
 from audit_core.model.errors import ConfigError
 from audit_core.model.names import SystemObject
 from audit_core.policy.input_errors import YamlPath, as_quoted
@@ -30,12 +30,16 @@ def this_machine(registry: Registry) -> Inventory:
     return structs.replace(read, sha256=THIS_MACHINE, document=None)
 
 
-def with_system_objects(inventory: Inventory, objects: Iterable[SystemObject]) -> Inventory:
-    """`inventory` with each of `objects` that no target it declares stands for.
+def with_system_objects(
+    inventory: Inventory, objects: Iterable[SystemObject], only_parts: Container[str]
+) -> Inventory:
+    """`inventory` with each of `objects` that no object it declares stands for.
 
-    Raises InputError where a target of another type has the id of one.
+    `only_parts` are the kinds that are always parts. Raises InputError where a target of another
+    type has the id of one.
     """
-    declared = {target.object_type for target in inventory.targets}
+    there = objects_in(inventory.targets, only_parts)
+    declared = {object.root.object_type for object in there}
     added = [o for o in objects if declared.isdisjoint((o.object_type, *o.unless))]
     for each in added:
         _refuse_id(inventory, each)

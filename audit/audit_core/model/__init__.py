@@ -115,7 +115,7 @@ from audit_core.model.schemas import (
     settings_of,
 )
 from audit_core.model.targets import Target
-from audit_core.model.tree import Tree
+from audit_core.model.tree import Object, Tree, ancestors, object_of, objects_in, root_of
 
 __all__ = [
     "ANY_KIND",
@@ -157,6 +157,7 @@ __all__ = [
     "Name",
     "NamedAsk",
     "Need",
+    "Object",
     "Observation",
     "OfParent",
     "Optional_",
@@ -205,6 +206,7 @@ __all__ = [
     "Verbatim",
     "Verdict",
     "all_facts",
+    "ancestors",
     "as_is",
     "asked_of",
     "cut_to",
@@ -216,7 +218,10 @@ __all__ = [
     "merged",
     "msg",
     "named",
+    "object_of",
+    "objects_in",
     "observation_digest",
+    "root_of",
     "settings_of",
     "utf8",
     "verbatim",

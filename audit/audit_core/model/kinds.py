@@ -62,7 +62,8 @@ class Kind(Struct, frozen=True, kw_only=True):
     A kind with `parents` (ids of kinds, or `ANY_KIND`) is written at its parent as an item of the
     list `part_key`; its id is that of the parent, a slash, and `part_name(id as written, settings)`
     (None: an id has to be written). Two parts with the same values of the settings in `identity`
-    are one thing. With `alone` it may also stand by itself.
+    are one thing. With `alone` it may also stand by itself; a part of such a kind is concluded by
+    itself, where its object type is not that of its parent.
 
     `needs_access`: it can only be asked over an access of its own or, a part, of its parent.
     `needs_address`: it needs an address, its own or its parent's. `access` is the connector that

@@ -8,6 +8,7 @@ from __future__ import annotations
 import enum
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cached_property
 from typing import Any, TypeVar
 
 import msgspec
@@ -21,6 +22,7 @@ from audit_core.model import (
     SessionInfo,
     Target,
     msg,
+    root_of,
     verbatim,
 )
 from audit_core.model.attestations import IssueNote
@@ -176,6 +178,8 @@ class TargetStatus(Struct, frozen=True, kw_only=True):
 class ObjectResults(Struct, frozen=True, kw_only=True):
     """Everything that evaluation says about one object and its parts, language-free.
 
+    A part that is an object of its own has results of its own.
+
     `about` says what the object is, as plugins tell it from facts.
 
     `cited` are the findings on other objects that its conclusions name: those of an object of the
@@ -314,6 +318,22 @@ class Results:
     def complete(self) -> bool:
         """Whether the run was carried out in full: every target was reached and answered."""
         return self.run.sealed and all(status.carried_out for status in self.statuses)
+
+    @cached_property
+    def object_of(self) -> Mapping[str, str]:
+        """The id of the object that each target is concluded with, by the id of the target."""
+        return {s.target: entry.object for entry in self.entries for s in entry.targets}
+
+    def bundle_of(self, entry: ObjectEntry) -> str:
+        """The target whose bundle holds what was observed of that object.
+
+        A database on a host is reached through the host, and so is in its bundle.
+        """
+        return root_of(self._by_id[entry.object], self._by_id).id
+
+    @cached_property
+    def _by_id(self) -> dict[str, Target]:
+        return {target.id: target for target in self.targets}
 
     def object(self, entry: ObjectEntry) -> ObjectResults:
         """Everything about the object of `entry` but its facts.

@@ -179,7 +179,7 @@ def _add_records(archive: Archive, job: _Job) -> dict[str, Place]:
 def _add_evidence(job: _Job, width: int, archive: Archive, item: tuple[ObjectEntry, int]) -> None:
     """The evidence on one object; `item` says how many observations there are before."""
     entry, before = item
-    with evidence.opened(job.run, entry.object) as stored:
+    with evidence.opened(job.run, job.results.bundle_of(entry)) as stored:
         for number, seen in enumerate(job.results.observations_of(entry), before + 1):
             folder = evidence.folder(number, seen, width)
             for name, data in evidence.files(stored, seen, folder):

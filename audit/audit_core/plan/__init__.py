@@ -15,7 +15,6 @@ from audit_core.plan.rounds import (
     main_round,
     questions,
     request_of,
-    root_of,
 )
 
 __all__ = [
@@ -30,5 +29,4 @@ __all__ = [
     "main_round",
     "questions",
     "request_of",
-    "root_of",
 ]

@@ -17,6 +17,7 @@ from audit_core.model import (
     Request,
     Target,
     merged,
+    root_of,
 )
 from audit_core.plan.needed_facts import wanted
 
@@ -58,13 +59,6 @@ class Group(Struct, frozen=True, kw_only=True):
             if known is not None and isinstance(asked.request, known.asked_with):
                 return known
         return None
-
-
-def root_of(target: Target, targets: Mapping[str, Target]) -> Target:
-    """The target through which `target` is reached: its topmost parent, or itself."""
-    while target.parent is not None:
-        target = targets[target.parent]
-    return target
 
 
 def request_of(ask: Ask, target: Target) -> Request | Message:

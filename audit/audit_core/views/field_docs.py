@@ -292,7 +292,7 @@ HERE: dict[str, str] = {
     "ObjectResults.conclusions": "One for each clause that concerns the object.",
     "ObjectResults.facts": "What is known of it and its parts, as far as its checks asked.",
     "ObjectResults.findings": "One for each check and each target it concerns.",
-    "ObjectResults.object": "Id of the object, a target that is part of no other.",
+    "ObjectResults.object": "Id of the object: a target with record sheets of its own.",
     "ResultsIndex.objects": "The objects, in the order of the inventory.",
     "ResultsIndex.run": "Which run this is and with what it was made.",
     "ResultsIndex.title": "What was audited, in Chinese.",

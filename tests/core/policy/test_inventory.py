@@ -81,7 +81,7 @@ SYSTEM = tuple(
 
 
 def test_parts_follow_their_parent_and_objects_of_the_whole_system_are_added() -> None:
-    inventory = with_system_objects(read(FULL), SYSTEM)
+    inventory = with_system_objects(read(FULL), SYSTEM, registry().kinds.only_parts)
     assert [target.id for target in inventory.targets] == [
         "web1", "web1/tls:443", "web1/admin", "web1/backup:db", "web2", "here", "here/tls:443",
         "机房-1", "db1", "network", "organisation",
@@ -91,7 +91,7 @@ def test_parts_follow_their_parent_and_objects_of_the_whole_system_are_added() -
 def test_a_target_may_not_have_the_id_of_an_object_of_the_whole_system() -> None:
     read_one = read(f"{SSH}  - {{id: site, access: {{via: local}}}}")
     with pytest.raises(InputError) as caught:
-        with_system_objects(read_one, SYSTEM)
+        with_system_objects(read_one, SYSTEM, frozenset())
     assert str(caught.value).startswith(
         "i.yaml:5: targets[1].id: expected another id "
         "(this one is reserved for the site as a whole), "

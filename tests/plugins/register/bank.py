@@ -104,7 +104,9 @@ class Bank:
     def _read(self, text: str) -> tuple[Target, ...]:
         document = load_bytes(text.encode(), "inventory.yaml")
         read = read_inventory(document, registry())
-        return with_system_objects(read, self.profile.system_objects).targets
+        return with_system_objects(
+            read, self.profile.system_objects, registry().kinds.only_parts
+        ).targets
 
     def _findings(self, world: _World, target: Target) -> Iterable[Finding]:
         for check in self._judged.get(target.kind, ()):
@@ -126,7 +128,7 @@ class Bank:
         for finding in findings:
             by_root.setdefault(finding.target, []).append(finding)
         for root in roots:
-            for id, tallies in roll_ups.rolled_up(by_root.get(root.id, ()), (root,)).items():
+            for id, tallies in roll_ups.rolled_up(by_root.get(root.id, ()), root, (root,)).items():
                 totals.setdefault(id, Totals()).add(tallies)
         standing = self._answers(set(denied))
         made = {}

@@ -34,7 +34,7 @@ DATABASES = ("postgresql", "mysql", "redis")
 
 def targets_of(text: str, profile: Profile) -> dict[str, Target]:
     read = read_inventory(load_bytes(text.encode(), "inventory.yaml"), registry())
-    read = with_system_objects(read, profile.system_objects)
+    read = with_system_objects(read, profile.system_objects, registry().kinds.only_parts)
     return {target.id: target for target in read.targets}
 
 
@@ -61,13 +61,16 @@ def test_findings_count_for_what_they_belong_to(
 ) -> None:
     made = RollUps(profile.roll_ups, tuple(targets.values()), profile.system_objects)
     web = (targets["web1"], targets["web1/tls:443"])
-    gathered = made.rolled_up([finding("web1"), finding("web1/tls:443")], web)
-    counts = {id: one["c"].counts[Verdict.FAIL] for id, one in gathered.items()}
+    rolled_up = made.rolled_up([finding("web1"), finding("web1/tls:443")], web[0], web)
+    counts = {id: one["c"].counts[Verdict.FAIL] for id, one in rolled_up.items()}
     assert counts == {EVERYTHING: 2, "core": 2, "dmz": 2, "pay": 1}
-    gathered = made.rolled_up([finding("db1")], (targets["db1"],))
-    assert gathered.keys() == {EVERYTHING, "lan", "people"}
+    rolled_up = made.rolled_up([finding("db1")], targets["db1"], (targets["db1"],))
+    assert rolled_up.keys() == {EVERYTHING, "lan", "people"}
     # its own findings count for an object that gathers others
-    assert made.rolled_up([finding("pay")], (targets["pay"],)).keys() == {EVERYTHING, "pay"}
+    assert made.rolled_up([finding("pay")], targets["pay"], (targets["pay"],)).keys() == {
+        EVERYTHING,
+        "pay",
+    }
     every = {id for id, target in targets.items() if made.everything(target)}
     assert {"organisation", "all-hosts", "network"} <= every
     assert not every & {"core", "dmz", "lan", "people", "pay", "web1"}
