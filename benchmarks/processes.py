@@ -7,12 +7,16 @@ import resource
 import subprocess
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
 from msgspec import Struct
+
+from audit_core.api.forks import forked
 
 _SAMPLE_S = 0.03
 
@@ -137,3 +141,24 @@ def cost_of(work: Callable[[], object]) -> Cost:
 def _cpu() -> float:
     ended = resource.getrusage(resource.RUSAGE_CHILDREN)
     return time.process_time() + ended.ru_utime + ended.ru_stime
+
+
+def in_parts(work: Callable[[int, int], None], count: int) -> None:
+    """Does `work(0, count)` to `work(count - 1, count)`, each in a process of its own."""
+    pids = [_child(partial(work, first, count)) for first in range(count)]
+    failed = [pid for pid in pids if os.waitpid(pid, 0)[1] != 0]
+    assert not failed, "a part of the work failed"
+
+
+def _child(work: Callable[[], None]) -> int:
+    pid = forked()
+    if pid == 0:
+        code = 1
+        try:
+            work()
+            code = 0
+        except Exception:  # noqa: BLE001 (nobody else would tell it)
+            traceback.print_exc()
+        finally:
+            os._exit(code)
+    return pid

@@ -7,12 +7,14 @@ import json
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
 import msgspec
 from msgspec import structs
 
 from audit_core.api import plugins
+from audit_core.api.forks import processors
 from audit_core.connectors import now
 from audit_core.model import Observation, Target
 from audit_core.store import frames
@@ -23,7 +25,7 @@ from benchmarks import ROOT, questions
 from benchmarks.clients import BIN, Clients
 from benchmarks.fleet import Recorded
 from benchmarks.hosts import Repeats, Say
-from benchmarks.processes import Job, Memory, run
+from benchmarks.processes import Job, Memory, in_parts, run
 from benchmarks.servers import farm
 from benchmarks.table import Row, limited
 from golden import recordings
@@ -105,8 +107,12 @@ def fleet(folder: Path, count: int, store: Store) -> Run:
     asked = questions.asked(questions.WHOLE)
     ids = [f"web{n:05d}" for n in range(count)]
     made = _begun(ids, asked, store)
-    for number, id in enumerate(ids):
-        made.bundle_path(id).write_bytes(recorded.bundle(made.id, id, number))
+
+    def write(first: int, step: int) -> None:
+        for number, id in islice(enumerate(ids), first, None, step):
+            made.bundle_path(id).write_bytes(recorded.bundle(made.id, id, number))
+
+    in_parts(write, processors())
     store.seal(made, now())
     return made
 

@@ -91,7 +91,9 @@ def of(
     targets = tuple(target(id) for id in dict.fromkeys(c.target for c in listed))
     matter = SystemInputs(clauses=tuple(clauses), targets=targets, **more)
     all_ = Overalls([grading], matter)
-    all_.add(counted(an_object(listed), Retests(clauses=fixed)))
+    for one in targets:
+        own = tuple(c for c in listed if c.target == one.id)
+        all_.add(one.id, counted(an_object(own), Retests(clauses=fixed)))
     (made,) = all_.concluded()
     return made
 

@@ -17,7 +17,7 @@ from audit_core.evaluate.retests import Counted
 from audit_core.evaluate.risks import Judged, RiskCounts, Risks
 from audit_core.evaluate.scores import Score, lack, mean, worst
 from audit_core.evaluate.scoring import score_of
-from audit_core.model import Conclusion, Message, Result, StepState, Target, msg
+from audit_core.model import Message, Result, StepState, Target, msg
 from audit_core.model.gradings import Aggregation, Grading, GradingKind, HighRiskRule
 from audit_core.model.overall import (
     Bounds,
@@ -28,7 +28,6 @@ from audit_core.model.overall import (
 )
 from audit_core.model.results import Clause
 
-_LISTED = 100
 _BAD = (Result.NONCONFORMING, Result.PARTLY_CONFORMING)
 Key = tuple[str, str]
 
@@ -52,17 +51,19 @@ class _Unit:
         self.scores: Counter[Score] = Counter()
         self.denied = False
         self.looked_at = False
-        self.fixed = 0
+        self.problems = self.fixed = 0
 
-    def add(self, c: Conclusion, score: Score | None, fixed: bool) -> None:
+    def add(self, c: Counted, score: Score | None, times: int) -> None:
         # Without steps it never applies to an object of this type: that tells nothing of others.
         self.looked_at = self.looked_at or bool(c.steps)
-        self.ranges[c.range] += 1
-        self.words[c.conclusion.value] += 1
+        self.ranges[c.range] += times
+        self.words[c.conclusion.value] += times
         if score is not None:
-            self.scores[score] += 1
+            self.scores[score] += times
         self.denied = self.denied or any(s.state is StepState.DENIED for s in c.steps)
-        self.fixed += fixed and c.conclusion in _BAD
+        if c.conclusion in _BAD:
+            self.problems += times
+            self.fixed += times if c.fixed else 0
 
     def score(self, aggregation: Aggregation) -> Score | None:
         if not self.looked_at:
@@ -81,31 +82,37 @@ class _Unit:
 
 
 class Overall:
-    """Takes the conclusions on clauses one by one, and gives that on the system by one grading."""
+    """Takes the conclusions on clauses, object by object, and gives that on the system.
+
+    How many objects have each conclusion is counted outside, once for all gradings.
+    """
 
     def __init__(self, grading: Grading, matter: SystemInputs) -> None:
         self._grading = grading
         clauses = [c for c in matter.clauses if c.catalog == grading.catalog]
         self._units = {(c.catalog, c.id): _Unit(c) for c in clauses}
+        self._risky = {key for key, unit in self._units.items() if unit.clause.high_risk_rule}
         self._risks = Risks(matter.rules, clauses, matter.judged, grading.catalog)
         self._effects = Effects(grading, clauses, {t.id: t for t in matter.targets})
-        self._problems = self._fixed = 0
 
-    def add(self, one: Counted) -> None:
-        """Takes a conclusion into account; one of another catalog is passed over."""
-        c, fixed = one.conclusion, one.fixed
-        unit = self._units.get((c.catalog, c.clause))
-        if unit is None:
-            return
-        unit.add(c, score_of(self._grading, c), fixed)
-        self._risks.add(unit.clause, c, fixed)
-        self._effects.add(unit.clause, c)
-        if c.conclusion in _BAD:
-            self._problems += 1
-            self._fixed += fixed
+    def add(self, object: str, conclusions: Iterable[Counted]) -> None:
+        """Takes what depends on the object; conclusions of another catalog are passed over."""
+        own = [c for c in conclusions if c.catalog == self._grading.catalog]
+        for c in own:
+            key = (c.catalog, c.clause)
+            if key in self._risky:
+                self._risks.add(object, self._units[key].clause, c)
+        self._effects.add(object, own)
 
-    def concluded(self) -> SystemConclusion:
-        """What is concluded of everything that was taken."""
+    def concluded(self, times: Mapping[Counted, int]) -> SystemConclusion:
+        """What is concluded of everything, where so many objects have each conclusion."""
+        for c, count in times.items():
+            unit = self._units.get((c.catalog, c.clause))
+            if unit is not None:
+                unit.add(c, score_of(self._grading, c), count)
+        return self._concluded()
+
+    def _concluded(self) -> SystemConclusion:
         g = self._grading
         scores = {key: u.score(g.aggregation) for key, u in self._units.items()}
         units = tuple(self._unit(u, scores[key]) for key, u in self._units.items())
@@ -116,7 +123,7 @@ class Overall:
         decided = sum(len(u.range) == 1 for u in units)
         coverage = decided / len(units) if units else 0.0
         word = graded(g, score, counts, units, coverage)
-        missing = self._effects.missing(scores, risks)
+        missing, missing_count = self._effects.missing(scores, risks)
         return SystemConclusion(
             grading=g,
             word=word.word,
@@ -128,14 +135,17 @@ class Overall:
             units_total=len(units),
             units=units,
             layers=layers,
-            problems=Count(first=self._problems, fixed=self._fixed),
+            problems=Count(
+                first=sum(u.problems for u in self._units.values()),
+                fixed=sum(u.fixed for u in self._units.values()),
+            ),
             high_risks=counts.high,
             high_risks_fixed=counts.high_fixed,
             major_risks=counts.major,
             major_risks_fixed=counts.major_fixed,
             risks=risks,
-            missing=missing[:_LISTED],
-            missing_count=len(missing),
+            missing=missing,
+            missing_count=missing_count,
             why=(*word.why, *self._unseen()),
         )
 
@@ -252,13 +262,14 @@ class Overalls:
 
     def __init__(self, gradings: Iterable[Grading], matter: SystemInputs) -> None:
         self._made = [Overall(grading, matter) for grading in gradings]
+        self._times: Counter[Counted] = Counter()
 
-    def add(self, conclusions: Iterable[Counted]) -> None:
-        """Takes the conclusions on one object into account."""
-        for conclusion in conclusions:
-            for one in self._made:
-                one.add(conclusion)
+    def add(self, object: str, conclusions: Sequence[Counted]) -> None:
+        """Takes the conclusions on the object of that id into account: all of them, once."""
+        self._times.update(conclusions)
+        for one in self._made:
+            one.add(object, conclusions)
 
     def concluded(self) -> tuple[SystemConclusion, ...]:
-        """What each grading says of everything that was taken."""
-        return tuple(one.concluded() for one in self._made)
+        """What each grading says of everything that was taken; asked once, at the end."""
+        return tuple(one.concluded(self._times) for one in self._made)

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
-from audit_core.model import Conclusion, Result, StepState
+from audit_core.evaluate.retests import Counted
+from audit_core.model import Result, StepState
 from audit_core.model.gradings import HighRiskRule
 from audit_core.model.overall import Bounds, JudgedRisk, RiskResult, RiskState
 from audit_core.model.results import Clause
@@ -75,19 +76,21 @@ class Risks:
             for r in rules
             if r.catalog == catalog and (r.id in self._clauses or (self._clauses and not r.clauses))
         ]
-        self._denied: dict[str, dict[str, bool]] = {}
+        self._denied: dict[str, _Denied] = {}
         self._open: set[str] = set()
         self._seen: set[str] = set()
 
-    def add(self, clause: Clause, c: Conclusion, fixed: bool) -> None:
-        """Takes what `c` says of the rules that its clause names."""
+    def add(self, object: str, clause: Clause, c: Counted) -> None:
+        """Takes what `c` says on `object` of the rules that its clause names.
+
+        All on one object come one after another.
+        """
         for rule in clause.high_risk_rule.split():
             if c.steps:  # without steps the clause never applies to objects of this type
                 self._seen.add(rule)
             state = _state(clause, c, rule)
             if state is StepState.DENIED:
-                on = self._denied.setdefault(rule, {})
-                on[c.target] = on.get(c.target, True) and fixed
+                self._denied.setdefault(rule, _Denied()).add(object, c.fixed)
             elif state is StepState.OPEN:
                 self._open.add(rule)
 
@@ -96,7 +99,7 @@ class Risks:
         return tuple(self._result(rule) for rule in self._rules)
 
     def _result(self, rule: HighRiskRule) -> RiskResult:
-        denied = self._denied.get(rule.id, {})
+        denied = self._denied.get(rule.id, _Denied())
         judged = _judged(rule, self._judged.get(rule.id))
         state = self._of(rule) if judged is None or judged.state != COUNTS else judged.verdict
         return RiskResult(
@@ -111,17 +114,36 @@ class Risks:
             clauses=tuple(self._clauses.get(rule.id, ())),
             state=state,
             count=_COUNT[state],
-            targets=tuple(denied)[:_LISTED],
-            target_count=len(denied),
+            targets=tuple(denied.listed),
+            target_count=denied.count,
             judged=judged,
-            fixed=bool(denied) and all(denied.values()),
+            fixed=denied.count > 0 and denied.fixed,
         )
 
     def _of(self, rule: HighRiskRule) -> RiskState:
-        if self._denied.get(rule.id):
+        if rule.id in self._denied:
             return RiskState.SUSPECTED
         is_open = rule.id in self._open or rule.id not in self._seen
         return RiskState.OPEN if is_open else RiskState.ABSENT
+
+
+class _Denied:
+    """The objects on which steps that name a rule are denied: how many, and the first of them."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.listed: list[str] = []
+        self.fixed = True
+        self._last = ""
+
+    def add(self, object: str, fixed: bool) -> None:
+        self.fixed = self.fixed and fixed
+        if object == self._last:
+            return
+        self._last = object
+        self.count += 1
+        if self.count <= _LISTED:
+            self.listed.append(object)
 
 
 def _judged(rule: HighRiskRule, judged: Judged | None) -> Judged | None:
@@ -134,7 +156,7 @@ def _judged(rule: HighRiskRule, judged: Judged | None) -> Judged | None:
     )  # fmt: skip
 
 
-def _state(clause: Clause, c: Conclusion, rule: str) -> StepState:
+def _state(clause: Clause, c: Counted, rule: str) -> StepState:
     """What the steps that name `rule` are on the object; all of them where none names it."""
     if c.range in ((Result.CONFORMING,), (Result.NOT_APPLICABLE,)):
         return StepState.AFFIRMED

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 
+from audit_core.evaluate.retests import Counted
 from audit_core.evaluate.scores import Score
-from audit_core.model import Conclusion, Result, StepResult, StepState
+from audit_core.model import Result, StepResult, StepState
 from audit_core.model.gradings import Grading, Penalty
 
 _NUMBER = re.compile(r"[0-9]{1,6}(?:\.[0-9]{1,3})?")
 
 
-def score_of(grading: Grading, c: Conclusion) -> Score | None:
+def score_of(grading: Grading, c: Counted) -> Score | None:
     """What `c` counts by `grading`; None where its clause does not apply there."""
     if c.range == (Result.NOT_APPLICABLE,):
         return None
@@ -28,7 +29,7 @@ def score_of(grading: Grading, c: Conclusion) -> Score | None:
     return Score(min(values), max(values), may_drop)
 
 
-def _by_steps(grading: Grading, c: Conclusion, may_drop: bool) -> Score:
+def _by_steps(grading: Grading, c: Counted, may_drop: bool) -> Score:
     penalties = {p.step: p for p in grading.penalties}
     lo = hi = 1.0
     for step in c.steps:

@@ -19,7 +19,7 @@ from msgspec import Struct, structs
 
 from audit_core.api.forks import processors
 from audit_core.evaluate.compute import Evaluator, Work
-from audit_core.evaluate.retests import Counted
+from audit_core.evaluate.retests import Interned, packed
 from audit_core.evaluate.roll_ups import EVERYTHING, RolledUp
 from audit_core.evaluate.schedule import Schedule
 from audit_core.evaluate.skipped import SkippedSteps, Step, can_be_skipped, step_name
@@ -65,7 +65,7 @@ class _Outcome(Struct, frozen=True, kw_only=True):
 
     shared: bytes = b""
     entries: tuple[ObjectEntry, ...] = ()
-    counted: tuple[Counted, ...] = ()
+    counted: tuple[tuple[msgspec.Raw, ...], ...] = ()
     found: tuple[ObjectResults, ...] = ()
     rolled_up: tuple[RolledUp, ...] = ()
     broken: _Broken | None = None
@@ -140,7 +140,7 @@ def _made(evaluator: Evaluator, folder: ResultsFolder, order: _Order, step: Step
     step(step_name("store", "", root))
     return _Outcome(
         entries=tuple(evaluator.entry(one, *folder.add(one), whole=False) for one in concluded),
-        counted=tuple(counted for one in concluded for counted in evaluator.counted(one)),
+        counted=tuple(packed(evaluator.counted(one)) for one in concluded),
         found=tuple(filter(evaluator.takes_others, every)),
         rolled_up=rolled_up,
     )
@@ -169,18 +169,20 @@ class _Everything:
         self.concluded_last: list[ObjectResults] = []
         self.totals: dict[str, Totals] = {}
         self.overall = evaluator.overall()
+        self._interned = Interned()
 
     def add(self, outcome: _Outcome) -> None:
         self.entries |= {entry.object: entry for entry in outcome.entries}
+        for entry, counted in zip(outcome.entries, outcome.counted, strict=True):
+            self.overall.add(entry.object, self._interned.read(counted))
         self.concluded_last += outcome.found
         for rolled_up in outcome.rolled_up:
             for object, tallies in rolled_up.items():
                 self.totals.setdefault(object, Totals()).add(tallies)
-        self.overall.add(outcome.counted)
 
     def add_concluded(self, object: ObjectResults, entry: ObjectEntry) -> None:
         self.entries[entry.object] = entry
-        self.overall.add(self._evaluator.counted(object))
+        self.overall.add(entry.object, self._evaluator.counted(object))
 
 
 def _concluded(
