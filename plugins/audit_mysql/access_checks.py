@@ -93,9 +93,16 @@ def grant_tables(settings: Settings, asker: Asker) -> Judgement:
 
 def here_only(settings: Settings) -> bool:
     """Whether no connection from another machine is taken."""
-    addresses = {word.strip() for word in settings.get("bind_address").split(",")}
-    loopback = bool(addresses) and addresses <= {"localhost", "127.0.0.1", "::1"}
-    return settings.on("skip_networking") or loopback
+    if settings.on("skip_networking"):
+        return True
+    # MySQL 8 listens for X Plugin and for administrators at addresses of their own
+    names = ("bind_address", "mysqlx_bind_address", "admin_address")
+    shown = [settings.get(name) for name in names if name in settings.values]
+    addresses = {word.strip() for text in shown if text for word in text.split(",")}
+    here = all(
+        word == "::1" or word == "localhost" or word.startswith("127.") for word in addresses
+    )
+    return here and bool(settings.get("bind_address"))
 
 
 _SAFE = frozenset({"TLSv1.2", "TLSv1.3"})
@@ -107,6 +114,7 @@ def _versions(settings: Settings) -> set[str]:
 
 @check(
     "mysql.tls-enforced", needs=(SETTINGS, known_or_absent(ACCOUNTS)), severity=Severity.HIGH,
+    version=2,
     remedy=msg(
         "Set ssl_cert, ssl_key, require_secure_transport = ON and tls_version = TLSv1.2,TLSv1.3"
     ),
@@ -167,12 +175,15 @@ def tls_ciphers(settings: Settings) -> Judgement:
 
 @check(
     "mysql.tls-in-use", needs=SESSIONS, severity=Severity.HIGH,
+    version=2,
     remedy=msg("Set require_secure_transport = ON, and let clients verify the certificate"),
 )  # fmt: skip
 def tls_in_use(found: tuple[Session, ...]) -> Judgement:
     """Every current session over the network, except our own, is encrypted."""
     plain = sum(row.sessions - row.own for row in found if row.way == "TCP/IP")
     every = plain + sum(row.sessions - row.own for row in found if row.way == "SSL/TLS")
+    if not every:
+        return not_applicable(msg("There is no other session over the network at present"))
     if plain:
         return failed(
             msg("{plain} of {every} sessions are not encrypted", plain=plain, every=every)
@@ -203,16 +214,27 @@ def _by_factors(
     return both, outside, single
 
 
+def _more_factors(settings: Settings) -> bool:
+    """Whether accounts may have further factors: MySQL 8.0.27 and later, one place for each."""
+    return "," in settings.get("authentication_policy")
+
+
 @check(
-    "mysql.second-factor", needs=ACCOUNTS, severity=Severity.MEDIUM,
+    "mysql.second-factor", needs=(SETTINGS, ACCOUNTS), severity=Severity.MEDIUM, version=2,
     remedy=msg("ALTER USER … REQUIRE X509 beside the password, or use a bastion"),
 )  # fmt: skip
-def second_factor(accounts: tuple[Account, ...]) -> Judgement:
+def second_factor(settings: Settings, accounts: tuple[Account, ...]) -> Judgement:
     """Logins from other machines require two authentication factors."""
     remote = [a for a in usable(accounts) if a.remote]
     if not remote:
         return not_applicable(msg("No account may log in from other machines"))
     both, outside, single = _by_factors(remote)
+    if single and _more_factors(settings):
+        return undetermined(
+            settings.as_message("authentication_policy"),
+            msg("Accounts whose further factors are not asked: {names}",
+                names=listed(account.name for account in single)),
+        )  # fmt: skip
     if single:
         found = listed(account.name for account in single)
         return failed(msg("Accounts with one factor: {names}", names=found))
@@ -226,6 +248,7 @@ def second_factor(accounts: tuple[Account, ...]) -> Judgement:
 
 @check(
     "mysql.account-hosts", needs=(SETTINGS, ACCOUNTS), severity=Severity.LOW,
+    version=2,
     remedy=msg("RENAME USER … TO …@NETWORK; list the networks of the clients instead of %"),
 )  # fmt: skip
 def account_hosts(settings: Settings, accounts: tuple[Account, ...]) -> Judgement:

@@ -72,7 +72,8 @@ class Account(Struct, frozen=True, kw_only=True):
     look like a password, and be redacted.
 
     `lifetime` is in days, 0 for never; None or -1 for what the server has. `tls` is what it has to
-    connect with: 0 nothing, 1 TLS, 2 a certificate, 3 a certificate or cipher that is named.
+    connect with: 0 nothing, 1 TLS (also with a cipher that is named), 2 a certificate, 3 one with
+    an issuer or subject that is named.
     """
 
     user: str
@@ -116,17 +117,22 @@ class Account(Struct, frozen=True, kw_only=True):
     @property
     def remote(self) -> bool:
         """Whether it may come from other machines."""
-        return self.host.lower() not in _LOCAL
+        host = self.host.lower()
+        return host not in _LOCAL and not host.startswith("127.")
 
     @property
     def everywhere(self) -> bool:
-        """Whether it may come from every machine, or nearly: no part of the address is fixed."""
+        """Whether it may come from every machine, or nearly: not one whole octet is fixed.
+
+        `1%` is 1.0.0.0 to 199.255.255.255; `%.bank` are the names of one domain.
+        """
         if self.host in ("", "%"):
             return True
         address, _, mask = self.host.partition("/")
         if mask:
-            return _is_zero(mask)
-        return not set(address) - set("%_.")
+            return _is_short(mask)
+        first = address.partition(".")[0]
+        return not set(address) - set("%_.0123456789") and bool({"%", "_"} & set(first))
 
     @property
     def held(self) -> frozenset[str]:
@@ -137,11 +143,12 @@ class Account(Struct, frozen=True, kw_only=True):
         return frozenset(found | {name for n, name in enumerate(_BITS) if bits >> n & 1})
 
 
-def _is_zero(mask: str) -> bool:
+def _is_short(mask: str) -> bool:
+    """Whether a mask of an IPv4 network, or a number of bits, fixes less than an octet."""
     try:
-        return int(ipaddress.ip_address(mask)) == 0
+        return int(ipaddress.IPv4Address(mask)).bit_count() < 8
     except ValueError:
-        return mask == "0"
+        return mask.isdecimal() and len(mask) < 4 and int(mask) < 8
 
 
 _MARIADB_KEPT = (
@@ -161,16 +168,20 @@ def _mariadb() -> Query:
     kept = _MARIADB_KEPT.format("COALESCE(JSON_VALUE(Priv, '$.authentication_string'), '')")
     first = f"CONCAT({kept}, ' ', COALESCE(JSON_VALUE(Priv, '$.plugin'), ''))"
     methods = ", ".join((first, *(_alternative(n) for n in range(4))))
-    numbers = {
-        "locked": "account_locked", "lifetime": "password_lifetime", "tls": "ssl_type",
-    }  # fmt: skip
+    numbers = {"locked": "account_locked", "lifetime": "password_lifetime"}
+    # REQUIRE CIPHER alone is stored as 3 too, and asks for no certificate
+    named = "COALESCE(NULLIF(JSON_VALUE(Priv, '$.x509_issuer'), ''), " \
+            "NULLIF(JSON_VALUE(Priv, '$.x509_subject'), ''))"  # fmt: skip
+    type_ = "CAST(JSON_VALUE(Priv, '$.ssl_type') AS SIGNED)"
+    tls = f"IF({type_} = 3 AND {named} IS NULL, 1, {type_}) AS tls"
     each = ", ".join(
         f"CAST(JSON_VALUE(Priv, '$.{key}') AS SIGNED) AS {name}" for name, key in numbers.items()
     )
     changed = "CAST(JSON_VALUE(Priv, '$.password_last_changed') AS SIGNED)"
     return Query(
         sql=f"SELECT User AS user, Host AS host, COALESCE(JSON_VALUE(Priv, '$.is_role'), 0) = 1 "
-            f"AS role, CONCAT_WS(';', {methods}) AS methods, {each}, {changed} = 0 AS expired, "
+            f"AS role, CONCAT_WS(';', {methods}) AS methods, {each}, {tls}, "
+            f"{changed} = 0 AS expired, "
             f"UNIX_TIMESTAMP() - NULLIF({changed}, 0) AS age_s, "
             "JSON_VALUE(Priv, '$.access') AS access FROM mysql.global_priv ORDER BY 1, 2",
         label="mysql.global_priv", grants=MARIADB_ACCOUNTS,
@@ -198,7 +209,8 @@ def _mysql() -> Query:
             "account_locked = 'Y' AS locked, password_expired = 'Y' AS expired, "
             "password_lifetime AS lifetime, "
             "UNIX_TIMESTAMP() - UNIX_TIMESTAMP(password_last_changed) AS age_s, "
-            "CASE ssl_type WHEN '' THEN 0 WHEN 'ANY' THEN 1 WHEN 'X509' THEN 2 ELSE 3 END AS tls, "
+            "CASE ssl_type WHEN '' THEN 0 WHEN 'ANY' THEN 1 WHEN 'X509' THEN 2 "
+            "ELSE IF(CONCAT(x509_issuer, x509_subject) = '', 1, 3) END AS tls, "
             f"CONCAT_WS(',', {rights}) AS rights FROM mysql.user ORDER BY 1, 2",
         label="mysql.user", grants=MYSQL_ACCOUNTS,
     )  # fmt: skip

@@ -31,8 +31,15 @@ def _of_mariadb(plugins: tuple[Plugin, ...]) -> bool:
     return any(p.name.upper() == _SERVER_AUDIT and p.active for p in plugins)
 
 
+def _records(settings: Settings) -> bool:
+    """Whether server_audit is on and its records go to a file that keeps them, or to syslog."""
+    dropped = settings.get("server_audit_file_path").startswith("/dev/null")
+    to_file = settings.get("server_audit_output_type").lower() != "syslog"
+    return settings.on("server_audit_logging") and not (dropped and to_file)
+
+
 @check(
-    "mysql.audit-on", needs=(SETTINGS, PLUGINS), severity=Severity.HIGH,
+    "mysql.audit-on", needs=(SETTINGS, PLUGINS), severity=Severity.HIGH, version=2,
     remedy=msg(
         "MariaDB: INSTALL SONAME 'server_audit', and server_audit_logging = ON in the "
         "configuration; MySQL: load audit_log, or put an audit appliance before the server and "
@@ -42,10 +49,8 @@ def _of_mariadb(plugins: tuple[Plugin, ...]) -> bool:
 def audit_on(settings: Settings, plugins: tuple[Plugin, ...]) -> Judgement:
     """An audit plugin is loaded and on."""
     if _of_mariadb(plugins):
-        return expect(
-            settings.on("server_audit_logging"), detail=settings.as_message("server_audit_logging"),
-            expected=_EXPECTED,
-        )  # fmt: skip
+        names = ("server_audit_logging", "server_audit_output_type", "server_audit_file_path")
+        return expect(_records(settings), detail=settings.as_message(*names), expected=_EXPECTED)
     found = _audits(plugins)
     detail = settings.as_message("general_log")
     if not found:
@@ -65,7 +70,7 @@ def _other(settings: Settings, found: list[str]) -> Judgement:
 
 def _no_audit(settings: Settings, plugins: tuple[Plugin, ...]) -> Judgement | None:
     """What is to say where MariaDB's plugin does not record, else None."""
-    if _of_mariadb(plugins) and settings.on("server_audit_logging"):
+    if _of_mariadb(plugins) and _records(settings):
         return None
     found = _audits(plugins)
     if found and not _of_mariadb(plugins):
@@ -157,7 +162,7 @@ def _kept_bytes(settings: Settings) -> int | None:
 
 
 @check(
-    "mysql.error-log", needs=SETTINGS, severity=Severity.LOW,
+    "mysql.error-log", needs=SETTINGS, severity=Severity.LOW, version=2,
     remedy=msg("Set log_error to a file, and log_warnings = 2 (MySQL: log_error_verbosity = 3)"),
 )  # fmt: skip
 def error_log(settings: Settings) -> Judgement:
@@ -170,6 +175,13 @@ def error_log(settings: Settings) -> Judgement:
     enough = (levels[0] or 0) >= 2 or (levels[1] or 0) >= 2
     if not enough:
         return failed(detail, expected=msg("log_warnings 2, log_error_verbosity 2"))
+    place = settings.get(names[0])
+    if place == "/dev/null":
+        return failed(detail)
+    if place in ("", "stderr"):
+        return undetermined(
+            detail, msg("It goes to standard error; where that goes is set on the host")
+        )
     return passed(detail)
 
 

@@ -11,7 +11,7 @@ from audit_database.query import Query
 from audit_database.rows import rows_as
 from audit_mysql.accounts import ACCOUNTS, Account, usable
 from audit_mysql.rights import MARIADB_ROLES, MYSQL_ROLES, OBJECTS
-from audit_mysql.server import KIND, MARIADB, MYSQL
+from audit_mysql.server import KIND, MARIADB, MYSQL, SETTINGS, Settings
 
 PUBLIC = "PUBLIC"  # a role that everybody has; MariaDB since 10.11
 WRITING = frozenset({
@@ -150,14 +150,28 @@ def roles_of(user: str, host: str, given: Iterable[Given]) -> frozenset[tuple[st
     return frozenset(found)
 
 
-def _holders(accounts: tuple[Account, ...], given: tuple[Given, ...]) -> tuple[Holder, ...]:
+def _mandatory(settings: Settings) -> frozenset[tuple[str, str]]:
+    """The roles that every account of MySQL 8 has: `a`@`h`, b in mandatory_roles."""
+    found = set()
+    for word in settings.get("mandatory_roles").split(","):
+        name, _, host = word.strip().partition("@")
+        if name.strip("`'\" "):
+            found.add((name.strip("`'\" "), host.strip("`'\" ") or "%"))
+    return frozenset(found)
+
+
+def _holders(
+    accounts: tuple[Account, ...], given: tuple[Given, ...], settings: Settings
+) -> tuple[Holder, ...]:
+    every = _mandatory(settings)
+    every |= frozenset().union(*(roles_of(*role, given) for role in every))
     own: dict[tuple[str, str], set[str]] = {(a.user, a.host): {*a.held} for a in accounts}
     for right in given:
         if right.right:
             own.setdefault((right.user, right.host), set()).add(right.right)
     found = []
     for account in usable(accounts):
-        roles = roles_of(account.user, account.host, given) | {(PUBLIC, "")}
+        roles = roles_of(account.user, account.host, given) | {(PUBLIC, "")} | every
         rights = own[account.user, account.host].union(*(own.get(role, set()) for role in roles))
         names = frozenset(name for name, _ in roles) - {PUBLIC}
         found.append(Holder(account=account, rights=frozenset(rights), roles=names))
@@ -165,7 +179,7 @@ def _holders(accounts: tuple[Account, ...], given: tuple[Given, ...]) -> tuple[H
 
 
 HOLDERS = derive(
-    "mysql.holders", tuple[Holder, ...], needs=(ACCOUNTS, GIVEN), make=_holders
+    "mysql.holders", tuple[Holder, ...], needs=(ACCOUNTS, GIVEN, SETTINGS), make=_holders
 )  # fmt: skip
 
 

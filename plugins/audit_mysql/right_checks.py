@@ -91,6 +91,7 @@ _ASKED_FOR = frozenset({"PROCESS"})  # what our own account needs
 
 @check(
     "mysql.powers", needs=(TARGET, HOLDERS, ASKER), severity=Severity.HIGH,
+    version=2,
     remedy=msg("REVOKE … ON *.* FROM …, or take the role away"),
 )  # fmt: skip
 def powers(target: Target, holders: tuple[Holder, ...], asker: Asker) -> Judgement:
@@ -105,6 +106,7 @@ def powers(target: Target, holders: tuple[Holder, ...], asker: Asker) -> Judgeme
 
 @check(
     "mysql.admin-hosts", needs=HOLDERS, severity=Severity.HIGH,
+    version=2,
     remedy=msg("RENAME USER … TO …@ADDRESS, with the address of a bastion"),
 )  # fmt: skip
 def admin_hosts(holders: tuple[Holder, ...]) -> Judgement:
@@ -123,6 +125,7 @@ def admin_hosts(holders: tuple[Holder, ...]) -> Judgement:
 
 @check(
     "mysql.wide-rights", needs=(TARGET, HOLDERS, RIGHTS_IN_USE), severity=Severity.MEDIUM,
+    version=2,
     remedy=msg("REVOKE ALL ON *.* FROM …, and GRANT what is needed on each schema or table"),
 )  # fmt: skip
 def wide_rights(
@@ -134,7 +137,7 @@ def wide_rights(
     names = _declared(target, found)
     administrators = _administrators(target) or frozenset()
     for right in objects:
-        if not right.object and set(right.db) <= {"%"} and right.held:
+        if not right.object and set(right.db) <= {"%", "_"} and right.held:
             detail.append(f"{right.who}: {right.where}")
             names[right.who] = bool({right.user, right.who} & administrators)
     none = msg("Rights on data are given by schema, table or column")
@@ -147,6 +150,7 @@ _CHANGING = frozenset({"INSERT", "UPDATE", "DELETE", "CREATE", "DROP", "ALTER"})
 
 @check(
     "mysql.system-tables", needs=(TARGET, HOLDERS, RIGHTS_IN_USE), severity=Severity.HIGH,
+    version=2,
     remedy=msg("REVOKE … ON mysql.* FROM …: an account that may write there can grant "
                "itself every right"),
 )  # fmt: skip
@@ -180,6 +184,7 @@ def _literal(letter: str) -> str:
 
 @check(
     "mysql.grant-option", needs=(TARGET, HOLDERS, RIGHTS_IN_USE, GIVEN), severity=Severity.MEDIUM,
+    version=2,
     remedy=msg("REVOKE GRANT OPTION ON … FROM …, REVOKE ADMIN OPTION FOR … FROM …"),
 )  # fmt: skip
 def grant_option(
@@ -220,6 +225,7 @@ def public_rights(accounts: tuple[Account, ...], objects: tuple[ObjectRight, ...
 
 @check(
     "mysql.audit-holders", needs=(TARGET, HOLDERS, RIGHTS_IN_USE), severity=Severity.HIGH,
+    version=2,
     remedy=msg("REVOKE SUPER … FROM …; REVOKE INSERT, DELETE ON mysql.plugin FROM …"),
 )  # fmt: skip
 def audit_holders(

@@ -106,7 +106,7 @@ class Settings(Struct, frozen=True, kw_only=True):
 
 
 _NAMES = (
-    "audit_log_policy", "audit_log_format", "audit_log_connection_policy",
+    "admin_address", "audit_log_policy", "audit_log_format", "audit_log_connection_policy",
     "audit_log_statement_policy", "authentication_policy", "bind_address", "binlog_checksum",
     "binlog_encryption", "binlog_expire_logs_seconds", "binlog_rows_query_log_events",
     "default_authentication_plugin", "default_password_lifetime", "default_table_encryption",
@@ -115,7 +115,8 @@ _NAMES = (
     "innodb_checksum_algorithm", "innodb_doublewrite", "innodb_encrypt_log",
     "innodb_encrypt_tables", "innodb_flush_log_at_trx_commit", "innodb_redo_log_encrypt",
     "innodb_undo_log_encrypt", "interactive_timeout", "local_infile", "log_bin", "log_error",
-    "log_error_verbosity", "log_output", "log_warnings", "max_password_errors",
+    "log_error_verbosity", "log_output", "log_warnings", "mandatory_roles", "max_password_errors",
+    "mysqlx_bind_address",
     "old_passwords", "password_history", "password_reuse_check_interval",
     "password_reuse_interval", "performance_schema", "port", "read_only",
     "require_secure_transport", "secure_auth", "secure_file_priv", "skip_name_resolve",

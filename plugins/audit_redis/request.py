@@ -15,8 +15,12 @@ _NAME = re.compile(r"[a-z0-9-]{1,64}")
 DANGEROUS = (
     ("ACL", "SETUSER", "dengbao"), ("CONFIG", "SET", "maxclients", "1"), ("FLUSHALL",),
     ("SHUTDOWN",), ("DEBUG", "SLEEP", "0"), ("MODULE", "LOAD", "none"), ("REPLICAOF", "NO", "ONE"),
-    ("EVAL", "return 1", "0"), ("KEYS", "*"), ("MONITOR",),
+    ("EVAL", "return 1", "0"), ("KEYS", "*"), ("MONITOR",), ("SLAVEOF", "NO", "ONE"),
+    ("FLUSHDB",), ("SYNC",), ("SWAPDB", "0", "1"), ("CONFIG", "REWRITE"), ("ACL", "LOAD"),
+    ("FUNCTION", "LOAD", "none"), ("CLUSTER", "RESET"), ("FAILOVER",),
+    ("MIGRATE", "none", "1", "none", "0", "1"),
 )  # fmt: skip
+WITH_SUBCOMMANDS = frozenset({"ACL", "CLUSTER", "CONFIG", "FUNCTION", "MODULE"})
 """Commands that ACL DRYRUN is asked about for each user. None of them is run."""
 
 

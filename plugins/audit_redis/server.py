@@ -69,16 +69,27 @@ class Settings(Struct, frozen=True, kw_only=True):
         return msg("{values}", values=", ".join(pairs))
 
     @property
+    def since_7(self) -> bool:
+        """Whether the release is 7.0 or later, which has settings that earlier ones have not."""
+        return "enable-protected-configs" in self.values
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Where the server listens for TCP; an empty `bind` is nowhere, before 7.0 everywhere."""
+        if self.get("port") == "0" and self.get("tls-port") in (None, "", "0"):
+            return ()
+        words = (self.get("bind") or "").split() or ([] if self.since_7 else ["*"])
+        return tuple(word.lstrip("-") for word in words)
+
+    @property
     def local(self) -> bool:
         """Whether the server listens at loopback and Unix sockets only."""
-        words = (self.get("bind") or "*").split()
-        return all(_is_loopback(word.lstrip("-")) for word in words)
+        return all(_is_loopback(word) for word in self.addresses)
 
     @property
     def everywhere(self) -> bool:
-        """Whether the server listens at all addresses. `bind` that is empty means all of them."""
-        words = [word.lstrip("-") for word in (self.get("bind") or "*").split()]
-        return any(word in ("*", "0.0.0.0", "::", "::*") for word in words)  # noqa: S104
+        """Whether the server listens at all addresses."""
+        return any(word in ("*", "0.0.0.0", "::", "::*") for word in self.addresses)  # noqa: S104
 
 
 def _is_loopback(word: str) -> bool:
@@ -123,8 +134,19 @@ class User(Struct, frozen=True, kw_only=True):
 
     @property
     def unlimited(self) -> bool:
-        """Whether it may run all commands on all keys."""
-        return self.commands.strip() == "+@all" and "~*" in self.keys.split()
+        """Whether it may run all commands on all keys, by its own rules or those of a selector.
+
+        Also where a command is taken away that does not matter: it may run all dangerous ones.
+        """
+        own = {"commands": self.commands, "keys": self.keys}
+        if any(_is_all(rules) for rules in (own, *self.selectors)):
+            return True
+        every = bool(self.may) and all(may == "yes" for may in self.may.values())
+        return every and "~*" in self.keys.split()
+
+
+def _is_all(rules: dict[str, str]) -> bool:
+    return rules.get("commands", "").strip() == "+@all" and "~*" in rules.get("keys", "").split()
 
 
 def _info(answer: Answer) -> Info:
@@ -147,9 +169,12 @@ def _json(line: str) -> Any:
 
 def _settings(answer: Answer) -> Settings:
     try:
-        return Settings(values=msgspec.convert(_json(answer.text), dict[str, str]))
+        found = Settings(values=msgspec.convert(_json(answer.text), dict[str, str]))
     except msgspec.ValidationError as error:
         raise ParseError(msg("not the answer that was asked for")) from error
+    if not {"bind", "port"} <= set(found.values):  # every release has them; a proxy may tell none
+        raise ParseError(msg("the server shows no settings, although it does not refuse to"))
+    return found
 
 
 def _users(answer: Answer) -> tuple[User, ...] | Partial:

@@ -37,7 +37,7 @@ _OLD_TLS = ("tlsv1", "tlsv1.0", "tlsv1.1", "sslv3")
 
 
 @check(
-    "redis.tls-enforced", needs=SETTINGS, severity=Severity.HIGH,
+    "redis.tls-enforced", needs=SETTINGS, severity=Severity.HIGH, version=2,
     remedy=msg("Set tls-port, port 0 and tls-protocols \"TLSv1.2 TLSv1.3\""),
 )  # fmt: skip
 def tls_enforced(settings: Settings) -> Judgement:
@@ -61,7 +61,7 @@ def tls_enforced(settings: Settings) -> Judgement:
 
 
 @check(
-    "redis.protected", needs=(SETTINGS, known_or_absent(USERS)), severity=Severity.HIGH,
+    "redis.protected", needs=(SETTINGS, known_or_absent(USERS)), severity=Severity.HIGH, version=2,
     remedy=msg("Set protected-mode yes, bind to the addresses that are needed, set a password"),
 )  # fmt: skip
 def protected(settings: Settings, users: tuple[User, ...] | Absent) -> Judgement:
@@ -73,8 +73,9 @@ def protected(settings: Settings, users: tuple[User, ...] | Absent) -> Judgement
     if all_users is None:
         return undetermined(detail)
     bad = listed(user.name for user in all_users if user.open)
-    # protected mode only looks whether default has a password
-    if settings.get("protected-mode") == "yes" and bad == ("default",):
+    # it only looks whether default has a password, and before 7.0 only where bind is not set
+    effective = settings.since_7 or not settings.get("bind")
+    if settings.get("protected-mode") == "yes" and effective and bad == ("default",):
         return passed(detail)
     if bad:
         return failed(detail, msg("Users without a password: {names}", names=bad))
@@ -82,7 +83,7 @@ def protected(settings: Settings, users: tuple[User, ...] | Absent) -> Judgement
 
 
 @check(
-    "redis.listen-addresses", needs=SETTINGS, severity=Severity.LOW,
+    "redis.listen-addresses", needs=SETTINGS, severity=Severity.LOW, version=2,
     remedy=msg("Name the addresses that are needed in bind"),
 )  # fmt: skip
 def listen_addresses(settings: Settings) -> Judgement:
@@ -105,14 +106,16 @@ def idle_timeout(settings: Settings, *, seconds: Annotated[int, Down] = 1800) ->
 
 
 @check(
-    "redis.log", needs=SETTINGS, severity=Severity.MEDIUM,
+    "redis.log", needs=SETTINGS, severity=Severity.MEDIUM, version=2,
     remedy=msg("Set logfile or syslog-enabled, and loglevel notice; audit commands at a proxy"),
 )  # fmt: skip
 def log(settings: Settings) -> Judgement:
     """Starts, stops and errors are logged to a file or to syslog."""
     detail = settings.as_message("logfile", "syslog-enabled", "loglevel")
-    kept = bool(settings.get("logfile")) or settings.get("syslog-enabled") == "yes"
-    coarse = settings.get("loglevel") in ("warning", "nothing")
+    syslog = settings.get("syslog-enabled") == "yes"
+    kept = bool(settings.get("logfile")) or syslog
+    dropped = settings.get("logfile") == "/dev/null" and not syslog
+    coarse = settings.get("loglevel") in ("warning", "nothing") or dropped
     note = msg("The server keeps no record of the commands of users; SLOWLOG and ACL LOG are in "
                "memory and are lost")  # fmt: skip
     if coarse:
@@ -142,6 +145,7 @@ def protected_settings(settings: Settings) -> Judgement:
 
 @check(
     "redis.persistence", needs=(TARGET, INFO, SETTINGS, COLLECTED_AT), severity=Severity.HIGH,
+    version=2,
     remedy=msg("Set save or appendonly yes, and find out in the log why saving fails"),
 )  # fmt: skip
 def persistence(
@@ -154,6 +158,8 @@ def persistence(
     detail = msg("{values}", values=", ".join(f"{n} {info.get(n) or '-'}" for n in names))
     if declared.cache:
         return not_applicable(msg("Declared to be a cache, whose content may be lost"))
+    if info.get("aof_enabled") == "1" and not info.get("aof_last_write_status"):
+        return undetermined(detail)
     if info.get("aof_enabled") == "1":
         return expect(info.get("aof_last_write_status") == "ok", detail=detail)
     if not (settings.get("save") or "").strip('"'):

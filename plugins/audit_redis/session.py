@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import ssl
@@ -9,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import redis
+from redis.exceptions import NoPermissionError
 
 from audit_core.model import (
     ConnectError,
@@ -27,7 +29,14 @@ from audit_database.reach import Reach, dialled
 from audit_database.sql_session import LoginSession, error_message
 from audit_redis.access import RedisAccess
 from audit_redis.link import Link, TooLarge
-from audit_redis.request import DANGEROUS, RedisConfig, RedisInfo, RedisRequest, RedisUsers
+from audit_redis.request import (
+    DANGEROUS,
+    WITH_SUBCOMMANDS,
+    RedisConfig,
+    RedisInfo,
+    RedisRequest,
+    RedisUsers,
+)
 
 _CONNECT_S = 10
 _USERS = 500
@@ -101,7 +110,8 @@ class RedisSession(LoginSession):
         place = self._reach.place
         try:
             self._link.open(_CONNECT_S, *self._login_args)
-            self._link.ask(("PING",), _CONNECT_S, 1 << 16)
+            with contextlib.suppress(NoPermissionError):  # it is said to who is logged in
+                self._link.ask(("PING",), _CONNECT_S, 1 << 16)
         except ssl.SSLError as error:
             raise not_verified(place, str(error)) from error
         except (redis.AuthenticationError, redis.ResponseError) as error:  # the first is no second
@@ -135,7 +145,7 @@ class RedisSession(LoginSession):
         try:
             found = self._found(request)
         except redis.ResponseError as error:
-            return _refused(request, str(error))
+            return _refused(request, error)
         except TooLarge:
             self._broken = True
             return Reply(request=request, truncated=True)
@@ -192,7 +202,7 @@ class RedisSession(LoginSession):
         """By command: yes, no, or why the server does not tell."""
         found = {}
         for argv in DANGEROUS:
-            command = " ".join(argv[:2] if argv[0] in ("ACL", "CONFIG", "MODULE") else argv[:1])
+            command = " ".join(argv[: 1 + (argv[0] in WITH_SUBCOMMANDS)])
             try:
                 answer = _text(self._run(request, "ACL", "DRYRUN", name, *argv))
             except redis.ResponseError as error:
@@ -244,9 +254,11 @@ def _not_admitted(place: str, error_text: str, *, offered: bool) -> ConnectError
     return refused(place, error_text)
 
 
-def _refused(request: RedisRequest, error_text: str) -> Reply:
+def _refused(request: RedisRequest, error: redis.ResponseError) -> Reply:
+    error_text = str(error)
     detail = error_message(error_text)
-    if error_text.startswith(("NOPERM", "NOAUTH", "this user has no permissions")):
+    # the words differ: `this user has no permissions` in 7.0, `User x has` in 7.2 and Valkey
+    if isinstance(error, NoPermissionError) or error_text.startswith("NOAUTH"):
         needed = " ".join(request.grants)
         detail = msg("{error}; it needs: {grants}", error=detail, grants=needed)
         return Reply(request=request, status=Status.NOT_PERMITTED, detail=detail)

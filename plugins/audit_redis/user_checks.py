@@ -45,7 +45,7 @@ def no_password(users: tuple[User, ...]) -> Judgement:
 
 
 @check(
-    "redis.default-user", needs=USERS, severity=Severity.HIGH,
+    "redis.default-user", needs=USERS, severity=Severity.HIGH, version=2,
     remedy=msg("ACL SETUSER default off, after applications have users of their own"),
 )  # fmt: skip
 def default_user(users: tuple[User, ...]) -> Judgement:
@@ -64,7 +64,7 @@ def default_user(users: tuple[User, ...]) -> Judgement:
 
 
 @check(
-    "redis.dangerous-commands", needs=(TARGET, USERS), severity=Severity.HIGH,
+    "redis.dangerous-commands", needs=(TARGET, USERS), severity=Severity.HIGH, version=2,
     remedy=msg("ACL SETUSER … -@admin -@dangerous for users that do not administer the server"),
 )  # fmt: skip
 def dangerous_commands(target: Target, users: tuple[User, ...]) -> Judgement:
@@ -91,7 +91,7 @@ def dangerous_commands(target: Target, users: tuple[User, ...]) -> Judgement:
 
 
 @check(
-    "redis.user-rights", needs=(TARGET, USERS), severity=Severity.MEDIUM,
+    "redis.user-rights", needs=(TARGET, USERS), severity=Severity.MEDIUM, version=2,
     remedy=msg("Give each application a user with its key patterns and command categories"),
 )  # fmt: skip
 def user_rights(target: Target, users: tuple[User, ...]) -> Judgement:

@@ -88,7 +88,10 @@ class Bank:
                        self.home / f"store-{user}", "-o", self.home / f"{user}.zip",
                        "--format", "json", env=self.env).ended(0)  # fmt: skip
         self.details = {f["check"]: f["detail"] for f in done.json["findings"]}
-        return {f["check"].removeprefix("mysql."): f["verdict"] for f in done.json["findings"]}
+        return {
+            f["check"].removeprefix("mysql."): f["verdict"]
+            for f in done.json["findings"] if f["check"].startswith("mysql.")
+        }  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -133,6 +136,8 @@ def spoil(server: MysqlServer) -> None:
         "GRANT INSERT ON mysql.* TO r", "GRANT r TO app@'%'",
         "CREATE USER left_@h IDENTIFIED BY 'x'", "ALTER USER left_@h PASSWORD EXPIRE",
         "GRANT SELECT ON test.* TO PUBLIC",
+        "CREATE USER cipher@'1%' IDENTIFIED BY 'x' REQUIRE CIPHER 'ECDHE-RSA-AES256-GCM-SHA384'",
+        "CREATE USER issued@h IDENTIFIED BY 'x' REQUIRE ISSUER '/CN=bank'",
     )  # fmt: skip
 
 
@@ -184,6 +189,10 @@ def test_a_bad_server(bad: Bank) -> None:
         "encryption": "undetermined", "grant-tables": "pass",
         "standby": "not_applicable",  # it is a replica still, though a broken one
     }  # fmt: skip
+    # a cipher that is named is no certificate
+    assert "cipher@1%" in bad.details["mysql.second-factor"]
+    assert "issued" not in bad.details["mysql.second-factor"]
+    assert "cipher@1%" in bad.details["mysql.account-hosts"]
 
 
 # What needs no more than a login: settings and plugins are shown to every account.

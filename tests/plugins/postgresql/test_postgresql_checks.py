@@ -80,8 +80,9 @@ class Bank:
                        self.home / f"store-{user}", "-o", self.home / f"{user}.zip",
                        "--format", "json", env=self.env).ended(0)  # fmt: skip
         found = {
-            f["check"].removeprefix("postgresql."): f["verdict"] for f in done.json["findings"]
-        }
+            f["check"].removeprefix("postgresql."): f["verdict"]
+            for f in done.json["findings"] if f["check"].startswith("postgresql.")
+        }  # fmt: skip
         self.details = {f["check"]: f["detail"] for f in done.json["findings"]}
         self.why = {f["check"]: f["why"] for f in done.json["findings"]}
         return found

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from msgspec import structs
+from msgspec import convert, structs
 
 from audit_core.api.testkit import target_of
 from audit_core.model import ConnectError, HostName, Reply, SecretRef, Status, Verdict
@@ -15,8 +15,18 @@ from audit_redis import session
 from audit_redis.access import RedisAccess
 from audit_redis.request import RedisConfig, RedisInfo, RedisUsers
 from audit_redis.server import Info, Settings, User
-from audit_redis.server_checks import persistence, protected, tls_enforced
-from audit_redis.user_checks import dangerous_commands
+from audit_redis.server_checks import (
+    idle_timeout,
+    listen_addresses,
+    log,
+    persistence,
+    protected,
+    release_supported,
+    replica,
+    replication_tls,
+    tls_enforced,
+)
+from audit_redis.user_checks import dangerous_commands, default_user, user_rights
 from hostile.redis_answers import RedisPeer, array, bulk
 
 DIGEST = "5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8"
@@ -81,6 +91,8 @@ def test_digests_of_passwords_stay_with_the_session() -> None:
 def test_servers_that_lie() -> None:
     lies = {
         b"-NOPERM this user has no permissions to run the 'info' command\r\n": Status.NOT_PERMITTED,
+        # as Valkey 8.1.1 and Redis 8.0.2 say it
+        b"-NOPERM User a has no permissions to run the 'info' command\r\n": Status.NOT_PERMITTED,
         b"-ERR unknown command 'INFO'\r\n": Status.UNSUPPORTED,
         b"*3\r\n:1\r\n:2\r\n:3\r\n": Status.MALFORMED, b":2000000000\r\n": Status.MALFORMED,
         b"$-1\r\n": Status.MALFORMED,
@@ -149,16 +161,78 @@ def test_settings() -> None:
     )  # no TLS built in
     assert verdict(tls_enforced.judge, bind="127.0.0.1 -::1") is Verdict.NOT_APPLICABLE
     assert verdict(tls_enforced.judge, bind="", port="6379") is Verdict.FAIL  # all addresses
+    # since 7.0 none: tried with 7.0.15
+    seven = {"bind": "", "port": "6379", "enable_protected_configs": "no"}
+    assert verdict(tls_enforced.judge, **seven) is Verdict.NOT_APPLICABLE
+    assert verdict(listen_addresses.judge, bind="* -::*", port="6379") is Verdict.FAIL
+    socket = {"bind": "* -::*", "port": "0", "tls_port": "0"}  # a Unix socket only
+    assert verdict(tls_enforced.judge, **socket) is Verdict.NOT_APPLICABLE
+    assert verdict(listen_addresses.judge, **socket) is Verdict.PASS
     nobody = User(name="default", flags=("on", "nopass"), passwords=0, commands="+@all", keys="~*",
                   may={})  # fmt: skip
     plain = {"bind": "* -::*", "protected_mode": "no"}
     assert verdict(protected.judge, (nobody,), **plain) is Verdict.FAIL
     assert verdict(protected.judge, (_user("app", "no"),), **plain) is Verdict.PASS
-    mode = {**plain, "protected_mode": "yes"}
+    mode = {**plain, "protected_mode": "yes", "enable_protected_configs": "no"}
     assert verdict(protected.judge, (nobody,), **mode) is Verdict.PASS
+    # redis.conf of releases before 7.0: protected only where no address is bound
+    old = {"bind": "10.0.0.1", "protected_mode": "yes"}
+    assert verdict(protected.judge, (nobody,), **old) is Verdict.FAIL
+    assert verdict(protected.judge, (nobody,), **{**old, "bind": ""}) is Verdict.PASS
     # that mode looks at default only
     other = structs.replace(nobody, name="app")
     assert verdict(protected.judge, (_user("default", "no"), other), **mode) is Verdict.FAIL
+
+
+def test_one_verdict_of_each_kind() -> None:
+    def verdict(judge: Any, *more: Any, **values: str) -> Verdict:
+        named = {name.replace("_", "-"): value for name, value in values.items()}
+        found: Verdict = judge(*more, Settings(values=named)).verdict
+        return found
+
+    assert verdict(idle_timeout.judge, timeout="0") is Verdict.FAIL
+    assert verdict(idle_timeout.judge, timeout="600") is Verdict.PASS
+    files = {"logfile": "/var/log/r.log", "syslog_enabled": "no", "loglevel": "notice"}
+    assert verdict(log.judge, **files) is Verdict.PASS
+    assert verdict(log.judge, **{**files, "logfile": ""}) is Verdict.UNDETERMINED
+    assert verdict(log.judge, **{**files, "logfile": "/dev/null"}) is Verdict.FAIL
+    assert verdict(log.judge, **{**files, "logfile": "/dev/null", "syslog_enabled": "yes"}) is (
+        Verdict.PASS
+    )
+    alone = Info(fields={"role": "master"})
+    followed = Info(fields={"role": "master", "slave0": "ip=10.0.0.2,state=online,lag=1"})
+    behind = Info(fields={"role": "master", "slave0": "ip=10.0.0.2,state=online,lag=99"})
+    ups = [Info(fields={"role": "slave", "master_link_status": s}) for s in ("up", "down")]
+    found = [replica.judge(info).verdict for info in (alone, followed, behind, *ups)]
+    assert found == [Verdict.FAIL, Verdict.PASS, Verdict.FAIL, Verdict.PASS, Verdict.FAIL]
+    assert verdict(replication_tls.judge, alone, port="0") is Verdict.NOT_APPLICABLE
+    assert verdict(replication_tls.judge, followed, port="0") is Verdict.PASS
+    assert verdict(replication_tls.judge, followed, port="6379") is Verdict.UNDETERMINED
+    assert verdict(replication_tls.judge, ups[0], tls_replication="no") is Verdict.FAIL
+    assert verdict(replication_tls.judge, ups[0], tls_replication="yes") is Verdict.PASS
+    for version, told in (
+        ("8.0.2", Verdict.PASS), ("7.0.15", Verdict.UNDETERMINED), ("x", Verdict.UNDETERMINED),
+    ):  # fmt: skip
+        info = Info(fields={"redis_version": version})
+        assert release_supported.judge(info, "2026-01-02T00:00:00Z").verdict is told, version
+
+
+def test_rights_by_selectors_and_but_for_one_command() -> None:
+    """As Redis 7.0.15 tells users of `(+@all ~*)` and of `+@all -ping`."""
+    declared = target_of("redis", administrators=["root"])
+    rules = {"flags": ("on",), "passwords": 1}
+    selector = convert({"name": "app", "commands": "-@all", "keys": "", "may": {"SYNC": "yes"},
+                        "selectors": [{"commands": "+@all", "keys": "~*", "channels": ""}],
+                        **rules}, User)  # fmt: skip
+    nearly = convert({"name": "app", "commands": "+@all -ping", "keys": "~*",
+                      "may": {"SYNC": "yes", "FLUSHALL": "yes"}, **rules}, User)  # fmt: skip
+    some = convert({"name": "app", "commands": "+@all -@dangerous", "keys": "~*",
+                    "may": {"SYNC": "no", "EVAL": "yes"}, **rules}, User)  # fmt: skip
+    assert [user_rights.judge(declared, (u,)).verdict for u in (selector, nearly, some)] == [
+        Verdict.FAIL, Verdict.FAIL, Verdict.PASS
+    ]  # fmt: skip
+    default = structs.replace(selector, name="default")
+    assert default_user.judge((default,)).verdict is Verdict.FAIL
 
 
 def test_persistence() -> None:
@@ -181,3 +255,5 @@ def test_persistence() -> None:
     assert verdict("") is Verdict.FAIL
     assert verdict("", target_of("redis", cache=True)) is Verdict.NOT_APPLICABLE
     assert verdict("", aof_enabled="1", aof_last_write_status="err") is Verdict.FAIL
+    assert verdict("", aof_enabled="1", aof_last_write_status="ok") is Verdict.PASS
+    assert verdict("", aof_enabled="1") is Verdict.UNDETERMINED
