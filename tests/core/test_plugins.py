@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from audit_core.api import plugins
+from audit_core.api import plugins, trial
 from audit_core.api.sdk import check, fact, passed
 from audit_core.evaluate import Work
 from audit_core.model import Answer, Check, Judgement, Severity, Verdict, msg
@@ -80,6 +80,26 @@ def test_invariant_9_plugins_that_do_not_load_are_named_and_the_others_go_on(
         assert len(told) == 1, (name, faults)
         assert detail in told[0]
     assert done.json["run"]["plugins"].keys() >= {"linux", "tls", "profiles", "toyplugin"}
+
+
+def test_a_plugin_that_hangs_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, subtests: pytest.Subtests
+) -> None:
+    monkeypatch.setattr(trial, "_SECONDS", 0.2)
+    monkeypatch.syspath_prepend(tmp_path)
+    threads = "import threading\nthreading.Thread(target=threading.Event().wait).start()\n"
+    hanging = {
+        "sleeps": "import time\ntime.sleep(600)\n",
+        "thread_without_end": threads,
+        "deaf": "import signal, time\nsignal.signal(15, signal.SIG_IGN)\ntime.sleep(600)\n",
+        "sleeping_hook": "import time\ndef dengbao_checks():\n    time.sleep(600)\n",
+    }
+    for name, source in hanging.items():
+        with subtests.test(name):
+            (tmp_path / f"hang_{name}.py").write_text(source)
+            told = trial.dies(f"hang_{name}")
+            assert told is not None
+            assert str(told) == "its import took more than 0.2 s"
 
 
 def test_two_plugins_that_offer_the_same_check_do_not_replace_each_other(tmp_path: Path) -> None:

@@ -10,9 +10,6 @@ from __future__ import annotations
 import functools
 import importlib
 import importlib.metadata
-import subprocess
-import sys
-import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -23,6 +20,7 @@ from msgspec import Struct
 from audit_core.api import hooks
 from audit_core.api.kinds import KindOffer, Kinds, joined
 from audit_core.api.linking import Linker, LinkError
+from audit_core.api.trial import dies
 from audit_core.model import (
     Check,
     Description,
@@ -39,7 +37,6 @@ from audit_core.model import (
 
 GROUP = "dengbao.plugins"
 _OWN = "dengbao"
-_TRIAL_SECONDS = 20
 
 
 class Fault(Struct, frozen=True, kw_only=True):
@@ -90,48 +87,6 @@ class Registry(Struct, frozen=True, kw_only=True):
         return {code: title for code, title in titled.items() if title is not None}
 
 
-_TRIAL = """
-import os, sys
-sys.path[:] = {path!r}
-try:
-    import {module} as plugin
-    for name, offer in list(vars(plugin).items()):
-        if name.startswith("dengbao_") and callable(offer):
-            list(offer())
-except Exception:
-    pass
-os.write({mark_to}, b"done")
-"""
-
-
-def _dies(module: str) -> Message | None:
-    """Why importing `module` in a child process hangs or crashes, or None.
-
-    A foreign plugin that calls `os._exit` or sleeps at import or in a hook would take the run with
-    it, and `os._exit(0)` would even look like a run that found nothing wrong; one trial in a child
-    costs about 0.1 s and only foreign plugins pay it.
-    """
-    with tempfile.TemporaryFile() as mark:
-        code = _TRIAL.format(path=sys.path, module=module, mark_to=mark.fileno())
-        try:
-            done = subprocess.run(
-                [sys.executable, "-c", code],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                timeout=_TRIAL_SECONDS,
-                pass_fds=(mark.fileno(),),
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            return msg("its import took more than {seconds} s", seconds=_TRIAL_SECONDS)
-        mark.seek(0)
-        whole = mark.read() == b"done"
-    if whole:
-        return None
-    return msg("its import ended the process ({code})", code=done.returncode)
-
-
 def _entry_points() -> list[importlib.metadata.EntryPoint]:
     found = importlib.metadata.entry_points(group=GROUP)
     return sorted(found, key=lambda e: (_dist(e.dist)[0] != _OWN, e.name, e.value))
@@ -146,7 +101,7 @@ def _dist(dist: importlib.metadata.Distribution | None) -> tuple[str, str]:
 def _load(entry: importlib.metadata.EntryPoint) -> tuple[Any, Message | None]:
     """The plugin's module, or None and why not."""
     if entry.dist is not None and _dist(entry.dist)[0] != _OWN:
-        dead = _dies(entry.module)
+        dead = dies(entry.module)
         if dead is not None:
             return None, dead
     try:
