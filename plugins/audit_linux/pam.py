@@ -34,7 +34,8 @@ _PLAIN = {
     "sufficient": {"success": "done", "new_authtok_reqd": "done", "default": "ignore"},
     "optional": {"success": "ok", "new_authtok_reqd": "ok", "default": "ignore"},
 }
-_WORD = re.compile(r"\[((?:\\\]|[^\]])*)\]|(\S+)")
+# Possessive: a "[" that nothing closes costs one look to the end of the line, no way back.
+_WORD = re.compile(r"\[([^\]\\]*+(?:\\\]?[^\]\\]*+)*)\]|(\S+)")
 _DEEPEST = 16
 _MOST_RULES = 300
 _MOST_PATHS = 256
