@@ -115,6 +115,13 @@ def test_a_worker_is_used_again_for_the_next_session(pool: Pool, connector: Conn
     assert int(pids.pop()) != os.getpid()
 
 
+def test_a_worker_of_a_connector_that_nobody_expected(connector: Connector) -> None:
+    with contextlib.closing(Pool()) as late:
+        first = ask(late, connector, "pid")[0]
+        late.expect(connector)  # too late, and no harm
+        assert ask(late, connector, "pid")[0].stdout == first.stdout
+
+
 @pytest.mark.parametrize(
     ("what", "status"),
     [

@@ -195,7 +195,7 @@ class Context:
     @cached_property
     def pool(self) -> Pool:
         """The worker processes of isolated connectors; the caller closes the pool."""
-        return Pool(self.registry.connectors.values())
+        return Pool()
 
     def routes(self, inventory: Inventory) -> Routes:
         """How the targets of `inventory` are reached; nothing is contacted yet."""

@@ -163,14 +163,25 @@ class Pool:
     """Worker processes, begun when they are needed; `close` ends them all."""
 
     def __init__(self, connectors: Iterable[Connector] = ()) -> None:
-        modules = {c.open.partition(":")[0] for c in connectors if c.isolated}
-        self._modules: tuple[str, ...] = tuple(sorted(modules))
+        self._modules: set[str] = set()
         self._lock = threading.Lock()
         self._first: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
         self._idle: list[_Worker] = []
         self._busy: set[_Worker] = set()
         self._closed = False
+        for connector in connectors:
+            self.expect(connector)
+
+    def expect(self, connector: Connector) -> None:
+        """Where workers are yet to begin, the first process imports the module of `connector`.
+
+        A worker imports what nobody expected, each anew. The drivers of all connectors together
+        take a second to import; most runs need one of them.
+        """
+        if connector.isolated:
+            with self._lock:
+                self._modules.add(connector.open.partition(":")[0])
 
     def open(self, connector: Connector, context: ResolvingContext) -> Remote:
         """An open session in a worker; raises ConnectError and ConfigError."""
@@ -226,7 +237,7 @@ class Pool:
                 self._control.sendall(b"%s%10d" % (worker.REAP, used.pid))
 
     def _forked(self) -> _Worker:
-        for modules in dict.fromkeys((self._modules, ())):
+        for modules in dict.fromkeys((tuple(sorted(self._modules)), ())):
             try:
                 return self._fork(modules)
             except (

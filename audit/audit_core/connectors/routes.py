@@ -122,6 +122,7 @@ class Routes:
         context = ResolvingContext(target, settings, self._inventory.scope, self._secrets)
         open_: Callable[[], Session] = _InProcess(connector, context)
         if connector.isolated:
+            self._pool.expect(connector)
             open_ = _Isolated(self._pool, connector, context)
         return Route(
             target=target.id, connector=connector.name, accepts=connector.accepts, open=open_,
