@@ -27,7 +27,7 @@ def test_every_package_speaks_chinese() -> None:
     for name in packages:
         module = importlib.import_module(name)
         folder = Path(str(module.__file__)).parent
-        if source_texts(folder):
+        if hasattr(module, "dengbao_locales") or source_texts(folder):
             (locale,) = module.dengbao_locales()
             found[name] = text_problems(folder, locale)
     assert len(found) >= 7

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import subprocess
@@ -13,11 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from live.product import dengbao, environment
+
 ROOT = Path(__file__).parents[2]
 _FILE = re.compile(
     r"^`([a-z0-9_/-]+\.(?:toml|py|yaml))`\n\n```[a-z]+\n(.*?)^```", re.MULTILINE | re.DOTALL
 )
-_ENTRY = "from audit_core.cli import entry; entry()"
 
 
 @pytest.fixture(scope="module")
@@ -73,15 +73,14 @@ HERE = "targets: [{id: localhost, kind: host, access: {via: local}, file_sweep: 
 
 
 def test_its_check_is_judged_for_its_clause(folder: Path) -> None:
-    listed = run(folder, "-c", _ENTRY, "plugin", "list", "--format", "json")
-    assert '"tmux"' in listed.stdout, listed.stdout + listed.stderr
     (folder / "i.yaml").write_text(HERE)
-    words = ("run", "gbt22239-l3", "-i", "i.yaml", "--format", "json", "--quiet")
-    done = run(folder, "-c", _ENTRY, *words)
-    assert done.returncode == 0, done.stderr
+    done = dengbao("run", "gbt22239-l3", "-i", folder / "i.yaml", "--store", folder / "store",
+                   "--format", "json", "--quiet", env=environment(folder, (folder,)))  # fmt: skip
+    done.ended(0)
+    assert "tmux" in done.json["run"]["plugins"]
     (found,) = [
         c
-        for c in json.loads(done.stdout)["conclusions"]
+        for c in done.json["conclusions"]
         if (c["clause"], c["target"]) == ("8.1.4.1b", "localhost")
     ]
     assert "tmux.lock@localhost" in found["findings"]
@@ -137,13 +136,13 @@ def test_what_is_added_works_together(tmp_path: Path) -> None:
         for package in folder.glob("dengbao_*"):
             (tmp_path / package.name).symlink_to(package)
     (tmp_path / "site.yaml").write_text(PROFILE)
-    (tmp_path / "i.yaml").write_text(INVENTORY)
+    (tmp_path / "i.yaml").write_text(INVENTORY.replace("box.json", str(tmp_path / "box.json")))
     (tmp_path / "box.json").write_text('{"banner": "authorised users only"}')
-    assert run(tmp_path, "-c", _ENTRY, "profile", "lint").returncode == 0
-    words = ("run", "./site.yaml", "-i", "i.yaml", "-o", "p.zip", "--format", "json", "--quiet")
-    done = run(tmp_path, "-c", _ENTRY, *words)
-    assert done.returncode in (0, 4), done.stderr
-    told = json.loads(done.stdout)
+    env = environment(tmp_path, (tmp_path,))
+    site, inventory = tmp_path / "site.yaml", tmp_path / "i.yaml"
+    dengbao("profile", "lint", env=env).ended(0)
+    words = ("-i", inventory, "--store", tmp_path / "store", "-o", tmp_path / "p.zip")
+    told = dengbao("run", site, *words, "--format", "json", "--quiet", env=env).ended(0, 4).json
     seen = {(f["check"], f["target"]): (f["verdict"], f["why"]) for f in told["findings"]}
     assert seen["site.zone", "here"] == ("pass", "")
     assert seen["site.zone", "box"] == ("undetermined", "unsupported")

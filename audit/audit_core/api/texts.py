@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from audit_core.text.message_sources import computed_ids, source_texts
+from audit_core.text.message_sources import texts_and_computed
 from audit_core.text.translate import read_catalog
 
 _PLACE = re.compile(r"\{([a-z_][a-z0-9_]*)\}")
@@ -18,8 +18,9 @@ def text_problems(package: Path, locale: Path) -> tuple[str, ...]:
     A text without Chinese, Chinese of no text, places that differ, a message whose id is no
     literal.
     """
-    texts, known = source_texts(package), read_catalog(locale, "zh", package.stem)
-    found = [f"{where}: its id is no literal" for where in computed_ids(package)]
+    texts, computed = texts_and_computed(package)
+    known = read_catalog(locale, "zh", package.stem)
+    found = [f"{where}: its id is no literal" for where in computed]
     found += [f"Chinese of no text: {text!r}" for text in known if text not in texts]
     for text, where in texts.items():
         if problem := _problem(text, known.get(text)):

@@ -15,23 +15,30 @@ _CALLS = ("msg", "text")
 
 def source_texts(package: Path) -> dict[str, str]:
     """Each text in the package `package` (a folder or one module), and where it first stands."""
+    return texts_and_computed(package)[0]
+
+
+def texts_and_computed(package: Path) -> tuple[dict[str, str], tuple[str, ...]]:
+    """What `source_texts` finds, and where `msg` is called with no literal, `MODULE:LINE`."""
     found: dict[str, str] = {}
+    computed: list[str] = []
     for path in _modules(package):
+        where = _where(package, path)
         for node in _nodes(path):
             if (text := _text(node)) is not None:
-                found.setdefault(text, _where(package, path))
-    return found
+                found.setdefault(text, where)
+            if _is_computed(node):
+                computed.append(f"{where}:{node.lineno}")
+    return found, tuple(computed)
 
 
-def computed_ids(package: Path) -> Iterator[str]:
-    """Where `msg` is called with something else than a literal, `MODULE:LINE`."""
-    for path in _modules(package):
-        for node in _nodes(path):
-            match node:
-                case ast.Call(func=ast.Name(id="msg"), args=[ast.Constant(value=str()), *_]):
-                    pass
-                case ast.Call(func=ast.Name(id="msg")):
-                    yield f"{_where(package, path)}:{node.lineno}"
+def _is_computed(node: ast.Call | ast.FunctionDef) -> bool:
+    match node:
+        case ast.Call(func=ast.Name(id="msg"), args=[ast.Constant(value=str()), *_]):
+            return False
+        case ast.Call(func=ast.Name(id="msg")):
+            return True
+    return False
 
 
 def _modules(package: Path) -> list[Path]:
@@ -42,11 +49,13 @@ def _where(package: Path, path: Path) -> str:
     return path.relative_to(package).as_posix() if package.is_dir() else path.name
 
 
-def _nodes(path: Path) -> Iterator[ast.AST]:
-    return ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+def _nodes(path: Path) -> Iterator[ast.Call | ast.FunctionDef]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call | ast.FunctionDef):
+            yield node
 
 
-def _text(node: ast.AST) -> str | None:
+def _text(node: ast.Call | ast.FunctionDef) -> str | None:
     match node:
         case ast.Call(args=[ast.Constant(value=str() as text), *_]) if _name(node.func) in _CALLS:
             return text or None
