@@ -528,6 +528,31 @@ big = rows("big", "duty", limit=600)
         return self._opened.count()
 
 
+class ScanReports(RegisterFiles):
+    """The connector of audit_scan, which reads a file of this machine."""
+
+    name = "scan-report"
+
+    def prepare(self) -> None:
+        hosts = "".join(f"<ReportHost name='host-{n}'/>" for n in range(40))
+        self._file = self.folder / "report.nessus"
+        self._file.write_text(
+            f"<NessusClientData_v2><Report>{hosts}</Report></NessusClientData_v2>"
+        )
+        self._opened = self.stack.enter_context(contextlib.closing(Opened(self._file)))
+        self.source = """
+from audit_scan.request import ScanReport
+def report(name, **more):
+    return made(name, "scan_report", ScanReport(**more))
+plain = report("plain")
+slow = report("slow", ratings=("high",), timeout_s=0)
+big = report("big", ratings=(), limit=600)
+"""
+
+    def target(self, id: str, *, secret: str = "GOOD", address: str = "127.0.0.1") -> str:
+        return f"  - {{id: {id}, kind: scan_report, access: {{file: {self._file}}}}}\n"
+
+
 class Redis(Case):
     """The connector of audit_redis with a server that tells what a real one never would."""
 
@@ -659,5 +684,5 @@ big = asked("big", limit=1000)
 
 
 CASES: tuple[type[Case], ...] = (
-    Ssh, Local, Ports, Tls, Http, ExampleDatabase, Postgresql, Mysql, Redis, RegisterFiles,
+    Ssh, Local, Ports, Tls, Http, ExampleDatabase, Postgresql, Mysql, Redis, RegisterFiles, ScanReports,
 )  # fmt: skip

@@ -153,14 +153,17 @@ def interfaces_available(table: Table, *, min_percent: Annotated[float, Up] = 99
     needs=(
         each("interfaces_register", INTERFACES),
         each("endpoint", "service.endpoint"),
+        each("web", "service.web"),
     ),
     kind="interfaces_register",
     severity=Severity.MEDIUM,
+    version=2,
     remedy=msg("Register the interfaces behind each endpoint (column entry)"),
 )
-def interfaces_listed(registers: Registers, endpoints: Registers) -> Judgement:
+def interfaces_listed(registers: Registers, endpoints: Registers, web: Registers) -> Judgement:
     """Each endpoint of the inventory has an interface in the register, and each entry exists."""
     there = {target.id for target, _ in endpoints}
+    known = there | {target.id for target, _ in web}
     rows = rows_in(registers)
     if rows is None:
         return undetermined(UNREAD)
@@ -168,8 +171,8 @@ def interfaces_listed(registers: Registers, endpoints: Registers) -> Judgement:
     wrong = [
         *(msg("The endpoint {name} has no interface in the register", name=name)
           for name in sorted(there - entries)),
-        *(msg("The entry {name} is no endpoint of the inventory", name=name)
-          for name in sorted(entries - there)),
+        *(msg("The entry {name} is no endpoint and no web entry of the inventory", name=name)
+          for name in sorted(entries - known)),
     ]  # fmt: skip
     return judged(wrong, msg("{count} endpoints, each with its interfaces", count=len(there)))
 
