@@ -25,6 +25,10 @@ class ScanReport(Request, frozen=True, kw_only=True, tag="scan-report"):
     timeout_s: int = 300
 
     def describe(self) -> str:
+        """What is read, with the ratings of the findings that are kept."""
+        return f"scan report: {', '.join(self.ratings) or 'hosts'}"
+
+    def short(self) -> str:
         """What is read."""
         return "scan report"
 

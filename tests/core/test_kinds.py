@@ -193,7 +193,7 @@ def test_a_kind_with_parts_settings_and_access_of_its_own() -> None:
          "7: targets[0].access.address: expected a host name (ASCII) or an address, got a login"),
         ("    access: {badge: b}\n", "",
          "3: targets[0].access: expected how to reach it, got nothing"),
-        ("colour: red", "colou: red", "1: defaults.colou: expected one of the keys access,"),
+        ("colour: red", "colou: red", "1: defaults.colou: expected one of the keys accepted, access,"),
         ("colour: red", "colour: [red]", "1: defaults.colour: expected text, got a list"),
         ("slots: 4", "slots: 4\n    endpoints: [{port: 443, tapes: []}]",
          "7: targets[0].endpoints[0].tapes: expected one of the keys"),
