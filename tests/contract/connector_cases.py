@@ -684,5 +684,6 @@ big = asked("big", limit=1000)
 
 
 CASES: tuple[type[Case], ...] = (
-    Ssh, Local, Ports, Tls, Http, ExampleDatabase, Postgresql, Mysql, Redis, RegisterFiles, ScanReports,
+    Ssh, Local, Ports, Tls, Http, ExampleDatabase, Postgresql, Mysql, Redis, RegisterFiles,
+    ScanReports,
 )  # fmt: skip
