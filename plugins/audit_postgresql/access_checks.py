@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from msgspec import Struct
 
 from audit_core.api.sdk import (
@@ -191,6 +193,16 @@ def second_factor(auth: ClientAuth) -> Judgement:
     return passed(msg("Certificate and password: {rules}", rules=_texts(remote)))
 
 
+def _open_to_each(
+    auth: ClientAuth, names: Iterable[str], groups: Iterable[Group]
+) -> dict[str, tuple[Rule | None, Rule | None]]:
+    """What `open_to` says of each of `names`."""
+    of: dict[str, set[str]] = {}
+    for group in groups:
+        of.setdefault(group.member, set()).add(group.name)
+    return {name: open_to(auth.rules, name, frozenset(of.get(name, ()))) for name in names}
+
+
 @check(
     "postgresql.superuser-remote", needs=(CLIENT_AUTH, ROLES, known_or_absent(GROUPS)),
     severity=Severity.HIGH, version=2,
@@ -201,19 +213,15 @@ def superuser_remote(
 ) -> Judgement:
     """No superuser may log in from every address."""
     supers = [role.name for role in roles if role.superuser and role.login]
-    members: dict[str, set[str]] = {name: set() for name in supers}
-    for group in known(groups) or ():
-        members.setdefault(group.member, set()).add(group.name)
-    found = {name: open_to(auth.rules, name, frozenset(members[name])) for name in supers}
-    bad = [f"{name}: {rule.text}" for name, (rule, _) in found.items() if rule is not None]
+    found = _open_to_each(auth, supers, known(groups) or ())
+    bad = tuple(f"{name}: {rule.text}" for name, (rule, _) in found.items() if rule is not None)
     if bad:
-        return failed(msg("Superusers may log in from every address: {rules}", rules=tuple(bad)))
-    maybe = [f"{name}: {rule.text}" for name, (_, rule) in found.items() if rule is not None]
+        return failed(msg("Superusers may log in from every address: {rules}", rules=bad))
+    maybe = tuple(f"{name}: {rule.text}" for name, (_, rule) in found.items() if rule is not None)
     if maybe:
         return undetermined(
-            msg("Whether a pattern names these superusers has to be checked: {rules}",
-                rules=tuple(maybe))
-        )  # fmt: skip
+            msg("Whether a pattern names these superusers has to be checked: {rules}", rules=maybe)
+        )
     if known(groups) is None and any(u.startswith("+") for u in _users(auth)):
         return undetermined(msg("Which roles the groups in pg_hba.conf hold is not known"))
     return passed(

@@ -172,10 +172,12 @@ def open_to(
     words = {"all", name, *(f"+{group}" for group in (*groups, name))}
     mine = [rule for rule in rules if words & set(rule.user_name or ())]
     alone = [structs.replace(rule, user_name=[name]) for rule in mine]
-    wide = next((r for r in reachable(alone) if r.admits and r.everywhere), None)
     patterns = [r for r in rules if any(u.startswith("/") for u in r.user_name or ())]
-    maybe = next((r for r in patterns if r.admits and r.everywhere), None)
-    return wide, maybe
+    return _first_wide(reachable(alone)), _first_wide(patterns)
+
+
+def _first_wide(rules: Iterable[Rule]) -> Rule | None:
+    return next((rule for rule in rules if rule.admits and rule.everywhere), None)
 
 
 # Options may hold passwords (ldapbindpasswd, radiussecrets): of others only the name is told.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated
 
 from msgspec import Struct
@@ -10,6 +11,7 @@ from audit_core.api.sdk import (
     HOUR,
     Down,
     Judgement,
+    Message,
     Severity,
     check,
     complete,
@@ -148,6 +150,18 @@ def _not_yet(archiver: Archiver, hours: int) -> Judgement:
     return failed(detail)
 
 
+def _none_follows(found: Iterable[Standby]) -> Message:
+    others = listed(s.name or "?" for s in found if not s.copies)
+    if not others:
+        return msg("No standby server follows this one")
+    return msg("No standby server follows this one; these read its WAL: {names}", names=others)
+
+
+def _described(standby: Standby) -> str:
+    words = (standby.name or "?", standby.address or "", standby.sync_state or "")
+    return " ".join(words).strip()
+
+
 @check(
     "postgresql.standby", needs=(ARCHIVER, complete(STANDBYS)), severity=Severity.MEDIUM,
     version=2,
@@ -164,13 +178,9 @@ def standby(
     if archiver.standby:
         return not_applicable(msg("This is a standby server itself"))
     live = [s for s in found if s.state == "streaming" and s.copies]
-    others = listed(s.name or "?" for s in found if not s.copies)
-    if not live and others:
-        return failed(msg("No standby server follows this one; these read its WAL: {names}",
-                          names=others))  # fmt: skip
     if not live:
-        return failed(msg("No standby server follows this one"))
-    names = listed(f"{s.name or '?'} {s.address or ''} {s.sync_state or ''}".strip() for s in live)
+        return failed(_none_follows(found))
+    names = listed(map(_described, live))
     late = [s for s in live if (s.lag_s or 0) > lag_s or (s.behind or 0) > behind_mb << 20]
     detail = msg("Standby servers: {names}", names=names)
     if len(late) == len(live):

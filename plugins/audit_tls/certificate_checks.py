@@ -415,15 +415,20 @@ def certificate_trusted(
     if issuing := [_issuing(c) for c in own if c.ca and _may_issue(c) and not c.self_signed]:
         return failed(*issuing, expected=wanted)
     doubts = [d for c in own if (d := _perhaps_issuing(c)) is not None]
+    if chains.unverified:
+        doubts.append(
+            msg("{count} more certificates of the endpoint were received whose chain was "
+                "not verified", count=chains.unverified)
+        )  # fmt: skip
     if trust.outcome is Outcome.TRUSTED and doubts:
         return undetermined(*doubts, expected=wanted)
-    if trust.outcome is Outcome.TRUSTED and chains.unverified:
-        detail = msg("{count} more certificates of the endpoint were received whose chain was "
-                     "not verified", count=chains.unverified)  # fmt: skip
-        return undetermined(detail, expected=wanted)
     if trust.outcome is Outcome.TRUSTED:
         return passed(msg("The chain was verified by {library}", library=trust.library),
                       expected=wanted)  # fmt: skip
+    return _not_trusted(trust, wanted, private=target.settings.get("trust") == "private")
+
+
+def _not_trusted(trust: Trust, wanted: Message, *, private: bool) -> Judgement:
     detail = msg("The chain was not verified: {detail} (code {code})", detail=trust.detail,
                code=trust.code)  # fmt: skip
     if trust.outcome is Outcome.UNSETTLED:
@@ -432,10 +437,10 @@ def certificate_trusted(
         return undetermined(detail, msg("This collector has no trust anchors"), expected=wanted)
     if _holds(trust) is False:
         return failed(*_broken(trust), detail, expected=wanted)
-    if target.settings.get("trust") == "private" and trust.code in UNKNOWN_ISSUER:
-        private = msg("A private authority is declared (trust: private): provide its "
-                      "certificate policy and how clients are made to trust it")  # fmt: skip
-        return undetermined(detail, private, expected=wanted)
+    if private and trust.code in UNKNOWN_ISSUER:
+        declared = msg("A private authority is declared (trust: private): provide its "
+                       "certificate policy and how clients are made to trust it")  # fmt: skip
+        return undetermined(detail, declared, expected=wanted)
     return failed(detail, expected=wanted)
 
 
