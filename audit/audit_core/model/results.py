@@ -264,15 +264,11 @@ class _Facts(Struct):
     facts: tuple[FactValue, ...] = ()
 
 
-class _ButFacts(Struct, kw_only=True):
-    schema: str
-    object: str
-    findings: tuple[Finding, ...]
-    cited: tuple[Finding, ...] = ()
-    conclusions: tuple[Conclusion, ...]
-    observations: tuple[Evidence, ...]
-    targets: tuple[TargetStatus, ...] = ()
-    about: tuple[AboutLine, ...] = ()
+_ButFacts = msgspec.defstruct(
+    "_ButFacts",
+    [(f.name, f.type, f.default) for f in structs.fields(ObjectResults) if f.name != "facts"],
+    kw_only=True,
+)
 
 
 T = TypeVar("T")
