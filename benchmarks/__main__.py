@@ -14,13 +14,14 @@ from importlib.metadata import version
 from pathlib import Path
 
 from audit_core import __version__
-from benchmarks import hosts, start, stored, sweep
+from benchmarks import databases, hosts, start, stored, sweep
 from benchmarks.table import Row, markdown
 
 _PARTS = {
     "start": start.rows,
     "hosts": hosts.rows,
     "sweep": sweep.rows,
+    "databases": databases.rows,
     "evaluate": stored.evaluating,
     "pack": stored.packing,
     "many": stored.many,

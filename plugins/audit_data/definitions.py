@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from audit_core.api.sdk import (
     TARGET,
     Absent,
     Judgement,
     Known,
+    Message,
     Severity,
     Target,
     check,
@@ -53,7 +52,7 @@ def _defined(target: Target, sample: Sampled, element: str) -> set[tuple[str, st
 
 @check(
     "data.same-definitions", needs=(TARGET, each("database_data", SAMPLE)), kind="database_data",
-    severity=Severity.MEDIUM,
+    severity=Severity.MEDIUM, version=2,
     remedy=msg("Give the column one type and length in all databases, by the data standard"),
 )  # fmt: skip
 def same_definitions(target: Target, every: tuple[tuple[Target, Known | Absent], ...]) -> Judgement:
@@ -61,23 +60,38 @@ def same_definitions(target: Target, every: tuple[tuple[Target, Known | Absent],
     mine = {c.element for c in settings_of(target, DataSetSettings).columns if c.element}
     if not mine:
         return not_applicable(msg("No element is declared that other databases share"))
-    different: list[Any] = []
+    different: list[Message] = []
     alone: list[str] = []
+    unseen: list[str] = []
     for element in sorted(mine):
         found: set[tuple[str, str]] = set()
         for other, fact in every:
-            if isinstance(fact, Known):
-                found |= _defined(other, fact.value, element)
-        if len(found) < 2:
-            alone.append(element)
-        elif len({kind for _, kind in found}) > 1:
+            here = _defined(other, fact.value, element) if isinstance(fact, Known) else set()
+            found |= here
+            if not here and _declares(other, element):
+                unseen.append(f"{other.id}: {element}")
+        if len({kind for _, kind in found}) > 1:
             places = listed(f"{place}: {kind}" for place, kind in found)
             different.append(msg("{element} differs: {places}", element=element, places=places))
+        elif len(found) < 2:
+            alone.append(element)
+    return _alike(different, alone, unseen, sorted(mine))
+
+
+def _declares(target: Target, element: str) -> bool:
+    return any(c.element == element for c in settings_of(target, DataSetSettings).columns)
+
+
+def _alike(
+    different: list[Message], alone: list[str], unseen: list[str], every: list[str]
+) -> Judgement:
     if different:
         return failed(*different)
+    if unseen:
+        return undetermined(msg("Declared, but not seen: {elements}", elements=listed(unseen)))
     if alone:
         return undetermined(msg("Seen at one place only: {elements}", elements=tuple(alone)))
-    return passed(msg("Defined alike: {elements}", elements=tuple(sorted(mine))))
+    return passed(msg("Defined alike: {elements}", elements=tuple(every)))
 
 
 CHECKS = (same_definitions,)

@@ -128,7 +128,8 @@ _AHEAD_S = 300
 
 def _applied(
     target: Target, found: Sequence[Result], kinds: Iterable[Kind], about: About
-) -> Iterator[Applied]:
+) -> Iterator[OutcomeText]:
+    """The outcome of each declared rule of these kinds; open where it has no result."""
     wanted = tuple(kinds)
     by_name = {result.name: result for result in found}
     for declared in settings_of(target, DataSetSettings).rules:
@@ -136,11 +137,14 @@ def _applied(
             declared.rule is Kind.SQL and declared.about is about
         )  # fmt: skip
         if mine and declared.title in by_name:
-            yield Applied(declared=declared, result=by_name[declared.title])
+            yield Applied(declared=declared, result=by_name[declared.title]).outcome()
+        elif mine:
+            text = msg("{rule}: {why}", rule=declared.title, why=msg("the answer lacks this rule"))
+            yield OutcomeText(outcome=Outcome.OPEN, text=text)
 
 
-def _judged(rules: Iterable[Applied]) -> Judgement:
-    outcomes = [rule.outcome() for rule in rules]
+def _judged(found: Iterable[OutcomeText]) -> Judgement:
+    outcomes = list(found)
     if not outcomes:
         return undetermined(msg("No rule of this kind is declared (rules)"))
     bad = [each.text for each in outcomes if each.outcome is Outcome.BAD]
@@ -155,7 +159,7 @@ _REMEDY = msg("Correct the rows, and reject such values at the source")
 
 
 @check(
-    "data.accurate", needs=(TARGET, RESULTS), severity=Severity.MEDIUM, remedy=_REMEDY
+    "data.accurate", needs=(TARGET, RESULTS), severity=Severity.MEDIUM, version=2, remedy=_REMEDY
 )  # fmt: skip
 def accurate(target: Target, found: tuple[Result, ...]) -> Judgement:
     """Values have the declared format, the right check digit and a known code."""
@@ -164,7 +168,7 @@ def accurate(target: Target, found: tuple[Result, ...]) -> Judgement:
 
 
 @check(
-    "data.filled", needs=(TARGET, RESULTS), severity=Severity.MEDIUM, remedy=_REMEDY
+    "data.filled", needs=(TARGET, RESULTS), severity=Severity.MEDIUM, version=2, remedy=_REMEDY
 )  # fmt: skip
 def filled_columns(target: Target, found: tuple[Result, ...]) -> Judgement:
     """Mandatory columns hold a value in every row."""
@@ -172,7 +176,7 @@ def filled_columns(target: Target, found: tuple[Result, ...]) -> Judgement:
 
 
 @check(
-    "data.linked", needs=(TARGET, RESULTS), severity=Severity.MEDIUM, remedy=_REMEDY
+    "data.linked", needs=(TARGET, RESULTS), severity=Severity.MEDIUM, version=2, remedy=_REMEDY
 )  # fmt: skip
 def linked(target: Target, found: tuple[Result, ...]) -> Judgement:
     """There are no orphaned rows, duplicate rows or gaps in sequences."""
@@ -181,7 +185,7 @@ def linked(target: Target, found: tuple[Result, ...]) -> Judgement:
 
 
 @check(
-    "data.fresh", needs=(TARGET, RESULTS), severity=Severity.MEDIUM,
+    "data.fresh", needs=(TARGET, RESULTS), severity=Severity.MEDIUM, version=2,
     remedy=msg("Find out why the copy or the source lags"),
 )  # fmt: skip
 def fresh(target: Target, found: tuple[Result, ...]) -> Judgement:
@@ -190,7 +194,7 @@ def fresh(target: Target, found: tuple[Result, ...]) -> Judgement:
 
 
 @check(
-    "data.current", needs=(TARGET, RESULTS), severity=Severity.MEDIUM,
+    "data.current", needs=(TARGET, RESULTS), severity=Severity.MEDIUM, version=2,
     remedy=msg("Ask the customers for current documents, and limit what they may do until then"),
 )  # fmt: skip
 def current(target: Target, found: tuple[Result, ...]) -> Judgement:
@@ -200,7 +204,8 @@ def current(target: Target, found: tuple[Result, ...]) -> Judgement:
 
 @check(
     "data.same-figures", needs=(TARGET, RESULTS, each("database_data", RESULTS)),
-    severity=Severity.MEDIUM, remedy=msg("Reconcile the databases, and find out where they differ"),
+    severity=Severity.MEDIUM, version=2,
+    remedy=msg("Reconcile the databases, and find out where they differ"),
 )  # fmt: skip
 def same_figures(
     target: Target,
@@ -209,32 +214,25 @@ def same_figures(
 ) -> Judgement:
     """Figures of several databases agree, such as their number of customers."""
     own = [rule for rule in settings_of(target, DataSetSettings).rules if rule.figure]
-    statements = _judged(_applied(target, found, (), About.CONSISTENCY))
-    outcomes = [_compared(rule, every) for rule in own]
-    if not outcomes:
-        return statements
-    bad = [each.text for each in outcomes if each.outcome is Outcome.BAD]
-    doubts = [each.text for each in outcomes if each.outcome is Outcome.OPEN]
-    if bad:
-        return failed(*bad, *doubts)
-    if doubts:
-        return undetermined(*doubts)
-    return passed(*(each.text for each in outcomes))
+    compared = (_compared(rule, every) for rule in own)
+    return _judged((*_applied(target, found, (), About.CONSISTENCY), *compared))
 
 
 def _compared(rule: DeclaredRule, every: Iterable[tuple[Target, Known | Absent]]) -> OutcomeText:
     figures: list[tuple[str, Decimal]] = []
+    unknown: list[str] = []
     for other, known in every:
-        if not isinstance(known, Known):
-            continue
         names = {
             each.title for each in settings_of(other, DataSetSettings).rules
             if each.figure == rule.figure
         }  # fmt: skip
-        figures += [
-            (other.id, Decimal(result.figure)) for result in known.value
+        results = known.value if isinstance(known, Known) else ()
+        here = [
+            (other.id, Decimal(result.figure)) for result in results
             if result.name in names and result.figure is not None
         ]  # fmt: skip
+        figures += here
+        unknown += [other.id] * (len(names) > len(here))
     figures_text = listed(f"{place}: {figure:f}" for place, figure in figures)
     text = msg("{figure}: {figures}", figure=rule.figure or "", figures=figures_text)
     if len(figures) < 2:
@@ -242,6 +240,9 @@ def _compared(rule: DeclaredRule, every: Iterable[tuple[Target, Known | Absent]]
                                                    text=text))  # fmt: skip
     values = [figure for _, figure in figures]
     apart = max(values) - min(values) > Decimal(str(rule.tolerance))
+    if unknown and not apart:
+        why = msg("{text}; it is not known at {places}", text=text, places=listed(unknown))
+        return OutcomeText(outcome=Outcome.OPEN, text=why)
     return OutcomeText(outcome=Outcome.BAD if apart else Outcome.GOOD, text=text)
 
 

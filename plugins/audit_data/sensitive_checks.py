@@ -64,7 +64,7 @@ def _judged(found: Sequence[OutcomeText], sample: Sampled, *more: Message) -> Ju
 
 
 @check(
-    "data.protected", needs=(TARGET, SAMPLE), severity=Severity.HIGH,
+    "data.protected", needs=(TARGET, SAMPLE), severity=Severity.HIGH, version=2,
     remedy=msg("Encrypt, mask or hash what is stored in clear, old rows included"),
 )  # fmt: skip
 def protected(target: Target, found: Sampled) -> Judgement:

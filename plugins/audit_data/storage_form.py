@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from audit_core.api.sdk import Message, msg
 from audit_data.certainty import Certainty, certainty
-from audit_data.kind import DeclaredColumn, Grade, Protection
+from audit_data.kind import DeclaredColumn, Grade, Protection, usual_grade
 from audit_data.sample import KIND_NAMES, percent
 from audit_database.data.answer import Column, Found
 from audit_database.data.identify import Data
@@ -63,9 +63,18 @@ def stored(declared: DeclaredColumn, column: Column) -> OutcomeText:
     if declared.data is Data.PASSWORD:
         return password(column)
     clear = in_clear(declared, column)
-    if clear is not None and declared.protection is not Protection.PLAIN:
-        return _clear(declared, column, *clear)
-    return _by_look(declared, column)
+    if declared.protection is Protection.PLAIN:
+        clear = _above(declared, column)
+    return _by_look(declared, column) if clear is None else _clear(declared, column, *clear)
+
+
+def _above(declared: DeclaredColumn, column: Column) -> tuple[Data, Found] | None:
+    """What lies for certain in a column that may be in clear, and is of a class that may not."""
+    for kind in Data:
+        other = kind is not declared.data and usual_grade(kind) is not Grade.C1
+        if other and certainty(column, kind) is Certainty.CERTAIN:
+            return kind, column.found[kind]
+    return None
 
 
 def _clear(declared: DeclaredColumn, column: Column, kind: Data, found: Found) -> OutcomeText:

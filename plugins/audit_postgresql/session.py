@@ -22,6 +22,7 @@ from audit_postgresql.dialect import DIALECT
 
 _CONNECT_S = 10
 _LOCK_S = 2
+_CHUNK = 100 if psycopg.capabilities.has_stream_chunked() else 1
 _DATABASES = (
     "SELECT datname FROM pg_catalog.pg_database WHERE datallowconn AND NOT datistemplate "
     "AND pg_catalog.has_database_privilege(oid, 'CONNECT') ORDER BY datname"
@@ -67,11 +68,13 @@ class _Server:
         connection = self._connection(database)
         connection.rollback()
         cursor = connection.cursor()
-        cursor.execute("BEGIN TRANSACTION READ ONLY")
-        cursor.execute(f"SET LOCAL statement_timeout = {request.timeout_s * 1000}")
-        cursor.execute(f"SET LOCAL lock_timeout = {_LOCK_S * 1000}")
-        # row by row: a large result is never held whole
-        each: Any = cursor.stream(request.sql)
+        cursor.execute(  # one message
+            "BEGIN TRANSACTION READ ONLY; "
+            f"SET LOCAL statement_timeout = {request.timeout_s * 1000}; "
+            f"SET LOCAL lock_timeout = {_LOCK_S * 1000}"
+        )
+        # some rows at a time: a large result is never held whole
+        each: Any = cursor.stream(request.sql, size=_CHUNK)
         first = next(each, None)
         columns = [column.name for column in cursor.description or ()]
         return Rows(columns=columns, each=_rest(first, each, connection))

@@ -30,7 +30,7 @@ REDIS = Kind(
     alone=True,
     needs_access=True,
     access="redis",
-    propose=(proposed("redis", 6379),),
+    propose=(proposed("redis", 6379, "redis-server", "valkey-server"),),
 )
 
 KINDS = (REDIS,)

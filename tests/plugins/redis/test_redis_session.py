@@ -8,11 +8,16 @@ from typing import Any
 import pytest
 from msgspec import convert, structs
 
+from audit_core.api.sdk import Answer
 from audit_core.api.testkit import target_of
 from audit_core.model import ConnectError, HostName, Reply, SecretRef, Status, Verdict
 from audit_database.access import Tls
+from audit_linux.network.listeners import parse_ss
+from audit_mysql.kind import MYSQL
+from audit_postgresql.kind import POSTGRESQL
 from audit_redis import session
 from audit_redis.access import RedisAccess
+from audit_redis.kind import REDIS
 from audit_redis.request import RedisConfig, RedisInfo, RedisUsers
 from audit_redis.server import Info, Settings, User
 from audit_redis.server_checks import (
@@ -257,3 +262,23 @@ def test_persistence() -> None:
     assert verdict("", aof_enabled="1", aof_last_write_status="err") is Verdict.FAIL
     assert verdict("", aof_enabled="1", aof_last_write_status="ok") is Verdict.PASS
     assert verdict("", aof_enabled="1") is Verdict.UNDETERMINED
+
+
+def test_servers_that_a_host_shows_at_any_port() -> None:
+    """Lines of `ss -H -tulnp` of iproute2 6.1 beside PostgreSQL 15, MariaDB 10.11, Redis 7.0."""
+    lines = "".join(
+        f"tcp LISTEN 0      511    127.0.0.1:{port} 0.0.0.0:* users:((\"{name}\",pid=9,fd=7))\n"
+        for port, name in (
+            (55051, "redis-server"), (44963, "postgres"), (53893, "mariadbd"),
+            (4000, "valkey-server"),
+        )
+    )  # fmt: skip
+    answer = Answer(stdout=lines.encode(), stderr=b"", exit_code=0, truncated=False,
+                    collected_at="2026-01-01T00:00:00Z", target=target_of("host"))  # fmt: skip
+    found = parse_ss(answer)
+    assert isinstance(found, tuple)
+    for kind in (REDIS, MYSQL, POSTGRESQL):
+        (part,) = kind.propose[0].make(target_of("host"), found)
+        assert part.id == kind.id
+    alone = tuple(each for each in found if each.process == "valkey-server")
+    assert [part.id for part in REDIS.propose[0].make(target_of("host"), alone)] == ["redis"]
