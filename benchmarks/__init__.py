@@ -1,4 +1,7 @@
-"""Side by side against peers, as ratios within one run: `python -m benchmarks`, or `make bench`."""
+"""Side by side against peers, as ratios within one run: `python -m benchmarks`, or `make bench`.
+
+May import `audit_core`, the plugins, and the servers of `tests/live`.
+"""
 
 import sys
 from pathlib import Path

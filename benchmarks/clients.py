@@ -166,8 +166,8 @@ class Clients:
         argv = (sys.executable, "-m", "benchmarks.peer_testinfra", backend)
         job = Job(argv=argv, stdin=self._order)
         _well(run([job], self._folder / "out", {"PYTHONPATH": str(ROOT)}))
-        told = json.loads((self._folder / "out" / "0.out").read_text())
-        return Cost(wall=told["wall"], cpu=told["cpu"])
+        reported = json.loads((self._folder / "out" / "0.out").read_text())
+        return Cost(wall=reported["wall"], cpu=reported["cpu"])
 
 
 def _well(cost: Cost) -> Cost:

@@ -33,12 +33,12 @@ def main() -> None:
     made, work = Store(Path(store)).find(run), asked(profile).work
     costs = [cost_of(lambda: evaluate.evaluate(made, work)) for _ in range(int(times))]
     inside = [cost_of(lambda: _look(made, work)) for _ in range(int(times))]
-    told = {
+    reported = {
         "wall": [1000 * cost.wall for cost in costs],
         "cpu": [1000 * cost.cpu for cost in costs],
         "inside": [1000 * cost.cpu for cost in inside],
     }
-    print(json.dumps(told))
+    print(json.dumps(reported))
 
 
 if __name__ == "__main__":

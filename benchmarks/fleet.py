@@ -168,8 +168,8 @@ class Recorded:
                 written.add(blob)
                 yield frames.encode("blob", blob)
             digest = hashlib.sha256(out).hexdigest()
-            said = structs.replace(seen, target=id, stdout_sha256=digest, stdout_size=len(out))
-            yield frames.encode("obs", msgspec.json.encode(said, order="sorted"))
+            stated = structs.replace(seen, target=id, stdout_sha256=digest, stdout_size=len(out))
+            yield frames.encode("obs", msgspec.json.encode(stated, order="sorted"))
 
     def _answer(self, host: Host, seen: Observation) -> bytes:
         raw = self._blobs[seen.stdout_sha256]
@@ -192,5 +192,5 @@ def _told(frame: frames.Frame, run: str, id: str) -> bytes:
     type_ = {"round": RoundFrame, "fault": FaultFrame}.get(frame.kind)
     if type_ is None:
         return frames.encode(frame.kind, frame.payload)
-    told = msgspec.json.decode(frame.payload, type=type_)
-    return frames.encode(frame.kind, msgspec.json.encode(structs.replace(told, target=id)))
+    reported = msgspec.json.decode(frame.payload, type=type_)
+    return frames.encode(frame.kind, msgspec.json.encode(structs.replace(reported, target=id)))

@@ -88,13 +88,13 @@ def _against_ssh(what: str, clients: Clients, times: int, say: Say) -> Iterator[
     known = {"collector": clients.collector, "command": clients.command, "ssh": clients.ssh}
     costs = alternating(known, times, say)
     ssh, count = costs["ssh"], len(clients.hosts)
-    for name, told in _TOLD.items():
+    for name, reported in _TOLD.items():
         walls = _walls(costs[name])
-        yield compared(f"{what}: {told}", walls, _walls(ssh), named="ssh", aim=_AIM)
-    for name, told in _TOLD.items():
+        yield compared(f"{what}: {reported}", walls, _walls(ssh), named="ssh", aim=_AIM)
+    for name, reported in _TOLD.items():
         aim = _CPU_AIM if name == "collector" and count > 1 else None
         yield compared(
-            f"{what}: CPU of the client per host, {told}", _cpu_ms(costs[name], count),
+            f"{what}: CPU of the client per host, {reported}", _cpu_ms(costs[name], count),
             _cpu_ms(ssh, count), named="ssh", unit="ms", digits=0, aim=aim,
         )  # fmt: skip
 
@@ -175,8 +175,8 @@ def _far_rows(what: str, clients: Clients, times: int, testinfra: int, say: Say)
     known = {"collector": clients.collector, "command": clients.command, "ssh": clients.ssh}
     costs = alternating(known, times, say)
     ssh = _walls(costs["ssh"])
-    for name, told in _TOLD.items():
-        yield compared(f"{what}: {told}", _walls(costs[name]), ssh, named="ssh", aim=_AIM)
+    for name, reported in _TOLD.items():
+        yield compared(f"{what}: {reported}", _walls(costs[name]), ssh, named="ssh", aim=_AIM)
     if testinfra:
         yield from _far_testinfra(what, clients, testinfra, say)
 
@@ -222,11 +222,11 @@ def _flights(clients: Clients) -> Iterator[Row]:
     with slowly((host,), _RTT_MS) as network, tempfile.TemporaryDirectory() as name:
         far = Clients(network.hosts, clients.asked, Path(name))
         network.connection()
-        told = []
+        reported = []
         for client in (far.collector, far.ssh):
             client()
-            told.append(network.connection())
-    ours, ssh = told
+            reported.append(network.connection())
+    ours, ssh = reported
     yield Row(
         what="1 host: flights from the client (at least its round trips), login included",
         ours=str(ours["flights"]),

@@ -44,11 +44,11 @@ def main() -> None:
     started, cpu = time.monotonic(), _cpu()
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         answers = sum(pool.map(lambda host: _ask(backend, host, order), order["hosts"]))
-    told = {"wall": time.monotonic() - started, "cpu": _cpu() - cpu, "answers": answers}
+    reported = {"wall": time.monotonic() - started, "cpu": _cpu() - cpu, "answers": answers}
     for host in order["hosts"] if backend == "ssh" else ():
         argv = ["ssh", "-F", order["config"], "-O", "exit", host]
         subprocess.run(argv, stderr=subprocess.DEVNULL, check=True)
-    print(json.dumps(told))
+    print(json.dumps(reported))
 
 
 if __name__ == "__main__":

@@ -61,8 +61,8 @@ class Network:
     def connection(self) -> dict[str, Any]:
         """What the next connection that ended was made of: flights, messages, bytes."""
         assert self._process.stdout is not None
-        told: dict[str, Any] = json.loads(self._process.stdout.readline())
-        return told
+        reported: dict[str, Any] = json.loads(self._process.stdout.readline())
+        return reported
 
 
 @contextlib.contextmanager

@@ -166,8 +166,8 @@ def _evaluated(
     job = Job(argv=(sys.executable, "-m", "benchmarks.evaluating", *argv))
     cost = run([job], folder, {"PYTHONPATH": str(ROOT)})
     assert cost.code == 0, f"evaluating ended with {cost.code}"
-    told: dict[str, list[float]] = json.loads((folder / "0.out").read_text())
-    return told
+    reported: dict[str, list[float]] = json.loads((folder / "0.out").read_text())
+    return reported
 
 
 def _packing(bundle: Bundle, asked: questions.Questions, folder: Path, say: Say) -> Iterator[Row]:

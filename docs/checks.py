@@ -178,8 +178,8 @@ class _Writer:
         return [self._listed(how, by_privilege[how]) for how in order if how in by_privilege]
 
     def _listed(self, how: str, asked: list[str]) -> str:
-        told = list(dict.fromkeys(filter(None, asked)))
-        shown = self.words["sep"].join(f"`{text}`" for text in told)
+        reported = list(dict.fromkeys(filter(None, asked)))
+        shown = self.words["sep"].join(f"`{text}`" for text in reported)
         return f"{self.words[how]}{self.words['colon']}{shown}" if shown else self.words[how]
 
     def _how(self, ask: Any) -> str:

@@ -1,8 +1,9 @@
 """What a Linux host reports about itself, one package per subject.
 
-The subjects import the shared modules beside this file and, in one direction, each other:
-`files` → `sudo` → `accounts` → `ssh`, and `open_services` → `network` → `system`, `ssh`. May import
-`audit_core`, and no other plugin.
+May import `audit_core`, and no other plugin.
+
+The subjects import the shared modules beside this file and, in one direction, each other: `files` →
+`sudo` → `accounts` → `ssh`, and `open_services` → `network` → `system`, `ssh`.
 """
 
 from __future__ import annotations

@@ -241,7 +241,7 @@ Outcomes = Callable[[Rule], tuple[str, ...]]
 Reached = tuple[Rule, ...]
 
 
-class Way(Struct, frozen=True, kw_only=True):
+class StackPath(Struct, frozen=True, kw_only=True):
     """One way through a stack: the rules that ran, and whether libpam answers success."""
 
     rules: Reached
@@ -304,10 +304,12 @@ def _run(rules: tuple[Rule, ...], at: int, path: _Path, outcomes: Outcomes) -> l
     return done
 
 
-def ways(rules: tuple[Rule, ...], outcomes: Outcomes) -> tuple[Way, ...]:
+def ways(rules: tuple[Rule, ...], outcomes: Outcomes) -> tuple[StackPath, ...]:
     """Each way the stack can go when modules return `outcomes`, and what comes of it."""
     done = _run(rules, 0, _Path(), outcomes)
-    return tuple(Way(rules=path.rules, granted=path.proven and not path.failed) for path in done)
+    return tuple(
+        StackPath(rules=path.rules, granted=path.proven and not path.failed) for path in done
+    )
 
 
 def paths(rules: tuple[Rule, ...], outcomes: Outcomes) -> tuple[Reached, ...]:

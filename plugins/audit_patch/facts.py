@@ -21,10 +21,10 @@ from audit_patch.model import (
     Sources,
 )
 
-Way = tuple[Command | dict[str, NamedAsk], Parser]
+AskAndParse = tuple[Command | dict[str, NamedAsk], Parser]
 
 
-def _each(id: str, type_: Any, **ways: Way) -> Fact:
+def _each(id: str, type_: Any, **ways: AskAndParse) -> Fact:
     """The fact `id`, learnt from each package manager in its way; yum's is dnf's unless told."""
     if "dnf" in ways:
         ways.setdefault("yum", ways["dnf"])

@@ -37,8 +37,8 @@ def made(name, kind, ask, held=False):
         if held != (target.id == "held"):
             return msg("not asked here")
         return ask(target) if callable(ask) else ask
-    told = fact("c.%s-text" % name, str, kind=kind, ask=of, parse=lambda answer: answer.text)
-    @check("c." + name, needs=told, severity=Severity.LOW)
+    given = fact("c.%s-text" % name, str, kind=kind, ask=of, parse=lambda answer: answer.text)
+    @check("c." + name, needs=given, severity=Severity.LOW)
     def answered(seen):
         \"\"\"It answers.\"\"\"
         return passed(msg("it says {seen}", seen=seen[:200]))
@@ -302,7 +302,7 @@ class ExampleDatabase(Case):
         self.source = f"""
 from {self.query} import Query
 plain = made("plain", "{self.name}", Query(sql="SELECT 1 AS plain"))
-echo = made("echo", "{self.name}", Query(sql="SELECT {remark} AS told"))
+echo = made("echo", "{self.name}", Query(sql="SELECT {remark} AS remark"))
 error = made("error", "{self.name}", Query(sql="SELECT CAST({remark} AS int)"))
 slow = made("slow", "{self.name}", Query(sql="SELECT pg_sleep(600)", timeout_s=1))
 big = made("big", "{self.name}", Query(sql="SELECT generate_series(1, 100000) AS n", limit=1000))
@@ -383,9 +383,9 @@ def _tell_password(connection: socket.socket, number: int) -> None:
         connection.sendall(b"N")
     connection.recv(size - 4)
     connection.sendall(b"R" + struct.pack("!II", 8, 3))  # the password in plain text
-    told = connection.recv(1000)[5:].rstrip(b"\0")
-    said = b"SFATAL\0C28P01\0Mpassword authentication failed with " + told + b"\0\0"
-    connection.sendall(b"E" + struct.pack("!I", len(said) + 4) + said)
+    reported = connection.recv(1000)[5:].rstrip(b"\0")
+    stated = b"SFATAL\0C28P01\0Mpassword authentication failed with " + reported + b"\0\0"
+    connection.sendall(b"E" + struct.pack("!I", len(stated) + 4) + stated)
 
 
 class Postgresql(ExampleDatabase):
@@ -419,7 +419,7 @@ class Mysql(Case):
         )  # fmt: skip
         self._server.sql(
             f"CREATE USER audit IDENTIFIED BY '{PASSWORD}'", "CREATE DATABASE app",
-            "CREATE TABLE app.told (told TEXT)", f"INSERT INTO app.told VALUES ('{PASSWORD}')",
+            "CREATE TABLE app.notes (remark TEXT)", f"INSERT INTO app.notes VALUES ('{PASSWORD}')",
             "CREATE VIEW app.many AS SELECT seq FROM mysql.seq_1_to_100000",
             "CREATE FUNCTION app.tell() RETURNS INT BEGIN "
             f"SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = '{PASSWORD}'; RETURN 1; END",
@@ -430,7 +430,7 @@ from audit_database.query import Query
 def asked(name, sql, **more):
     return made(name, "mysql", Query(sql="SELECT " + sql, **more))
 plain = asked("plain", "1 AS plain")
-echo = asked("echo", "told FROM app.told")
+echo = asked("echo", "remark FROM app.notes")
 error = asked("error", "app.tell()")
 slow = asked("slow", "SLEEP(600)", timeout_s=1)
 big = asked("big", "seq FROM app.many", limit=1000)
@@ -647,13 +647,13 @@ big = asked("big", limit=1000)
             known = headers.get("authorization") == PASSWORD
             self._refused += not known
             return page("", "200 OK" if known else "401 Unauthorized")
-        told = {
+        outcome = {
             "/plain": page("fine"), "/echo": page(PASSWORD), "/slow": None,
             "/big": page("x" * 100_000),
             # a line that is no header is told in the error
             "/error": f"HTTP/1.1 {PASSWORD}\r\n\r\n".encode(),
         }  # fmt: skip
-        return told[path]
+        return outcome[path]
 
     def target(self, id: str, *, secret: str = "GOOD", address: str = "127.0.0.1") -> str:
         return self._entry(id, address, self._port, secret)

@@ -168,9 +168,9 @@ class Desk:
 
 
 def assert_no_secret(case: Case, folder: Path, *done: Done) -> None:
-    told = {str(path): data for path, data in every_byte(folder).items()}
-    told |= {f"stream {n}": d.out + d.err for n, d in enumerate(done)}
-    for name, data in told.items():
+    reported = {str(path): data for path, data in every_byte(folder).items()}
+    reported |= {f"stream {n}": d.out + d.err for n, d in enumerate(done)}
+    for name, data in reported.items():
         for secret in case.planted:
             assert secret.encode() not in data, name
 
@@ -185,10 +185,10 @@ def test_secret(case: Case, tmp_path: Path) -> None:
     checks = {f["check"]: f["verdict"] for f in done.json["findings"] if f["target"] == "t"}
     assert checks["c.plain"] == "pass", done.stderr
     cut = [rule for seen in desk.seen("t").values() for rule in seen.redactions]
-    told = [str(seen.detail) for seen in desk.seen("t").values() if seen.detail is not None]
+    reported = [str(seen.detail) for seen in desk.seen("t").values() if seen.detail is not None]
     # the target did tell it: in the answer, and in the error
     assert "known-secret" in cut
-    assert cut.count("known-secret") + str(told).count("[redacted:known-secret]") >= 2
+    assert cut.count("known-secret") + str(reported).count("[redacted:known-secret]") >= 2
     assert OTHERS not in case.planted or "command-line" in cut
     assert_no_secret(case, desk.store, done)
     with zipfile.ZipFile(tmp_path / "pack.zip") as pack:

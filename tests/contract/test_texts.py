@@ -79,8 +79,8 @@ def test_two_plugins_say_one_id_in_their_own_words(tmp_path: Path) -> None:
         for name, word in (("doors", "敞开"), ("ports", "开放"))
     }
     chinese = translate.Translator("zh", locales)
-    told = [chinese.say(Message(id="open", domain=d)) for d in ("doors", "ports", "", "else")]
-    assert told == ["敞开", "开放", "open", "open"]
+    reported = [chinese.say(Message(id="open", domain=d)) for d in ("doors", "ports", "", "else")]
+    assert reported == ["敞开", "开放", "open", "open"]
     both = Message(id="{a}/{b}", args={n: Message(id="open", domain=d) for n, d in
                                        (("a", "doors"), ("b", "ports"))})  # fmt: skip
     assert chinese.say(both) == "敞开/开放"
@@ -108,8 +108,8 @@ def test_a_message_takes_the_domain_of_its_module() -> None:
 
 
 @given(st.text(max_size=60) | st.binary(max_size=60))
-def test_text_of_others_is_quoted_and_never_a_template(told: str | bytes) -> None:
-    detail = msg("{x}: {y}", x=verbatim(told), y="{x}")
+def test_text_of_others_is_quoted_and_never_a_template(reported: str | bytes) -> None:
+    detail = msg("{x}: {y}", x=verbatim(reported), y="{x}")
     shown = translate.Translator("zh").say(detail)
     assert shown.startswith("“")
     assert shown.endswith("”: {x}")

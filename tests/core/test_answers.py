@@ -153,12 +153,12 @@ def test_dates_are_held_to_the_limit_of_their_step() -> None:
         ("", AFFIRMED, "1990-01-01", AFFIRMED, AnswerState.COUNTS, "2027-05-22"),
         (year, AFFIRMED, "soon", AFFIRMED, AnswerState.COUNTS, "2027-05-22"),
     ]  # fmt: skip
-    for limit, verdict, value, said, state, last in cases:
+    for limit, verdict, value, stated, state, last in cases:
         step = Step(number=1, limit=limit)
         got = AnswersInForce((answer(1, verdict, value=value),), DAY).of(clause("1.1"), step, HOST)
         assert got is not None
-        assert (got.verdict, got.state, got.valid_until) == (said, state, last), (limit, value)
-        assert bool(got.limit) is (said is not verdict)
+        assert (got.verdict, got.state, got.valid_until) == (stated, state, last), (limit, value)
+        assert bool(got.limit) is (stated is not verdict)
     made = unit("1")
     made = replace(made, steps=(replace(made.steps[0], limit=year),))
     late = concluded(made, (), answer(1, AFFIRMED, value="2025-01-01"))
@@ -222,16 +222,16 @@ _GIVEN = st.dictionaries(st.integers(1, 4), st.sampled_from(list(AnswerVerdict))
 
 @given(units(), _GIVEN)
 def test_an_answer_only_narrows_and_losing_one_only_widens(
-    given_: tuple[Any, list[tuple[int, Any, Verdict]]], said: dict[int, AnswerVerdict]
+    given_: tuple[Any, list[tuple[int, Any, Verdict]]], stated: dict[int, AnswerVerdict]
 ) -> None:
     made, what = given_
     before = by_findings(made, what)
     states = {step.number: step.state for step in before.steps}
     # A person who denies what checks settled is heard: that is a contradiction, not an answer.
-    said = {n: v for n, v in said.items() if states.get(n) is StepState.OPEN or v is not DENIED}
+    stated = {n: v for n, v in stated.items() if states.get(n) is StepState.OPEN or v is not DENIED}
     ranges = [before.range]
-    for count in range(1, len(said) + 1):
-        some = [answer(n, v) for n, v in list(said.items())[:count]]
+    for count in range(1, len(stated) + 1):
+        some = [answer(n, v) for n, v in list(stated.items())[:count]]
         ranges.append(heard(made, what, some).range)
     for wider, narrower in itertools.pairwise(ranges):
         assert set(narrower) <= set(wider)
@@ -240,11 +240,11 @@ def test_an_answer_only_narrows_and_losing_one_only_widens(
 @given(units(), _GIVEN, st.integers(1, 4))
 def test_a_denial_never_improves_anything(
     given_: tuple[Any, list[tuple[int, Any, Verdict]]],
-    said: dict[int, AnswerVerdict],
+    stated: dict[int, AnswerVerdict],
     denied: int,
 ) -> None:
     made, what = given_
-    others = [answer(n, v) for n, v in said.items() if n != denied]
+    others = [answer(n, v) for n, v in stated.items() if n != denied]
     without, with_it = (
         heard(made, what, given) for given in (others, [*others, answer(denied, DENIED)])
     )
@@ -376,10 +376,13 @@ BROKEN = {
 
 
 def test_a_broken_file_is_refused_with_its_place(read: Read, tmp_path: Path) -> None:
-    for told, more in BROKEN.items():
+    for reported, more in BROKEN.items():
         with pytest.raises(InputError) as caught:
             read(written(**more))
-        assert str(caught.value).startswith(f"{tmp_path}/a.yaml:{told}"), (told, caught.value)
+        assert str(caught.value).startswith(f"{tmp_path}/a.yaml:{reported}"), (
+            reported,
+            caught.value,
+        )
         assert "\n" not in str(caught.value)
     whole = {
         "": "1: (top): expected",
@@ -388,10 +391,10 @@ def test_a_broken_file_is_refused_with_its_place(read: Read, tmp_path: Path) -> 
         "answers: [" + "a," * (1 << 20) + "]": "1: (top): expected at most",
         written() + written()[9:]: "8: answers[1].question: expected one answer to a question",
     }
-    for text, told in whole.items():
+    for text, reported in whole.items():
         with pytest.raises(InputError) as caught:
             read(text)
-        assert str(caught.value).startswith(f"{tmp_path}/a.yaml:{told}"), caught.value
+        assert str(caught.value).startswith(f"{tmp_path}/a.yaml:{reported}"), caught.value
 
 
 def test_attachments_are_kept_by_digest_and_texts_lose_their_secrets(

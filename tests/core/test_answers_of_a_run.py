@@ -179,14 +179,14 @@ def test_what_was_altered_in_the_store_is_found(answered: Toy) -> None:
 
 
 def test_answers_about_nothing_are_told(answered: Toy) -> None:
-    for question, told in (
+    for question, reported in (
         ("toy/1.1/1@localhots", "it is about no target of this run; did you mean 'localhost'?"),
         ("gbt22239-2019/8.1.7.1a/1", "the profile has no such clause"),
     ):
         done = answered("evaluate", "latest", "--store", answered.base / "store", "--answers",
                         write(answered, question=question))  # fmt: skip
         assert done.code == 0
-        assert f"answers.yaml:2: {question} is not used: {told}" in done.stderr
+        assert f"answers.yaml:2: {question} is not used: {reported}" in done.stderr
 
 
 def test_the_schema_of_the_file_is_that_of_its_reader(answered: Toy) -> None:

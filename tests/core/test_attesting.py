@@ -45,10 +45,10 @@ def test_a_session_can_be_broken_off_and_continued(
     path.write_bytes(b"# kept\n" + path.read_bytes())
     second = "d\nlost\n2999-01-01\n\nn\nno such fraud\n\n\nv\n12\n\n/etc/passwd\nq\n"
     assert ask(path, second, monkeypatch) == 0
-    told = capsys.readouterr()
-    assert "[1/130] smart-finance/4.1/2" in told.out
-    assert "expected a day not before 2999-01-01" in told.err
-    assert "expected a file in the directory of the file of answers" in told.err
+    reported = capsys.readouterr()
+    assert "[1/130] smart-finance/4.1/2" in reported.out
+    assert "expected a day not before 2999-01-01" in reported.err
+    assert "expected a file in the directory of the file of answers" in reported.err
     assert path.read_bytes().startswith(b"# kept\n")
     assert [(a.question, a.verdict, a.reason) for a in written(path)[1:]] == [
         ("smart-finance/4.1/2", "not_applicable", "no such fraud")

@@ -15,8 +15,8 @@ def test_an_observation_is_told_in_chinese_in_json_and_workbook(toys: Toy) -> No
     (toys.package / "colour").mkdir()
     pack = toys.base / "pack.zip"
     done = toys.run("--lang", "zh", "--format", "json", "-o", pack).ended(0)
-    told = {(o["status"], o["detail"]) for o in done.json["observations"]}
-    assert ("not_regular", "是目录") in told
+    reported = {(o["status"], o["detail"]) for o in done.json["observations"]}
+    assert ("not_regular", "是目录") in reported
     assert {o["how"] for o in done.json["observations"]} == {f"经 local、uid {os.geteuid()}"}
     with zipfile.ZipFile(pack) as zipped:
         book = openpyxl.load_workbook(io.BytesIO(zipped.read("workbook.xlsx")))

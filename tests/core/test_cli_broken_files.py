@@ -41,16 +41,16 @@ def test_65_for_a_broken_inventory(bare: dict[str, str], tmp_path: Path, name: s
 
 def test_a_profile_below_the_declared_level_is_told(bare: dict[str, str], tmp_path: Path) -> None:
     path = tmp_path / "inventory.yaml"
-    told = {}
+    reported = {}
     for level in (2, 3):
         path.write_text(
             f"system: {{level: {level}}}\ntargets: [{{id: a, access: {{via: local}}}}]\n"
         )
         for name in ("gbt22239-l2", "gbt22239-l3", "smart-finance"):
             done = dengbao("plan", name, "-i", path, "--lang", "en", env=bare).ended(0)
-            told[level, name] = done.stderr.strip()
+            reported[level, name] = done.stderr.strip()
     line = "The inventory declares level 3; gbt22239-l2 covers level 2 only"
-    assert {key: detail for key, detail in told.items() if detail} == {(3, "gbt22239-l2"): line}
+    assert {key: detail for key, detail in reported.items() if detail} == {(3, "gbt22239-l2"): line}
 
 
 def test_65_for_files_that_are_not_there_or_are_folders(

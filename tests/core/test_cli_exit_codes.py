@@ -173,13 +173,13 @@ def test_78_for_an_address_outside_the_scope(toys: Toy) -> None:
 
 
 @pytest.mark.parametrize(
-    ("login", "told"),
+    ("login", "reported"),
     [("password: env:NOT_SET", "env:NOT_SET"), ("password: 'file:/no/such'", "/no/such"),
      ("key: /no/such/key", "No such file"), ("password: vault:kv/x", "vault"),
      ("agent: true", "SSH_AUTH_SOCK")],
 )  # fmt: skip
 def test_a_credential_that_is_not_there_costs_its_own_host(
-    toys: Toy, login: str, told: str
+    toys: Toy, login: str, reported: str
 ) -> None:
     toys.colours("blue", "blue")
     inventory = toys.base / "inventory.yaml"
@@ -189,10 +189,10 @@ def test_a_credential_that_is_not_there_costs_its_own_host(
         f"      {login}\n"
     )
     stopped = toys.run("-i", inventory, "--quiet").ended(78)
-    assert told in stopped.stderr
+    assert reported in stopped.stderr
     assert not (toys.base / "store").exists()
     done = toys.run("-i", inventory, "--partial", "--quiet", "--format", "json").ended(4)
-    assert told in done.stderr
+    assert reported in done.stderr
     assert "redacted" not in done.stderr
     verdicts = {f["id"]: (f["verdict"], f["why"]) for f in done.json["findings"]}
     assert verdicts["toy.blue@here"][0] == "pass"

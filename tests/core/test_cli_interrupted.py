@@ -47,16 +47,18 @@ def test_130_and_no_shell_left_when_ended_from_outside(toys: Toy, number: int) -
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_no_child_left_when_a_check_hangs(toys: Toy, number: int) -> None:
-    module, told = toys.package / "__init__.py", toys.base / "pid"
-    hang = f"import os; open({str(told)!r}, 'w').write(str(os.getpid()))\n    while True: pass\n"
+    module, reported = toys.package / "__init__.py", toys.base / "pid"
+    hang = (
+        f"import os; open({str(reported)!r}, 'w').write(str(os.getpid()))\n    while True: pass\n"
+    )
     first = "    return expect(seen"
     module.write_text(module.read_text().replace(first, f"    {hang}{first}", 1))
     toys.colours("blue", "blue")
     started = start("run", "toy", "--store", toys.base / "store", env=toys.env)
-    assert eventually(lambda: told.exists() and told.read_text() != "")
+    assert eventually(lambda: reported.exists() and reported.read_text() != "")
     started.signal(number)
     started.wait().ended(130 if number == signal.SIGTERM else -number)
-    assert eventually(lambda: not Path(f"/proc/{told.read_text()}").exists())
+    assert eventually(lambda: not Path(f"/proc/{reported.read_text()}").exists())
 
 
 def test_130_also_while_a_host_does_not_speak(toys: Toy) -> None:

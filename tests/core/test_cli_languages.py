@@ -122,9 +122,11 @@ def test_codes_are_words_in_tables_and_codes_in_json(
     shown = dengbao(*words, "--lang", "zh", env=bare).ended(0).stdout
     cells = {cell.strip() for line in shown.split("\n") for cell in re.split(" {2,}|[()]", line)}
     assert {cell.split(" ")[0] for cell in cells} & LEFT_AS_CODES == set()
-    told = [dengbao(*words, "--lang", lang, "--format", "json", env=bare) for lang in ("zh", "en")]
+    reported = [
+        dengbao(*words, "--lang", lang, "--format", "json", env=bare) for lang in ("zh", "en")
+    ]
     codes = [
-        re.findall('"(?:kind|coverage|scope|confidence|privilege)": .*', t.stdout) for t in told
+        re.findall('"(?:kind|coverage|scope|confidence|privilege)": .*', t.stdout) for t in reported
     ]
     assert codes[0] == codes[1]
 
@@ -147,10 +149,14 @@ def test_what_is_asked_is_told_in_chinese(bare: dict[str, str], tmp_path: Path) 
 
 def test_the_remarks_of_a_sudoers_file_are_in_both_languages(bare: dict[str, str]) -> None:
     words = ("plan", "gbt22239-l3", "--grants", "audit", "--lang")
-    told = [dengbao(*words, lang, env=bare).ended(0).stdout.split("\n") for lang in ("en", "zh")]
-    assert told[0][0] == "# dengbao: what an audit by audit runs as root. Check with visudo -c."
-    assert told[1][0] == "# dengbao：audit 核查时以 root 权限执行的命令。请用 visudo -c 检查本文件"
-    assert told[0][1:] == told[1][1:]
+    reported = [
+        dengbao(*words, lang, env=bare).ended(0).stdout.split("\n") for lang in ("en", "zh")
+    ]
+    assert reported[0][0] == "# dengbao: what an audit by audit runs as root. Check with visudo -c."
+    assert (
+        reported[1][0] == "# dengbao：audit 核查时以 root 权限执行的命令。请用 visudo -c 检查本文件"
+    )
+    assert reported[0][1:] == reported[1][1:]
 
 
 @pytest.mark.parametrize("words", TABLES, ids=" ".join)

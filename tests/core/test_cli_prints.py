@@ -133,16 +133,16 @@ def test_results_and_packs_of_a_run_that_was_cut_off_say_so(toys: Toy) -> None:
     toys.run().ended(0)
     store, pack = toys.base / "store", toys.base / "pack.zip"
     (seal,) = store.glob("runs/*/seal.json")
-    told = (
+    reported = (
         "The collection of this run is incomplete; dengbao run --resume continues the "
         "newest incomplete run"
     )
     words = (["results", "latest"], ["pack", "latest", "-o", pack], ["evaluate", "latest"])
     for each in words:
-        assert told not in toys(*each, "--store", store).stderr
+        assert reported not in toys(*each, "--store", store).stderr
     seal.unlink()
     for each in words:
-        assert told in toys(*each, "--store", store).stderr
+        assert reported in toys(*each, "--store", store).stderr
 
 
 def test_no_more_problems_of_a_pack_are_listed_than_can_be_read(toys: Toy) -> None:

@@ -247,8 +247,10 @@ def test_whoever_is_logged_in_to_is_scanned_after_that(tmp_path: Path) -> None:
         ("jump", host % ("b", "192.0.2.1", through), "login a, login b, scan b, scan a"),
     ):
         (tmp_path / name).mkdir()
-        told = order_of(tmp_path / name, f"targets:\n{a}{b}")
-        assert ", ".join(told) == order, name
+        reported = order_of(tmp_path / name, f"targets:\n{a}{b}")
+        assert ", ".join(reported) == order, name
     (tmp_path / "third").mkdir()
-    told = order_of(tmp_path / "third", f"targets:\n{a}{host % ('b', '127.0.0.1', ', port: 2')}{c}")
-    assert told.index("scan c") < told.index("scan a")
+    reported = order_of(
+        tmp_path / "third", f"targets:\n{a}{host % ('b', '127.0.0.1', ', port: 2')}{c}"
+    )
+    assert reported.index("scan c") < reported.index("scan a")

@@ -122,12 +122,12 @@ def _files(name: str) -> list[Path]:
 def test_the_table_counts_the_files() -> None:
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     table = text.partition("## What adding something takes")[2].partition("\n## ")[0]
-    rows = {name: (int(count), told) for name, count, told in _ROW.findall(table)}
+    rows = {name: (int(count), reported) for name, count, reported in _ROW.findall(table)}
     assert {name: count for name, (count, _) in rows.items()} == {
         folder.name: len(_files(folder.name)) for folder in ADDING.iterdir()
     }
-    for name, (_, told) in rows.items():
-        assert all(path.name in told or path.parent.name in told for path in _files(name)), name
+    for name, (_, reported) in rows.items():
+        assert all(path.name in reported or path.parent.name in reported for path in _files(name)), name
 
 
 def test_what_is_added_works_together(tmp_path: Path) -> None:
@@ -142,8 +142,8 @@ def test_what_is_added_works_together(tmp_path: Path) -> None:
     site, inventory = tmp_path / "site.yaml", tmp_path / "i.yaml"
     dengbao("profile", "lint", env=env).ended(0)
     words = ("-i", inventory, "--store", tmp_path / "store", "-o", tmp_path / "p.zip")
-    told = dengbao("run", site, *words, "--format", "json", "--quiet", env=env).ended(0, 4).json
-    seen = {(f["check"], f["target"]): (f["verdict"], f["why"]) for f in told["findings"]}
+    reported = dengbao("run", site, *words, "--format", "json", "--quiet", env=env).ended(0, 4).json
+    seen = {(f["check"], f["target"]): (f["verdict"], f["why"]) for f in reported["findings"]}
     assert seen["site.zone", "here"] == ("pass", "")
     assert seen["site.zone", "box"] == ("undetermined", "unsupported")
     assert seen["site.banner", "box"] == ("pass", "")

@@ -73,7 +73,7 @@ class World(Struct, frozen=True, kw_only=True):
     base: Path
     env: dict[str, str]
     inventory: Path
-    told: tuple[Any, Any]
+    reported: tuple[Any, Any]
     seconds: float
 
 
@@ -94,7 +94,7 @@ class Hold:
         return self._waiting.exists() and self._waiting.read_text() == str(running.pid)
 
 
-def told(results: Whole) -> tuple[Any, Any]:
+def reported(results: Whole) -> tuple[Any, Any]:
     """What two runs of the same have in common: everything but times, ids and digests."""
     findings = [
         (f.id, f.verdict, f.severity, f.why, f.detail, f.expected, f.params, len(f.evidence))
@@ -117,11 +117,13 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
         f"targets:\n{hosts}  - {{id: e, access: {{via: local}}, endpoints: [{{port: 1}}]}}\n"
     )
     env = environment(base, (base / "site",))
-    done = go(World(base=base, env=env, inventory=inventory, told=((), ()), seconds=0), base / "s")
-    whole = told(results_of(base / "s"))
+    done = go(
+        World(base=base, env=env, inventory=inventory, reported=((), ()), seconds=0), base / "s"
+    )
+    whole = reported(results_of(base / "s"))
     assert len(whole[0]) == 3 * (_HOSTS + 1) + 1
     assert "unreachable" not in str(whole)
-    return World(base=base, env=env, inventory=inventory, told=whole, seconds=done.seconds)
+    return World(base=base, env=env, inventory=inventory, reported=whole, seconds=done.seconds)
 
 
 def words(world: World, store: Path, *more: object) -> list[object]:
@@ -223,7 +225,7 @@ def test_sigkill_at_any_point_loses_no_observation(
         assert path.read_bytes().startswith(before)
     results = results_of(tmp_path)
     assert results.run.sealed
-    assert told(results) == world.told
+    assert reported(results) == world.reported
     verified = dengbao("verify", "latest", "--store", tmp_path, env=world.env)
     assert verified.code == 0, verified.stdout
 
@@ -295,7 +297,7 @@ def test_interrupted_and_resumed(world: World, tmp_path: Path, held: Hold) -> No
         assert b"Traceback" not in done.err
     held.off()
     go(world, tmp_path)
-    assert told(results_of(tmp_path)) == world.told
+    assert reported(results_of(tmp_path)) == world.reported
 
 
 @pytest.mark.parametrize("keep", [0, 1, len(frames.MAGIC) - 1, 0.2, 0.5, 0.9])
@@ -312,7 +314,7 @@ def test_a_bundle_cut_anywhere_goes_on_and_keeps_what_was_whole(
     assert isinstance(keep, int) or len(before) > 1000
     go(world, tmp_path)
     assert first.read_bytes().startswith(before)
-    assert told(results_of(tmp_path)) == world.told
+    assert reported(results_of(tmp_path)) == world.reported
 
 
 def test_a_limit_on_files_ends_with_74_and_what_is_durable(world: World, tmp_path: Path) -> None:
@@ -326,7 +328,7 @@ def test_a_limit_on_files_ends_with_74_and_what_is_durable(world: World, tmp_pat
     go(world, tmp_path)
     for path, before in held.items():
         assert path.read_bytes().startswith(before)
-    assert told(results_of(tmp_path)) == world.told
+    assert reported(results_of(tmp_path)) == world.reported
 
 
 def test_a_full_disk_ends_with_74_and_is_resumed_elsewhere(world: World, tmp_path: Path) -> None:
@@ -349,7 +351,7 @@ def test_a_full_disk_ends_with_74_and_is_resumed_elsewhere(world: World, tmp_pat
     go(world, kept)
     for path, before in held.items():
         assert not path.exists() or path.read_bytes().startswith(before)
-    assert told(results_of(kept)) == world.told
+    assert reported(results_of(kept)) == world.reported
 
 
 def test_a_store_that_is_read_only_ends_with_74(world: World, tmp_path: Path) -> None:

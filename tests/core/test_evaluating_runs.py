@@ -52,10 +52,10 @@ def test_several_workers_give_the_bytes_of_one(run: Run, tmp_path: Path) -> None
     for workers in (1, 3):
         folder = ResultsFolder(tmp_path / str(workers))
         results = evaluate.evaluate(run, WORK, folder, workers=workers)
-        said = {
+        stated = {
             v for f in results.findings if f.check == alike.id for v in f.detail[0].args.values()
         }
-        assert said == {tuple(target.id for target in HOSTS)}
+        assert stated == {tuple(target.id for target in HOSTS)}
         found.append(_files(folder.path))
     assert found[0] == found[1]
 
@@ -87,7 +87,7 @@ def test_a_worker_that_dies_in_a_phase_of_the_core(
 
 def _killed_while_it_evaluates(run: Run, folder: ResultsFolder, after: int) -> None:
     """Another process evaluates `run` and is killed when it has stored `after` objects."""
-    told, tell = os.pipe()
+    reported, tell = os.pipe()
     pid = os.fork()
     if pid == 0:
         add, count = ResultsFolder.add, 0
@@ -107,11 +107,11 @@ def _killed_while_it_evaluates(run: Run, folder: ResultsFolder, after: int) -> N
         evaluate.evaluate(run, work_of(blue), folder, workers=1)
         os._exit(0)
     os.close(tell)
-    assert os.read(told, 4) == b"held"
+    assert os.read(reported, 4) == b"held"
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
-    assert os.read(told, 4) == b""  # its worker is gone as well
-    os.close(told)
+    assert os.read(reported, 4) == b""  # its worker is gone as well
+    os.close(reported)
 
 
 def test_sigkill_leaves_the_results_before_or_none(run: Run, tmp_path: Path) -> None:
@@ -172,9 +172,9 @@ def test_stored_results_are_read_until_code_or_policy_changes(toys: Toy) -> None
     def evaluated(*words: object) -> bool:
         """Whether `words` store results; that it is told then."""
         before = index.stat().st_ino, index.stat().st_mtime_ns
-        said = STALE in toys(*words, "--store", store).stderr
+        stated = STALE in toys(*words, "--store", store).stderr
         anew = before != (index.stat().st_ino, index.stat().st_mtime_ns)
-        assert said == anew
+        assert stated == anew
         return anew
 
     for words in commands:

@@ -262,8 +262,10 @@ def test_what_cannot_be_linked_costs_only_what_needs_it() -> None:
     }
     for detail, needs in wrong.items():
         registry = registry_of(checking(*needs, kind="host"))
-        told = " ".join(str(f.detail.args["error"]) for f in registry.faults if f.plugin == "fake")
-        assert detail in told
+        reported = " ".join(
+            str(f.detail.args["error"]) for f in registry.faults if f.plugin == "fake"
+        )
+        assert detail in reported
         assert "t.check" not in registry.checks
         assert len(registry.checks) > 50, "others go on"
 
@@ -281,14 +283,14 @@ def test_the_contract_holds_parsers_of_several_answers_to_every_hostile_text() -
     def careless(answers: Answers) -> int:
         return len(answers["b"].stdout) if answers["a"].stdout else int(answers["b"].text or 0)
 
-    def told(parse: Any, **asks: Any) -> str:
+    def reported(parse: Any, **asks: Any) -> str:
         what = checking(fact("t.sum", int, kind="host", asks=asks, parse=parse))
         return " ".join(problems(module_of(what)))
 
     plain = Command(argv=("a",)), Command(argv=("b",))
-    assert "raises ValueError" in told(careless, a=plain[0], b=plain[1])
-    assert "raises AttributeError" in told(careless, a=plain[0], b=optional(plain[1]))
-    empty = told(lambda answers: Partial(value=1, problems=()), a=plain[0])
+    assert "raises ValueError" in reported(careless, a=plain[0], b=plain[1])
+    assert "raises AttributeError" in reported(careless, a=plain[0], b=optional(plain[1]))
+    empty = reported(lambda answers: Partial(value=1, problems=()), a=plain[0])
     assert "does not say what is missing" in empty
 
 

@@ -106,8 +106,8 @@ def spread(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, st
 
 
 def test_invariant_1_every_check_has_one_finding_on_every_target_of_its_kind(spread: Any) -> None:
-    _, _, told = spread
-    found = Counter((f["check"], f["target"]) for f in told["findings"])
+    _, _, reported = spread
+    found = Counter((f["check"], f["target"]) for f in reported["findings"])
     hosts, ends = ["a", "b", "away"], ["b/tls:8442", "b/tls:8443", "away/tls:8444"]
     wanted = [(c, t) for c in ("toy.blue", "toy.not-installed") for t in hosts]
     wanted += [("toy.even", t) for t in ends]
@@ -116,8 +116,8 @@ def test_invariant_1_every_check_has_one_finding_on_every_target_of_its_kind(spr
 
 
 def test_invariant_1_what_could_not_be_reached_or_asked_says_so(spread: Any) -> None:
-    _, _, told = spread
-    by_id = {f["id"]: f for f in told["findings"]}
+    _, _, reported = spread
+    by_id = {f["id"]: f for f in reported["findings"]}
     assert by_id["toy.blue@a"]["verdict"] == "pass"
     away, missing = by_id["toy.blue@away"], by_id["toy.not-installed@a"]
     assert (away["verdict"], away["why"]) == ("undetermined", "unreachable")
@@ -130,12 +130,12 @@ def test_invariant_1_what_could_not_be_reached_or_asked_says_so(spread: Any) -> 
 
 
 def test_invariant_1_every_clause_has_one_conclusion_on_every_object(spread: Any) -> None:
-    _, _, told = spread
-    found = Counter((c["clause"], c["target"]) for c in told["conclusions"])
+    _, _, reported = spread
+    found = Counter((c["clause"], c["target"]) for c in reported["conclusions"])
     objects = ["a", "b", "away", "db"]
     clauses = [f"1.{n}" for n, _ in enumerate(CHECKS)]
     assert found == Counter(dict.fromkeys([(c, t) for c in clauses for t in objects], 1))
-    by_key = {(c["clause"], c["target"]): c["conclusion"] for c in told["conclusions"]}
+    by_key = {(c["clause"], c["target"]): c["conclusion"] for c in reported["conclusions"]}
     assert by_key["1.0", "a"] == "conforming"
     assert by_key["1.0", "away"] == by_key["1.2", "a"] == "not_assessed"
     assert by_key["1.1", "b"] == "nonconforming"  # of its parts the worst counts
@@ -456,9 +456,9 @@ def test_invariant_7_no_planted_secret_is_in_any_byte_written(tmp_path: Path) ->
     finally:
         planted.kill()
         planted.wait()
-    told = b"".join(shown)
-    assert b"[redacted:" in told
-    assert b"user = app" in told  # the files were read, and shown
+    reported = b"".join(shown)
+    assert b"[redacted:" in reported
+    assert b"user = app" in reported  # the files were read, and shown
     written = every_byte(tmp_path / "store")
     with zipfile.ZipFile(tmp_path / "pack.zip") as pack:
         written |= {Path(n): pack.read(n) for n in pack.namelist()}
@@ -468,7 +468,7 @@ def test_invariant_7_no_planted_secret_is_in_any_byte_written(tmp_path: Path) ->
                 written |= {Path(book, n): sheets.read(n) for n in sheets.namelist()}
     assert len(written) > 10
     for secret in secrets:
-        assert secret.encode() not in told
+        assert secret.encode() not in reported
         holders = [str(path) for path, data in written.items() if secret.encode() in data]
         assert holders == [], secret
 

@@ -62,10 +62,10 @@ def test_suggested_parts_are_shown_written_and_then_no_longer_suggested(
     old.write_text(INVENTORY)
     words = ["inventory", "suggest", "latest", "--store", str(store), "-i"]
     assert main([*words, str(old), "-o", str(new)]) == 0
-    told = capsys.readouterr()
-    assert "web1/tls:443" in told.out
-    assert "\x1b" not in told.out
-    assert str(new) in told.err
+    reported = capsys.readouterr()
+    assert "web1/tls:443" in reported.out
+    assert "\x1b" not in reported.out
+    assert str(new) in reported.err
     text = new.read_text()
     assert text.startswith(INVENTORY + "    endpoints:\n      - {port: 443}  # The host listens: ")
     assert text.count("\n") == INVENTORY.count("\n") + 2

@@ -167,7 +167,7 @@ def test_a_kind_with_parts_settings_and_access_of_its_own() -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "reported"),
     [
         ("slots: 4", "slot: 4", "6: targets[0].slot: expected one of the keys access, address, "
          "backups, business_system, colour, endpoints, id, kind, object_type, owner, settings, "
@@ -200,9 +200,9 @@ def test_a_kind_with_parts_settings_and_access_of_its_own() -> None:
          "7: targets[0].endpoints[0].tapes: expected one of the keys"),
     ],
 )  # fmt: skip
-def test_what_does_not_fit_is_refused_where_it_stands(old: str, new: str, told: str) -> None:
+def test_what_does_not_fit_is_refused_where_it_stands(old: str, new: str, reported: str) -> None:
     assert old in R1
-    assert error(R1.replace(old, new, 1)).startswith(f"i.yaml:{told}")
+    assert error(R1.replace(old, new, 1)).startswith(f"i.yaml:{reported}")
 
 
 def test_the_first_round_of_a_kind_chooses_the_providers_of_its_facts() -> None:
@@ -254,7 +254,7 @@ def test_offers_that_contradict_themselves_or_others_cost_only_themselves() -> N
         "no kind",
     )  # fmt: skip
     found = plugins.load([("toy", plugin(connectors=(ROBO,))), ("bad", plugin(bad))])
-    told = [str(f.detail.args["error"]) for f in found.faults]
+    reported = [str(f.detail.args["error"]) for f in found.faults]
     assert {f.plugin for f in found.faults} == {"bad"}
     for words in (
         "slots has another type elsewhere", "zone has the name of a key", "NameError",
@@ -262,8 +262,8 @@ def test_offers_that_contradict_themselves_or_others_cost_only_themselves() -> N
         "c: the part_key tapes is already in use", "d: the part_key zone is already in use",
         "expected Kind or KindSettings, got str",
     ):  # fmt: skip
-        assert any(words in line for line in told), words
-    assert len(told) == 8
+        assert any(words in line for line in reported), words
+    assert len(reported) == 8
     assert read(R1.replace("colour: red, ", ""), found).targets[0].settings == {"slots": 4}
 
 

@@ -38,10 +38,10 @@ class Hosts:
         self.memo = memo or Memo()
         self._folder, self._fact, self._count = folder, what, 0
 
-    def next(self, reply: Callable[[], Reply], **told: Any) -> tuple[GroupFacts, Target]:
+    def next(self, reply: Callable[[], Reply], **reported: Any) -> tuple[GroupFacts, Target]:
         """The facts of another host that gave that reply."""
         self._count += 1
-        target = Target(id=f"h{self._count}", kind="host", object_type="server", **told)
+        target = Target(id=f"h{self._count}", kind="host", object_type="server", **reported)
         path = self._folder / f"{target.id}.bundle"
         writer = BundleWriter(path, Head(run="r", target=target.id))
         stamp = Stamp(
@@ -54,18 +54,18 @@ class Hosts:
         step: Callable[[str], None] = lambda name: None  # noqa: E731
         return GroupFacts(group, Bundle(path), SkippedSteps(), step, shared, "", self.memo), target
 
-    def learned(self, reply: Callable[[], Reply], **told: Any) -> Any:
+    def learned(self, reply: Callable[[], Reply], **reported: Any) -> Any:
         """The value of the fact on another host."""
-        facts, target = self.next(reply, **told)
+        facts, target = self.next(reply, **reported)
         got = facts.learn(self._fact, target)
         assert isinstance(got, Known)
         (digest,) = got.evidence
         assert digest.startswith("sha256:")
         return got.value
 
-    def judged(self, what: Check, reply: Callable[[], Reply], **told: Any) -> Finding:
+    def judged(self, what: Check, reply: Callable[[], Reply], **reported: Any) -> Finding:
         """The finding on another host."""
-        facts, target = self.next(reply, **told)
+        facts, target = self.next(reply, **reported)
         return judge.judge(what, target, facts.inputs(what.needs, target), {}, self.memo)
 
 
@@ -115,11 +115,11 @@ def test_what_belongs_to_one_host_is_never_used_for_another(tmp_path: Path, subt
             kept, plain = Hosts(folder, _fact(ask, parse)), Hosts(folder, _fact(ask, parse))
             for n in range(4):
                 reply = _text(b"a") if ask is FILE else _files(1000.0 + n)
-                told = {"settings": {"n": n}, "address": f"10.0.0.{n}"}
-                value = kept.learned(reply, **told)
+                reported = {"settings": {"n": n}, "address": f"10.0.0.{n}"}
+                value = kept.learned(reply, **reported)
                 plain.memo = Memo(0)
                 (folder / f"h{n + 1}.bundle").unlink()
-                assert value == plain.learned(reply, **told), n
+                assert value == plain.learned(reply, **reported), n
 
 
 def test_times_of_files_do_not_count_unless_they_are_read(tmp_path: Path) -> None:

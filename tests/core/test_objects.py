@@ -99,8 +99,8 @@ def test_a_database_on_a_host_has_results_of_its_own(tmp_path: Path) -> None:
     on_host, on_database = map(results.object, results.entries)
     assert [f.id for f in on_host.findings] == ["fake.blue@web1", "fake.parts@web1"]
     assert [f.id for f in on_database.findings] == ["fake.dark@web1/db"]
-    said = {(c.target, c.clause): c.conclusion for c in results.conclusions}
-    assert said == {
+    stated = {(c.target, c.clause): c.conclusion for c in results.conclusions}
+    assert stated == {
         ("web1", "1.0"): Result.CONFORMING,  # what failed on the database counts there alone
         ("web1", "1.1"): Result.NOT_ASSESSED,
         ("web1/db", "1.0"): Result.NONCONFORMING,

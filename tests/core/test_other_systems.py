@@ -51,6 +51,6 @@ def test_everything_is_imported_on_macos_and_run_says_that_it_needs_linux() -> N
         [sys.executable, "-c", _MACOS, *folders],
         capture_output=True, text=True, check=False, env={**os.environ, "LC_ALL": "C.UTF-8"},
     )  # fmt: skip
-    told = "dengbao: dengbao run works on Linux only, this is darwin; "
-    assert (done.returncode, done.stderr[: len(told)]) == (69, told)
+    reported = "dengbao: dengbao run works on Linux only, this is darwin; "
+    assert (done.returncode, done.stderr[: len(reported)]) == (69, reported)
     assert done.stderr.count("\n") == 1

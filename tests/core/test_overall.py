@@ -57,12 +57,12 @@ def on(clause: Clause, target: str, *states: StepState, values: Sequence[str] = 
     }
     words = unit_range(clause.rule, views)
     word, pending = printed_word(words, views.values())
-    told = dict(enumerate(values, 1))
+    reported = dict(enumerate(values, 1))
     return Conclusion(
         catalog=clause.catalog, clause=clause.id, unit=None, target=target, conclusion=word,
         pending=pending, range=words, coverage=Coverage.NONE, findings=(),
         steps=tuple(
-            StepResult(number=n, state=s, answer=answer(told[n]) if told.get(n) else None)
+            StepResult(number=n, state=s, answer=answer(reported[n]) if reported.get(n) else None)
             for n, s in enumerate(states, 1)
         ),
     )  # fmt: skip

@@ -76,9 +76,9 @@ def test_invariant_9_plugins_that_do_not_load_are_named_and_the_others_go_on(
     assert findings["toy.good"]["verdict"] == "pass"
     faults = done.json["run"]["faults"]
     for name, (_, detail) in BROKEN.items():
-        told = [f for f in faults if f"bad_{name} " in f]
-        assert len(told) == 1, (name, faults)
-        assert detail in told[0]
+        reported = [f for f in faults if f"bad_{name} " in f]
+        assert len(reported) == 1, (name, faults)
+        assert detail in reported[0]
     assert done.json["run"]["plugins"].keys() >= {"linux", "tls", "profiles", "toyplugin"}
 
 
@@ -97,9 +97,9 @@ def test_a_plugin_that_hangs_is_given_up(
     for name, source in hanging.items():
         with subtests.test(name):
             (tmp_path / f"hang_{name}.py").write_text(source)
-            told = trial.dies(f"hang_{name}")
-            assert told is not None
-            assert str(told) == "its import took more than 0.2 s"
+            outcome = trial.dies(f"hang_{name}")
+            assert outcome is not None
+            assert str(outcome) == "its import took more than 0.2 s"
 
 
 def test_two_plugins_that_offer_the_same_check_do_not_replace_each_other(tmp_path: Path) -> None:

@@ -141,11 +141,11 @@ def parts(text: str) -> tuple[str, list[str]]:
     return text.replace("«", "").replace("»", ""), secrets
 
 
-def assert_gone(told: bytes, secrets: list[str], code: str = "utf-8") -> None:
+def assert_gone(reported: bytes, secrets: list[str], code: str = "utf-8") -> None:
     for secret in secrets:
         for part in [secret, *secret.replace(",", " ").replace(";", " ").split()]:
             if part == secret or len(part) >= 5:
-                assert part.encode(code) not in told, told
+                assert part.encode(code) not in reported, reported
 
 
 def test_a_planted_secret_is_cut_and_its_neighbours_stay(subtests: pytest.Subtests) -> None:
@@ -156,22 +156,22 @@ def test_a_planted_secret_is_cut_and_its_neighbours_stay(subtests: pytest.Subtes
                 whole = (
                     around.format(found) if "pgpass" not in name and "des" not in name else found
                 )
-                told = redact(whole.encode())
-                assert told.rules
-                assert_gone(told.data, secrets)
+                reported = redact(whole.encode())
+                assert reported.rules
+                assert_gone(reported.data, secrets)
                 if around != "{}" and whole != found:
-                    assert told.data.startswith(b"before")
-                    assert told.data.rstrip().endswith(b"after")
-                assert redact(told.data).data == told.data
+                    assert reported.data.startswith(b"before")
+                    assert reported.data.rstrip().endswith(b"after")
+                assert redact(reported.data).data == reported.data
 
 
 @pytest.mark.parametrize("name", BLOCKS)
 def test_a_secret_of_several_lines_or_fields(name: str) -> None:
     text, rest = BLOCKS[name]
     found, secrets = parts(text)
-    told = redact(found.encode()).data
-    assert_gone(told, secrets)
-    assert rest.encode() in told
+    reported = redact(found.encode()).data
+    assert_gone(reported, secrets)
+    assert rest.encode() in reported
 
 
 @pytest.mark.parametrize("code", ["gb18030", "utf-16-le", "utf-16-be"])
@@ -179,10 +179,10 @@ def test_a_secret_of_several_lines_or_fields(name: str) -> None:
 def test_secrets_in_other_encodings(code: str, text: str) -> None:
     found, secrets = parts(text)
     mark = "\ufeff" if code != "gb18030" else ""
-    told = redact(f"{mark}前\r\n{found}\r\n后".encode(code)).data
-    assert_gone(told, secrets, code)
-    assert told.decode(code).startswith(f"{mark}前")
-    assert told.decode(code).endswith("后")
+    reported = redact(f"{mark}前\r\n{found}\r\n后".encode(code)).data
+    assert_gone(reported, secrets, code)
+    assert reported.decode(code).startswith(f"{mark}前")
+    assert reported.decode(code).endswith("后")
 
 
 STAYS = [
@@ -304,8 +304,8 @@ def test_what_is_left_out_to_save_time_held_no_secret() -> None:
     redactor = Redactor(tuple, RULES)
     for size in (1, 40, len(every)):  # of one answer; and again, when what was clean is known
         for at in range(0, len(every), size):
-            told = redactor.each([Part(text) for text in every[at : at + size]])
-            assert [one.data for one in told] == expected[at : at + size]
+            reported = redactor.each([Part(text) for text in every[at : at + size]])
+            assert [one.data for one in reported] == expected[at : at + size]
     assert [redact(text).data for text in every[::9]] == expected[::9]
 
 
@@ -331,12 +331,12 @@ SECRET = 'Tr0ub4dor&3 "ü"'
     ],
 )
 def test_a_credential_of_the_run_is_cut_however_it_is_spelt(form: bytes) -> None:
-    told = redact(b"before " + form + b" after", (SECRET.encode(),))
-    assert "known-secret" in told.rules
-    assert form not in told.data
-    assert form[3:-5] not in told.data
-    assert told.data.startswith(b"before ")
-    assert told.data.endswith(b" after")
+    reported = redact(b"before " + form + b" after", (SECRET.encode(),))
+    assert "known-secret" in reported.rules
+    assert form not in reported.data
+    assert form[3:-5] not in reported.data
+    assert reported.data.startswith(b"before ")
+    assert reported.data.endswith(b" after")
 
 
 @pytest.mark.parametrize("size", range(4, 11))
@@ -359,8 +359,8 @@ def test_a_credential_that_is_cut_in_two_by_the_cap_leaves_no_half(
 def test_a_message_that_was_cut_within_a_credential_leaves_no_half() -> None:
     redactor = Redactor(lambda: (SECRET.encode(),))
     for most in range(10, 10 + len(SECRET)):
-        told = verbatim(f"refused: {SECRET} is wrong", most=most)
-        (shown,) = redactor.message(Message(id="{x}", args={"x": told})).args.values()
+        reported = verbatim(f"refused: {SECRET} is wrong", most=most)
+        (shown,) = redactor.message(Message(id="{x}", args={"x": reported})).args.values()
         assert SECRET[:4] not in str(shown), shown
     escaped = ascii(SECRET)[1:-1]  # as libraries show it
     assert "Tr0u" not in redactor.text(f"refused: {escaped}")

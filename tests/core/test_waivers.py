@@ -69,18 +69,18 @@ def test_waivers_change_nothing_and_audit_themselves(toys: Toy) -> None:
     }
     assert after["waivers"][0]["findings"] == ["toy.blue@localhost"]
     assert after["waivers"][3]["conclusions"] == ["1.0@localhost"]
-    told = toys("explain", "1.0", "latest", "--store", toys.base / "store", "--format", "json")
-    (explained,) = told.json["targets"]
+    reported = toys("explain", "1.0", "latest", "--store", toys.base / "store", "--format", "json")
+    (explained,) = reported.json["targets"]
     assert [w["id"] for w in explained["waivers"]] == ["W-1", "W-4"]
     assert "no deviation was found" in after["waivers"][1]["detail"]
     for part in ("findings", "conclusions", "system", "observations"):
         assert after[part] == before[part], part
     # --fail-on counts what is waived, too.
     store = ("--store", toys.base / "store")
-    told = toys("results", "latest", *store, "--fail-on", "high", "--lang", "zh")
-    assert told.code == 1
+    reported = toys("results", "latest", *store, "--fail-on", "high", "--lang", "zh")
+    assert reported.code == 1
     for text in ("豁免（不改变任何结果）", "没有可豁免的问题", "得分：50.0", "W-3"):
-        assert text in told.stdout, told.stdout
+        assert text in reported.stdout, reported.stdout
     _packed(toys, store)
 
 

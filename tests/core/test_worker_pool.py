@@ -37,7 +37,7 @@ class Do(Request, frozen=True, kw_only=True, tag="pool.do"):
     def describe(self):
         return self.what
 
-def told(request):
+def reported(request):
     if request.what == "pid":
         return str(os.getpid()).encode()
     if request.what == "kept":
@@ -65,7 +65,7 @@ def answer(request):
     KEPT.append(request.what.encode())
     if request.what == "wrong":
         return 5
-    return Reply(request=request, stdout=told(request))
+    return Reply(request=request, stdout=reported(request))
 
 def open(context):
     if context.target.id == "refused":
@@ -179,15 +179,15 @@ def test_closing_the_pool_wakes_whoever_waits_and_leaves_no_process(
     pool: Pool, connector: Connector, tmp_path: Path
 ) -> None:
     (kind,) = connector.accepts
-    opened, told = session(pool, connector), list[Reply]()
+    opened, reported = session(pool, connector), list[Reply]()
     hangs = kind(what="hangs", timeout_s=int(PATIENCE_S))  # type: ignore[call-arg]
-    thread = threading.Thread(target=lambda: told.extend(opened.ask([hangs])))
+    thread = threading.Thread(target=lambda: reported.extend(opened.ask([hangs])))
     thread.start()
     assert eventually(lambda: (tmp_path / "child").exists())
     pool.close()
     thread.join(PATIENCE_S)
     assert not thread.is_alive()
-    assert [reply.status for reply in told] == [Status.FAULT]
+    assert [reply.status for reply in reported] == [Status.FAULT]
 
 
 KILLED = """

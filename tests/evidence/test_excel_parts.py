@@ -23,8 +23,8 @@ def test_many_objects_are_split_by_business_system(small_results: Whole) -> None
         ),
     )  # fmt: skip
     made = parts(Results(index, lambda entry: b""), 3)
-    told = [(p.name, p.system, [e.object for e in p.entries]) for p in made]
-    assert told == [
+    reported = [(p.name, p.system, [e.object for e in p.entries]) for p in made]
+    assert reported == [
         ("workbook.xlsx", "", ["site"]),
         ("workbook-01.xlsx", "网上银行", ["h0", "h3", "h6"]),
         ("workbook-02.xlsx", "网上银行", ["h9", "h12"]),

@@ -163,9 +163,11 @@ SESSIONS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("how", "told"), SESSIONS)
-def test_sessions_are_told_in_words(make_source: MakeSource, how: SessionInfo, told: str) -> None:
-    assert make_source().say(how.as_message()) == told
+@pytest.mark.parametrize(("how", "reported"), SESSIONS)
+def test_sessions_are_told_in_words(
+    make_source: MakeSource, how: SessionInfo, reported: str
+) -> None:
+    assert make_source().say(how.as_message()) == reported
 
 
 def test_what_is_too_high_for_a_row_is_counted_and_what_to_bring_is_not_lost(
@@ -203,7 +205,7 @@ def test_a_record_states_what_people_said_with_author_and_date(
     small_results: Whole, make_source: MakeSource, tmp_path: Path
 ) -> None:
     at = next(c for c in small_results.conclusions if c.target == "web1" and c.open_steps)
-    said = StepAnswer(
+    stated = StepAnswer(
         question=f"{at.catalog}/{at.clause}/1", verdict=AnswerVerdict.AFFIRMED,
         state=AnswerState.COUNTS, by="=张三",
         date="2026-11-20", entered="2026-11-21", valid_until="2027-05-22",
@@ -212,16 +214,16 @@ def test_a_record_states_what_people_said_with_author_and_date(
         ),
     )  # fmt: skip
     cases = {
-        said: "回答（步骤 1；=张三，2026-11-20，有效期至 2027-05-22）：重置须经 书面审批；"
+        stated: "回答（步骤 1；=张三，2026-11-20，有效期至 2027-05-22）：重置须经 书面审批；"
         "附件：form.pdf (sha256 abababababababab…) 〔满足〕",
-        replace(said, state=AnswerState.CONTRADICTED): "〔满足，与检查项结果矛盾〕",
-        replace(said, verdict=AnswerVerdict.NOT_APPLICABLE, text="", reason="无", attachments=()): (
-            "：无 〔不适用〕"
-        ),
-        replace(said, text="长" * 4000, attachments=()): "长… 〔满足〕",
-        replace(said, state=AnswerState.EXPIRED): "",
+        replace(stated, state=AnswerState.CONTRADICTED): "〔满足，与检查项结果矛盾〕",
+        replace(
+            stated, verdict=AnswerVerdict.NOT_APPLICABLE, text="", reason="无", attachments=()
+        ): ("：无 〔不适用〕"),
+        replace(stated, text="长" * 4000, attachments=()): "长… 〔满足〕",
+        replace(stated, state=AnswerState.EXPIRED): "",
     }
-    for answer, told in cases.items():
+    for answer, reported in cases.items():
         steps = tuple(replace(s, answer=answer) for s in at.steps) or (
             StepResult(number=1, state=StepState.AFFIRMED, answer=answer),
         )
@@ -230,8 +232,8 @@ def test_a_record_states_what_people_said_with_author_and_date(
         )
         book = written(make_source(replace(small_results, conclusions=conclusions)), tmp_path)
         row = next(r for r in rows(book["web1"]) if r[2].startswith(at.clause))
-        assert ("=张三" in row[3]) is bool(told), row[3]
-        assert told in row[3]
+        assert ("=张三" in row[3]) is bool(reported), row[3]
+        assert reported in row[3]
         assert len(row[3]) < 2000
 
 

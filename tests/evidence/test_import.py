@@ -72,7 +72,7 @@ def reading(book: Any) -> Form:
     return read(Path("w.xlsx"), raw_of(book))
 
 
-def told(form: Form) -> dict[str, dict[str, str]]:
+def reported(form: Form) -> dict[str, dict[str, str]]:
     return {row.key: {name: e.value for name, e in row.entries.items()} for row in form.rows}
 
 
@@ -109,14 +109,14 @@ def test_rows_are_known_wherever_they_went() -> None:
     for change in (shuffled, inserted, hidden, doubled, moved):
         book = filled(blank(), 4)
         change(book)
-        assert told(reading(book)) == {"q/1/1": TOLD}, change
+        assert reported(reading(book)) == {"q/1/1": TOLD}, change
     assert reading(blank()).rows == ()
     day = filled(blank(), 4, ("Fulfilled", "看过", "张三", datetime.date(2026, 11, 20), None))
-    assert told(reading(day)) == {"q/1/1": TOLD}
+    assert reported(reading(day)) == {"q/1/1": TOLD}
     issue = filled(
         blank(FormKind.ISSUE), 3, (None, "王五", "2026年12月1日", "已关闭", "已整改", "低")
     )
-    assert told(reading(issue))["q/0/1"] == {
+    assert reported(reading(issue))["q/0/1"] == {
         "harm": "", "responsible": "王五", "due": "2026-12-01", "status": "closed",
         "retest": "fixed", "risk": "low", "note": "",
     }  # fmt: skip
@@ -260,7 +260,7 @@ def test_an_exported_workbook_reads_back_as_it_was_and_tells_what_was_filled_in(
     book.save(path)
     form = read(path, path.read_bytes())
     assert form.run == "20261123T080000Z-7f3a"
-    assert told(form) == {sheet.cell(6, heads["问题编号"]).value: TOLD}
+    assert reported(form) == {sheet.cell(6, heads["问题编号"]).value: TOLD}
     assert form.rows[0].where == "待补充材料!6"
     last = load_workbook(path)["待补充材料"].auto_filter.ref
     assert last.endswith(f"{sheet.max_row}")

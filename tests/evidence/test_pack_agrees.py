@@ -138,15 +138,15 @@ def test_it_is_about_something(pack: Pack) -> None:
 def test_the_overview_has_the_numbers_of_the_results(pack: Pack) -> None:
     found = [r[:7] for r in pack.table("Overview", 1) if isinstance(r[1], int)]
 
-    def told(name: str, group: list[Any]) -> tuple[Any, ...]:
+    def reported(name: str, group: list[Any]) -> tuple[Any, ...]:
         counts = Counter(c["conclusion"] for c in group)
         return (name, len(group), *(counts[r] for r in RESULTS))
 
     layers = list(dict.fromkeys(pack.layer(c) for c in pack.conclusions))
     targets = list(dict.fromkeys(c["target"] for c in pack.conclusions))
-    wanted = {told(n, [c for c in pack.conclusions if pack.layer(c) == n]) for n in layers}
-    wanted |= {told(pack.called(t), pack.of(t)) for t in targets}
-    total = told({"zh": "合计", "en": "Total"}[pack.lang], pack.conclusions)
+    wanted = {reported(n, [c for c in pack.conclusions if pack.layer(c) == n]) for n in layers}
+    wanted |= {reported(pack.called(t), pack.of(t)) for t in targets}
+    total = reported({"zh": "合计", "en": "Total"}[pack.lang], pack.conclusions)
     assert Counter(found) == Counter(wanted) + Counter({total: 2})
 
 
@@ -154,10 +154,15 @@ def test_the_line_of_the_overview_counts_the_issues_and_what_is_wanted(pack: Pac
     severities = Counter(row[4] for row in pack.table("Issues"))
     words = {"zh": ("高", "中", "低"), "en": ("High", "Medium", "Low")}[pack.lang]
     line = next(r[0] for r in pack.table("Overview", 1) if re.match("Issues|问题", str(r[0])))
-    told = [int(n) for n in re.findall(r"\d+", line)]
+    reported = [int(n) for n in re.findall(r"\d+", line)]
     brought = pack.table("To be provided")
     questions = sum(len(row[-2].split("\n")) for row in brought)
-    assert told == [severities.total(), *(severities[w] for w in words), questions, len(brought)]
+    assert reported == [
+        severities.total(),
+        *(severities[w] for w in words),
+        questions,
+        len(brought),
+    ]
 
 
 def test_matrix_layer_and_object_sheets_conclude_alike(pack: Pack) -> None:
@@ -221,12 +226,12 @@ def test_a_record_never_repeats_the_clause_and_is_never_empty(pack: Pack) -> Non
 
 
 def test_each_record_sheet_says_over_what_as_whom_and_when(pack: Pack) -> None:
-    told = str(pack.book["here"].cell(2, 1).value)
+    reported = str(pack.book["here"].cell(2, 1).value)
     seen = [s for s in pack.seen if s["target"] == "here"]
     uid = {"zh": "经 local、uid ", "en": "over local, uid "}[pack.lang]
-    assert re.search(rf"{uid}\d", told)
+    assert re.search(rf"{uid}\d", reported)
     for moment in (min(s["started"] for s in seen), max(s["ended"] for s in seen)):
-        assert moment[:19].replace("T", " ") in told
+        assert moment[:19].replace("T", " ") in reported
     nothing = {"zh": "未对此测评对象本身取证", "en": "No evidence was collected from this object"}[
         pack.lang
     ]
@@ -251,12 +256,12 @@ def test_issues_are_the_failed_checks_and_the_conclusions_without_one(pack: Pack
 
 
 def test_the_overview_says_what_is_concluded_on_the_system(pack: Pack) -> None:
-    told = "\n".join(str(row[0]) for row in pack.table("Overview", 1))
+    reported = "\n".join(str(row[0]) for row in pack.table("Overview", 1))
     assert pack.results["system"]
     for system in pack.results["system"]:
-        assert system["grading"][pack.lang] in told
+        assert system["grading"][pack.lang] in reported
         settled = f"{system['units_decided']}"
-        assert re.search(rf"(已确定测评项 {settled}/|items settled: {settled} of )", told)
+        assert re.search(rf"(已确定测评项 {settled}/|items settled: {settled} of )", reported)
 
 
 def test_every_check_and_every_observation_has_its_row(pack: Pack) -> None:

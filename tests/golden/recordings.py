@@ -113,17 +113,17 @@ def write(path: Path, recording: Recording) -> None:
 def answer(question: Question, target: Target) -> Answer | None:
     """The recorded answer to `question`, as a parser is given it; None where there is none."""
     file = question.folder / f"{question.name}.rec"
-    told = read(file) if file.exists() else None
-    if told is None or told.status != Status.ANSWERED or told.exit == "-":
+    reported = read(file) if file.exists() else None
+    if reported is None or reported.status != Status.ANSWERED or reported.exit == "-":
         return None
-    if not question.request.accepts(int(told.exit), truncated=False):
+    if not question.request.accepts(int(reported.exit), truncated=False):
         return None
     return Answer(
-        stdout=told.stdout,
-        stderr=told.stderr,
-        exit_code=int(told.exit),
+        stdout=reported.stdout,
+        stderr=reported.stderr,
+        exit_code=int(reported.exit),
         truncated=False,
-        collected_at=told.collected,
+        collected_at=reported.collected,
         target=target,
     )
 
@@ -133,26 +133,26 @@ def bundle(path: Path, asked: tuple[Question, ...], target: Target) -> None:
     writer = BundleWriter(path, Head(run="recorded", target=target.id))
     for question in asked:
         file = question.folder / f"{question.name}.rec"
-        if file.exists() and (told := read(file)).identity == question.request.identity():
-            writer.add(target.id, _reply(question.request, told), _stamp(told))
+        if file.exists() and (reported := read(file)).identity == question.request.identity():
+            writer.add(target.id, _reply(question.request, reported), _stamp(reported))
     writer.round_done(1, target.id, _HOW)
     writer.finish()
 
 
-def _reply(request: Request, told: Recording) -> Reply:
+def _reply(request: Request, reported: Recording) -> Reply:
     return Reply(
         request=request,
-        status=Status(told.status),
-        exit_code=int(told.exit) if told.exit != "-" else None,
-        stdout=told.stdout,
-        stderr=told.stderr,
-        files=decode_files(told.stdout) if isinstance(request, ReadFiles) else None,
+        status=Status(reported.status),
+        exit_code=int(reported.exit) if reported.exit != "-" else None,
+        stdout=reported.stdout,
+        stderr=reported.stderr,
+        files=decode_files(reported.stdout) if isinstance(request, ReadFiles) else None,
     )
 
 
-def _stamp(told: Recording) -> Stamp:
+def _stamp(reported: Recording) -> Stamp:
     how = SessionInfo(connector=_HOW)
-    return Stamp(round=1, started=told.collected, ended=told.collected, how=how)
+    return Stamp(round=1, started=reported.collected, ended=reported.collected, how=how)
 
 
 def left_over(asked: tuple[Question, ...]) -> list[Path]:

@@ -83,9 +83,9 @@ def test_replaying_the_host_gives_what_asking_it_gave(tmp_path: Path, work: eval
     replayed = run_of(tmp_path / "b")
     checks, _ = evaluate.profile_checks(work.profile, work.registry)
     Collector(replayed, replay(Bundle(recorded()))).collect(plan.groups(TARGETS, checks))
-    for live, told in zip(
+    for live, reported in zip(
         _verdicts(judged(before, work)), _verdicts(judged(replayed, work)), strict=True
     ):
-        if live[-1] == "not_collected" and told[-1] == "unreachable":
-            live[-1] = told[-1]  # it has no recording: a replay does not answer
-        assert told == live
+        if live[-1] == "not_collected" and reported[-1] == "unreachable":
+            live[-1] = reported[-1]  # it has no recording: a replay does not answer
+        assert reported == live

@@ -234,10 +234,10 @@ def _cases() -> Iterator[tuple[str, dict[tuple[str, str], bytes], str]]:
     """Name, changed answers and what turns, of each case."""
     for name, (recording, old, new, turns) in CASES.items():
         yield name, _changes(recording, old, new), turns
-    for name, (setting, told, weak, turns) in _WEAK.items():
-        said = _changes(_SSHD, f"\n{setting}", f"\n{setting}{weak},")
-        heard = _changes(_WIRE, f'"{told}":[', f'"{told}":["{weak}",')
-        yield f"weak {name}", {**said, **heard} if said and heard else {}, turns
+    for name, (setting, reported, weak, turns) in _WEAK.items():
+        stated = _changes(_SSHD, f"\n{setting}", f"\n{setting}{weak},")
+        heard = _changes(_WIRE, f'"{reported}":[', f'"{reported}":["{weak}",')
+        yield f"weak {name}", {**stated, **heard} if stated and heard else {}, turns
 
 
 def test_exactly_the_right_checks_turn(subtests: Any) -> None:

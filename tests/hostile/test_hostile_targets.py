@@ -226,8 +226,8 @@ def test_row_43_a_login_that_prints_changes_no_answer(world: World) -> None:
 
 
 def test_row_45_what_looks_like_a_secret_is_cut_before_it_is_stored(world: World) -> None:
-    (told,) = [o for o in world.run.json["observations"] if o["asked"] == "/home/audit/secrets"]
-    assert len(told["redactions"]) >= 4
+    (reported,) = [o for o in world.run.json["observations"] if o["asked"] == "/home/audit/secrets"]
+    assert len(reported["redactions"]) >= 4
     written = every_byte(world.base / "store")
     with zipfile.ZipFile(world.base / "pack.zip") as pack:
         written |= {Path(n): pack.read(n) for n in pack.namelist()}
@@ -258,7 +258,7 @@ def test_row_17_no_answer_becomes_a_formula(world: World) -> None:
 # --- rows 4 and 7: the connection goes away -----------------------------------------------------
 
 CUT = """
-def told(name, line):
+def reported(name, line):
     @check("toy." + name, severity=Severity.HIGH, needs=fact("toy.f-" + name, str, kind="host",
            ask=Command(argv=("sh", "-c", line)), parse=lambda a: a.text))
     def seen(text):
@@ -266,9 +266,9 @@ def told(name, line):
         return passed(msg("{text}", text=text))
     return seen
 
-a = told("a-first", "echo first")
-b = told("b-cut", "echo half; [ -x ~/cut ] && ~/cut; echo whole")
-c = told("c-last", "echo last")
+a = reported("a-first", "echo first")
+b = reported("b-cut", "echo half; [ -x ~/cut ] && ~/cut; echo whole")
+c = reported("c-last", "echo last")
 """
 
 

@@ -33,11 +33,11 @@ def answer(stdout: bytes | str = b"", stderr: bytes = b"", exit_code: int = 0) -
 
 def answers(**named: Answer | Absent | bytes | str | None) -> Answers:
     """Several answers by name; a text is what the command wrote, None that it is not present."""
-    told: dict[str, Any] = {
+    reported: dict[str, Any] = {
         name: answer(given) if isinstance(given, bytes | str) else given
         for name, given in named.items()
     }
-    return Answers(target=TARGET, named=told)
+    return Answers(target=TARGET, named=reported)
 
 
 def files(contents: dict[str, str], **unread: str) -> Answer:

@@ -351,10 +351,12 @@ class Host:
             run = ("run", "gbt22239-l3", "-i", str(self._inventory), "--store", store)
             subprocess.run([*self._command, *run, "-o", f"{store}/pack.zip"], capture_output=True)
             asked = ("--lang", "en", "results", "latest", "--store", store, "--format", "json")
-            told = subprocess.run([*self._command, *asked], capture_output=True, check=False).stdout
+            reported = subprocess.run(
+                [*self._command, *asked], capture_output=True, check=False
+            ).stdout
         return {
             (_kind(found["target"]), _short(found["check"])): (found["verdict"], found["detail"])
-            for found in json.loads(told)["findings"]
+            for found in json.loads(reported)["findings"]
         }
 
 
@@ -402,7 +404,7 @@ def _named(one: Mutation) -> set[str]:
     return {*checks, *one.paths}
 
 
-def told(group: list[Mutation], found: list[tuple[str, str, str]]) -> str:
+def reported(group: list[Mutation], found: list[tuple[str, str, str]]) -> str:
     """A record of one run: what was expected, what was found, whether they agree."""
     names = "; ".join(one.name for one in group)
     lines = []
@@ -437,7 +439,7 @@ def main() -> None:
         host.shell("systemctl reload ssh; sleep 1")
         after = host.findings()
         host.restore(group)
-        sys.stdout.write(told(group, list(turned(before, after))) + "\n")
+        sys.stdout.write(reported(group, list(turned(before, after))) + "\n")
         sys.stdout.flush()
 
 

@@ -63,17 +63,17 @@ def test_one_list_of_what_is_missing_with_the_command_that_fixes_each(world: Wor
         text.replace(f"key: {world.near.client_key}\n", f"key: {world.base}/none\n")
     )
     done = world.collect(PW="").ended(78)
-    told = done.stderr
-    assert "env:PW: the environment variable is not set or is empty [down]" in told
-    assert "read -rs PW && export PW" in told
-    assert f"ssh-keygen -t ed25519 -f {world.base}/none" in told
-    assert "unknown host keys: 3" in told
-    assert f"dengbao hostkeys -i {world.inventory}" in told
-    assert "not started, nothing was stored (problems: 3," in told
+    reported = done.stderr
+    assert "env:PW: the environment variable is not set or is empty [down]" in reported
+    assert "read -rs PW && export PW" in reported
+    assert f"ssh-keygen -t ed25519 -f {world.base}/none" in reported
+    assert "unknown host keys: 3" in reported
+    assert f"dengbao hostkeys -i {world.inventory}" in reported
+    assert "not started, nothing was stored (problems: 3," in reported
     assert not world.store.exists()
     assert world.logins() == 0
     # a host that is down is no problem of ours, and --partial goes on to give it its status
-    assert "127.0.0.1:1" not in told
+    assert "127.0.0.1:1" not in reported
     world.collect("--partial", "-t", "down").ended(4)
     world.collect("-t", "down").ended(4)
 

@@ -237,17 +237,17 @@ def test_one_login_for_each_host(fleet: Fleet) -> None:
 
 
 def test_the_json_has_the_fields_that_were_promised(fleet: Fleet) -> None:
-    told = fleet.json
-    assert {"schema", "run", "findings", "conclusions"} <= told.keys()
-    assert {"id", "started", "ended", "profile", "complete"} <= told["run"].keys()
-    for finding in told["findings"]:
+    reported = fleet.json
+    assert {"schema", "run", "findings", "conclusions"} <= reported.keys()
+    assert {"id", "started", "ended", "profile", "complete"} <= reported["run"].keys()
+    for finding in reported["findings"]:
         assert {"check", "target", "verdict", "why", "detail", "expected", "evidence"} <= (
             finding.keys()
         )
         assert finding["verdict"] in ("pass", "fail", "not_applicable", "undetermined")
         assert finding["detail"]
         assert isinstance(finding["evidence"], list)
-    for conclusion in told["conclusions"]:
+    for conclusion in reported["conclusions"]:
         assert {
             "catalog", "clause", "unit", "target", "conclusion", "coverage", "findings",
             "range", "steps", "pending",
@@ -262,7 +262,7 @@ def test_the_json_has_the_fields_that_were_promised(fleet: Fleet) -> None:
             assert bool(step["question"]) == (step["state"] == "open")
         assert conclusion["coverage"] in ("full", "partial", "supports", "none")
         assert set(conclusion["findings"]) <= fleet.by_id.keys()
-    clauses = {c["clause"] for c in told["conclusions"]}
+    clauses = {c["clause"] for c in reported["conclusions"]}
     assert len(clauses) == 211
 
 

@@ -57,7 +57,7 @@ class FailedRun:
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> FailedRun:
+def reported(tmp_path_factory: pytest.TempPathFactory) -> FailedRun:
     return FailedRun(tmp_path_factory.mktemp("told"))
 
 
@@ -65,8 +65,8 @@ ENGLISH = ("unknown host key ssh-ed25519", "Connection refused, nothing listens 
 CHINESE = ("主机密钥 ssh-ed25519", "连接被拒绝，该端口无服务监听")
 
 
-def test_the_finding_is_in_the_language_of_whoever_reads_it(told: FailedRun) -> None:
-    english, chinese = told.detail("en"), told.detail("zh")
+def test_the_finding_is_in_the_language_of_whoever_reads_it(reported: FailedRun) -> None:
+    english, chinese = reported.detail("en"), reported.detail("zh")
     for own, other in zip(ENGLISH, CHINESE, strict=True):
         assert own in english
         assert own not in chinese
@@ -74,10 +74,10 @@ def test_the_finding_is_in_the_language_of_whoever_reads_it(told: FailedRun) -> 
         assert other not in english
 
 
-def test_the_command_and_the_workbook_speak_chinese(told: FailedRun) -> None:
-    for text in (told.run.stderr, told.workbook()):
+def test_the_command_and_the_workbook_speak_chinese(reported: FailedRun) -> None:
+    for text in (reported.run.stderr, reported.workbook()):
         for own, other in zip(ENGLISH, CHINESE, strict=True):
             assert other in text
             assert own not in text
-    assert "请将 SHA256:" in told.run.stderr
-    assert "ssh-keyscan -p " in told.run.stderr
+    assert "请将 SHA256:" in reported.run.stderr
+    assert "ssh-keyscan -p " in reported.run.stderr

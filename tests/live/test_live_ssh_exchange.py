@@ -89,7 +89,7 @@ def access(server: Sshd, **more: Any) -> SshAccess:
     )  # fmt: skip
 
 
-def told(way: SshAccess) -> StoredKeyExchange:
+def reported(way: SshAccess) -> StoredKeyExchange:
     """What the server shows to a session that is logged in to it."""
     with SshTransport(way).open() as session:
         return session.key_exchange(PATIENCE_S)
@@ -114,7 +114,7 @@ def seen(check: Check, shown: OfferedAlgorithms, programs: Servers = USUAL) -> J
 
 
 def test_weak_algorithms_are_told_without_any_rights(weak: Sshd) -> None:
-    found = read(told(access(weak)))
+    found = read(reported(access(weak)))
     for one in CHECKS:
         assert seen(one, found).verdict is FAIL, one.id
         assert seen(one, found, OTHERS).verdict is FAIL, one.id
@@ -166,7 +166,7 @@ def test_a_busy_server_is_asked_again(weak: Sshd, monkeypatch: pytest.MonkeyPatc
 
 
 def test_what_holds_is_compared_with_the_settings(usual: Sshd) -> None:
-    found = read(told(access(usual)))
+    found = read(reported(access(usual)))
     assert found.keys["ssh-rsa"].bits == 2048
     assert seen(sshd_host_key_size, found).verdict is PASS
     assert seen(sshd_host_key_size, found, OTHERS).verdict is UNDETERMINED
@@ -190,7 +190,7 @@ def settings(server: Sshd) -> Settings:
 
 
 def test_every_key_exchange_leads_to_the_key(usual: Sshd) -> None:
-    shown = told(access(usual, jump=access(usual)))  # over itself as the host in between
+    shown = reported(access(usual, jump=access(usual)))  # over itself as the host in between
     lists = list(shown.lists.values())
     assert _host_key._STARTS.keys() == {name for name in lists[0] if name in _host_key._STARTS}
     keys = set()
@@ -204,14 +204,19 @@ def test_every_key_exchange_leads_to_the_key(usual: Sshd) -> None:
 
 def test_a_server_that_takes_one_key_exchange_by_its_newer_name_only() -> None:
     with Sshd(["KexAlgorithms curve25519-sha256"]) as server:
-        assert told(access(server)).lists["kex"][0] == "curve25519-sha256"
+        assert reported(access(server)).lists["kex"][0] == "curve25519-sha256"
 
 
 def test_what_is_no_server_shows_no_key() -> None:
-    for said in (b"", b"x" * 9000, b"SSH-2.0-x\r\n" + bytes(5), b"SSH-2.0-x\r\n\0\0\0\x0c\x0a\x01"):
+    for stated in (
+        b"",
+        b"x" * 9000,
+        b"SSH-2.0-x\r\n" + bytes(5),
+        b"SSH-2.0-x\r\n\0\0\0\x0c\x0a\x01",
+    ):
         ours, theirs = socket.socketpair()
         with ours, theirs:
-            theirs.sendall(said)
+            theirs.sendall(stated)
             theirs.shutdown(socket.SHUT_WR)
             lists = [["curve25519-sha256"], *[["x"]] * 7]
             with pytest.raises(_host_key.Unread):
@@ -256,9 +261,9 @@ done
 
 
 def _seen(number: int, ask: Command) -> Check:
-    told = fact(f"t.{number}", str, kind="host", ask=ask, parse=lambda answer: answer.text)
+    reported = fact(f"t.{number}", str, kind="host", ask=ask, parse=lambda answer: answer.text)
 
-    @check(f"t.check-{number}", needs=told, severity=Severity.LOW)
+    @check(f"t.check-{number}", needs=reported, severity=Severity.LOW)
     def answered(seen: str) -> Judgement:
         """It answers."""
         return passed(msg("{seen}", seen=seen))

@@ -124,8 +124,10 @@ def test_what_pam_says_to_a_user_of_sudo_does_not_stand_in_the_answer(tmp_path: 
         Island(user=USER, files=files, sudoers=rule) as sshd,
         SshTransport(access(sshd), secret).open() as session,
     ):
-        told = session.run(batch.render(asked, NONCE), deadline_s=120, limit=1 << 20)
-    (got,) = batch.unframe(asked, NONCE, told.stdout, told.stderr, cut=Status.NO_REPLY).replies
+        reported = session.run(batch.render(asked, NONCE), deadline_s=120, limit=1 << 20)
+    (got,) = batch.unframe(
+        asked, NONCE, reported.stdout, reported.stderr, cut=Status.NO_REPLY
+    ).replies
     assert got is not None
     assert (got.status, got.stdout) == (Status.ANSWERED, Path("/etc/login.defs").read_bytes())
 
@@ -136,9 +138,9 @@ def test_keys_are_exchanged_again_in_the_middle_of_an_answer() -> None:
         SshTransport(access(sshd), secret).open() as session,
     ):
         script = b"head -c 12000000 /dev/zero | tr '\\0' x; echo end\n"
-        told = session.run(script, deadline_s=120, limit=16 << 20)
-    assert (told.ended, told.exit_code) == (Ended.EXITED, 0)
-    assert told.stdout == b"x" * 12_000_000 + b"end\n"
+        reported = session.run(script, deadline_s=120, limit=16 << 20)
+    assert (reported.ended, reported.exit_code) == (Ended.EXITED, 0)
+    assert reported.stdout == b"x" * 12_000_000 + b"end\n"
 
 
 def awake(every_s: int) -> ScriptReply:
@@ -151,8 +153,8 @@ def awake(every_s: int) -> ScriptReply:
 
 def test_a_server_that_asks_whether_we_are_still_there() -> None:
     # A machine that stands still is rightly taken for gone: then the server waits longer.
-    told = next(told for told in map(awake, (1, 5, 20)) if told.stdout)
-    assert (told.stdout, told.ended) == (b"awake\n", Ended.EXITED)
+    reported = next(reported for reported in map(awake, (1, 5, 20)) if reported.stdout)
+    assert (reported.stdout, reported.ended) == (b"awake\n", Ended.EXITED)
 
 
 class _Busy(Sshd):
@@ -181,6 +183,6 @@ def test_a_refused_key_comes_with_what_to_look_for() -> None:
     with Sshd(["AllowUsers nobody-of-that-name"]) as sshd, pytest.raises(ConnectError) as caught:
         SshTransport(access(sshd), secret).open()
     assert caught.value.refused
-    told = str(caught.value.remedy)
-    assert "AllowUsers" in told
-    assert "chmod go-w ~ ~/.ssh" in told
+    reported = str(caught.value.remedy)
+    assert "AllowUsers" in reported
+    assert "chmod go-w ~ ~/.ssh" in reported

@@ -69,8 +69,8 @@ def ask(server: Sshd, requests: list[batch.ShellRequest]) -> list[batch.ScriptRe
     )  # fmt: skip
     with SshTransport(access, secret).open() as session:
         script = batch.render(requests, NONCE)
-        told = session.run(script, deadline_s=300, limit=64 << 20)
-    got = batch.unframe(requests, NONCE, told.stdout, told.stderr, cut=Status.NO_REPLY)
+        reported = session.run(script, deadline_s=300, limit=64 << 20)
+    got = batch.unframe(requests, NONCE, reported.stdout, reported.stderr, cut=Status.NO_REPLY)
     assert got.header is not None
     assert got.header.uid == 4242
     replies = [raw for raw in got.replies if raw is not None]

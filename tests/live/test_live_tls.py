@@ -105,9 +105,9 @@ def test_a_bad_server_fails(serve: Serve, material: Material) -> None:
         "key-exchange-signature": F,
     }  # fmt: skip
     assert judged["tls.no-old-versions"].detail[0].args["versions"] == ("TLS 1.0", "TLS 1.1")
-    told = {m.id for m in judged["tls.key-strength"].detail}
-    assert "The key exchange uses a prime of {bits} bits" in told
-    assert "Certificate {label} has a key {key} of {bits} bits" in told
+    reported = {m.id for m in judged["tls.key-strength"].detail}
+    assert "The key exchange uses a prime of {bits} bits" in reported
+    assert "Certificate {label} has a key {key} of {bits} bits" in reported
 
 
 def test_a_certificate_signed_with_sha1(serve: Serve, material: Material) -> None:
@@ -286,16 +286,16 @@ def test_a_server_that_falls_silent_never_passes() -> None:
 
     # A busy machine may not have heard the hello in the shorter time.
     reply = next(r for r in map(heard, (4, 20)) if r.status is Status.ANSWERED)
-    told = Answer(
+    reported = Answer(
         stdout=reply.stdout, stderr=b"", exit_code=0, truncated=False,
         collected_at="2026-11-23T12:00:00+00:00", target=make(443),
     )  # fmt: skip
-    found = parse_endpoint(told)
+    found = parse_endpoint(reported)
     assert isinstance(found, Endpoint)
     by_id = {c.id: c for c in CHECKS}
     for id in ("tls.no-old-versions", "tls.no-weak-suites"):
         assert by_id[id].judge(found).verdict is U
-    assert isinstance(parse_certificates(told), Absent)
+    assert isinstance(parse_certificates(reported), Absent)
 
 
 def test_facts_share_one_request() -> None:

@@ -93,8 +93,8 @@ def test_old_versions_that_are_dropped(way: str, bad: int, seen: dict[str, Verdi
     with between(bad, rule) as port:
         judged = judge(port)
     assert verdicts(judged) == seen | {"no-old-versions": P}
-    told = {d.id for d in judged["tls.no-old-versions"].detail}
-    assert any("each time" in id for id in told)
+    reported = {d.id for d in judged["tls.no-old-versions"].detail}
+    assert any("each time" in id for id in reported)
 
 
 @pytest.mark.parametrize("way", SAYS_NOTHING)

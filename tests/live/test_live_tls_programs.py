@@ -191,9 +191,9 @@ def by_nmap(port: int) -> tuple[set[str], bool]:
     """The versions, and whether a weak suite is among those of them."""
     argv = [needed("nmap"), "-Pn", "-n", "-p", str(port), "--script", "ssl-enum-ciphers",
             "127.0.0.1"]  # fmt: skip
-    told = subprocess.run(argv, check=True, capture_output=True, text=True).stdout
-    versions = re.findall(r"(?:TLSv[\d.]+|SSLv3)(?=:)", told)
-    return set(versions), re.search(r"TLS_\S*(?:anon|NULL|RC4|3DES|EXPORT)", told) is not None
+    reported = subprocess.run(argv, check=True, capture_output=True, text=True).stdout
+    versions = re.findall(r"(?:TLSv[\d.]+|SSLv3)(?=:)", reported)
+    return set(versions), re.search(r"TLS_\S*(?:anon|NULL|RC4|3DES|EXPORT)", reported) is not None
 
 
 @pytest.mark.parametrize("setup", SETUPS)

@@ -46,11 +46,11 @@ def found_by_us(port: int) -> Suites:
     # A server of ours that took 5 s to answer: the machine stood still.
     replies = (asked(TlsHellos(**args, timeout_s=300, limit=64 << 20)) for _ in range(5))
     reply = next(r for r in replies if b'"timed_out"' not in r.stdout)
-    told = Answer(
+    reported = Answer(
         stdout=reply.stdout, stderr=b"", exit_code=0, truncated=False, collected_at="",
         target=make(port),
     )  # fmt: skip
-    found = parse_endpoint(told)
+    found = parse_endpoint(reported)
     assert isinstance(found, Endpoint)
     return {v.name: frozenset(v.accepted) for v in found.versions if v.accepted}
 
@@ -58,9 +58,9 @@ def found_by_us(port: int) -> Suites:
 def found_by_nmap(port: int) -> Suites:
     argv = [needed("nmap"), "-Pn", "-n", "-p", str(port), "--script", "ssl-enum-ciphers",
             "-oX", "-", "127.0.0.1"]  # fmt: skip
-    told = subprocess.run(argv, check=True, capture_output=True).stdout
+    reported = subprocess.run(argv, check=True, capture_output=True).stdout
     found: Suites = {}
-    for version in ElementTree.fromstring(told).findall(".//script/table"):
+    for version in ElementTree.fromstring(reported).findall(".//script/table"):
         names = [e.text or "" for e in version.findall("./table[@key='ciphers']//*[@key='name']")]
         # nmap writes TLS_AKE_WITH for TLS 1.3, and groups or sizes behind a name
         plain = frozenset(n.split(" ")[0].replace("TLS_AKE_WITH", "TLS") for n in names)

@@ -113,18 +113,18 @@ def test_an_account_without_rights_gives_no_other_verdict(
     here = structs.replace(HERE, settings=settings)
     full = _judged(tmp_path / "root", DroppedTransport(*apart()), here)
     less = _judged(tmp_path / "less", DroppedTransport(*apart(), *dropped()), here)
-    told = {f.id: f.verdict for f in less.findings}
+    reported = {f.id: f.verdict for f in less.findings}
     seen = {f.id: f.verdict for f in full.findings}
     slow = {f.id for f in full.findings if f.why == Reason.TIMED_OUT}  # nothing was seen then
     other = {
-        id: (verdict, told[id])
+        id: (verdict, reported[id])
         for id, verdict in seen.items()
-        if id not in slow and told[id] not in (verdict, Verdict.UNDETERMINED)
+        if id not in slow and reported[id] not in (verdict, Verdict.UNDETERMINED)
     }
     assert other == {}
     # both really looked, and root saw more
-    assert Verdict.PASS in told.values()
-    assert list(told.values()).count(Verdict.UNDETERMINED) > list(seen.values()).count(
+    assert Verdict.PASS in reported.values()
+    assert list(reported.values()).count(Verdict.UNDETERMINED) > list(seen.values()).count(
         Verdict.UNDETERMINED
     )
 
@@ -146,9 +146,9 @@ def open_to_all() -> Iterator[Path]:
 
 def _answer(request: Command | ReadFiles, *prefix: str) -> Answer:
     session = DroppedSession([*prefix])
-    told = session.run(batch.render([request], _NONCE), deadline_s=60, limit=1 << 20)
+    reported = session.run(batch.render([request], _NONCE), deadline_s=60, limit=1 << 20)
     (reply,) = batch.unframe(
-        [request], _NONCE, told.stdout, told.stderr, cut=Status.NO_REPLY
+        [request], _NONCE, reported.stdout, reported.stderr, cut=Status.NO_REPLY
     ).replies
     assert reply is not None
     assert reply.status is Status.ANSWERED

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.live
 
 TO_FILL, ISSUES, LAST_TIME = "To be provided", "Issues", "Issues of last time"
 WEAK, STRONG = b"PASS_MAX_DAYS 99999\nPASS_MIN_DAYS 0\n", b"PASS_MAX_DAYS 90\nPASS_MIN_DAYS 1\n"
-SAID = "What was found, or why it does not apply"
+STATED = "What was found, or why it does not apply"
 FILES = {
     "catalogs/walk/catalog.yaml": """\
 id: walk
@@ -122,8 +122,8 @@ class Walk:
         return done.stdout
 
     def concluded(self) -> dict[tuple[str, str], tuple[str, list[str]]]:
-        told = self("results", "latest", "--format", "json").ended(0).json["conclusions"]
-        return {(c["clause"], c["target"]): (c["conclusion"], c["range"]) for c in told}
+        reported = self("results", "latest", "--format", "json").ended(0).json["conclusions"]
+        return {(c["clause"], c["target"]): (c["conclusion"], c["range"]) for c in reported}
 
     @property
     def word(self) -> tuple[str, bool]:
@@ -162,7 +162,7 @@ def fill(book: Any, sheet: str, which: Row, **values: str) -> None:
     ]
     assert len(found) == 1, (sheet, len(found))
     for name, value in values.items():
-        cell = found[0][heads[SAID if name == "said" else name.replace("_", " ")] - 1]
+        cell = found[0][heads[STATED if name == "stated" else name.replace("_", " ")] - 1]
         cell.value, cell.data_type = value, "s"
 
 
@@ -205,12 +205,12 @@ def test_three_people_finish_a_pack_with_the_workbook(walk: Walk) -> None:
     (walk.base / "photo.png").write_bytes(b"\x89PNG")
     # The second person: the question to all servers, one host in the list, one in its record.
     fill(book, TO_FILL, asks("1.1/2"), Step_2="fulfilled",
-         said="=李四 looks", Answered_by="李四",
+         stated="=李四 looks", Answered_by="李四",
          **{"Evidence (file or document)": "photo.png; plan B"})  # fmt: skip
     for id in ("web1", "web2"):
         fill(book, TO_FILL, asks(f"1.2/1@{id}"), Step_1="fulfilled",
-             said="each has an owner")  # fmt: skip
-    fill(book, "db1", about("1.2"), Conformity="Conforming", said="the DBA's",
+             stated="each has an owner")  # fmt: skip
+    fill(book, "db1", about("1.2"), Conformity="Conforming", stated="the DBA's",
          Answered_by="王五")  # fmt: skip
     fill(book, ISSUES, lambda r: True, Responsible="王五", Result_of_retest="fixed")
     book.save(walk.workbook)
@@ -286,15 +286,15 @@ def test_what_contradicts_a_check_or_is_unknown_is_told(walk: Walk) -> None:
     def first(row: dict[Any, Any]) -> bool:
         return bool(row["No."] == 1)
 
-    changed(TO_FILL, first, "walk/1.1/1@web1", Step_1="fulfilled", said="it is")
+    changed(TO_FILL, first, "walk/1.1/1@web1", Step_1="fulfilled", stated="it is")
     assert "CONTRADICTION" in walk.taken_over()
     changed(TO_FILL, first, "walk/1.1/1@web1", Step_1="fulfilled")
     assert "what was found, the reason or the value is missing" in refused()
-    changed(TO_FILL, first, "walk/9/1", Step_1="fulfilled", said="it is")
+    changed(TO_FILL, first, "walk/9/1", Step_1="fulfilled", stated="it is")
     assert "the run has no question walk/9/1" in refused()
-    changed("web1", about("1.1"), Conformity="Conforming", said="seen")
+    changed("web1", about("1.1"), Conformity="Conforming", stated="seen")
     assert "the item does not become that" in refused()
-    changed("web1", about("1.2"), said="seen")
+    changed("web1", about("1.2"), stated="seen")
     assert "pick the word that the record leads to" in refused()
     changed("db1", about("1.2"), Result_record="mine")
     assert "db1!5: the record was changed" in refused()
@@ -313,7 +313,7 @@ def test_an_organisation_gets_its_own_template_filled(walk: Walk) -> None:
     template = ("--template", walk.base / "template.xlsx", "--map", walk.base / "map.yaml")
     walk.export(*template)
     with zipfile.ZipFile(walk.base / "pack.zip") as archive, archive.open("own.xlsx") as own:
-        told = [[c.value for c in row] for row in load_workbook(own)["Records"]]
-    assert ["1.1", "web1", "Nonconforming (pending)"] in told[1:]
+        reported = [[c.value for c in row] for row in load_workbook(own)["Records"]]
+    assert ["1.1", "web1", "Nonconforming (pending)"] in reported[1:]
     shutil.rmtree(walk.store)
     assert "this store does not hold" in one_line(walk("import", walk.workbook, "--by", "赵六"), 65)

@@ -286,9 +286,9 @@ def answer(target: Target, *, silences: bool = False) -> Answer:
 def judge(port: int, *, silences: bool = False, **settings: object) -> dict[str, Judgement]:
     """Every check on the endpoint, as the engine would call it."""
     target = make(port, **settings)
-    told = answer(target, silences=silences)
-    values: dict[Any, Any] = {f: f.providers[0].parse(told) for f in FACTS}
-    values |= {Builtin.TARGET: target, Builtin.COLLECTED_AT: told.collected_at}
+    reported = answer(target, silences=silences)
+    values: dict[Any, Any] = {f: f.providers[0].parse(reported) for f in FACTS}
+    values |= {Builtin.TARGET: target, Builtin.COLLECTED_AT: reported.collected_at}
     return {c.id: _judged(c, [values[asked_of(need)] for need in c.needs]) for c in CHECKS}
 
 

@@ -137,11 +137,11 @@ def did(text: str) -> dict[str, Any]:
         (Path(folder) / "faillock.conf").write_bytes(text.encode())
         mounts = 'mount --bind "$0" /etc/security && mount -t tmpfs none /run && exec "$@"'
         own = (sys.executable, "-c", "from recorded.faillock import inside; inside()")
-        told = subprocess.run(
+        reported = subprocess.run(
             ("unshare", "-m", "sh", "-c", mounts, folder, *own),
             stdout=subprocess.PIPE, text=True, check=True,
         )  # fmt: skip
-    found: dict[str, Any] = json.loads(told.stdout)
+    found: dict[str, Any] = json.loads(reported.stdout)
     return found
 
 

@@ -126,11 +126,11 @@ def _did(files: dict[str, str | None], *, folder: bool) -> dict[str, object]:
             while True:
                 taken.append(syslog.recv(1000))
     disk, memory = _stored("/var/log/journal"), _stored("/run/log/journal")
-    told = b"".join(taken).decode()
+    reported = b"".join(taken).decode()
     return {
         "place": "disk" if disk else "memory" if memory else "none",
         "levels": [level for level in LEVELS if f"level-{level}\n" in disk + memory],
-        "syslog": [level for level in LEVELS if f"level-{level}" in told],
+        "syslog": [level for level in LEVELS if f"level-{level}" in reported],
     }
 
 
@@ -166,12 +166,14 @@ def main() -> None:
         files, folder = json.load(sys.stdin)
         json.dump(_did(files, folder=folder), sys.stdout)
         return
-    told = subprocess.run(("journalctl", "--version"), capture_output=True, check=True, text=True)
+    reported = subprocess.run(
+        ("journalctl", "--version"), capture_output=True, check=True, text=True
+    )
     lines = []
     for name, files in CASES.items():
         found = {"folder": did(files, folder=True), "no folder": did(files, folder=False)}
         lines.append(f"{json.dumps(name)}: {json.dumps({'files': files, 'did': found})}")
-    head = json.dumps(told.stdout.split("\n", 1)[0])
+    head = json.dumps(reported.stdout.split("\n", 1)[0])
     text = ",\n".join(lines)
     DID.write_text(f'{{"program": {head}, "cases": {{\n{text}\n}}}}\n')
 

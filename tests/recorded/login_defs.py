@@ -77,13 +77,13 @@ def umasks(arguments: str) -> dict[str, str]:
     with tempfile.TemporaryDirectory() as name:
         (Path(name) / "service").write_text(f"session required pam_umask.so {arguments}\n")
         for account in ACCOUNTS:
-            told, tell = os.pipe()
+            reported, tell = os.pipe()
             if os.fork() == 0:
                 os.write(tell, _session(account, Path(name)).encode())
                 os._exit(0)
             os.wait()
-            found[account] = os.read(told, 8).decode()
-            os.close(told)
+            found[account] = os.read(reported, 8).decode()
+            os.close(reported)
             os.close(tell)
     return found
 

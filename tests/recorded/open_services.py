@@ -87,14 +87,14 @@ def _rsync(root: Path) -> dict[str, bool]:
 def _redis(root: Path) -> dict[str, bool]:
     """Whether somebody may ask Redis for its keys."""
     with _running([str(program("redis-server")), f"{root}/etc/redis/redis.conf"], 6379, root):
-        told = b""
+        reported = b""
         with (
             contextlib.suppress(OSError),
             socket.create_connection((HERE, 6379), 3, (CLIENT, 0)) as link,
         ):
             link.sendall(b"DBSIZE\r\n")
-            told = link.recv(200)
-    return {"redis": told.startswith(b":")}
+            reported = link.recv(200)
+    return {"redis": reported.startswith(b":")}
 
 
 _GET = bytes.fromhex("a01c020412345678020100020100300e300c06082b060102010101000500")
@@ -190,9 +190,9 @@ if __name__ == "__main__":
     else:
         every = [(server, name) for server, cases in CASES.items() for name in cases]
         seen = _apart(json.dumps([[server, CASES[server][name]] for server, name in every]))
-        told: dict[str, dict[str, dict[str, bool]]] = {server: {} for server in CASES}
+        reported: dict[str, dict[str, dict[str, bool]]] = {server: {} for server in CASES}
         for (server, name), found in zip(every, seen, strict=True):
-            told[server][name] = found
+            reported[server][name] = found
         versions = {server: _version(server) for server in CASES}
-        text = json.dumps({"versions": versions, "let_in": told}, indent=1, ensure_ascii=False)
+        text = json.dumps({"versions": versions, "let_in": reported}, indent=1, ensure_ascii=False)
         LET_IN.write_text(text + "\n")

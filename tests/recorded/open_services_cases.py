@@ -8,7 +8,9 @@ _HEAD = "use chroot = no\nuid = root\ngid = root\n"
 
 
 def _rsyncd(text: str, **more: str) -> dict[str, str]:
-    others = {f"/etc/rsyncd.d/{name.replace('_', '.')}": told for name, told in more.items()}
+    others = {
+        f"/etc/rsyncd.d/{name.replace('_', '.')}": reported for name, reported in more.items()
+    }
     return {"/etc/rsyncd.conf": _HEAD + text, **others}
 
 

@@ -20,8 +20,8 @@ def answer(stdout: bytes = b"", stderr: bytes = b"", exit_code: int = 0) -> Answ
 
 def answers(**named: Answer | bytes) -> Answers:
     """Several answers by name; bytes are what the command wrote."""
-    told = {k: v if isinstance(v, Answer) else answer(v) for k, v in named.items()}
-    return Answers(target=HOST, named=told)
+    reported = {k: v if isinstance(v, Answer) else answer(v) for k, v in named.items()}
+    return Answers(target=HOST, named=reported)
 
 
 def recording(name: str) -> Answer:

@@ -157,8 +157,10 @@ def _holds(lines: list[bytes], sample: Sample, text: bytes) -> bool:
 def version() -> str:
     """The version of the program."""
     environment = {**os.environ, "LD_LIBRARY_PATH": f"{_ROOT}/usr/lib/x86_64-linux-gnu"}
-    told = subprocess.run([str(PROGRAM), "-v"], env=environment, capture_output=True, check=True)
-    return told.stdout.split(b"(", 1)[0].decode().strip()
+    reported = subprocess.run(
+        [str(PROGRAM), "-v"], env=environment, capture_output=True, check=True
+    )
+    return reported.stdout.split(b"(", 1)[0].decode().strip()
 
 
 def main() -> None:

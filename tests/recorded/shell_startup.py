@@ -208,14 +208,14 @@ def ended(shell: str, files: dict[str, str]) -> dict[str, str | bool] | None:
         for path, text in (files | MORE_FILE).items():
             (folder / path.removeprefix("/etc/")).write_bytes(text.encode())
         argv = ["unshare", "-m", "sh", "-c", 'mount --bind "$0" /etc && exec "$@"', str(folder)]
-        told = subprocess.run(
+        reported = subprocess.run(
             [*argv, shell, "-l", "-c", _TELL], capture_output=True, text=True, timeout=20,
             env={"PATH": "/usr/bin:/bin", "HOME": "/nonexistent"}, umask=0o022, check=False,
         )  # fmt: skip
     finally:
         shutil.rmtree(folder)
-    rows = told.stdout.rpartition("@@")[2].split("\n")
-    if "@@" not in told.stdout or len(rows) < 3:
+    rows = reported.stdout.rpartition("@@")[2].split("\n")
+    if "@@" not in reported.stdout or len(rows) < 3:
         return None
     return {"tmout": rows[0], "umask": rows[1], "readonly": rows[2] == "1"}
 

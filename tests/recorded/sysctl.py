@@ -122,9 +122,9 @@ if __name__ == "__main__":
         sys.stdout.write(json.dumps(_inside(json.load(sys.stdin))))
     else:
         cases = [case(seed) for seed in range(int(sys.argv[1]))]
-        told = subprocess.run([PROCPS, "--version"], capture_output=True, text=True, check=True)
+        reported = subprocess.run([PROCPS, "--version"], capture_output=True, text=True, check=True)
         systemd = subprocess.run(["systemctl", "--version"], capture_output=True, text=True,
                                  check=True)  # fmt: skip
-        by = f"{systemd.stdout.splitlines()[0]}; {told.stdout.strip()}"
+        by = f"{systemd.stdout.splitlines()[0]}; {reported.stdout.strip()}"
         rows = [{"files": f, "made": m} for f, m in zip(cases, made_by(cases), strict=True)]
         MADE.write_text(json.dumps({"by": by, "cases": rows}, indent=0) + "\n")

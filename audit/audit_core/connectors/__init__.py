@@ -1,7 +1,8 @@
 """What all connectors share: secrets, scope, deadlines, size limits and worker processes.
 
-The connectors themselves (SSH, local shell, ports, TLS) are offers of plugins. May import `plan`,
-`inventory`, `attest`, `policy`, `api`, `text` and `model`.
+May import `plan`, `inventory`, `attest`, `policy`, `api`, `text` and `model`.
+
+The connectors themselves (SSH, local shell, ports, TLS) are offers of plugins.
 """
 
 from audit_core.connectors.asking import asked

@@ -1,9 +1,10 @@
 """The targets of an audit and how to reach them: strict YAML in, targets and access apart.
 
+May import `attest`, `policy`, `api`, `text` and `model`.
+
 Kinds, their settings and their parts, and the schemas of access are offers of plugins. Credentials
 are references (`env:NAME`, `file:PATH`, …), never values; an error about one does not repeat it.
 Access is kept apart from targets, so that nothing of it reaches a bundle.
-May import `attest`, `policy`, `api`, `text` and `model`.
 """
 
 from audit_core.inventory.model import THIS_MACHINE, Access, Inventory, System

@@ -1,6 +1,8 @@
 """The values that the stages exchange: targets, requests, observations, facts, findings, results.
 
-All are frozen, and nothing here uses a clock, a socket or a file. May import no other stage.
+May import no other stage.
+
+All are frozen, and nothing here uses a clock, a socket or a file.
 """
 
 from audit_core.model.checks import Check, Finding, Judgement, Parameter, Severity, Verdict

@@ -1,6 +1,8 @@
-"""Planning: the requests of a run for each target, before anything runs. Pure.
+"""Planning: the requests of a run for each target, before anything runs.
 
 May import `inventory`, `attest`, `policy`, `api`, `text` and `model`.
+
+Pure.
 """
 
 from audit_core.plan.needed_facts import checks_by_fact

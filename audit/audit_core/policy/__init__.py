@@ -1,7 +1,9 @@
 """Strict YAML in, policy out: catalogs, mappings and profiles of all policy folders.
 
+May import `api`, `text` and `model`.
+
 Nothing is read before it is asked for. What is wrong in a file is an InputError of one line that
-names file, line, dotted path and what was expected. May import `api`, `text` and `model`.
+names file, line, dotted path and what was expected.
 """
 
 from __future__ import annotations

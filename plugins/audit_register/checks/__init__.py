@@ -1,4 +1,7 @@
-"""The checks of registers, by subject."""
+"""The checks of registers, by subject.
+
+May import `audit_core` and `audit_register`.
+"""
 
 from audit_register.checks import (
     data,

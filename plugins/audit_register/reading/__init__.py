@@ -1,1 +1,6 @@
-"""From the bytes of a file to the rows of a register. Runs in a worker process."""
+"""From the bytes of a file to the rows of a register.
+
+May import `audit_core`, openpyxl and `audit_register.columns`.
+
+Runs in a worker process.
+"""

@@ -1,5 +1,7 @@
 """Hosts over SSH: one connection, one login, scripts in plain exec channels (no pty).
 
+May import `audit_core`, paramiko and the shared modules of `audit_shell`.
+
 Limits that the library lacks are set here: deadlines hold in total, not per read; both streams
 are read while the script is written, packets and banners are bounded, and no thread is left behind.
 

@@ -172,6 +172,6 @@ def test_a_directory_in_another_order_is_seen(pack: Pack, tmp_path: Path) -> Non
 def test_the_root_digest_of_the_signed_sheet_is_told(pack: Pack) -> None:
     packed = pack()
     root = json.loads(read(packed.path)[d.MANIFEST])["evidence_root"]
-    told = [m.args["root"] for m in verify(packed.path).checked if "root" in m.args]
-    assert told == [packed.root, root]
+    reported = [m.args["root"] for m in verify(packed.path).checked if "root" in m.args]
+    assert reported == [packed.root, root]
     assert root != packed.root

@@ -131,8 +131,8 @@ def test_the_workbook_is_told_digests_and_a_root_that_verify_can_make_again(pack
     lines = found["workbook.txt"].decode().splitlines()
     manifest = json.loads(found[d.MANIFEST])
     assert lines[0] == manifest["evidence_root"] != manifest["root"]
-    told = [n for n in found if n not in (*d.TAIL, "workbook.txt")]
-    assert sorted(line.split()[0] for line in lines[3 : 3 + len(told)]) == sorted(told)
+    reported = [n for n in found if n not in (*d.TAIL, "workbook.txt")]
+    assert sorted(line.split()[0] for line in lines[3 : 3 + len(reported)]) == sorted(reported)
     md5 = hashlib.md5(found["results/index.json"], usedforsecurity=False).hexdigest()
     assert any(md5 in line and line.startswith("results/index.json") for line in lines)
     for line in lines:

@@ -35,7 +35,7 @@ def cases(name: str) -> dict[str, tuple[str, str]]:
     found = re.findall(
         r"^### (.*?)\n(.*?)^>>> (.*?)$", (BAD / name).read_text(), re.DOTALL | re.MULTILINE
     )
-    return {title: (text, told) for title, text, told in found}
+    return {title: (text, reported) for title, text, reported in found}
 
 
 INVENTORIES = cases("inventories.txt")
@@ -83,11 +83,11 @@ def _parts(detail: Message) -> Iterator[Message]:
             yield from _parts(value)
 
 
-def refused(read: Callable[[], object], file: object, told: str) -> None:
+def refused(read: Callable[[], object], file: object, reported: str) -> None:
     with pytest.raises(InputError) as caught:
         read()
     line = str(caught.value)
-    before, listed, after = f"{file}:{told}".partition("…")
+    before, listed, after = f"{file}:{reported}".partition("…")
     assert line.startswith(before)
     assert not listed or line.endswith(after)
     assert line.isprintable()
@@ -101,10 +101,10 @@ def test_there_are_cases() -> None:
 
 def test_a_broken_inventory_is_refused(subtests: pytest.Subtests, tmp_path: Path) -> None:
     file = tmp_path / "i.yaml"
-    for name, (text, told) in INVENTORIES.items():
+    for name, (text, reported) in INVENTORIES.items():
         with subtests.test(name):
             file.write_text(text)
-            refused(lambda: load_inventory(file, installed.registry()), file, told)
+            refused(lambda: load_inventory(file, installed.registry()), file, reported)
 
 
 def test_a_broken_profile_is_refused(
@@ -115,19 +115,19 @@ def test_a_broken_profile_is_refused(
     def read() -> object:
         return profile_checks(policy.profile(str(file), registry.checks), registry)
 
-    for name, (text, told) in PROFILES.items():
+    for name, (text, reported) in PROFILES.items():
         with subtests.test(name):
             file.write_text(text)
-            refused(read, file, told)
+            refused(read, file, reported)
 
 
 def test_bytes_that_are_no_yaml_are_refused(subtests: pytest.Subtests, tmp_path: Path) -> None:
     file = tmp_path / "x.yaml"
-    for raw, told in BYTES.items():
+    for raw, reported in BYTES.items():
         with subtests.test(repr(raw[:20])):
             file.write_bytes(raw)
-            refused(lambda: load_inventory(file, installed.registry()), file, told)
-            refused(lambda: load_policy([]).profile(str(file), {}), file, told)
+            refused(lambda: load_inventory(file, installed.registry()), file, reported)
+            refused(lambda: load_policy([]).profile(str(file), {}), file, reported)
 
 
 def test_every_third_ends_a_command_with_65_and_one_line(
@@ -139,13 +139,13 @@ def test_every_third_ends_a_command_with_65_and_one_line(
         ["doctor", "-i", str(file)],
         ["plan", "gbt22239-l3", "-i", str(file)],
     )
-    for index, (text, told) in enumerate([*INVENTORIES.values()][::3]):
+    for index, (text, reported) in enumerate([*INVENTORIES.values()][::3]):
         file.write_text(text)
         code = main([*commands[index % 3], "--lang", ("en", "zh")[index % 2]])
         err = capsys.readouterr().err
         assert (code, err.count("\n")) == (65, 1), err
-        assert err.startswith(f"dengbao: {file}:{told.partition(':')[0]}")
-    for index, (text, told) in enumerate([*PROFILES.values()][::3]):
+        assert err.startswith(f"dengbao: {file}:{reported.partition(':')[0]}")
+    for index, (text, reported) in enumerate([*PROFILES.values()][::3]):
         file.write_text(text)
         words = (["run", str(file), "--store", str(store)], ["profile", "lint", str(file)])[
             index % 2
@@ -153,7 +153,7 @@ def test_every_third_ends_a_command_with_65_and_one_line(
         code = main([*words, "--lang", ("en", "zh")[index // 2 % 2]])
         err = capsys.readouterr().err
         assert (code, err.count("\n")) == (65, 1), err
-        assert err.startswith(f"dengbao: {file}:{told.partition(':')[0]}")
+        assert err.startswith(f"dengbao: {file}:{reported.partition(':')[0]}")
     assert not store.exists()
 
 

@@ -282,8 +282,8 @@ def test_the_clock_is_this_machines() -> None:
     command = facts.CLOCK.providers[0].ask
     assert isinstance(command, Command)
     before = time.time()
-    told = facts.parse_clock(run(lambda _: command, target()))
-    assert before - 1 <= told <= time.time() + 1
+    reported = facts.parse_clock(run(lambda _: command, target()))
+    assert before - 1 <= reported <= time.time() + 1
 
 
 @pytest.mark.parametrize(

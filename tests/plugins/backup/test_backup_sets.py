@@ -112,8 +112,8 @@ def test_archives_of_nothing_are_no_backup(tmp_path: Path, subtests: Any) -> Non
             folder = tmp_path / str(number)
             nights(folder, name, lambda _, content=content: content)  # type: ignore[misc]
             got = judged(folder)
-            told = [got[c].verdict for c in ("present", "fresh", "copies", "size")]
-            assert told == [F] * 4, (told, [str(d) for d in got["present"].detail])
+            reported = [got[c].verdict for c in ("present", "fresh", "copies", "size")]
+            assert reported == [F] * 4, (reported, [str(d) for d in got["present"].detail])
             assert got["whole"].verdict is F
 
 
@@ -228,11 +228,11 @@ def test_what_a_failed_job_leaves_does_not_pass(tmp_path: Path) -> None:
             "x.bin.xz": packed("xz -c", os.urandom(900) + bytes(9000))}  # fmt: skip
     for name, data in fine.items():
         put(tmp_path / "fine" / name, data)
-    told = looked_at(tmp_path / "fine", pattern="*.*")
-    assert {f.name: f.content for f in told.files} == {
+    reported = looked_at(tmp_path / "fine", pattern="*.*")
+    assert {f.name: f.content for f in reported.files} == {
         n: Content.FULL for n in fine if n != "t.cfg"
     }
-    assert [f.name for f in told.unclear] == ["t.cfg"]
+    assert [f.name for f in reported.unclear] == ["t.cfg"]
 
 
 def test_increments_alone_are_no_full_backup(tmp_path: Path) -> None:

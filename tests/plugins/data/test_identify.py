@@ -75,8 +75,8 @@ def test_no_value_is_in_what_is_told() -> None:
     ]
     for value in values:
         counter.add(value)
-    told = str(counter.column())
-    assert not [value for value in values if value in told or value[-4:] in told]
+    reported = str(counter.column())
+    assert not [value for value in values if value in reported or value[-4:] in reported]
 
 
 def test_names_of_columns() -> None:

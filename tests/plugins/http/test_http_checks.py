@@ -175,12 +175,12 @@ def test_encryption_of_an_entry() -> None:
 
 
 def test_hsts_and_cookies() -> None:
-    for told, expected in (
+    for reported, expected in (
         ("max-age=31536000; includeSubDomains", P), ('max-age="31536000"', P), ("max-age=0", F),
         ("includeSubDomains; MAX-AGE = 15552000", P), ("includeSubDomains", F),
     ):  # fmt: skip
-        page = Page(hops=(hop("https://b.example/", 200, "", ("strict-transport-security", told)),))
-        assert verdict(hsts.judge(page)) is expected, told
+        page = Page(hops=(hop("https://b.example/", 200, "", ("strict-transport-security", reported)),))
+        assert verdict(hsts.judge(page)) is expected, reported
     assert verdict(hsts.judge(Page(hops=(hop(),)))) is F
     for name, secure, http_only, expected in (
         ("JSESSIONID", True, True, P), ("JSESSIONID", False, True, F), ("sid", True, False, F),

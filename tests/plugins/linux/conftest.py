@@ -52,8 +52,8 @@ def recording() -> Make:
     """The answer of a recorded host for a fact, or for a request of a fact (`FACT.REQUEST`)."""
 
     def make(fact: str, release: str = "debian-12") -> Answer:
-        told = recordings.read(RECORDINGS / release / f"{fact}.rec")
-        return invented.answer(told.stdout, told.stderr, int(told.exit))
+        reported = recordings.read(RECORDINGS / release / f"{fact}.rec")
+        return invented.answer(reported.stdout, reported.stderr, int(reported.exit))
 
     return make
 

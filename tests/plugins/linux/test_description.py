@@ -11,7 +11,7 @@ SERVERS, LOGINS = DESCRIPTIONS
 NOTHING = Absent(reason=Reason.NOT_PERMITTED, detail=msg("no"))
 
 
-def told(lines: tuple[AboutLine, ...]) -> dict[str, str]:
+def reported(lines: tuple[AboutLine, ...]) -> dict[str, str]:
     return {english(line.title): english(line.value) for line in lines}
 
 
@@ -19,12 +19,12 @@ def test_servers_of_the_host_are_named_and_those_of_containers_are_not() -> None
     names = ("sshd", "mysqld", "ora_pmon_ORCL", "sshd")
     running = tuple(Process(pid=n, uid=0, name=name) for n, name in enumerate(names, 2))
     inside = Process(pid=9, uid=0, name="nginx", contained=True)
-    assert told(tuple(SERVERS.make((*running, inside)))) == {
+    assert reported(tuple(SERVERS.make((*running, inside)))) == {
         "SSH server": "sshd",
         "Database": "mysqld, ora_pmon_ORCL",
         "Web server": "none found running",
     }
-    assert told(tuple(SERVERS.make(NOTHING))) == {}
+    assert reported(tuple(SERVERS.make(NOTHING))) == {}
 
 
 def test_accounts_that_can_log_in_are_named_with_locked_passwords() -> None:
@@ -38,6 +38,8 @@ def test_accounts_that_can_log_in_are_named_with_locked_passwords() -> None:
                     maximum=None, expires=None)  # fmt: skip
     accounts = Accounts(rows=rows)
     title = "Accounts with a login shell"
-    assert told(tuple(LOGINS.make(accounts, (locked,)))) == {title: "root (password locked), alice"}
-    assert told(tuple(LOGINS.make(accounts, NOTHING))) == {title: "root, alice"}
-    assert told(tuple(LOGINS.make(NOTHING, NOTHING))) == {}
+    assert reported(tuple(LOGINS.make(accounts, (locked,)))) == {
+        title: "root (password locked), alice"
+    }
+    assert reported(tuple(LOGINS.make(accounts, NOTHING))) == {title: "root, alice"}
+    assert reported(tuple(LOGINS.make(NOTHING, NOTHING))) == {}

@@ -183,9 +183,9 @@ def test_the_request_finds_a_program_that_was_deleted() -> None:
     request = MAPPED.providers[0].ask
     assert isinstance(request, Command)
     argv = ["unshare", "-m", sys.executable, "-c", _STALE, *request.argv]
-    pid, _, told = subprocess.run(
+    pid, _, reported = subprocess.run(
         argv, capture_output=True, text=True, check=True
     ).stdout.partition("\n")
-    found = parse_mapped(answer(told))
+    found = parse_mapped(answer(reported))
     assert isinstance(found, tuple)
     assert Mapped(pid=int(pid), path="/opt/sleep") in found

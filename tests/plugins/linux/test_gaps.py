@@ -214,17 +214,17 @@ def test_logs_that_are_kept_too_short_show_without_the_other_settings() -> None:
 
 
 def test_lines_of_the_server_s_settings_that_were_not_read_may_say_anything(answer: Make) -> None:
-    told = "port 22\npermitrootlogin yes\nciphers a\nmacs b\nmaxauthtries 9\n"
-    part = parse_sshd_t(answer(told + "Some odd line\n"))
+    reported = "port 22\npermitrootlogin yes\nciphers a\nmacs b\nmaxauthtries 9\n"
+    part = parse_sshd_t(answer(reported + "Some odd line\n"))
     servers = {SERVERS: Servers(distribution=True, others=()), RUNNING: NONE}
     facts = {**servers, SSHD: part}
     assert verdict(sshd_checks.sshd_login_limits, facts) is F, "MaxAuthTries is told"
-    few = parse_sshd_t(answer(told.replace("tries 9", "tries 3") + "Some odd line\n"))
+    few = parse_sshd_t(answer(reported.replace("tries 9", "tries 3") + "Some odd line\n"))
     unclear = verdict(sshd_checks.sshd_login_limits, {**servers, SSHD: few})
     assert unclear is U, "LoginGraceTime may be told there"
     assert verdict(sshd_checks.sshd_root_login, facts) is U, "AllowUsers may be told there"
     assert verdict(sshd_checks.sshd_pam, facts) is U
-    whole = {**servers, SSHD: parse_sshd_t(answer(told + "logingracetime 120\n"))}
+    whole = {**servers, SSHD: parse_sshd_t(answer(reported + "logingracetime 120\n"))}
     for check in (sshd_checks.sshd_login_limits, sshd_checks.sshd_root_login, sshd_checks.sshd_pam):
         assert verdict(check, whole) is F, "it needs neither Match blocks nor times of files"
     assert verdict(lockout.login_lockout, {SSHD: part}) is U

@@ -61,15 +61,15 @@ def test_sources(
     files: Make,
     answers: MakeAll,
 ) -> None:
-    told = files({"/etc/nsswitch.conf": conf})
-    got = parse_sources(answers(nsswitch=told, sssd=processes))
+    reported = files({"/etc/nsswitch.conf": conf})
+    got = parse_sources(answers(nsswitch=reported, sssd=processes))
     assert got == Sources(passwd=passwd, sudoers=sudoers)
 
 
 def test_the_vendor_s_file_counts_where_there_is_no_other(files: Make, answers: MakeAll) -> None:
     vendor = {"/usr/etc/nsswitch.conf": "passwd: ldap\n"}
-    for told, passwd in ((vendor, ("ldap",)), ({"/etc/nsswitch.conf": DEBIAN, **vendor}, ())):
-        got = parse_sources(answers(nsswitch=files(told), sssd=INIT))
+    for reported, passwd in ((vendor, ("ldap",)), ({"/etc/nsswitch.conf": DEBIAN, **vendor}, ())):
+        got = parse_sources(answers(nsswitch=files(reported), sssd=INIT))
         assert isinstance(got, Sources)
         assert got.passwd == passwd
     assert parse_sources(answers(nsswitch=files({}), sssd=INIT)) == Sources()

@@ -78,8 +78,8 @@ def test_what_is_no_list_of_processes_is_refused(text: str, answers: MakeAll) ->
 
 
 def test_zombies_and_people_s_processes_do_not_count(answers: MakeAll) -> None:
-    told = "1 0 init\n2 0 clamd <defunct>\n3 1000 clamd\n4 0 clamd helper\n5 65534 auditd\n"
-    found = whole(parse_processes(answers(ps=told, contained="")))
+    reported = "1 0 init\n2 0 clamd <defunct>\n3 1000 clamd\n4 0 clamd helper\n5 65534 auditd\n"
+    found = whole(parse_processes(answers(ps=reported, contained="")))
     assert running(found, ("clamd", "auditd")) == ()
 
 

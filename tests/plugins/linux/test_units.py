@@ -16,8 +16,8 @@ MakeAll = Callable[..., Answers]
 
 
 def test_without_systemd_units_are_not_present(recorded_answers: MakeAll, answers: MakeAll) -> None:
-    for told in (recorded_answers("units-not-systemd"), answers(units=None, files=None)):
-        got = units.parse_units(told)
+    for reported in (recorded_answers("units-not-systemd"), answers(units=None, files=None)):
+        got = units.parse_units(reported)
         assert isinstance(got, Absent)
         assert got.reason is Reason.NOT_PRESENT
 

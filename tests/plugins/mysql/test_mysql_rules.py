@@ -52,8 +52,8 @@ def test_from_where_an_account_may_come() -> None:
         "10.%.1.%",
         "bank%",
     )
-    told = {host: account(host).everywhere for host in (*everywhere, *somewhere)}
-    assert told == {**dict.fromkeys(everywhere, True), **dict.fromkeys(somewhere, False)}
+    reported = {host: account(host).everywhere for host in (*everywhere, *somewhere)}
+    assert reported == {**dict.fromkeys(everywhere, True), **dict.fromkeys(somewhere, False)}
     hosts = ("LOCALHOST", "127.0.0.1", "::1", "127.%", "12.%")
     assert [account(host).remote for host in hosts] == [
         False, False, False, False, True,
@@ -123,8 +123,8 @@ def _audit(events: str, **more: str) -> tuple[Settings, tuple[Plugin, ...]]:
 def test_audit() -> None:
     events = {"": PASS, "CONNECT,QUERY": PASS, "query_ddl,QUERY_DML,query_dcl,connect": PASS,
               "CONNECT": FAIL, "QUERY": FAIL, "CONNECT,QUERY_DDL": FAIL}  # fmt: skip
-    told = {e: audit_trail.audit_events.judge(*_audit(e)).verdict for e in events}
-    assert told == events
+    reported = {e: audit_trail.audit_events.judge(*_audit(e)).verdict for e in events}
+    assert reported == events
     off = _audit("", server_audit_logging="OFF")
     none = (settings(general_log="ON"), ())
     other = (settings(), (Plugin(name="audit_log", status="ACTIVE", type="AUDIT"),))
@@ -231,10 +231,10 @@ def test_where_errors_are_written() -> None:
 
 
 def test_replicas_and_encryption() -> None:
-    def told(count: int, process: int) -> Verdict:
+    def reported(count: int, process: int) -> Verdict:
         return standby.judge((), Followers(count=count, process=process)).verdict
 
-    assert [told(1, 1), told(0, 1), told(0, 0)] == [PASS, FAIL, OPEN]
+    assert [reported(1, 1), reported(0, 1), reported(0, 0)] == [PASS, FAIL, OPEN]
     on = settings(innodb_encrypt_tables="FORCE", innodb_encrypt_log="ON", log_bin="OFF")
     key = (Plugin(name="file_key_management", status="ACTIVE", type="ENCRYPTION"),)
     for keys, found, verdict in (
@@ -247,7 +247,7 @@ def test_replicas_and_encryption() -> None:
 
 
 def test_releases() -> None:
-    def told(
+    def reported(
         version: str, comment: str, now: str = "2026-11-29T00:00:00Z"
     ) -> tuple[Verdict, Verdict]:
         found = Release(version=version, comment=comment)
@@ -255,13 +255,13 @@ def test_releases() -> None:
                 release.minor_release.judge(found).verdict)  # fmt: skip
 
     upstream, oracle = "mariadb.org binary distribution", "MySQL Community Server - GPL"
-    assert told("10.11.19-MariaDB-0+deb12u1", "Debian 12") == (PASS, PASS)
-    assert told("10.11.6-MariaDB", upstream) == (PASS, FAIL)
-    assert told("5.5.5-10.3.28-MariaDB", "MariaDB Server") == (OPEN, OPEN)
-    assert told("10.3.39-MariaDB", upstream) == (FAIL, PASS)
-    assert told("8.0.45", oracle) == (FAIL, PASS)
-    assert told("8.4.3", oracle) == (PASS, FAIL)
-    assert told("5.7.25-TiDB-v7.5.0", "TiDB Server") == (OPEN, OPEN)
+    assert reported("10.11.19-MariaDB-0+deb12u1", "Debian 12") == (PASS, PASS)
+    assert reported("10.11.6-MariaDB", upstream) == (PASS, FAIL)
+    assert reported("5.5.5-10.3.28-MariaDB", "MariaDB Server") == (OPEN, OPEN)
+    assert reported("10.3.39-MariaDB", upstream) == (FAIL, PASS)
+    assert reported("8.0.45", oracle) == (FAIL, PASS)
+    assert reported("8.4.3", oracle) == (PASS, FAIL)
+    assert reported("5.7.25-TiDB-v7.5.0", "TiDB Server") == (OPEN, OPEN)
 
 
 def test_lockout() -> None:

@@ -109,19 +109,19 @@ def test_a_session_that_is_ended_is_told(server: MysqlServer) -> None:
     with session.open(way(server)) as opened:
         for (number,) in server.sql(ours):
             server.sql(f"KILL {number}")
-        with pytest.raises(ConnectError) as told:
+        with pytest.raises(ConnectError) as reported:
             list(opened.ask((Query(sql="SELECT 1"),)))
-    assert not told.value.refused
+    assert not reported.value.refused
 
 
 def test_a_full_server_refuses_no_login(server: MysqlServer) -> None:
     server.sql("SET GLOBAL max_connections = 10")
     held = [session.open(way(server)) for _ in range(9)]
-    with server.connection(), pytest.raises(ConnectError) as told:
+    with server.connection(), pytest.raises(ConnectError) as reported:
         session.open(way(server))
     for opened in held:
         opened.close()
-    assert not told.value.refused
+    assert not reported.value.refused
     assert eventually(lambda: int(server.sql("SHOW STATUS LIKE 'Threads_connected'")[0][1]) < 3)
 
 
@@ -133,10 +133,10 @@ def test_why_there_is_no_login(server: MysqlServer, tmp_path: Path) -> None:
         ({"tls_ca": str(Material(tmp_path).good)}, False),  # the certificate was changed
     )  # fmt: skip
     for changed, refused in changes:
-        with pytest.raises(ConnectError) as told:
+        with pytest.raises(ConnectError) as reported:
             session.open(way(server, **changed))
-        assert told.value.refused is refused, changed
-        assert PASSWORD not in str(told.value.detail)
+        assert reported.value.refused is refused, changed
+        assert PASSWORD not in str(reported.value.detail)
     server.sql("ALTER USER audit REQUIRE SSL")
     with pytest.raises(ConnectError):
         session.open(way(server, tls=Tls.PLAIN))
@@ -187,10 +187,10 @@ def test_data_is_counted_and_never_told(server: MysqlServer) -> None:
     sample, applied = asked(server, Sample(database="core"), rules)  # type: ignore[arg-type]
     assert int(server.sql(logins)[0][1]) - before == 2  # ours, and the one that asks
     assert sample.status is Status.ANSWERED, sample
-    told = [json.loads(line) for line in (sample.stdout + applied.stdout).splitlines()]
+    reported = [json.loads(line) for line in (sample.stdout + applied.stdout).splitlines()]
     assert not any(number.encode() in sample.stdout + applied.stdout for number in numbers)
-    assert told[0]["whole"] is True
-    (phone,) = (line for line in told if line.get("name") == "phone")
+    assert reported[0]["whole"] is True
+    (phone,) = (line for line in reported if line.get("name") == "phone")
     assert "phone" in str(phone["found"])
     results = {line["name"]: line for line in map(json.loads, applied.stdout.splitlines())}
     assert [results[name].get("bad", 0) for name in ("unique", "gaps", "sql")] == [0, 0, 2]

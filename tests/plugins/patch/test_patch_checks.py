@@ -557,9 +557,9 @@ def test_sources_of_one_minor_release_offer_nothing_later() -> None:
 
 
 def test_long_term_support_is_told_as_what_it_is() -> None:
-    for day, told in (("2026-07-11", 1), ("2026-07-12", 2)):
+    for day, reported in (("2026-07-11", 1), ("2026-07-12", 2)):
         got = judge(checks.release_supported, BOOKWORM, f"{day}T12:00:00+00:00")
-        assert (got.verdict, len(got.detail)) == (PASS, told)
+        assert (got.verdict, len(got.detail)) == (PASS, reported)
 
 
 def test_without_the_source_of_the_base_system_nothing_pending_does_not_pass() -> None:

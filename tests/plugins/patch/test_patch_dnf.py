@@ -92,8 +92,8 @@ def test_dnf_caches_by_repository() -> None:
     times = answer(b"5.5\0%s\0%s" % (path, base), exit_code=1)
     metadata = rpm.parse_caches(answers(times=times, stamps=stamps))
     assert not isinstance(metadata, Absent)
-    told = [(x.source, x.at, x.published) for x in metadata.listings]
-    assert told == [("appstream", 5.5, 4.0), ("base", 6.0, None)]
+    reported = [(x.source, x.at, x.published) for x in metadata.listings]
+    assert reported == [("appstream", 5.5, 4.0), ("base", 6.0, None)]
     assert metadata.by_source
 
 
@@ -108,8 +108,8 @@ def test_the_index_of_a_repository_tells_when_it_was_made(tmp_path: Path) -> Non
         (folder / "repomd.xml").write_text(f"<repomd>\n{lines}</repomd>\n")
     metadata = rpm.parse_caches(run_all(rpm.caches((str(tmp_path),), 5)))
     assert not isinstance(metadata, Absent)
-    told = {x.source: x.published for x in metadata.listings}
-    assert told == {"base": 1795432099.0, "it's": None}
+    reported = {x.source: x.published for x in metadata.listings}
+    assert reported == {"base": 1795432099.0, "it's": None}
 
 
 def test_a_cache_that_is_closed_to_the_account() -> None:

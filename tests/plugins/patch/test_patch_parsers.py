@@ -28,11 +28,11 @@ BYTES = st.binary(max_size=200) | st.lists(PIECES, max_size=12).map(b"".join)
 def test_a_parser_returns_or_says_that_it_cannot_read(
     provider: Provider, stdout: bytes, stderr: bytes, status: int
 ) -> None:
-    told: Answer | Answers = answer(stdout, stderr, status)
+    reported: Answer | Answers = answer(stdout, stderr, status)
     if provider.ask is None:
-        told = Answers(target=HOST, named=dict.fromkeys(provider.asks, told))
+        reported = Answers(target=HOST, named=dict.fromkeys(provider.asks, reported))
     try:
-        value = provider.parse(told)
+        value = provider.parse(reported)
     except ParseError:
         return
     assert value is not None

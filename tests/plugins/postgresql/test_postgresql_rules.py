@@ -113,8 +113,8 @@ def test_what_an_error_means(words: str, reason: Reason, refused: bool) -> None:
 
 def test_what_is_logged() -> None:
     # release 18 has a list where others have on and off
-    told = [_logs_connections(v) for v in ("on", "off", "", "authentication", "receipt", "all")]
-    assert told == [True, False, False, True, False, True]
+    reported = [_logs_connections(v) for v in ("on", "off", "", "authentication", "receipt", "all")]
+    assert reported == [True, False, False, True, False, True]
     assert _audited("all, -write") == {"role", "ddl", "read", "function", "misc"}
     assert _audited("none") == frozenset()
 

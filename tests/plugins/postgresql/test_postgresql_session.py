@@ -95,9 +95,9 @@ def test_a_lock_is_not_waited_for(server: PostgresqlServer) -> None:
 def test_a_session_that_is_ended_is_told(server: PostgresqlServer) -> None:
     with session.open(way(server)) as opened:
         server.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'audit'")
-        with pytest.raises(ConnectError) as told:
+        with pytest.raises(ConnectError) as reported:
             list(opened.ask((Query(sql="SELECT 1"),)))
-    assert not told.value.refused
+    assert not reported.value.refused
 
 
 def test_a_full_server_refuses_no_login(server: PostgresqlServer) -> None:
@@ -105,9 +105,13 @@ def test_a_full_server_refuses_no_login(server: PostgresqlServer) -> None:
         return server.sql("SELECT count(*) FROM pg_stat_activity WHERE usename = 'audit'") == [(0,)]
 
     assert eventually(gone)
-    with session.open(way(server)), session.open(way(server)), pytest.raises(ConnectError) as told:
+    with (
+        session.open(way(server)),
+        session.open(way(server)),
+        pytest.raises(ConnectError) as reported,
+    ):
         session.open(way(server))
-    assert not told.value.refused
+    assert not reported.value.refused
 
 
 @pytest.mark.parametrize(
@@ -123,10 +127,10 @@ def test_a_full_server_refuses_no_login(server: PostgresqlServer) -> None:
 def test_why_there_is_no_login(
     server: PostgresqlServer, changed: dict[str, Any], refused: bool
 ) -> None:
-    with pytest.raises(ConnectError) as told:
+    with pytest.raises(ConnectError) as reported:
         session.open(way(server, **changed))
-    assert told.value.refused is refused
-    assert PASSWORD not in str(told.value.detail)
+    assert reported.value.refused is refused
+    assert PASSWORD not in str(reported.value.detail)
 
 
 def test_a_socket_and_a_jump_host(server: PostgresqlServer) -> None:

@@ -94,8 +94,8 @@ def test_a_good_server(good: Shop) -> None:
     }
     stored = b"".join(path.read_bytes() for path in (good.home / "audit").rglob("*.bundle"))
     assert PASSWORD.encode() not in stored
-    told = good.server.command("ACL GETUSER shop")
-    (digest,) = [line for line in told.splitlines() if len(line) == 64]
+    reported = good.server.command("ACL GETUSER shop")
+    (digest,) = [line for line in reported.splitlines() if len(line) == 64]
     assert digest.encode() not in stored
 
 
@@ -131,17 +131,17 @@ def test_a_socket_a_jump_host_and_a_replica(tmp_path: Path) -> None:
         far = {"socket": None, "tls": Tls.PLAIN, "port": server.port}
         assert _info(server, **far, jump=login).get("role") == "master"
         assert jump.log.read_text().count("Accepted publickey") == 1
-        with pytest.raises(ConnectError) as told:
+        with pytest.raises(ConnectError) as outcome:
             _info(server, password=SecretRef("env:BAD"))
-        assert told.value.refused
+        assert outcome.value.refused
 
         server.command("CONFIG SET maxclients 1")
         with (
             socket.create_connection(("127.0.0.1", server.port)),
-            pytest.raises(ConnectError) as told,
+            pytest.raises(ConnectError) as outcome,
         ):
             _info(server, **far)
-        assert not told.value.refused  # a full server says nothing of the password
+        assert not outcome.value.refused  # a full server says nothing of the password
     with RedisServer(tls=False) as server:
         follow = (f"replicaof 127.0.0.1 {server.port}", "masteruser root", f"masterauth {PASSWORD}")
         with RedisServer(*follow, tls=False) as follower:
@@ -165,9 +165,9 @@ def test_a_bad_server(tmp_path: Path) -> None:
         shop.grant()
         server.command("SET a b")
         found = shop.run("audit")
-    told = _verdicts(found)
-    told.pop("release-supported")
-    assert {name: v for name, v in told.items() if v != "fail"} == {
+    outcome = _verdicts(found)
+    outcome.pop("release-supported")
+    assert {name: v for name, v in outcome.items() if v != "fail"} == {
         "listen-addresses": "pass",
         "replication-tls": "not_applicable",
     }

@@ -58,9 +58,9 @@ class Here:
         return "secret"
 
 
-def answering(told: Callable[[list[str]], bytes | None], *requests: Any) -> list[Reply]:
+def answering(reported: Callable[[list[str]], bytes | None], *requests: Any) -> list[Reply]:
     def answer(words: list[str]) -> bytes | None:
-        return b"+OK\r\n" if words[0] in ("AUTH", "PING") else told(words)
+        return b"+OK\r\n" if words[0] in ("AUTH", "PING") else reported(words)
 
     peer = RedisPeer(answer)
     with peer.listening() as port, session.open(Here(port)) as opened:
@@ -74,7 +74,7 @@ def test_secrets_are_never_asked_for() -> None:
 
 
 def test_digests_of_passwords_stay_with_the_session() -> None:
-    def told(words: list[str]) -> bytes:
+    def reported(words: list[str]) -> bytes:
         match words:
             case ["ACL", "USERS"]:
                 return array("default")
@@ -87,7 +87,7 @@ def test_digests_of_passwords_stay_with_the_session() -> None:
                 return b"-ERR Command 'FLUSHALL' not found\r\n"
         return b"+OK\r\n"
 
-    (reply,) = answering(told, RedisUsers())
+    (reply,) = answering(reported, RedisUsers())
     assert DIGEST.encode() not in reply.stdout
     assert b'"passwords": 1' in reply.stdout
     assert b"not found" in reply.stdout
@@ -215,11 +215,11 @@ def test_one_verdict_of_each_kind() -> None:
     assert verdict(replication_tls.judge, followed, port="6379") is Verdict.UNDETERMINED
     assert verdict(replication_tls.judge, ups[0], tls_replication="no") is Verdict.FAIL
     assert verdict(replication_tls.judge, ups[0], tls_replication="yes") is Verdict.PASS
-    for version, told in (
+    for version, outcome in (
         ("8.0.2", Verdict.PASS), ("7.0.15", Verdict.UNDETERMINED), ("x", Verdict.UNDETERMINED),
     ):  # fmt: skip
         info = Info(fields={"redis_version": version})
-        assert release_supported.judge(info, "2026-01-02T00:00:00Z").verdict is told, version
+        assert release_supported.judge(info, "2026-01-02T00:00:00Z").verdict is outcome, version
 
 
 def test_rights_by_selectors_and_but_for_one_command() -> None:

@@ -89,7 +89,7 @@ BAD = {
 }  # fmt: skip
 
 
-def told(raw: bytes, name: str, sheet: str = "") -> str:
+def reported(raw: bytes, name: str, sheet: str = "") -> str:
     with pytest.raises(Unreadable) as caught:
         lines(raw, name, sheet=sheet)
     detail = english(caught.value.detail)
@@ -99,24 +99,24 @@ def told(raw: bytes, name: str, sheet: str = "") -> str:
 
 def test_bad_files_get_one_message_with_the_place() -> None:
     for words, raw in BAD.items():
-        assert words in told(raw, "m.txt" if words.startswith("its name") else "m.csv")
+        assert words in reported(raw, "m.txt" if words.startswith("its name") else "m.csv")
     heads = ("日期", "会议", "主持人工号", "有纪要")
     row = ("2026-01-31", "其他", "1001", "是")
     merged = xlsx(heads, row, row, merge="C2:C3")
-    assert "sheet 会议: the cells C2:C3 are merged" in told(merged, "m.xlsx")
+    assert "sheet 会议: the cells C2:C3 are merged" in reported(merged, "m.xlsx")
     formula = xlsx(heads, ("=TODAY()", *row[1:]))
-    assert "sheet 会议, cell A2: it holds a formula" in told(formula, "m.xlsx")
-    assert "there is no sheet 六月; there are 说明, 会议" in told(
+    assert "sheet 会议, cell A2: it holds a formula" in reported(formula, "m.xlsx")
+    assert "there is no sheet 六月; there are 说明, 会议" in reported(
         xlsx(heads, row), "m.xlsx", sheet="六月"
     )
-    assert "sheet 说明: the columns Date" in told(xlsx(row), "m.xlsx")
-    assert "not an intact" in told(b"PK\x03\x04", "m.xlsx")
-    assert "an old .xls" in told(b"\xd0\xcf\x11\xe0", "m.xlsx")
-    assert "more than 100 rows" in told(GOOD.encode() + b"2026-01-31,x,1,1\n" * 101, "m.csv")
+    assert "sheet 说明: the columns Date" in reported(xlsx(row), "m.xlsx")
+    assert "not an intact" in reported(b"PK\x03\x04", "m.xlsx")
+    assert "an old .xls" in reported(b"\xd0\xcf\x11\xe0", "m.xlsx")
+    assert "more than 100 rows" in reported(GOOD.encode() + b"2026-01-31,x,1,1\n" * 101, "m.csv")
     twice = "日期,日期,会议,主持人工号,有纪要\n"
-    assert "the column Date is there twice" in told(twice.encode(), "m.csv")
-    assert "no list of mappings" in told(b"a: 1\n", "m.yaml")
-    assert "m.yaml:2" in told(b"- [\n", "m.yaml")
+    assert "the column Date is there twice" in reported(twice.encode(), "m.csv")
+    assert "no list of mappings" in reported(b"a: 1\n", "m.yaml")
+    assert "m.yaml:2" in reported(b"- [\n", "m.yaml")
     with pytest.raises(OutOfTime):
         lines(GOOD.encode(), deadline=0.0)
 
@@ -125,7 +125,7 @@ def test_entities_in_a_workbook_are_refused() -> None:
     out = io.BytesIO(xlsx(("日期",)))
     with zipfile.ZipFile(out, "a") as archive:
         archive.writestr("xl/evil.xml", '<!DOCTYPE x [<!ENTITY a "b">]><x/>')
-    assert "entities are not accepted" in told(out.getvalue(), "m.xlsx")
+    assert "entities are not accepted" in reported(out.getvalue(), "m.xlsx")
 
 
 def test_wrong_cells_are_told_and_the_rest_is_kept() -> None:

@@ -234,7 +234,7 @@ def test_a_grumbling_sudo_hides_no_file(shell: list[str], tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("code", "told", "status"),
+    ("code", "reported", "status"),
     [
         (1, b"stat: cannot statx '/x': No such file or directory", Status.NOT_PRESENT),
         (1, b"/usr/bin/stat: cannot stat '/x/y': Not a directory", Status.NOT_PRESENT),
@@ -253,9 +253,9 @@ def test_a_grumbling_sudo_hides_no_file(shell: list[str], tmp_path: Path) -> Non
     ],
 )  # fmt: skip
 def test_only_stat_itself_tells_that_a_file_is_missing(
-    code: int, told: bytes, status: Status
+    code: int, reported: bytes, status: Status
 ) -> None:
-    out = _header(1000) + batch.frame("0.s", NONCE, told, code)
+    out = _header(1000) + batch.frame("0.s", NONCE, reported, code)
     asked_for = [ReadFile(path="/x", privilege=Privilege.ROOT)]
     got = batch.unframe(asked_for, NONCE, out, b"", cut=Status.NO_REPLY)
     assert got.replies[0] is not None

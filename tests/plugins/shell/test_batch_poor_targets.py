@@ -81,7 +81,7 @@ def test_no_answer_is_lost_where_no_more_processes_can_be_started(
 
 
 @pytest.mark.parametrize(
-    "told",
+    "reported",
     [
         b"/usr/bin/timeout: fork system call failed: Resource temporarily unavailable\n",
         b"main: /usr/bin/timeout: fork system call failedfork: retry: : Resource temporarily "
@@ -91,10 +91,10 @@ def test_no_answer_is_lost_where_no_more_processes_can_be_started(
     ],
     ids=["alone", "behind the shell", "around the shell"],
 )
-def test_what_shell_and_timeout_say_at_once_is_no_answer(told: bytes) -> None:
+def test_what_shell_and_timeout_say_at_once_is_no_answer(reported: bytes) -> None:
     """Both write to one stream, piece by piece."""
     out = b"\n%s H 0 no yes\n" % NONCE.encode() + batch.frame("0", NONCE, b"", 125)
-    err = batch.frame("0", NONCE, told, 125)
+    err = batch.frame("0", NONCE, reported, 125)
     (got,) = batch.unframe([Command(argv=("x",))], NONCE, out, err, cut=Status.NO_REPLY).replies
     assert got is not None
     assert (got.status, got.detail) == (Status.MALFORMED, batch.NO_PROCESS)

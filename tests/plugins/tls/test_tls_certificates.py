@@ -68,9 +68,9 @@ def test_names_of_one_megabyte() -> None:
     names = tuple(f"host-{i:08d}.example" for i in range(50_000))
     der = certificate(names=names)
     assert len(der) > 1 << 20
-    told = report(attempt(TLS12, hello(TLS12, GOOD) + chain(der)), server_name=names[-1])
+    reported = report(attempt(TLS12, hello(TLS12, GOOD) + chain(der)), server_name=names[-1])
     started = time.process_time()
-    found = parse_certificates(told)
+    found = parse_certificates(reported)
     assert time.process_time() - started < 10  # 0.2 s were measured
     assert isinstance(found, Certificates)
     assert len(found.own[0].names) == 50_000

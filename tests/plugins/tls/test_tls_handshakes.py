@@ -22,7 +22,9 @@ P, F, U = Verdict.PASS, Verdict.FAIL, Verdict.UNDETERMINED
 ONLY = (GOOD,)
 
 
-def told(*extensions: int, version: int = TLS12, suite: int = GOOD, compression: int = 0) -> bytes:
+def reported(
+    *extensions: int, version: int = TLS12, suite: int = GOOD, compression: int = 0
+) -> bytes:
     body = struct.pack(">H", version) + bytes(32) + b"\0" + struct.pack(">HB", suite, compression)
     held = b"".join(struct.pack(">HH", e, 0) for e in extensions)
     return record(22, message(2, body + (struct.pack(">H", len(held)) + held if held else b"")))
@@ -30,7 +32,7 @@ def told(*extensions: int, version: int = TLS12, suite: int = GOOD, compression:
 
 def signed(number: int) -> bytes:
     share = b"\3\0\x17\x01x" + number.to_bytes(2, "big") + b"\0\1s"
-    return told() + record(22, message(12, share))
+    return reported() + record(22, message(12, share))
 
 
 def seen(*attempts: Attempt) -> Handshakes:
@@ -43,21 +45,21 @@ def narrow(reply: bytes, how: HelloSubset, version: int = TLS12) -> Attempt:
     return attempt(version, reply, narrow=how, suites=ONLY)
 
 
-PLAIN = attempt(TLS12, told(MASTER_SECRET, RENEGOTIATION), suites=ONLY)
+PLAIN = attempt(TLS12, reported(MASTER_SECRET, RENEGOTIATION), suites=ONLY)
 NO_OLD = tuple(attempt(v, alert(70)) for v in (SSL3, TLS10, TLS11))
-TEN = attempt(TLS10, told(version=TLS10, suite=0x2F), suites=(0x2F,))
+TEN = attempt(TLS10, reported(version=TLS10, suite=0x2F), suites=(0x2F,))
 
 
 def test_what_the_hello_shows() -> None:
-    good, bare = seen(PLAIN), seen(attempt(TLS12, told(), suites=ONLY))
+    good, bare = seen(PLAIN), seen(attempt(TLS12, reported(), suites=ONLY))
     for check in (secure_renegotiation, extended_master_secret):
         assert check.judge(good).verdict is P
         assert check.judge(bare).verdict is F
-        assert check.judge(seen(PLAIN, attempt(TLS12, told(), suites=ONLY))).verdict is U
+        assert check.judge(seen(PLAIN, attempt(TLS12, reported(), suites=ONLY))).verdict is U
     for replies, verdict in (
         ((PLAIN,), U),
-        ((PLAIN, narrow(told(), HelloSubset.COMPRESSION)), P),
-        ((PLAIN, narrow(told(compression=1), HelloSubset.COMPRESSION)), F),
+        ((PLAIN, narrow(reported(), HelloSubset.COMPRESSION)), P),
+        ((PLAIN, narrow(reported(compression=1), HelloSubset.COMPRESSION)), F),
         ((PLAIN, narrow(alert(47), HelloSubset.COMPRESSION), PLAIN), U),
     ):
         assert no_compression.judge(seen(*replies)).verdict is verdict
@@ -68,7 +70,7 @@ def test_the_fallback_signal() -> None:
         ((PLAIN, *NO_OLD, PLAIN), P),
         ((PLAIN, *NO_OLD[1:], PLAIN), U),
         ((PLAIN, TEN, narrow(alert(86), HelloSubset.FALLBACK, TLS10)), P),
-        ((PLAIN, TEN, narrow(told(version=TLS10), HelloSubset.FALLBACK, TLS10)), F),
+        ((PLAIN, TEN, narrow(reported(version=TLS10), HelloSubset.FALLBACK, TLS10)), F),
         ((PLAIN, TEN), U),
     ):
         assert fallback_signal.judge(seen(*replies)).verdict is verdict

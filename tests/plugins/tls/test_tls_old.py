@@ -20,8 +20,8 @@ NO_OLD = (*(attempt(v, alert(70)) for v in (SSL3, TLS10, TLS11)), SPOKEN)
 
 
 def asked(ssl2: Attempt | None, stopped: Stopped = Stopped.NO) -> Endpoint:
-    told = report_of(report(SPOKEN, *NO_OLD))
-    more = msgspec.structs.replace(told, ssl2=ssl2, stopped=stopped)
+    reported = report_of(report(SPOKEN, *NO_OLD))
+    more = msgspec.structs.replace(reported, ssl2=ssl2, stopped=stopped)
     found = parse_endpoint(answer(msgspec.json.encode(more)))
     assert isinstance(found, Endpoint)
     return found

@@ -128,13 +128,13 @@ WEAK = tuple(s for s in suites_of(TLS12) if is_weak(s))
 
 def in_order(letters: str, version: int = TLS12) -> Endpoint:
     """D: weak suites dropped, T: in time, X: what was taken is dropped, C: it is taken again."""
-    told = {
+    reported = {
         "D": attempt(version, b"", Ended.CLOSED, suites=WEAK),
         "T": attempt(version, b"", Ended.TIMED_OUT, suites=WEAK),
         "X": attempt(TLS12, b"", Ended.CLOSED),
         "C": SPOKEN,
     }
-    return endpoint(SPOKEN, *(told[letter] for letter in letters))
+    return endpoint(SPOKEN, *(reported[letter] for letter in letters))
 
 
 @pytest.mark.parametrize(
@@ -153,17 +153,20 @@ def test_drops_turn_down_suites_only_where_no_limit_can_be_why(letters: str, set
 
 
 @pytest.mark.parametrize(
-    ("reply", "ended", "told"),
+    ("reply", "ended", "reported"),
     [(b"", Ended.CLOSED, "closed"), (b"", Ended.RESET, "reset"),
      (alert(0, level=1), Ended.ANSWERED, "closed"), (b"", Ended.TIMED_OUT, "")],
 )  # fmt: skip
 def test_drops_turn_down_a_version_in_the_same_order_only(
-    reply: bytes, ended: Ended, told: str
+    reply: bytes, ended: Ended, reported: str
 ) -> None:
     drop = attempt(TLS10, reply, ended)
     found = endpoint(SPOKEN, drop, SPOKEN, drop, drop, SPOKEN, SPOKEN)
     (version,) = (v for v in found.versions if v.name == "TLS 1.0")
-    assert (version.support, version.dropped) == (Support.NO if told else Support.UNSETTLED, told)
+    assert (version.support, version.dropped) == (
+        Support.NO if reported else Support.UNSETTLED,
+        reported,
+    )
     for tried in ((drop, drop, SPOKEN, SPOKEN), (drop, SPOKEN) * 4, (drop,) * 6):
         assert support(endpoint(SPOKEN, *tried), "TLS 1.0") is Support.UNSETTLED
     part = attempt(TLS10, reply, ended, suites=suites_of(TLS10)[1:])

@@ -162,9 +162,9 @@ def test_any_bytes_as_report(raw: bytes) -> None:
 
 @given(st.binary(max_size=200), st.sampled_from(Ended), st.sampled_from((TLS12, TLS13, SSL3)))
 def test_any_bytes_as_reply(reply: bytes, ended: Ended, version: int) -> None:
-    told = report(attempt(version, reply, ended))
+    reported = report(attempt(version, reply, ended))
     for parse in (parse_endpoint, parse_certificates, parse_trust):
-        assert isinstance(parse(told), Endpoint | Certificates | Absent)
+        assert isinstance(parse(reported), Endpoint | Certificates | Absent)
 
 
 @given(st.integers(0, 3000), st.binary(min_size=1, max_size=4))
@@ -172,9 +172,9 @@ def test_any_damage_to_a_flight(at: int, new: bytes) -> None:
     whole = hello(TLS12, DHE) + chain(DER, DER) + record(22, message(12, bytes(300)))
     at %= len(whole)
     broken = whole[:at] + new + whole[at + len(new) :]
-    told = report(attempt(TLS12, broken), server_name="a.example")
-    assert isinstance(parse_endpoint(told), Endpoint | Absent)
-    assert isinstance(parse_certificates(told), Certificates | Absent)
+    reported = report(attempt(TLS12, broken), server_name="a.example")
+    assert isinstance(parse_endpoint(reported), Endpoint | Absent)
+    assert isinstance(parse_certificates(reported), Certificates | Absent)
 
 
 def test_no_report_looks_like_a_secret() -> None:

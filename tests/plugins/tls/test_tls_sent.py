@@ -69,8 +69,8 @@ def made(subject: str, issuer: str, *, uses: tuple[int, ...] | None = None, **mo
 
 
 def received(version: int, suite: int, *ders: bytes) -> Certificates:
-    told = attempt(version, hello(version, suite) + chain(*ders))
-    found = parse_certificates(report(told, SPOKEN, server_name="a.example"))
+    reported = attempt(version, hello(version, suite) + chain(*ders))
+    found = parse_certificates(report(reported, SPOKEN, server_name="a.example"))
     assert isinstance(found, Certificates)
     return found
 
@@ -98,9 +98,9 @@ def test_the_one_to_encrypt_with_is_missed() -> None:
 
 
 def test_kinds_of_certificates_that_tls_13_alone_leaves_open() -> None:
-    told = report(attempt(TLS13, hello(TLS13, 0x1301)), server_name="a.example")
+    reported = report(attempt(TLS13, hello(TLS13, 0x1301)), server_name="a.example")
     sent = Trust(outcome=Outcome.TRUSTED, chain=(made("www", "one").hex(),))
-    whole = msgspec.json.decode(told.stdout, type=Report)
+    whole = msgspec.json.decode(reported.stdout, type=Report)
     found = parse_certificates(
         answer(msgspec.json.encode(msgspec.structs.replace(whole, trusts=(sent,))))
     )
@@ -164,12 +164,12 @@ def test_dates_and_keys_of_those_that_lead_on_are_judged() -> None:
 
 def test_only_what_openssl_went_through_is_judged_where_it_trusts_the_chain() -> None:
     ders = made("www", "one"), made("one", "root"), made("root", "two", days=1)
-    told = attempt(TLS12, hello(TLS12, GOOD) + chain(*ders))
+    reported = attempt(TLS12, hello(TLS12, GOOD) + chain(*ders))
     through = tuple(hashlib.sha256(der).hexdigest() for der in ders[:2])
     for path, valid in (((), F), (through, P)):
         trust = Trust(outcome=Outcome.TRUSTED, chain=tuple(d.hex() for d in ders), path=path)
         whole = msgspec.structs.replace(
-            msgspec.json.decode(report(told, server_name="a.example").stdout, type=Report),
+            msgspec.json.decode(report(reported, server_name="a.example").stdout, type=Report),
             trusts=(trust,),
         )
         found = parse_certificates(answer(msgspec.json.encode(whole)))

@@ -1,7 +1,10 @@
-"""Cuts secrets out of bytes before they are stored. PURE; the store calls it at one place.
+"""Cuts secrets out of bytes before they are stored.
 
-A rule is exact enough that what a verdict rests on stays: account databases, PAM stacks, mount
-options, paths. Where a secret and its neighbour cannot be told apart, both are cut.
+May import `model`.
+
+PURE; the store calls it at one place. A rule is exact enough that what a verdict rests on stays:
+account databases, PAM stacks, mount options, paths. Where a secret and its neighbour cannot be told
+apart, both are cut.
 """
 
 from __future__ import annotations

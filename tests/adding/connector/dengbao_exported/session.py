@@ -21,8 +21,8 @@ def open(context: ConnectionContext) -> OneByOne:
     try:
         settings = json.loads(Path(context.access.file).read_bytes())
     except (OSError, ValueError) as error:
-        said = msg("not readable: {error}", error=verbatim(str(error)))
-        raise ConnectError(Reason.UNREACHABLE, said) from error
+        stated = msg("not readable: {error}", error=verbatim(str(error)))
+        raise ConnectError(Reason.UNREACHABLE, stated) from error
 
     def answer(request: Request) -> Reply:
         value = settings.get(request.describe())

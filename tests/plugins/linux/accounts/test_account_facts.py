@@ -232,12 +232,12 @@ def _of_libc(path: Path, kind: type[Any]) -> list[Any]:
     stream = ctypes.c_void_p(libc.fopen(str(path).encode(), b"r"))
     found: list[Any] = []
     while entry := read(stream):
-        told = entry.contents
+        reported = entry.contents
         if kind is _Passwd:
-            found.append((told.name, told.uid, told.gid, told.home, told.shell))
+            found.append((reported.name, reported.uid, reported.gid, reported.home, reported.shell))
         else:
-            members = itertools.takewhile(bool, (told.members[at] for at in range(99)))
-            found.append((told.name, told.gid, list(members)))
+            members = itertools.takewhile(bool, (reported.members[at] for at in range(99)))
+            found.append((reported.name, reported.gid, list(members)))
     libc.fclose(stream)
     return found
 

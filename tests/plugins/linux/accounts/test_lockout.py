@@ -135,8 +135,10 @@ def test_lockout_values_that_were_seen_are_told(pam: MakePam) -> None:
         pam(EL), Settings(values={"fail_interval": "42"}), None, LOCAL
     ).detail
     assert [s.args["interval"] for s in detail if "interval" in s.args] == [42, 42]
-    told = _detail(pam(EL), {"local_users_only": ""})
-    assert "{service}: only accounts in the host's own files are locked (local_users_only)" in told
+    reported = _detail(pam(EL), {"local_users_only": ""})
+    assert (
+        "{service}: only accounts in the host's own files are locked (local_users_only)" in reported
+    )
     assert lock(pam(EL), {"fail_interval": "900"}, min_interval=901) is FAIL
 
 

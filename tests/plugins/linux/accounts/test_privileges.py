@@ -66,10 +66,10 @@ def test_groups_that_mean_root(answer: Make) -> None:
     assert root_groups.judge(TARGET, accounts, some, far).verdict is UNDETERMINED
     pulled = structs.replace(accounts, nis=("+@ops",))
     assert root_groups.judge(TARGET, pulled, some, LOCAL).verdict is UNDETERMINED
-    told = root_groups.judge(
+    reported = root_groups.judge(
         TARGET, accounts, whole(parse_group(answer("sudo:x:27:alice\nops:x:99:\n"))), LOCAL
     )
-    assert told.detail[-1].args["names"] == ("alice: sudo", "bob: ops", "root: -")
+    assert reported.detail[-1].args["names"] == ("alice: sudo", "bob: ops", "root: -")
     groups = whole(parse_group(answer("docker:x:50:bob\nshadow:x:51:bob\nkmem:x:52:\n")))
     why = root_groups.judge(TARGET, accounts, groups, LOCAL).detail[1].args["reasons"]
     assert isinstance(why, tuple)

@@ -89,8 +89,10 @@ def test_pwquality_is_read_as_the_library_reads_it(
     texts = {conf: "".join(main), below / "a.conf": "".join(drop_in)}
     for path, text in texts.items():
         path.write_bytes(text.encode())
-    told = {str(path).replace(str(folder), "/etc/security"): text for path, text in texts.items()}
-    assert _of_parser(told) == _of_library(conf), texts
+    reported = {
+        str(path).replace(str(folder), "/etc/security"): text for path, text in texts.items()
+    }
+    assert _of_parser(reported) == _of_library(conf), texts
 
 
 def test_what_stops_libpwquality_is_a_fail(

@@ -206,13 +206,15 @@ def test_what_start_up_files_run(
 
 
 def test_timeout_in_the_environment(startup: MakeStartup, answer: Make) -> None:
-    told = parse_environment(answer("# TMOUT\nTMOUT=300\nexport TMOUT=1\nX_TMOUT=1\nTMOUTS=1\n"))
-    assert told == ("TMOUT=300", "export TMOUT=1")
+    reported = parse_environment(
+        answer("# TMOUT\nTMOUT=300\nexport TMOUT=1\nX_TMOUT=1\nTMOUTS=1\n")
+    )
+    assert reported == ("TMOUT=300", "export TMOUT=1")
     assert parse_environment(answer("", b"", 1)) == ()
     none, some = startup({"/etc/profile": "x\n"}), startup({"/etc/profile": "TMOUT=300\n"})
-    assert session_timeout.judge(none, ALICE, EL, told).verdict is UNDETERMINED
+    assert session_timeout.judge(none, ALICE, EL, reported).verdict is UNDETERMINED
     assert session_timeout.judge(none, ALICE, EL, ()).verdict is FAIL
-    assert session_timeout.judge(some, ALICE, EL, told).verdict is PASS
+    assert session_timeout.judge(some, ALICE, EL, reported).verdict is PASS
     with pytest.raises(ParseError):
         parse_environment(answer("", b"grep: unknown option\n"))
 

@@ -84,7 +84,7 @@ def test_bash_goes_on_behind_a_comment_with_a_backslash(tmp_path: Path) -> None:
     text = "umask 077 # why \\\numask 000\nTMOUT=6'0'0\n"
     script = tmp_path / "profile"
     script.write_text(text + "umask; echo $TMOUT\n")
-    told = subprocess.run(("bash", script), capture_output=True, text=True, check=True).stdout
+    reported = subprocess.run(("bash", script), capture_output=True, text=True, check=True).stdout
     startup = _startup({"/etc/profile": text})
-    assert told.split() == ["0000", "600"]
+    assert reported.split() == ["0000", "600"]
     assert (_umasks(startup), _timeouts(startup)) == ({0}, {600})

@@ -86,9 +86,9 @@ def found(top: Path) -> Secrets:
     done = subprocess.run(search(str(top)), capture_output=True, check=False)
     assert done.stderr == b""
     assert VALUE.encode() not in done.stdout
-    told = parse_secrets(invented.answer(done.stdout.replace(os.fsencode(top), b""), b"", 0))
-    assert isinstance(told, Secrets)
-    return told
+    reported = parse_secrets(invented.answer(done.stdout.replace(os.fsencode(top), b""), b"", 0))
+    assert isinstance(reported, Secrets)
+    return reported
 
 
 def verdicts(secrets: Secrets, passwd: str = BOB) -> tuple[Verdict, Verdict]:
@@ -102,10 +102,10 @@ def test_each_place_is_told_with_its_kind_and_never_its_value(top: Path) -> None
     assert not found(top).files
     assert verdicts(found(top)) == (PASS, PASS)
     put(top, HELD)
-    told = found(top)
-    assert {file.path.removeprefix("/home/bob/") for file in told.files} == HELD.keys()
-    assert verdicts(told) == (PASS, FAIL)  # set in start-up files
-    shown = repr(stored_secrets.judge(told, Accounts(rows=())))
+    reported = found(top)
+    assert {file.path.removeprefix("/home/bob/") for file in reported.files} == HELD.keys()
+    assert verdicts(reported) == (PASS, FAIL)  # set in start-up files
+    shown = repr(stored_secrets.judge(reported, Accounts(rows=())))
     assert ".bashrc (startup, 0600)" in shown
     assert VALUE not in shown
 
@@ -129,14 +129,14 @@ def test_a_value_that_may_be_a_placeholder_is_asked_after(top: Path) -> None:
     for home, text in texts.items():
         (top / home).mkdir()
         (top / home / ".bashrc").write_text(text)
-    told = found(top)
-    kinds = {file.path.removesuffix("/.bashrc"): file.kind for file in told.files}
+    reported = found(top)
+    kinds = {file.path.removesuffix("/.bashrc"): file.kind for file in reported.files}
     for home in texts:
         wanted = "startup" if "/s" in home else "startup, perhaps a placeholder"
         assert kinds.get(f"/{home}") == wanted, texts[home]
-    assert verdicts(told) == (PASS, FAIL)
-    maybe = tuple(file for file in told.files if file.kind != "startup")
-    assert verdicts(structs.replace(told, files=maybe)) == (PASS, UNDETERMINED)
+    assert verdicts(reported) == (PASS, FAIL)
+    maybe = tuple(file for file in reported.files if file.kind != "startup")
+    assert verdicts(structs.replace(reported, files=maybe)) == (PASS, UNDETERMINED)
 
 
 def test_who_may_read_them(top: Path) -> None:
@@ -171,9 +171,9 @@ def test_private_keys(top: Path) -> None:
                 check=True,
             )  # fmt: skip
             kinds[path.name] = "private key" if phrase else "private key without passphrase"
-    told = found(top)
-    assert {file.path.rsplit("/", 1)[1]: file.kind for file in told.files} == kinds
-    assert verdicts(told) == (PASS, UNDETERMINED)
+    reported = found(top)
+    assert {file.path.rsplit("/", 1)[1]: file.kind for file in reported.files} == kinds
+    assert verdicts(reported) == (PASS, UNDETERMINED)
     (ssh / "PEM-phrase").chmod(0o644)
     assert verdicts(found(top))[0] is FAIL
 

@@ -248,8 +248,8 @@ def test_setuid_programs_of_no_package_surely_are_too_many() -> None:
 
 def test_setuid_programs_of_no_package_of_rpm() -> None:
     # What find and rpm 4.18.0 print; `x` is of a package, which is why nothing is said of it.
-    told = "file /opt/x/tool is not owned by any package\n"
-    unowned = package_files.parse_alien(invented.answer(told, b"", 1))
+    reported = "file /opt/x/tool is not owned by any package\n"
+    unowned = package_files.parse_alien(invented.answer(reported, b"", 1))
     assert unowned == frozenset({"/opt/x/tool"})
     owned = Sweep(entries=(Entry(path="/opt/x/x", kind="f", bits=0o4755, uid=0, gid=0),))
     sweep = Sweep(entries=(Entry(path="/opt/x/tool", kind="f", bits=0o4755, uid=0, gid=0),))

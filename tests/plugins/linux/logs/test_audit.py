@@ -416,8 +416,8 @@ def test_written_rules_against_those_that_are_loaded(subtests: Any, recorded: Re
     for name, held, loaded, verdict in cases:
         with subtests.test(name):
             found = audit_rule_files.parse_written(files(held))
-            told = None if isinstance(found, Absent) else whole(found)
-            judged = audit_rule_files.audit_rules_persistent.judge(told, loaded)
+            reported = None if isinstance(found, Absent) else whole(found)
+            judged = audit_rule_files.audit_rules_persistent.judge(reported, loaded)
             assert judged.verdict is verdict
 
 

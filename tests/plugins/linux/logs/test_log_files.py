@@ -133,7 +133,7 @@ PRIVATE = (log_file("auth.log"), "700_d_0_0_60_1.0_0_audit", "755_d_0_0_60_1.0_0
 
 
 @pytest.mark.parametrize(
-    ("name", "verdict", "told"),
+    ("name", "verdict", "reported"),
     [
         # the lists that systemd sets let adm read the journal, as on every Debian
         ("log-acls", Verdict.PASS, "/var/log/journal"),
@@ -143,14 +143,16 @@ PRIVATE = (log_file("auth.log"), "700_d_0_0_60_1.0_0_audit", "755_d_0_0_60_1.0_0
         ("log-acls-people-ls", Verdict.UNDETERMINED, "/var/log/auth.log"),
     ],
 )
-def test_access_lists_of_recordings(name: str, verdict: Verdict, told: str, recorded: Read) -> None:
+def test_access_lists_of_recordings(
+    name: str, verdict: Verdict, reported: str, recorded: Read
+) -> None:
     parse = log_acls.parse_marks if name.endswith("-ls") else log_acls.parse_getfacl
     acls = parse(recorded(name))
     judgement = log_files.log_file_modes.judge(log_tree(*PRIVATE), acls)
     assert judgement.verdict is verdict
     paths = judgement.detail[-1].args["paths"]
     assert isinstance(paths, tuple)
-    assert told in paths
+    assert reported in paths
 
 
 def test_rights_of_people_in_a_recording(recorded: Read) -> None:

@@ -150,9 +150,9 @@ def test_the_last_login_of_the_audit_log_is_found_by_the_real_sed(tmp_path: Path
         log.write_text("".join(f"{line}\n" for line in lines))
         done = subprocess.run(argv("/bin/sed", str(log)), capture_output=True, check=True)
         assert b"1000" not in done.stdout
-        told = parse_audited(answer(done.stdout))
-        assert isinstance(told, AuditedLogin)
-        assert told.at == (at and datetime.fromtimestamp(at, UTC))
+        reported = parse_audited(answer(done.stdout))
+        assert isinstance(reported, AuditedLogin)
+        assert reported.at == (at and datetime.fromtimestamp(at, UTC))
     missing = answer("", b"sed: can't read x: No such file or directory\n", 2)
     assert isinstance(parse_audited(missing), Absent)
     shut = answer("", b"sed: x: Permission denied", 2)
@@ -231,6 +231,6 @@ def test_what_may_stand_in_a_record(subtests: Any) -> None:
 def test_the_record_names_each_facility(files: Callable[..., Answer]) -> None:
     rules = parse_rsyslog(files({"/etc/rsyslog.conf": LOADED + "authpriv.* stop\n" + ALL}))
     judged = log_routing.judge(RSYSLOGD, rules, None, None, BARE, None)
-    told = [m.id.format(**m.args) for m in judged.detail]
-    assert "authpriv: discarded" in told
-    assert any(line.startswith("auth: kept in") for line in told)
+    reported = [m.id.format(**m.args) for m in judged.detail]
+    assert "authpriv: discarded" in reported
+    assert any(line.startswith("auth: kept in") for line in reported)

@@ -105,8 +105,8 @@ def test_ports_that_docker_publishes_are_no_matter_of_the_input_chain(
 
 
 def test_nft_alone_tells_the_ports_that_iptables_handed_on(recorded: Read) -> None:
-    told = whole(_listed(recorded("nft-docker")))
-    assert [p.text for p in told] == ["8080/tcp"]
+    reported = whole(_listed(recorded("nft-docker")))
+    assert [p.text for p in reported] == ["8080/tcp"]
 
 
 _LONG = ",".join(f"{port}:{port + 9}" for port in range(10000, 10700, 100))
@@ -400,10 +400,10 @@ def test_whether_a_table_is_dormant_is_read_from_the_text(subtests: Any, answer:
         ("ip", "ip", None, True, False), ("dormant", "dormant", None, True, False),
         ("dormant", "dormant", "owner,persist", True, True), ("t", None, "dormant", False, True),
     ]  # fmt: skip
-    for name, told, written, drops, sure in cases:
-        with subtests.test(f"{name} {told} {written}"):
+    for name, reported, written, drops, sure in cases:
+        with subtests.test(f"{name} {reported} {written}"):
             document = json.loads(_nft(DROP, policy="drop").replace('"t"', f'"{name}"'))
-            table = {"family": "inet", "name": name} | ({"flags": told} if told else {})
+            table = {"family": "inet", "name": name} | ({"flags": reported} if reported else {})
             document["nftables"].insert(0, {"table": table})
             flags = f"\n\tflags {written}" if written else ""
             text = answer(_DROPPING.format(name=name, flags=flags)) if written else _UNASKED

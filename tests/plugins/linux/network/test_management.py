@@ -227,18 +227,18 @@ def _tried(rules: dict[str, Any]) -> Any:
 
 def _chains(shown: dict[str, tuple[str, str]]) -> Ruleset:
     """What the checks see of a ruleset; iptables and its relatives only where they were used."""
-    told = {name: made(out, err.encode()) for name, (out, err) in shown.items()}
-    listed = whole(nft.parse_nft(answers(json=told["json"], text=told["text"])))
-    if "saved" not in told:
+    reported = {name: made(out, err.encode()) for name, (out, err) in shown.items()}
+    listed = whole(nft.parse_nft(answers(json=reported["json"], text=reported["text"])))
+    if "saved" not in reported:
         return firewall.input_chains(listed)
     return firewall.input_chains(
         listed,
-        whole(iptables.parse_iptables4(told["iptables"])),
-        whole(iptables.parse_iptables6(told["ip6tables"])),
+        whole(iptables.parse_iptables4(reported["iptables"])),
+        whole(iptables.parse_iptables6(reported["ip6tables"])),
         firewall.chains_of(
-            whole(port_forwards.parse_saved(told["saved"], "iptables", "ip")),
-            whole(port_forwards.parse_saved(told["saved6"], "iptables", "ip6")),
-            whole(port_forwards.parse_saved(told["legacy"], "iptables-legacy", "ip")),
+            whole(port_forwards.parse_saved(reported["saved"], "iptables", "ip")),
+            whole(port_forwards.parse_saved(reported["saved6"], "iptables", "ip6")),
+            whole(port_forwards.parse_saved(reported["legacy"], "iptables-legacy", "ip")),
         ),
     )
 

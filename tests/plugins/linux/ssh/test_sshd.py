@@ -42,7 +42,7 @@ OTHER = Servers(distribution=False, others=("/usr/sbin/dropbear",))
 SSHD_CHECKS = [*mod.CHECKS, *strong.CHECKS]
 
 
-def told(**values: str) -> Sshd:
+def reported(**values: str) -> Sshd:
     return Sshd(values={key: (value,) for key, value in values.items()})
 
 
@@ -77,8 +77,8 @@ _OTHER_KEY = {"maxauthtries": {"logingracetime": "60"}, "logingracetime": {"maxa
 @pytest.mark.parametrize(("check", "key", "good", "value", "verdict"), _VALUES)
 def test_values(check: Check, key: str, good: str, value: str, verdict: Verdict) -> None:
     rest = _OTHER_KEY.get(key, {})
-    assert check.judge(USUAL, told(**{key: value}, **rest), None).verdict is verdict
-    sshd = told(**{key: good}, **rest)
+    assert check.judge(USUAL, reported(**{key: value}, **rest), None).verdict is verdict
+    sshd = reported(**{key: good}, **rest)
     judged = check.judge(USUAL, sshd, match(key, value))
     assert judged.verdict is verdict
     assert (len(judged.detail) > len(rest) + 1) is (verdict is FAIL)
@@ -91,15 +91,15 @@ _TOLD = sorted({(c.id, k) for c, k, *_ in _VALUES if k != "usepam"})
 @pytest.mark.parametrize(("check", "key"), _TOLD)
 def test_a_keyword_that_was_not_told_is_no_verdict(check: str, key: str) -> None:
     chosen = next(c for c in SSHD_CHECKS if c.id == check)
-    assert chosen.judge(USUAL, told(port="22", **_OTHER_KEY.get(key, {})), None).verdict is (
+    assert chosen.judge(USUAL, reported(port="22", **_OTHER_KEY.get(key, {})), None).verdict is (
         UNDETERMINED
     )
 
 
 def test_a_server_without_pam_does_not_tell_of_it() -> None:
-    assert mod.sshd_pam.judge(USUAL, told(port="22"), None).verdict is FAIL
+    assert mod.sshd_pam.judge(USUAL, reported(port="22"), None).verdict is FAIL
     unclear = ssh_facts.Running(set={"usepam": ("yes", "no")})
-    assert mod.sshd_pam.judge(USUAL, told(usepam="yes"), None, unclear).verdict is UNDETERMINED
+    assert mod.sshd_pam.judge(USUAL, reported(usepam="yes"), None, unclear).verdict is UNDETERMINED
 
 
 @pytest.mark.parametrize(
@@ -137,22 +137,26 @@ def test_root_may_be_shut_out_by_name(key: str, values: tuple[str, ...], verdict
     ],
 )
 def test_key_exchanges_of_gssapi_are_offered_too(on: str, extra: str, verdict: Verdict) -> None:
-    sshd = told(kexalgorithms="curve25519-sha256", gssapikeyexchange=on, gssapikexalgorithms=extra)
+    sshd = reported(
+        kexalgorithms="curve25519-sha256", gssapikeyexchange=on, gssapikexalgorithms=extra
+    )
     assert strong.sshd_kex.judge(USUAL, sshd, None).verdict is verdict
 
 
 def test_root_login_knob() -> None:
-    sshd = told(permitrootlogin="without-password")
+    sshd = reported(permitrootlogin="without-password")
     allowed = frozenset({"no", "prohibit-password"})
     assert mod.sshd_root_login.judge(USUAL, sshd, None, allowed=allowed).verdict is PASS
     assert (
-        mod.sshd_root_login.judge(USUAL, told(permitrootlogin="yes"), None, allowed=allowed).verdict
+        mod.sshd_root_login.judge(
+            USUAL, reported(permitrootlogin="yes"), None, allowed=allowed
+        ).verdict
         is FAIL
     )
 
 
 def test_limits_knobs() -> None:
-    sshd = told(maxauthtries="4", logingracetime="60")
+    sshd = reported(maxauthtries="4", logingracetime="60")
     assert mod.sshd_login_limits.judge(USUAL, sshd, None, max_tries=3).verdict is FAIL
     assert mod.sshd_login_limits.judge(USUAL, sshd, None, max_grace=59).verdict is FAIL
     assert mod.sshd_login_limits.judge(USUAL, sshd, None, max_tries=4, max_grace=60).verdict is PASS
@@ -177,12 +181,12 @@ def test_seconds(text: str, value: int | None) -> None:
      ("x", "3", UNDETERMINED), ("300", "x", UNDETERMINED)],
 )  # fmt: skip
 def test_idle(interval: str, count: str, verdict: Verdict) -> None:
-    sshd = told(clientaliveinterval=interval, clientalivecountmax=count)
+    sshd = reported(clientaliveinterval=interval, clientalivecountmax=count)
     assert mod.sshd_idle.judge(USUAL, sshd, None).verdict is verdict
 
 
 def test_idle_match_and_knob() -> None:
-    sshd = told(clientaliveinterval="300", clientalivecountmax="2")
+    sshd = reported(clientaliveinterval="300", clientalivecountmax="2")
     assert mod.sshd_idle.judge(USUAL, sshd, match("clientaliveinterval", "0")).verdict is (
         UNDETERMINED
     )
@@ -205,18 +209,18 @@ _ALGORITHMS = [
 
 @pytest.mark.parametrize(("check", "key", "good", "weak"), _ALGORITHMS)
 def test_algorithms(check: Check, key: str, good: str, weak: list[str]) -> None:
-    assert check.judge(USUAL, told(**{key: good}), None).verdict is PASS
+    assert check.judge(USUAL, reported(**{key: good}), None).verdict is PASS
     for name in weak:
-        judged = check.judge(USUAL, told(**{key: f"{good},{name}"}), None)
+        judged = check.judge(USUAL, reported(**{key: f"{good},{name}"}), None)
         assert judged.verdict is FAIL
         assert judged.detail[0].args["weak"] == (name,)
-    assert check.judge(USUAL, told(port="22"), None).verdict is UNDETERMINED
-    strange = check.judge(USUAL, told(**{key: f"{good},new-2030@example.org"}), None)
+    assert check.judge(USUAL, reported(port="22"), None).verdict is UNDETERMINED
+    strange = check.judge(USUAL, reported(**{key: f"{good},new-2030@example.org"}), None)
     assert strange.verdict is UNDETERMINED
-    both = check.judge(USUAL, told(**{key: f"{good},new-2030@example.org,{weak[0]}"}), None)
+    both = check.judge(USUAL, reported(**{key: f"{good},new-2030@example.org,{weak[0]}"}), None)
     assert both.verdict is FAIL
     only = frozenset({"other"})
-    assert check.judge(USUAL, told(**{key: good}), None, allowed=only).verdict is FAIL
+    assert check.judge(USUAL, reported(**{key: good}), None, allowed=only).verdict is FAIL
 
 
 @pytest.mark.parametrize("check", [row[0] for row in _ALGORITHMS], ids=lambda c: str(c.id))
@@ -282,7 +286,7 @@ def pam(files: Make) -> Pam:
     ],
 )
 def test_second_factor(methods: str, verdict: Verdict, pam: Pam) -> None:
-    sshd = told(authenticationmethods=methods)
+    sshd = reported(authenticationmethods=methods)
     rest = [None] * 3
     assert mod.second_factor.judge(USUAL, sshd, None, *rest, None, TARGET, None).verdict is verdict
     changed = match("authenticationmethods", "any")
@@ -295,7 +299,7 @@ def test_one_factor_is_a_fail_where_nothing_else_may_ask_for_more(pam: Pam, file
     strange = parse_pam(
         files({"/etc/pam.d/sshd": "auth required pam_unix.so\nauth required x.so\n"})
     )
-    sshd = told(authenticationmethods="any", passwordauthentication="yes")
+    sshd = reported(authenticationmethods="any", passwordauthentication="yes")
     declared = structs.replace(TARGET, settings={"second_factor_at": "bastion 1"})
     for given, target, verdict in (
         (plain, TARGET, FAIL),
@@ -306,7 +310,7 @@ def test_one_factor_is_a_fail_where_nothing_else_may_ask_for_more(pam: Pam, file
     ):
         judged = mod.second_factor.judge(USUAL, sshd, *[None] * 4, given, target, None)
         assert judged.verdict is verdict
-    key = told(authenticationmethods="publickey")
+    key = reported(authenticationmethods="publickey")
     for shown, verdict in (
         (None, FAIL),  # this machine
         (OfferedAlgorithms(algorithms={}), FAIL),
@@ -316,26 +320,26 @@ def test_one_factor_is_a_fail_where_nothing_else_may_ask_for_more(pam: Pam, file
         for sshd_, given in ((sshd, plain), (key, plain), (key, pam), (key, REFUSED)):
             judged = mod.second_factor.judge(USUAL, sshd_, *[None] * 4, given, TARGET, shown)
             assert judged.verdict is verdict, (shown, given)
-    off = told(authenticationmethods="any", passwordauthentication="no")
+    off = reported(authenticationmethods="any", passwordauthentication="no")
     judged = mod.second_factor.judge(USUAL, off, *[None] * 4, plain, TARGET, None)
     assert judged.verdict is UNDETERMINED
 
 
 def test_second_factor_names_the_modules(pam: Pam) -> None:
     detail = mod.second_factor.judge(
-        USUAL, told(authenticationmethods="any"), *[None] * 4, pam, TARGET, None
+        USUAL, reported(authenticationmethods="any"), *[None] * 4, pam, TARGET, None
     ).detail
     assert detail[0].args["methods"] == "any"
     assert detail[1].args["names"] == ("pam_google_authenticator.so",)
     none = mod.second_factor.judge(
-        USUAL, told(authenticationmethods="any"), *[None] * 5, TARGET, None
+        USUAL, reported(authenticationmethods="any"), *[None] * 5, TARGET, None
     ).detail
     assert none[1].args["names"] == ()
 
 
 # --- other servers, absence -------------------------------------------------------------------
 
-_GOOD = told(
+_GOOD = reported(
     permitrootlogin="no", permitemptypasswords="no", usepam="yes", maxauthtries="4",
     logingracetime="60", clientaliveinterval="300", clientalivecountmax="2", ciphers="aes256-ctr",
     macs="hmac-sha2-256", kexalgorithms="curve25519-sha256", hostkeyalgorithms="ssh-ed25519",
@@ -445,7 +449,7 @@ def test_settings_that_the_running_server_has_not_read(
     running = ssh_facts.parse_running(answer(_ps(processes)))
     judged = mod.sshd_root_login.judge(USUAL, _GOOD, None, running, seen)
     assert judged.verdict is verdict
-    weak = told(permitrootlogin="yes")
+    weak = reported(permitrootlogin="yes")
     assert mod.sshd_root_login.judge(USUAL, weak, None, running, seen).verdict is FAIL
 
 
@@ -494,7 +498,7 @@ def test_the_crypto_policy_that_rhel_9_includes_is_read(files: Make) -> None:
 
 
 def test_a_failure_stays_one_beside_another_server() -> None:
-    bad = told(permitrootlogin="yes")
+    bad = reported(permitrootlogin="yes")
     assert mod.sshd_root_login.judge(BOTH, bad, None).verdict is FAIL
 
 

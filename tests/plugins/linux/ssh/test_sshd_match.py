@@ -40,13 +40,13 @@ def _read(files: Make, texts: dict[str, str]) -> SshdFiles:
 
 
 def _root(files: Make, text: str, people: Names = PEOPLE) -> Verdict:
-    told = _read(files, {MAIN: text})
-    return checks.sshd_root_login.judge(USUAL, GOOD, told, None, None, people).verdict
+    reported = _read(files, {MAIN: text})
+    return checks.sshd_root_login.judge(USUAL, GOOD, reported, None, None, people).verdict
 
 
 def _tries(files: Make, text: str, people: Names = PEOPLE) -> Verdict:
-    told = _read(files, {MAIN: f"{text}\nMaxAuthTries 20\n"})
-    return checks.sshd_login_limits.judge(USUAL, GOOD, told, None, None, people).verdict
+    reported = _read(files, {MAIN: f"{text}\nMaxAuthTries 20\n"})
+    return checks.sshd_login_limits.judge(USUAL, GOOD, reported, None, None, people).verdict
 
 
 ROOT = {
@@ -113,13 +113,13 @@ SHUT_OUT = {
 def test_root_that_allow_users_excludes_beside_match_blocks(files: Make) -> None:
     sshd = Sshd(values=GOOD.values | {"allowusers": ("alice",)})
     for text, verdict in SHUT_OUT.items():
-        told = _read(files, {MAIN: text})
-        judged = checks.sshd_root_login.judge(USUAL, sshd, told, None, None, PEOPLE)
+        reported = _read(files, {MAIN: text})
+        judged = checks.sshd_root_login.judge(USUAL, sshd, reported, None, None, PEOPLE)
         assert judged.verdict is verdict, text
     denied = Sshd(values=GOOD.values | {"denyusers": ("root",)})
     for text, verdict in (("", PASS), ("DenyUsers eve", FAIL), ("DenyUsers eve r*", PASS)):
-        told = _read(files, {MAIN: f"Match Address 10.0.0.0/8\nPermitRootLogin yes\n{text}\n"})
-        judged = checks.sshd_root_login.judge(USUAL, denied, told, None, None, PEOPLE)
+        reported = _read(files, {MAIN: f"Match Address 10.0.0.0/8\nPermitRootLogin yes\n{text}\n"})
+        judged = checks.sshd_root_login.judge(USUAL, denied, reported, None, None, PEOPLE)
         assert judged.verdict is verdict, text
 
 
@@ -151,8 +151,8 @@ def test_the_vendors_folder_counts_where_there_is_no_other_file(files: Make) -> 
     """Invented after openSUSE: /usr/etc/ssh/sshd_config, drop-ins under /etc."""
     vendor = "Include /etc/ssh/sshd_config.d/*.conf\nInclude /usr/etc/ssh/sshd_config.d/*.conf\n"
     vendor += "PermitRootLogin no\nMatch Address 10.0.0.0/8\n  PermitRootLogin yes\n"
-    told = _read(files, {"/usr/etc/ssh/sshd_config": vendor})
-    assert checks.sshd_root_login.judge(USUAL, GOOD, told, None, None, PEOPLE).verdict is FAIL
+    reported = _read(files, {"/usr/etc/ssh/sshd_config": vendor})
+    assert checks.sshd_root_login.judge(USUAL, GOOD, reported, None, None, PEOPLE).verdict is FAIL
     both = _read(files, {"/usr/etc/ssh/sshd_config": vendor, MAIN: "PermitRootLogin no\n"})
     assert both.overrides == ()
     own = {"/usr/etc/ssh/sshd_config": vendor,
@@ -187,18 +187,18 @@ def test_root_that_groups_exclude(subtests: Any, files: Make) -> None:
     more = structs.replace(whole, whole=False)
     for text, let_in in GROUPS.items():
         with subtests.test(text):
-            told = _read(files, {MAIN: text})
-            values = {key: tuple(told.settings[key]) for key in told.settings}
+            reported = _read(files, {MAIN: text})
+            values = {key: tuple(reported.settings[key]) for key in reported.settings}
             sshd = Sshd(values=GOOD.values | {"permitrootlogin": ("yes",)} | values)
             for names, verdict in ((whole, PASS), (more, UNDETERMINED)):
-                judged = checks.sshd_root_login.judge(USUAL, sshd, told, None, None, names)
+                judged = checks.sshd_root_login.judge(USUAL, sshd, reported, None, None, names)
                 # by a group that is known root is shut out whatever other groups it has
                 sure = "Deny" in text or names is whole
                 assert judged.verdict is (FAIL if let_in else PASS if sure else verdict)
 
 
 def test_words() -> None:
-    for raw, told in {
+    for raw, reported in {
         "PermitRootLogin no": ("permitrootlogin", ["no"]),
         "  PermitRootLogin=no\r": ("permitrootlogin", ["no"]),
         "Banner = \"a b\"  'c d' e#f # g": ("banner", ["a b", "c d", "e#f"]),
@@ -206,7 +206,7 @@ def test_words() -> None:
         "": ("", []),
         "AllowUsers a\\ b": ("allowusers", ["a b"]),
     }.items():
-        assert keyword_of(raw) == told, raw
+        assert keyword_of(raw) == reported, raw
 
 
 def test_names_of_accounts_and_groups(
@@ -254,8 +254,8 @@ def test_match_blocks_act_as_sshd_tells(tmp_path: Path, files: Make) -> None:
             )  # fmt: skip
             assert done.returncode == 0, (text, done.stderr)
             seen |= "permitrootlogin yes" in done.stdout.lower()
-        told = _read(files, {MAIN: conf.read_text(encoding="utf-8")})
-        judged = checks.sshd_root_login.judge(USUAL, GOOD, told, None, None, people)
+        reported = _read(files, {MAIN: conf.read_text(encoding="utf-8")})
+        judged = checks.sshd_root_login.judge(USUAL, GOOD, reported, None, None, people)
         assert (judged.verdict is FAIL) is seen, text
 
 

@@ -28,9 +28,9 @@ def test_settings_of_readable_files(files: Make) -> None:
     def judged(check: Check, text: str, **more: str) -> Judgement:
         read = parse_sshd_files(files({"/etc/ssh/sshd_config": text, **more}))
         assert isinstance(read, SshdFiles)
-        told = settings_of_files(read)
-        assert isinstance(told, Sshd)
-        return check.judge(USUAL, told, read)
+        reported = settings_of_files(read)
+        assert isinstance(reported, Sshd)
+        return check.judge(USUAL, reported, read)
 
     for text, verdict in {
         "PermitRootLogin yes\n": FAIL,
@@ -61,8 +61,8 @@ def test_what_an_ordinary_account_does_not_see(answer: Make) -> None:
     )
     assert isinstance(closed, Servers)
     assert not closed.searched
-    told = Sshd(values={"permitrootlogin": ("no",)})
-    assert checks.sshd_root_login.judge(closed, told, None).verdict is UNDETERMINED
+    reported = Sshd(values={"permitrootlogin": ("no",)})
+    assert checks.sshd_root_login.judge(closed, reported, None).verdict is UNDETERMINED
     hidden = parse_running_seen(answer("   77 Sun Nov 29 03:00:00 2026 /usr/sbin/sshd -D\n"))
     assert isinstance(hidden, Absent)
     assert hidden.reason is Reason.NOT_PERMITTED

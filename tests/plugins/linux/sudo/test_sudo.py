@@ -98,7 +98,7 @@ def test_the_record_tells_the_rights_of_each_login_account(
     read: Callable[..., Sudoers],
 ) -> None:
     groups = Groups(members={"sudo": (), "ops": ("alice",)}, gids={"sudo": 27, "ops": 900})
-    for rule, told in {
+    for rule, reported in {
         "": "-",
         "alice ALL=(root) /bin/ls": "(root) /bin/ls",
         "#1001 ALL=(root) /bin/ls": "(root) /bin/ls",
@@ -110,7 +110,7 @@ def test_the_record_tells_the_rights_of_each_login_account(
     }.items():  # fmt: skip
         judged = scoped(read(BASE + rule), groups, LOCAL)
         rights = [d for d in judged.detail if d.id.startswith("What accounts with a login shell")]
-        assert rights[0].args["names"] == (f"alice: {told}",), rule
+        assert rights[0].args["names"] == (f"alice: {reported}",), rule
 
 
 @pytest.fixture(scope="session")
@@ -672,12 +672,12 @@ def test_declared_administrators(read: Read) -> None:
 
 
 def test_a_drop_in_that_was_not_read_does_not_hide_a_fail(files: Make) -> None:
-    told = files({"/etc/sudoers": BASE + "@includedir /etc/sudoers.d\n",
+    reported = files({"/etc/sudoers": BASE + "@includedir /etc/sudoers.d\n",
                   "/etc/sudoers.d/a": "bob ALL=NOPASSWD: ALL\n"})  # fmt: skip
     closed = FileEntry(path="/etc/sudoers.d/b", status=FileStatus.NOT_PERMITTED)
     passed_over = FileEntry(path="/etc/sudoers.d/b.bak", status=FileStatus.TOO_BIG)
     for more, unread in (((closed,), ("/etc/sudoers.d/b",)), ((passed_over,), ())):
-        answer = structs.replace(told, stdout=told.stdout + encode_files(more))
+        answer = structs.replace(reported, stdout=reported.stdout + encode_files(more))
         got = parse_sudoers(answer)
         assert isinstance(got, Sudoers)
         assert got.unread == unread
@@ -738,7 +738,7 @@ def test_root_requests_have_absolute_programs_and_no_shell() -> None:
 def test_recorded_sudoers(recording: Make) -> None:
     sudoers = parse_sudoers(recording("linux.sudoers"))
     assert not isinstance(sudoers, Absent)
-    told = [(g.who, g.command, g.no_password) for g in sudoers.grants]
-    assert told[:2] == [(("root",), "ALL", False), (("%sudo",), "ALL", False)]
-    assert {(who, free) for who, _, free in told[2:]} == {(("audit",), True)}
+    reported = [(g.who, g.command, g.no_password) for g in sudoers.grants]
+    assert reported[:2] == [(("root",), "ALL", False), (("%sudo",), "ALL", False)]
+    assert {(who, free) for who, _, free in reported[2:]} == {(("audit",), True)}
     assert sudoers.unread == ()

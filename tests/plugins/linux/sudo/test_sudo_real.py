@@ -70,9 +70,9 @@ _KINDS = {"username": "", "usergroup": "%", "userid": "#", "usergid": "%#", "net
           "nonunixgroup": "%:", "command": ""}  # fmt: skip
 
 
-def _name(told: dict[str, Any]) -> str:
-    kind = next(kind for kind in _KINDS if kind in told)
-    return ("!" if told.get("negated") else "") + _KINDS[kind] + str(told[kind])
+def _name(reported: dict[str, Any]) -> str:
+    kind = next(kind for kind in _KINDS if kind in reported)
+    return ("!" if reported.get("negated") else "") + _KINDS[kind] + str(reported[kind])
 
 
 def _root(name: str) -> str:

@@ -95,8 +95,8 @@ def test_malware_agent(
     processes = (INIT, Process(pid=5, uid=uid, name=name))
     judgement = _malware(target(malware_agents=declared), processes)
     assert judgement.verdict is verdict
-    told = [part.args.get("processes") for part in judgement.detail]
-    assert verdict is Verdict.FAIL or (f"{name} (pid 5, uid {uid})",) in told
+    reported = [part.args.get("processes") for part in judgement.detail]
+    assert verdict is Verdict.FAIL or (f"{name} (pid 5, uid {uid})",) in reported
 
 
 def test_an_agent_in_a_container_does_not_guard_the_host(target: MakeTarget) -> None:

@@ -70,9 +70,9 @@ def test_data_encrypted(
     places: dict[str, tuple[str, str]], verdict: Verdict, answer: Make, target: MakeTarget
 ) -> None:
     host = target(data_mounts=[f"/{name}" for name in places])
-    told = structs.replace(answer(_df(**places)), target=host)
+    reported = structs.replace(answer(_df(**places)), target=host)
     judgement = storage.data_encrypted.judge(
-        whole(storage.parse_places(told)), whole(storage.parse_lsblk(answer(LSBLK)))
+        whole(storage.parse_places(reported)), whole(storage.parse_lsblk(answer(LSBLK)))
     )
     assert judgement.verdict is verdict
 

@@ -54,8 +54,8 @@ def test_values_are_those_that_the_programs_make() -> None:
         for init, made in row["made"].items():
             for key, value in made.items():
                 found = at_boot(files, key, init)
-                told = found.value if isinstance(found, Assigned) else real.KEYS[key]
-                assert told == value, (row["files"], init, key)
+                reported = found.value if isinstance(found, Assigned) else real.KEYS[key]
+                assert reported == value, (row["files"], init, key)
 
 
 @pytest.mark.skipif(not real.RUNS, reason="needs root, systemd-sysctl, sysctl and sysctl.conf")

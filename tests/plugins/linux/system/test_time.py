@@ -48,7 +48,7 @@ STATUS = "       Server: 192.0.2.9 (ntp.example.com)\n      Offset: {0}\n       
 
 
 @pytest.mark.parametrize(
-    ("told", "expected"),
+    ("reported", "expected"),
     [
         (_sections(chrony=UNSYNCHRONISED), [("chrony", False, None)]),
         # its own clock as the source
@@ -69,11 +69,11 @@ STATUS = "       Server: 192.0.2.9 (ntp.example.com)\n      Offset: {0}\n       
     ],
 )  # fmt: skip
 def test_time_services(
-    told: dict[str, str],
+    reported: dict[str, str],
     expected: list[tuple[str, bool, float | None]],
     answers: MakeAll,
 ) -> None:
-    syncs = timesync.parse_timesync(answers(**told))
+    syncs = timesync.parse_timesync(answers(**reported))
     assert [(s.service, s.synchronised) for s in syncs] == [e[:2] for e in expected]
     for sync, (_, synchronised, offset) in zip(syncs, expected, strict=True):
         assert not synchronised or sync.offset_s == (offset and pytest.approx(offset))
