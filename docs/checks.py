@@ -39,7 +39,8 @@ WORDS = {
         "[mappings](../policy.md#steps-and-mappings) explains the roles.\n",
         "of": "Checks of `{}`",
         "check": "Check", "severity": "Severity", "asks": "What it asks", "kind": "Kind of target",
-        "passes": "Passes when", "na": "Does not apply when", "expected": "Expected",
+        "passes": "Passes when", "not_applicable": "Does not apply when", "fail": "Fails when",
+        "undetermined": "Not determined when", "pass": "Also passes when", "expected": "Expected",
         "parameters": "Parameters", "none": "none", "requests": "Asks the target",
         "root": "as root", "user": "as the login user", "outside": "over the network",
         "inventory": "requests that depend on the inventory",
@@ -58,7 +59,8 @@ WORDS = {
         "[测评步骤与对应关系](../policy.md#测评步骤与对应关系)。\n",
         "of": "`{}` 的检查项",
         "check": "检查项", "severity": "严重程度", "asks": "检查内容", "kind": "测评对象类别",
-        "passes": "通过条件", "na": "不适用情形", "expected": "要求",
+        "passes": "通过条件", "not_applicable": "不适用情形", "fail": "未通过情形",
+        "undetermined": "未能判定情形", "pass": "另一通过情形", "expected": "要求",
         "parameters": "参数", "none": "无", "requests": "向测评对象提出的请求",
         "root": "root 权限", "user": "登录用户权限", "outside": "经网络探测",
         "inventory": "按资产清单的登记确定的请求", "nothing": "无，仅依据资产清单",
@@ -135,7 +137,10 @@ class _Writer:
         absent = [self.say(d) for d in check.when_absent.detail] if check.when_absent else []
         rows = [
             (words["expected"], expected),
-            (words["na"], words["sep"].join(absent)),
+            (
+                words[check.when_absent.verdict if check.when_absent else "none"],
+                words["sep"].join(absent),
+            ),  # fmt: skip
             (words["severity"], self.code(check.severity.value)),
             (words["kind"], self.say(self.registry.kinds.by_id[check.kind].title)),
             (words["parameters"], "<br>".join(self.parameters(check)) or words["none"]),

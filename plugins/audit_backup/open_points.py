@@ -20,7 +20,7 @@ from audit_core.api.sdk import (
 
 WRITING = 120  # seconds since the last change within which a file may still be written
 SKEW = 120  # seconds that the clocks may differ before ages are widened by the difference
-NO_FOLDER = failed(msg("The directory of the backup set does not exist, so there is no backup"))
+NO_FOLDER = failed(msg("There is no backup"))
 NO_FILE = msg("No file in the declared directory matches the declared pattern")
 
 

@@ -14,6 +14,7 @@ from audit_core.api.sdk import (
     Severity,
     Up,
     check,
+    days_text,
     fact,
     failed,
     listed,
@@ -312,7 +313,9 @@ def log_kept(settings: Settings, files: LogFiles, *, days: Annotated[int, Up] = 
         return failed(msg("The log directory is empty"))
     oldest = rounded_down(files.oldest_s, DAY)
     detail = msg(
-        "{count} files; the oldest was last written {days} days ago", count=files.count, days=oldest
+        "{count} files; the oldest was last written {age} ago",
+        count=files.count,
+        age=days_text(oldest),
     )
     if oldest >= days:
         # one old file says nothing of those that came after it

@@ -11,6 +11,7 @@ from audit_core.api.sdk import (
     Known,
     Message,
     Target,
+    days_text,
     failed,
     msg,
     passed,
@@ -101,8 +102,8 @@ def recent(
     if last is None:
         return unrecorded(msg("{what}: none is recorded", what=what), expected)
     days = (today - datetime.date.fromisoformat(last[column])).days
-    detail = msg("{what}: the last one was on {date}, {days} days ago", what=what,
-                 date=last[column], days=days)  # fmt: skip
+    detail = msg("{what}: the last one was on {date}, {age} ago", what=what,
+                 date=last[column], age=days_text(days))  # fmt: skip
     return (passed if days <= most else failed)(detail, expected=expected)
 
 

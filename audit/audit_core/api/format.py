@@ -55,6 +55,11 @@ def rounded_down(seconds: float, unit: int) -> float:
     return math.floor(seconds * 10 / unit) / 10
 
 
+def days_text(count: float) -> Message:
+    """A span of whole days for a reader: `less than a day`, `1 day`, `2 days`."""
+    return msg("less than a day") if count < 1 else msg("{count} days", count=int(count))
+
+
 def integer(text: str) -> int | None:
     """`text` as a decimal integer of at most 12 digits, else None."""
     return int(text) if re.fullmatch(r"-?[0-9]{1,12}", text) else None

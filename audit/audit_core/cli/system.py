@@ -104,7 +104,7 @@ def _print_open(context: Context, system: SystemConclusion) -> None:
     """Risks, the questions that are missing, and the settings that nobody verified."""
     text, grading = context.text, system.grading
     if system.risks:
-        say(text("Major risks: {major}; high risks: {high}; problems found first: {problems}",
+        say(text("Major risks: {major}; high risks: {high}; problems found: {problems}",
                  major=_number(system.major_risks), high=_number(system.high_risks),
                  problems=_counted(context, system.problems)))  # fmt: skip
     if system.missing:

@@ -14,6 +14,8 @@ from typing import Any
 
 from msgspec import Struct
 
+from audit_core.model.plurals import singular
+
 MAX_DEPTH = 4
 """Messages within messages; deeper nesting is refused, also in stored files."""
 
@@ -207,14 +209,21 @@ def english(message: Message) -> str:
 def _rendered(message: Message, translate: Translate, sep: str, most: int) -> str:
     values = {n: _value(v, translate, sep) for n, v in message.args.items()}
     parts = _pieces(translate(message.domain, message.id))
-    found, size = [], 0
+    found, size, one = [], 0, False
     for index, part in enumerate(parts):
-        text = values.get(part, f"{{{part}}}") if index % 2 else part
+        if index % 2:
+            text, one = values.get(part, f"{{{part}}}"), _is_one(message.args.get(part))
+        else:
+            text = singular(part) if one else part
         found.append(text)
         size += len(text)
         if size > most:
             return "".join(found)[:most] + "…"
     return "".join(found)
+
+
+def _is_one(value: Value | None) -> bool:
+    return type(value) in (int, float) and value == 1
 
 
 @functools.lru_cache(maxsize=4096)

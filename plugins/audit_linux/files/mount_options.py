@@ -115,8 +115,8 @@ def mount_options(
     if details := _wrong(pairs, own):
         return failed(*details, expected=expected)
     if shared := [pair.text for pair in pairs if not pair.there]:
-        detail = msg("No mounts of their own, and without the option; whether the site asks for it "
-                     "is to be asked: {names}", names=capped(shared))  # fmt: skip
+        detail = msg("Part of another file system that lacks the option; ask whether the site "
+                     "requires it: {names}", names=capped(shared))  # fmt: skip
         return undetermined(detail, expected=expected)
     fine = msg("{names}", names=capped(pair.name for pair in pairs) or ("-",))
     return passed(fine, expected=expected) if pairs else undetermined(fine, expected=expected)

@@ -17,6 +17,7 @@ from audit_core.api.sdk import (
     capped,
     check,
     complete,
+    days_text,
     expect,
     fact,
     failed,
@@ -156,9 +157,13 @@ def _reaches(tree: LogTree, audit: tuple[LogFile, ...] | None) -> list[Reach]:
 
 
 def _installed(days: int) -> Message:
-    if days < 1:
-        return msg("The host was installed less than a day ago")
-    return msg("The host was installed {days} days ago", days=days)
+    return msg("The host was installed {age} ago", age=days_text(days))
+
+
+def _back(reach: Reach) -> Message:
+    if reach.least < 1:
+        return msg("{log}: the records may go back less than a day", log=reach.log)
+    return msg("{log}: records go back at least {days} days", log=reach.log, days=reach.least)
 
 
 @check(
@@ -191,8 +196,7 @@ def log_oldest(
     reaches = _reaches(tree, known(audit))
     if not reaches:
         return _nothing(audit, expected)
-    details = tuple(msg("{log}: records go back at least {days} days", log=r.log, days=r.least)
-                 for r in reaches)  # fmt: skip
+    details = tuple(_back(reach) for reach in reaches)
     short = [r for r in reaches if r.least < min_days]
     elsewhere = _elsewhere(rotations, auditd)
     if not short and _moved(auditd):

@@ -24,6 +24,7 @@ from audit_core.api.sdk import (
     Severity,
     check,
     complete,
+    days_text,
     fact,
     failed,
     known,
@@ -125,7 +126,7 @@ def _texts(tree: LogTree) -> list[str]:
 
 def _last(runs: Runs, age: int | None) -> Message:
     if age is not None:
-        return msg("logrotate last ran {days} days ago", days=max(age, 0))
+        return msg("logrotate last ran {age} ago", age=days_text(age))
     if not runs.installed:
         return msg("logrotate is not installed; what else rotates these logs is not known")
     return msg("logrotate has never run: there is none of {paths}", paths=_STATES)
@@ -142,7 +143,9 @@ def _doubts(tree: LogTree, runs: Runs, since: int | None, max_days: int) -> tupl
     """Why the last run may be old, and nothing is wrong."""
     young = runs.last is None and (since is None or runs.now - since < max_days * DAY)
     return present(
-        msg("The host was started {days} days ago", days=runs.up) if runs.up < _SETTLED else None,
+        msg("The host was started {age} ago", age=days_text(runs.up))
+        if runs.up < _SETTLED
+        else None,
         msg("The host may have been installed less than {days} days ago", days=max_days)
         if young
         else None,

@@ -223,10 +223,10 @@ class _Input(Struct, frozen=True, kw_only=True):
 
     @property
     def summary(self) -> Message:
-        """Each input chain, and what disable_ipv6 says."""
+        """Each input chain, and whether the host uses IPv6."""
         lines = (_chain_text(c, self.chains) for c in self.ruleset if c.hook == "input")
-        return msg("Input chains: {chains}; disable_ipv6={state}", chains=capped_messages(lines),
-                   state=self.ipv6)  # fmt: skip
+        return msg("Input chains: {chains}; net.ipv6.conf.all.disable_ipv6 is {state}",
+                   chains=capped_messages(lines), state=self.ipv6)  # fmt: skip
 
 
 def _input(

@@ -19,6 +19,7 @@ from audit_core.api.sdk import (
     capped_messages,
     check,
     complete,
+    days_text,
     decimal_number,
     fact,
     failed,
@@ -133,7 +134,7 @@ def file_integrity(
         detail = msg("No AIDE or Tripwire database and no process that monitors files")
         return failed(detail, expected=expected)
     ages = [(path, (baseline.now - changed) // DAY) for path, changed in baseline.files]
-    details = (msg("{path}: {days} days old", path=path, days=age) for path, age in ages)
+    details = (msg("{path}: {age} old", path=path, age=days_text(age)) for path, age in ages)
     detail = msg("Baselines: {baselines}", baselines=capped_messages(details))
     if min(age for _, age in ages) > max_age_days:
         return failed(detail, expected=expected)

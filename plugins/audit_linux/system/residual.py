@@ -84,8 +84,10 @@ def _kept(pattern: str, settings: DumpSettings, detail: Message, expected: Messa
     if by_systemd and settings.storage == "none":
         none = msg("systemd-coredump keeps none (Storage=none)")
         return passed(detail, none, expected=expected)
-    limits = msg("limits: logins {logins}, services {services}", logins=settings.logins or "-",
-                 services=settings.services or "-")  # fmt: skip
+    unset = msg("not set")
+    limits = msg("Size limit of dumps: logins {logins}, services {services}",
+                 logins=settings.logins or unset,
+                 services=settings.services or unset)  # fmt: skip
     others = settings.others
     if others:
         more = msg("Accounts and groups with other limits: {names}", names=capped(others))
