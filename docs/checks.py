@@ -140,7 +140,7 @@ class _Writer:
             (
                 words[check.when_absent.verdict if check.when_absent else "none"],
                 words["sep"].join(absent),
-            ),  # fmt: skip
+            ),
             (words["severity"], self.code(check.severity.value)),
             (words["kind"], self.say(self.registry.kinds.by_id[check.kind].title)),
             (words["parameters"], "<br>".join(self.parameters(check)) or words["none"]),
