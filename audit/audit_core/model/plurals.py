@@ -7,30 +7,6 @@ from __future__ import annotations
 
 import re
 
-_IRREGULAR = {
-    "addresses": "address",
-    "classes": "class",
-    "directories": "directory",
-    "entries": "entry",
-    "fixes": "fix",
-    "policies": "policy",
-    "processes": "process",
-}
-NOUNS = frozenset({
-    "accounts", "anchors", "answers", "attachments", "attempts", "backups", "bits", "bytes",
-    "cells", "certificates", "characters", "clauses", "columns", "commands", "complaints",
-    "conclusions", "connections", "days", "digests", "elements", "endpoints", "exports",
-    "failures", "fields", "files", "filings", "findings", "generations", "hosts", "hours",
-    "ids", "interfaces", "issues", "keys", "kinds", "levels", "lines", "links", "members",
-    "minutes", "modules", "names", "objects", "observations", "ones", "packages", "partners",
-    "parts", "passwords", "paths", "ports", "problems", "products", "profiles", "programs",
-    "records", "replicas", "requests", "returns", "risks", "roles", "rows", "rules", "runs",
-    "schemas", "seconds", "services", "sessions", "sets", "settings", "shifts", "sockets",
-    "sources", "states", "suites", "systems", "tables", "tablespaces", "targets", "texts",
-    "times", "units", "updates", "users", "values", "views", "words",
-}) | set(_IRREGULAR)  # fmt: skip
-"""The plural nouns that stand behind a number in a text."""
-
 _VERBS = {
     "are": "is",
     "have": "has",
@@ -45,10 +21,10 @@ _VERBS = {
     "give": "gives",
     "use": "uses",
 }
-_OTHER = r"(?!(?:of|in|as|to|for|with|from|by|at|is|are|has|have|and|that)\b)"
-_COUNTED = re.compile(
-    rf"^( (?:{_OTHER}[a-z-]+ ){{0,3}}?)({'|'.join(sorted(NOUNS))})\b(?: ({'|'.join(_VERBS)})\b)?"
-)
+_BETWEEN = r"(?!(?:of|in|as|to|for|with|from|by|at|is|are|has|have|was|were|and|that)\b)[a-z-]+ "
+# The first word in -s within four words; `less`, `status` and the like are no plurals.
+_NOUN = r"(?!(?:is|has|was|its|as|does|less)\b)([a-z]*[a-rt-z])s\b(?<!us)"
+_COUNTED = re.compile(rf"^( (?:{_BETWEEN}){{0,3}}?){_NOUN}(?: ({'|'.join(_VERBS)})\b)?")
 
 
 def singular(text: str) -> str:
@@ -57,6 +33,9 @@ def singular(text: str) -> str:
 
 
 def _one(found: re.Match[str]) -> str:
-    before, noun, verb = found.groups()
-    one = f"{before}{_IRREGULAR.get(noun) or noun[:-1]}"
-    return f"{one} {_VERBS[verb]}" if verb else one
+    before, stem, verb = found.groups()
+    if stem.endswith("ie"):
+        stem = f"{stem[:-2]}y"
+    elif stem.endswith(("sse", "xe", "che", "she")):
+        stem = stem[:-1]
+    return f"{before}{stem} {_VERBS[verb]}" if verb else f"{before}{stem}"
