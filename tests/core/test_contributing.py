@@ -127,7 +127,9 @@ def test_the_table_counts_the_files() -> None:
         folder.name: len(_files(folder.name)) for folder in ADDING.iterdir()
     }
     for name, (_, reported) in rows.items():
-        assert all(path.name in reported or path.parent.name in reported for path in _files(name)), name
+        assert all(
+            path.name in reported or path.parent.name in reported for path in _files(name)
+        ), name
 
 
 def test_what_is_added_works_together(tmp_path: Path) -> None:

@@ -179,7 +179,9 @@ def test_hsts_and_cookies() -> None:
         ("max-age=31536000; includeSubDomains", P), ('max-age="31536000"', P), ("max-age=0", F),
         ("includeSubDomains; MAX-AGE = 15552000", P), ("includeSubDomains", F),
     ):  # fmt: skip
-        page = Page(hops=(hop("https://b.example/", 200, "", ("strict-transport-security", reported)),))
+        page = Page(
+            hops=(hop("https://b.example/", 200, "", ("strict-transport-security", reported)),)
+        )
         assert verdict(hsts.judge(page)) is expected, reported
     assert verdict(hsts.judge(Page(hops=(hop(),)))) is F
     for name, secure, http_only, expected in (
