@@ -88,13 +88,13 @@ def hsts(entry: Page, *, days: Annotated[int, Up] = 180) -> Judgement:
         return not_applicable(msg("{url} is not HTTPS", url=last.url))
     if last.status >= 400:
         return undetermined(answered(last), expected=expected)
-    told = last.header("strict-transport-security")
-    if told is None:
+    reported = last.header("strict-transport-security")
+    if reported is None:
         return failed(msg("{url} sends no Strict-Transport-Security", url=last.url),
                       expected=expected)  # fmt: skip
-    found = re.search(r"(?:^|;)\s*max-age\s*=\s*\"?([0-9]{1,12})", told, re.IGNORECASE)
+    found = re.search(r"(?:^|;)\s*max-age\s*=\s*\"?([0-9]{1,12})", reported, re.IGNORECASE)
     seconds = int(found[1]) if found else 0
-    detail = msg("Strict-Transport-Security: {value}", value=told)
+    detail = msg("Strict-Transport-Security: {value}", value=reported)
     return (passed if seconds >= days * _DAY_S else failed)(detail, expected=expected)
 
 

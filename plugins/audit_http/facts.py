@@ -152,9 +152,9 @@ def parse_page(answer: Answer) -> Page | Partial:
 
 
 def _charset(kind: str, body: bytes) -> str:
-    told = kind + body[:1024].decode("ascii", "replace").lower()
-    return "gb18030" if "charset" in told and ("gb2312" in told or "gbk" in told or
-                                               "gb18030" in told) else "utf-8"  # fmt: skip
+    reported = kind + body[:1024].decode("ascii", "replace").lower()
+    return "gb18030" if "charset" in reported and ("gb2312" in reported or "gbk" in reported or
+                                               "gb18030" in reported) else "utf-8"  # fmt: skip
 
 
 def _lines(answer: Answer, type_: type[T]) -> list[T]:

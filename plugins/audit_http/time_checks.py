@@ -46,9 +46,9 @@ def _judged(target: Target, times: tuple[Times, ...], one: _One) -> Judgement:
     calls = calls_of(settings_of(target, WebSettings))
     found = [one(seen, call) for seen, call in zip(times, calls, strict=True)]
     for verdict, made in ((Verdict.FAIL, failed), (Verdict.UNDETERMINED, undetermined)):
-        told = tuple(detail for of, detail in found if of is verdict)
-        if told:
-            return made(*told)
+        reported = tuple(detail for of, detail in found if of is verdict)
+        if reported:
+            return made(*reported)
     return passed(*(detail for _, detail in found))
 
 
@@ -72,20 +72,24 @@ def _in_time(seen: Times, call: Call) -> tuple[Verdict, Message]:
                                          call=_name(seen), count=len(good),
                                          made=len(seen.made))  # fmt: skip
     p95 = seen.percentile(95)
-    told = msg(
+    reported = msg(
         "{call}: {count} answers, median {p50} ms, 95th percentile {p95} ms, slowest {most} ms",
         call=_name(seen), count=len(good), p50=f"{seen.percentile(50):g}", p95=f"{p95:g}",
         most=f"{seen.percentile(100):g}",
     )  # fmt: skip
     if call.p95_ms is None:
-        return Verdict.UNDETERMINED, msg("{told}; no target is declared (p95_ms)", told=told)
-    told = msg("{told}; target {target} ms", told=told, target=f"{call.p95_ms:g}")
+        return Verdict.UNDETERMINED, msg(
+            "{reported}; no target is declared (p95_ms)", reported=reported
+        )
+    reported = msg("{reported}; target {target} ms", reported=reported, target=f"{call.p95_ms:g}")
     slow = sum(one.ms > call.p95_ms for one in good)
     if p95 <= call.p95_ms:
-        return Verdict.PASS, told
+        return Verdict.PASS, reported
     if chance(slow, len(good), _SLOW) < _CHANCE:
-        return Verdict.FAIL, told
-    return Verdict.UNDETERMINED, msg("{told}; so few slow answers may be chance", told=told)
+        return Verdict.FAIL, reported
+    return Verdict.UNDETERMINED, msg(
+        "{reported}; so few slow answers may be chance", reported=reported
+    )
 
 
 @check(
@@ -100,19 +104,23 @@ def error_rate(target: Target, times: tuple[Times, ...]) -> Judgement:
 def _few_errors(seen: Times, call: Call) -> tuple[Verdict, Message]:
     made, bad = len(seen.made), len(seen.made) - len(seen.good)
     share = f"{100 * (made - bad) / made:.4g}" if made else "-"
-    told = msg("{call}: {bad} of {made} calls failed, available {share} %", call=_name(seen),
+    reported = msg("{call}: {bad} of {made} calls failed, available {share} %", call=_name(seen),
                bad=bad, made=made, share=share)  # fmt: skip
     if call.errors_percent is None:
-        return Verdict.UNDETERMINED, msg("{told}; no target is declared (errors_percent)",
-                                         told=told)  # fmt: skip
-    told = msg("{told}; target at most {target} %", told=told, target=f"{call.errors_percent:g}")
+        return Verdict.UNDETERMINED, msg("{reported}; no target is declared (errors_percent)",
+                                         reported=reported)  # fmt: skip
+    reported = msg(
+        "{reported}; target at most {target} %",
+        reported=reported,
+        target=f"{call.errors_percent:g}",
+    )
     if made < _FEWEST and not bad:
-        return Verdict.UNDETERMINED, msg("{told}; too few calls", told=told)
+        return Verdict.UNDETERMINED, msg("{reported}; too few calls", reported=reported)
     if 100 * bad <= call.errors_percent * made:
-        return Verdict.PASS, told
+        return Verdict.PASS, reported
     if chance(bad, made, call.errors_percent / 100) < _CHANCE:
-        return Verdict.FAIL, told
-    return Verdict.UNDETERMINED, msg("{told}; so few failures may be chance", told=told)
+        return Verdict.FAIL, reported
+    return Verdict.UNDETERMINED, msg("{reported}; so few failures may be chance", reported=reported)
 
 
 CHECKS = (response_times, error_rate)

@@ -65,14 +65,14 @@ def parse_report(answer: Answer) -> ScanResult | Partial:
 
 
 def _problems(top: Head, result: ScanResult, answer: Answer) -> tuple[Message, ...]:
-    told = [msg("the report says: {problem}", problem=verbatim(one)) for one in top.problems]
+    reported = [msg("the report says: {problem}", problem=verbatim(one)) for one in top.problems]
     if not result.day:
-        told.append(msg("the report has no date"))
+        reported.append(msg("the report has no date"))
     if not result.hosts:
-        told.append(msg("no host was reached"))
+        reported.append(msg("no host was reached"))
     if answer.truncated:
-        told.append(msg("the report was cut"))
-    return tuple(told)
+        reported.append(msg("the report was cut"))
+    return tuple(reported)
 
 
 REPORT = fact(
