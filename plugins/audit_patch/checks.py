@@ -1,9 +1,9 @@
-"""The checks of this plugin. An empty list counts only with fresh, labelled metadata."""
+"""Pending updates. An empty list counts only with fresh, labelled metadata."""
 
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated
 
 from msgspec import structs
@@ -11,14 +11,11 @@ from msgspec import structs
 from audit_core.api.sdk import (
     COLLECTED_AT,
     DAY,
-    PLATFORM,
     Absent,
     Down,
     Judgement,
     Message,
-    Platform,
     Severity,
-    Values,
     capped,
     check,
     expect,
@@ -33,15 +30,12 @@ from audit_core.api.sdk import (
 )
 from audit_patch.facts import (
     AUTOMATIC,
-    BUILDS,
     ESM,
     FIXED,
-    KERNELS,
     METADATA,
     NEWER,
     PENDING,
     RELEASE,
-    RESTART,
     SECURITY,
     SIGNATURES,
     SOURCES,
@@ -50,9 +44,7 @@ from audit_patch.facts import (
 )
 from audit_patch.model import (
     Automatic,
-    Builds,
     Esm,
-    Kernels,
     Metadata,
     Newer,
     Pending,
@@ -62,22 +54,21 @@ from audit_patch.model import (
     Sources,
     Update,
 )
-from audit_patch.releases import Support, find_support
+from audit_patch.releases import Support
+from audit_patch.support import (
+    fixed_to_minor,
+    names_of,
+    old_pro,
+    pro_only,
+    support_over,
+    unsupported,
+)
 
 _SLACK = 300  # seconds that two clocks may differ before a time stamp is in the future
-_KERNEL = re.compile(
-    r"(?P<base>.*?)([-.](?P<line>(?:x86_64|aarch64|loongarch64|ppc64le|s390x|riscv64|i686"
-    r"|(?<=-)[a-z])[\w.+-]*))?",
-    re.ASCII,
-)
 
 
 def _epoch(moment: str) -> float:
     return datetime.fromisoformat(moment).timestamp()
-
-
-def _names(updates: tuple[Update, ...]) -> Values:
-    return capped((f"{u.name} {u.candidate}" for u in updates), sort=False)
 
 
 def _dates(metadata: Metadata, sources: Sources) -> list[float]:
@@ -199,136 +190,6 @@ def _pinned(sources: Sources, newer: Newer | Absent | None) -> Message | None:
 
 
 # Minor releases of these get updates after the next one only under a contract (EUS) or not at all.
-_BY_MINOR = frozenset({"rhel", "rocky", "almalinux", "ol"})
-
-
-def _fixed(fixed: tuple[str, ...] | None, release: Release) -> Message | None:
-    """Why nothing may be offered: the sources are those of one minor release."""
-    if not fixed or release.id not in _BY_MINOR:
-        return None
-    return msg(
-        "The package sources are fixed to one minor release ({files}): later fixes come only under "
-        "a contract for it (EUS). Provide the contract",
-        files=capped(fixed),
-    )
-
-
-_PRO = {"apps": "UbuntuESMApps", "infra": "UbuntuESM"}
-
-
-def _support_over(release: Release, now: float) -> Support | None:
-    """The support of this release if it is surely over, without a further contract."""
-    _, row = find_support(release.id, release.name, release.version, release.version_id)
-    if row is None or row.confidence != "read" or row.end is None:
-        return None
-    return row if _day(now) > row.end else None
-
-
-def _day(moment: float) -> str:
-    return datetime.fromtimestamp(moment, UTC).date().isoformat()
-
-
-def _without_pro(sources: Sources, over: Support | None) -> list[str]:
-    """The services of Ubuntu Pro whose fixes this LTS release lacks; `infra` once support ended."""
-    held = {source.name.partition(" ")[0] for source in sources.items if source.security}
-    return [service for service in _needed(over) if _PRO[service] not in held]
-
-
-def _needed(over: Support | None) -> tuple[str, ...]:
-    return ("apps", "infra") if over else ("apps",)
-
-
-def _pro_only(
-    esm: Esm | None, sources: Sources, release: Release, now: float, max_published_days: int
-) -> Message | None:
-    """Why the archives of Ubuntu are not sufficient: fixes that only Ubuntu Pro provides."""
-    if release.id != "ubuntu" or "LTS" not in release.version:
-        return None
-    lacking = _without_pro(sources, _support_over(release, now))
-    if not lacking:
-        return None
-    if esm is not None and esm.updates:
-        return msg(
-            "{count} fixes exist only under Ubuntu Pro (ESM), among them {names}",
-            count=len(esm.updates), names=_names(esm.updates),
-        )  # fmt: skip
-    fresh = now - max_published_days * DAY
-    current = [] if esm is None else [s for s, at in esm.published.items() if at >= fresh]
-    unseen = tuple(f"esm-{service}" for service in lacking if service not in current)
-    if not unseen:
-        return None
-    return msg("Whether fixes exist that only Ubuntu Pro provides ({services}) is not known: "
-               "the host holds no recent list of them", services=unseen)  # fmt: skip
-
-
-def _old_pro(
-    metadata: Metadata, sources: Sources, release: Release, now: float, max_published_days: int
-) -> Message | None:
-    """Why configured sources of Ubuntu Pro say nothing: their lists were not fetched of late."""
-    if release.id != "ubuntu" or "LTS" not in release.version:
-        return None
-    over = _support_over(release, now)
-    lacking = _without_pro(sources, over)
-    fresh = now - max_published_days * DAY
-    old = tuple(
-        f"esm-{service}"
-        for service in _needed(over)
-        if service not in lacking and _newest(metadata, f"-{service}-security_") < fresh
-    )
-    if not old:
-        return None
-    return msg("The lists of Ubuntu Pro ({services}) on the host are not recent: run `pro status` "
-               "and `apt update` to see whether the contract is still valid",
-               services=old)  # fmt: skip
-
-
-def _newest(metadata: Metadata, part: str) -> float:
-    return max((x.at for x in metadata.listings if part in x.source), default=0)
-
-
-# By what their names are known: sources that bring security fixes after the end of support.
-_EXTENDED = {
-    "debian": re.compile(r"^Freexian\b|\bextended.lts\b|\belts\b|-lts\b", re.IGNORECASE),
-    "rhel": re.compile(r"-els(-|$)|-elsp?-rpms", re.IGNORECASE),
-    "sles": re.compile(r"ltss", re.IGNORECASE),
-}
-
-
-def _extended(release: Release, sources: Sources, over: Support, now: float) -> bool:
-    """Whether a source of the contract that extends the support is in effect, and still runs."""
-    if over.extended is None or _day(now) > over.extended:
-        return False
-    if release.id == "ubuntu":
-        return not _without_pro(sources, over)
-    known_by = _EXTENDED.get(release.id)
-    return known_by is not None and any(
-        known_by.search(f"{source.name} {source.archive}") for source in sources.items
-        if source.security is not False
-    )  # fmt: skip
-
-
-def _unsupported(release: Release, sources: Sources, now: float) -> Message | None:
-    """The note that an unsupported release has no pending updates; a contract extends support."""
-    over = _support_over(release, now)
-    if over is None:
-        return _perhaps_over(release, now)
-    if _extended(release, sources, over, now):
-        return None
-    return msg("Support of this release ended on {end}: no pending update does not mean that "
-               "it is up to date",
-               end=over.end)  # fmt: skip
-
-
-def _perhaps_over(release: Release, now: float) -> Message | None:
-    """The same where the end of support is known from memory only."""
-    label, row = find_support(release.id, release.name, release.version, release.version_id)
-    if row is None or row.confidence == "read" or not row.end or _day(now) <= row.end:
-        return None
-    return msg("Support of {release} may have ended on {end} (unverified): provide the vendor's "
-               "statement or the contract for extended support",
-               release=label, end=row.end)  # fmt: skip
-
-
 @check(
     "patch.security-updates",
     needs=(
@@ -363,14 +224,14 @@ def security_updates(
     if security.updates:
         detail = msg(
             "{count} security updates are pending, among them {names}",
-            count=len(security.updates), names=_names(security.updates),
+            count=len(security.updates), names=names_of(security.updates),
         )  # fmt: skip
         return failed(detail, expected=none)
     if hidden := _hidden(known(newer), known(sources), known(release)):
         detail = msg(
             "{count} security updates are hidden by the priorities of sources or pinning, among"
             " them {names}",
-            count=len(hidden), names=_names(hidden),
+            count=len(hidden), names=names_of(hidden),
         )  # fmt: skip
         return failed(detail, expected=none)
     if isinstance(metadata, Absent) or isinstance(sources, Absent) or isinstance(release, Absent):
@@ -388,14 +249,14 @@ def security_updates(
     if why := _pinned(sources, newer):
         return undetermined(why, expected=none)
     now = _epoch(collected_at)
-    metadata = _own_lists(metadata, release, _support_over(release, now))
+    metadata = _own_lists(metadata, release, support_over(release, now))
     if why := _stale(metadata, sources, now, max_days, max_published_days):
         return undetermined(msg("No security update is listed as pending"), why, expected=none)
     doubts = (
-        _fixed(known(fixed), release),
-        _unsupported(release, sources, now),
-        _pro_only(known(esm), sources, release, now, max_published_days),
-        _old_pro(metadata, sources, release, now, max_published_days),
+        fixed_to_minor(known(fixed), release),
+        unsupported(release, sources, now),
+        pro_only(known(esm), sources, release, now, max_published_days),
+        old_pro(metadata, sources, release, now, max_published_days),
     )
     if found := [detail for detail in doubts if detail is not None]:
         listed = msg("No security update is listed as pending")
@@ -442,12 +303,12 @@ def other_updates(
             return undetermined(msg("No update is listed as pending"), why, expected=wanted)
         if why := _pinned(sources, newer):
             return undetermined(why, expected=wanted)
-        if isinstance(release, Release) and (why := _unsupported(release, sources, now)):
+        if isinstance(release, Release) and (why := unsupported(release, sources, now)):
             return undetermined(msg("No update is listed as pending"), why, expected=wanted)
         return passed(msg("No update is pending"), expected=wanted)
     detail = msg(
         "{count} updates are pending, among them {names}",
-        count=len(pending.updates), names=_names(pending.updates),
+        count=len(pending.updates), names=names_of(pending.updates),
     )  # fmt: skip
     newest = max((x.at for x in metadata.listings), default=now)
     if now - newest > max_waiting_days * DAY:
@@ -486,127 +347,6 @@ def metadata_fresh(
         why = msg("Whether the host has checked for newer metadata since is not known")
         return undetermined(detail, why, expected=wanted)
     return expect(fresh, detail=detail, expected=wanted)
-
-
-def _kernel(version: str) -> tuple[tuple[tuple[int, str], ...], str]:
-    """What to order a kernel by, and its line (`amd64`, `cloud-amd64`, `x86_64+debug`).
-
-    As in rpm a number is newer than a word: 362.8.1.el9_3 is newer than 362.el9.
-    """
-    found = _KERNEL.fullmatch(version)
-    base, line = (found["base"], found["line"] or "") if found else (version, "")
-    branch = "rt" if ".rt" in base else "uek" if "uek" in base else ""
-    parts = re.findall(r"[0-9]{1,9}|[a-zA-Z]+", base)
-    order = tuple((int(p), "") if p.isdigit() else (-1, p) for p in parts)
-    return order, line + branch
-
-
-def _other_build(builds: Builds | None, running: str) -> Message | None:
-    """A message where another build than the running one is installed under its name."""
-    version = builds.installed.get(running) if builds else None
-    if builds is None or version is None or not builds.running:
-        return None
-    # Ubuntu tells only what follows the first dot of the revision: #101 of 5.15.0-91.101.
-    last = version.partition("-")[2].partition(".")[2]
-    if builds.running in (version, last):
-        return None
-    return msg("Kernel {running} is running as build {build}; build {version} of it is installed",
-               running=running, build=builds.running, version=version)  # fmt: skip
-
-
-@check(
-    "patch.kernel-current",
-    needs=(
-        KERNELS,
-        PLATFORM,
-        known_or_absent(optional(RESTART)),
-        known_or_absent(optional(BUILDS)),
-    ),
-    severity=Severity.MEDIUM,
-    version=4,
-    remedy=msg("Reboot into the newest installed kernel"),
-)
-def kernel_current(
-    kernels: Kernels,
-    platform: Platform,
-    restart: bool | Absent | None,
-    builds: Builds | Absent | None,
-) -> Judgement:
-    """The host runs the newest kernel it has installed, and has not asked for a reboot."""
-    running = platform["kernel"].removeprefix("Linux ")
-    wanted = msg("the newest installed kernel is running and no reboot is required")
-    same = [k for k in kernels.installed if _kernel(k)[1] == _kernel(running)[1]]
-    newest = max(same, key=_kernel, default="")
-    if newest and _kernel(newest) > _kernel(running):
-        detail = msg(
-            "Kernel {running} is running, {newest} is installed",
-            running=running,
-            newest=newest,
-        )
-        return failed(detail, expected=wanted)
-    if other := _other_build(known(builds), running):
-        return failed(other, expected=wanted)
-    if kernels.reboot_required:
-        detail = msg("The system requires a reboot (/run/reboot-required); kernel {running} is "
-                     "running", running=running)  # fmt: skip
-        return failed(detail, expected=wanted)
-    if known(restart):
-        detail = msg("needs-restarting reports that core libraries or services were updated since "
-"the last start; kernel {running} is running", running=running)  # fmt: skip
-        return failed(detail, expected=wanted)
-    if newest != running:
-        detail = msg(
-            "Kernel {running} is running, and /boot holds no image of it ({installed})",
-            running=running, installed=capped(kernels.installed),
-        )  # fmt: skip
-        return undetermined(detail, expected=wanted)
-    return passed(
-        msg("Kernel {running} is running, the newest installed", running=running), expected=wanted
-    )
-
-
-@check(
-    "patch.release-supported",
-    needs=(RELEASE, COLLECTED_AT),
-    severity=Severity.HIGH,
-    version=3,
-    remedy=msg("Upgrade to a supported release, or provide the contract for extended support"),
-)
-def release_supported(release: Release, collected_at: str) -> Judgement:
-    """The release of the distribution still receives security updates."""
-    label, row = find_support(release.id, release.name, release.version, release.version_id)
-    today = datetime.fromisoformat(collected_at).date().isoformat()
-    wanted = msg("a release that is supported on {day}", day=today)
-    if row is None or (row.confidence == "read" and row.end is None):
-        detail = msg("No end of support is known for {release}", release=label)
-        return undetermined(detail, expected=wanted)
-    if row.confidence != "read":
-        detail = msg(
-            "End of support of {release}: {end} (unverified, provide the vendor's statement)",
-            release=label, end=row.end or "?",
-        )  # fmt: skip
-        return undetermined(detail, expected=wanted)
-    detail = msg(
-        "{release} is supported until {end} (source: {source})",
-        release=label, end=row.end, source=row.source,
-    )  # fmt: skip
-    if row.end and today <= row.end:
-        if row.regular and today > row.regular:
-            more = msg(
-                "The regular security support ended on {day}: since then it is long-term support "
-                "(LTS) by another team, for part of the packages and architectures",
-                day=row.regular,
-            )
-            return passed(detail, more, expected=wanted)
-        return passed(detail, expected=wanted)
-    if row.extended and today <= row.extended:
-        more = msg(
-            "Until {end} it is supported only under a contract for extended support: provide "
-            "the contract",
-            end=row.extended,
-        )
-        return undetermined(detail, more, expected=wanted)
-    return failed(detail, expected=wanted)
 
 
 @check(
@@ -663,6 +403,5 @@ def sources_verified(signatures: Signatures) -> Judgement:
 
 
 CHECKS = (
-    security_updates, other_updates, metadata_fresh, kernel_current, release_supported,
-    automatic_updates, sources_verified,
+    security_updates, other_updates, metadata_fresh, automatic_updates, sources_verified,
 )  # fmt: skip

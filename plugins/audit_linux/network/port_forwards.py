@@ -23,7 +23,8 @@ from audit_core.api.sdk import (
 from audit_core.model import Answer, Command, Privilege, Reason
 from audit_linux.network.iptables import chains_saved, words_of
 from audit_linux.network.netfilter_model import Ruleset
-from audit_linux.network.nft import ASKS, listing, subject, values_of
+from audit_linux.network.nft import ASKS, listing
+from audit_linux.network.nft_matches import subject, values_of
 
 
 class Published(Struct, frozen=True, kw_only=True):
