@@ -7,6 +7,7 @@ from pathlib import Path
 
 from audit_core import evaluate
 from audit_core.api.sdk import check, each_part, fact, failed, passed
+from audit_core.cli.context import selected
 from audit_core.evaluate.compute import Evaluator
 from audit_core.evaluate.tally import tallied
 from audit_core.model import Command, Judgement, Result, Role, Severity, Target, msg, objects_in
@@ -79,6 +80,22 @@ def test_what_may_stand_by_itself_is_an_object_where_its_type_is_another() -> No
         "h/away": {"h/away"},
         "db": {"db"},
     }
+
+
+def test_a_chosen_target_comes_with_its_parts_and_all_that_it_is_part_of() -> None:
+    made = {"h": None, "h/tls": "h", "h/pg": "h", "h/pg/core": "h/pg", "i": None, "site": None}
+    targets = tuple(
+        Target(id=id, kind="x", object_type=id if id == "site" else "x", parent=parent)
+        for id, parent in made.items()
+    )
+    for wanted, expected in (
+        ("h/pg/core", {"h", "h/pg", "h/pg/core"}),
+        ("h/pg", {"h", "h/pg", "h/pg/core"}),
+        ("h", {"h", "h/tls", "h/pg", "h/pg/core"}),
+        ("i", {"i"}),
+    ):
+        found = {target.id for target in selected(targets, (wanted,), {"site"})}
+        assert found == {*expected, "site"}
 
 
 def run_with(folder: Path, *, host: bytes | None, database: bytes | None) -> Run:

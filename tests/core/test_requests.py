@@ -32,6 +32,7 @@ from core.fakes import HOST, blue, collected, reply
 # What is to be declared before anything is asked.
 SETTINGS: dict[str, dict[str, Any]] = {
     "host": {"scan_ports": ("1-1024",)},
+    "web": {"url": "https://bank.example/", "protected": ("/admin",)},
     "database_data": {"rules": [{"rule": "filled", "table": "customer", "column": "name"}]},
 }
 

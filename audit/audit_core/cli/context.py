@@ -6,7 +6,7 @@ import argparse
 import contextlib
 import secrets
 import tempfile
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Sequence, Set
 from functools import cached_property
 from pathlib import Path
 
@@ -27,11 +27,11 @@ from audit_core.model import (
     Message,
     Object,
     Target,
+    ancestors,
     as_is,
     cut_to,
     msg,
     objects_in,
-    root_of,
 )
 from audit_core.model.errors import UsageError
 from audit_core.policy import Policy, Profile, load_policy
@@ -159,7 +159,7 @@ class Context:
         self, targets: tuple[Target, ...], whole: Set[str] = frozenset()
     ) -> tuple[Target, ...]:
         """Those of `targets` that `-t` leaves, and those of the object types in `whole`."""
-        return _only(targets, getattr(self.args, "target", []), whole)
+        return selected(targets, getattr(self.args, "target", []), whole)
 
     def _note_level(self, profile: Profile, inventory: Inventory) -> None:
         declared = inventory.system.level
@@ -222,8 +222,13 @@ def profile_name(name: str) -> str:
     return str(Path(name).resolve()) if name.endswith((".yaml", ".yml")) else name
 
 
-def _only(targets: tuple[Target, ...], wanted: list[str], whole: Set[str]) -> tuple[Target, ...]:
-    """`targets` that are `wanted`, what they are parts of, and those of the types in `whole`."""
+def selected(
+    targets: tuple[Target, ...], wanted: Sequence[str], whole: Set[str] = frozenset()
+) -> tuple[Target, ...]:
+    """`targets` that are `wanted` with their parts, what they are parts of, and types in `whole`.
+
+    All where nothing is `wanted`. Raises UsageError for a target that is not there.
+    """
     if not wanted:
         return targets
     there = {t.id for t in targets}
@@ -237,13 +242,13 @@ def _only(targets: tuple[Target, ...], wanted: list[str], whole: Set[str]) -> tu
                 )
             )
     by_id = {t.id: t for t in targets}
+    above = {t.id for name in wanted for t in ancestors(by_id[name], by_id)}
     return tuple(
         t
         for t in targets
         if t.object_type in whole
-        or t.id in wanted
-        or root_of(t, by_id).id in wanted
-        or any(by_id[w].parent == t.id for w in wanted)
+        or t.id in above
+        or any(one.id in wanted for one in (t, *ancestors(t, by_id)))
     )
 
 
