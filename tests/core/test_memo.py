@@ -97,6 +97,26 @@ def test_equal_texts_are_read_once(tmp_path: Path) -> None:
     assert got[1] is got[3] is got[4]
 
 
+def test_equal_values_of_different_texts_are_judged_once(tmp_path: Path) -> None:
+    judged = []
+
+    def judge_(value: dict[str, int]) -> Any:
+        """Names are there."""
+        judged.append(tuple(value))
+        return expect(True, detail=msg("{names}", names=tuple(value)), expected=msg("x"))
+
+    what = _fact(FILE, lambda a: dict.fromkeys(a.text.split("#")[0].split(), 1), dict[str, int])
+    by_names = check("t.check", needs=what, severity=Severity.LOW)(judge_)
+    hosts = Hosts(tmp_path, what)
+    texts = [b"a b #1", b"a b #2", b"a b #3", b"a b #4", b"a b #5", b"b a #6", b"a b #7"]
+    shown = [hosts.judged(by_names, _text(text)).detail[0].args["names"] for text in texts]
+    # Equal mappings in another order are not the same: a check may list by it.
+    assert shown == [("a", "b")] * 5 + [("b", "a"), ("a", "b")]
+    # The second value is kept; of it the check is called for the second and the third host, and
+    # once more to see what it looks at.
+    assert judged == [("a", "b")] * 4 + [("b", "a")]
+
+
 def test_what_belongs_to_one_host_is_never_used_for_another(tmp_path: Path, subtests: Any) -> None:
     parsers: dict[str, tuple[Any, Callable[[Answer], Any]]] = {
         "target": (FILE, lambda a: a.target.id),

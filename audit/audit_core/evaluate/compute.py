@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
+from typing import Any
 
 from msgspec import Struct, structs
 
@@ -113,6 +114,8 @@ class Evaluator:
         self._crossing = crossing(self._checks)
         tree, platforms = Tree(self._file.targets), work.registry.kinds.platforms
         self._shared = Shared(tree=tree, platforms=platforms)
+        self._overridden = {c.check for o in work.profile.overrides for c in o.changes}
+        self._known_params: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {}
         self._proposing = proposing(work.registry)
         self._memo = Memo()
         self._sealed = run.seal is not None
@@ -240,7 +243,6 @@ class Evaluator:
     def _findings(
         self, object: Object, facts: GroupFacts, skipped: SkippedSteps, step: Step
     ) -> Iterable[Finding]:
-        profile = self._work.profile
         for target in object.members:
             for check in self._checks:
                 if check.kind != target.kind:
@@ -252,14 +254,24 @@ class Evaluator:
                 # The facts first, so that a hanging parser is not attributed to the check.
                 inputs = facts.inputs(check.needs, target)
                 begin = partial(step, step_name("check", check.id, target))
-                params = values_on(profile, check, target)
+                params, shown = self._params(check, target)
                 found = judge.judge(check, target, inputs, params, self._memo, begin)
                 looked_at = facts.looked_at(check.needs, target, inputs)
-                # As plain data, sets sorted: JSON has no sets.
-                plain_ = {name: plain(value) for name, value in found.params.items()}
-                yield structs.replace(found, looked_at=looked_at, params=plain_)
+                params = shown if found.params else {}
+                yield structs.replace(found, looked_at=looked_at, params=params)
         if not self._roll_ups.everything(object.root):
             yield from (judge.unknown_check(id, object.root) for id in sorted(self._unknown))
+
+    def _params(self, check: Check, target: Target) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The parameters of `check` on `target`, and as plain data with sets sorted, as JSON."""
+        profile = self._work.profile
+        found = self._known_params.get(check.id)
+        if found is None:
+            values = values_on(profile, check, target)
+            found = values, {name: plain(value) for name, value in values.items()}
+            if check.id not in self._overridden:
+                self._known_params[check.id] = found
+        return found
 
     def entry(self, found: ObjectResults, digest: str, size: int, *, whole: bool) -> ObjectEntry:
         """What the index says of the object of `found`."""

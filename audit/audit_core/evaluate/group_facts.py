@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 from audit_core import plan
 from audit_core.evaluate import parse
-from audit_core.evaluate.examined import Examined
+from audit_core.evaluate.examined import Examined, KnownNames
 from audit_core.evaluate.inputs import Got, Inputs, Members, resolve_needs
 from audit_core.evaluate.memo import NOTHING_KEPT, Memo
 from audit_core.evaluate.skipped import SkippedSteps, Step, step_name
@@ -49,6 +50,7 @@ class Shared(Struct, frozen=True, kw_only=True):
     tree: Tree
     facts: Mapping[tuple[str, str], Got] = {}
     platforms: Mapping[str, PlatformQuestions] = {}
+    names: KnownNames = msgspec.field(default_factory=KnownNames)
 
 
 def crossing(checks: Iterable[Check]) -> tuple[Fact, ...]:
@@ -92,7 +94,7 @@ class GroupFacts:
         self._facts: dict[tuple[str, str], Got] = {}
         questions = group.platform or shared.platforms.get(group.root.kind)
         self._platform = answers.platform(self._seen, questions, group.root)
-        self._looked_at = Examined(self._seen, self._platform)
+        self._looked_at = Examined(self._seen, self._platform, shared.names)
         # Of this group, not of the run: a run that was resumed asked some targets later.
         times = (o.started for o in self._seen.observations.values())
         self._collected_at = min(times, default="") or begun
@@ -101,7 +103,7 @@ class GroupFacts:
         """The values of `needs` for `target`, also from its parents, parts and other targets."""
         return resolve_needs(needs, _View(self, target))
 
-    def looked_at(self, needs: Iterable[Need], target: Target, inputs: Inputs) -> tuple[str, ...]:
+    def looked_at(self, needs: tuple[Need, ...], target: Target, inputs: Inputs) -> tuple[str, ...]:
         """What was looked at for `needs`, which gave `inputs`, in short."""
         return self._looked_at.names(needs, target, frozenset(inputs.sources))
 

@@ -5,6 +5,7 @@ it was made of is the same:
 
 - Of a parser: the requests, how each was answered, and the digests of the bytes. Of an answer of
   several files the times of the files are left out, unless the parser looks at them.
+- Values that are equal although they were made of different texts are made the very same.
 - Of a derived fact and of a check: the very same values and absences (`is`), kept here from
   parsers, and equal parameters. One that needs the target has all of it in its key but the id and
   the address, unless it looks at these.
@@ -25,7 +26,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from audit_core.evaluate.inputs import Inputs
 from audit_core.evaluate.read_fields import ReadFields
@@ -34,6 +35,7 @@ from audit_core.model import Absent, Finding, Known, Reason
 _MOST_RESULTS = 6000
 _MOST_BYTES = 6 << 20
 _MOST_SEEN = 50_000
+_MOST_SHARED = 16 << 10
 _NONE: Mapping[str, Any] = {}
 _CONSTANTS: tuple[Any, ...] = (None, True, False, ())
 _encode = msgspec.json.Encoder(order="deterministic").encode
@@ -74,12 +76,12 @@ class Memo:
         """The result of `work`, made where it is not kept; `begin` is called before."""
         begin()
         if work.key is None:
-            return work.make(None)
+            return self._shared(work.maker, work.make(None))
         kept = self._kept.get(work.key)
         if kept is not None:
             self._kept.move_to_end(work.key)
             return kept.result
-        result = work.make(None)
+        result = self._shared(work.maker, work.make(None))
         if self._wants(work) and not _is_fault(result):
             begin()
             self._try(work, result)
@@ -101,11 +103,32 @@ class Memo:
         except (TypeError, ValueError, msgspec.MsgspecError):
             return None
 
+    def _shared(self, maker: Hashable, result: Any) -> Any:
+        """`result` with the very value of an equal one that is kept, if any.
+
+        So what is made of it is found again, although its own text is another on each host.
+        """
+        if not isinstance(result, Known | Absent) or not self._most_bytes:
+            return result
+        found = _written(result)
+        if not 0 < len(found) <= _MOST_SHARED:
+            return result
+        key = ("value", maker, found)
+        kept = self._kept.get(key)
+        if kept is None:
+            if self._again(key):
+                self._keep(key, _Kept(result=result, objects=_parts(result), size=len(found)))
+            return result
+        self._kept.move_to_end(key)
+        return _with_parts(result, kept.result)
+
     def _wants(self, work: Work) -> bool:
         """Whether the result is made for the second time, and of a text that is not too long."""
-        if 8 * work.size > self._most_bytes:
-            return False
-        mark = hash(work.key)
+        return 8 * work.size <= self._most_bytes and self._again(work.key)
+
+    def _again(self, key: Hashable) -> bool:
+        """Whether that key is met for the second time."""
+        mark = hash(key)
         if mark in self._seen:
             return True
         if len(self._seen) >= _MOST_SEEN:
@@ -120,11 +143,11 @@ class Memo:
         if looks.at:
             self._never.add(work.maker)
         elif _equal(again, result):
-            self._keep(work, result)
+            objects = (*work.used, *_parts(result))
+            self._keep(work.key, _Kept(result=result, objects=objects, size=work.size))
 
-    def _keep(self, work: Work, result: Any) -> None:
-        kept = _Kept(result=result, objects=(*work.used, *_parts(result)), size=work.size)
-        self._kept[work.key] = kept
+    def _keep(self, key: Hashable, kept: _Kept) -> None:
+        self._kept[key] = kept
         self._size += kept.size
         self._same.update(map(id, kept.objects))
         while len(self._kept) > _MOST_RESULTS or self._size > self._most_bytes:
@@ -150,6 +173,29 @@ def _parts(result: Any) -> tuple[Any, ...]:
         case Absent():
             return (result.detail,)
     return ()
+
+
+def _written(result: Known | Absent) -> bytes:
+    """What tells a value or an absence from others of one maker; empty where that cannot be told.
+
+    The order of a mapping is in it: `==` would pass over it, and a check may list by it.
+    """
+    value = result.value if isinstance(result, Known) else result.reason
+    detail = result.incomplete if isinstance(result, Known) else result.detail
+    try:
+        return msgspec.json.encode((value, detail))
+    except (TypeError, ValueError, OverflowError, RecursionError, msgspec.MsgspecError):
+        return b""
+
+
+def _with_parts(result: Any, kept: Any) -> Any:
+    """`result` with the objects of `kept`, unless these are not the same after all."""
+    match result, kept:
+        case Known(), Known() if _equal(result.value, kept.value):
+            return structs.replace(result, value=kept.value, incomplete=kept.incomplete)
+        case Absent(), Absent():
+            return structs.replace(result, detail=kept.detail)
+    return result
 
 
 def _is_fault(result: Any) -> bool:

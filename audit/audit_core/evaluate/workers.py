@@ -35,8 +35,9 @@ class _Steps:
     def enter(self, name: str) -> None:
         """The step `name` begins."""
         self._count += 1
-        text = name.encode("utf-8", "backslashreplace")
-        self._page[:] = (b"%d %s" % (self._count, text))[:_STEP_BYTES].ljust(_STEP_BYTES, b"\0")
+        text = b"%d %s" % (self._count, name.encode("utf-8", "backslashreplace"))
+        text = text[: _STEP_BYTES - 1] + b"\0"  # what stands behind it is of earlier steps
+        self._page[: len(text)] = text
 
     def seen(self) -> bytes:
         """Bytes that differ from step to step."""
@@ -44,7 +45,8 @@ class _Steps:
 
     def last(self) -> str:
         """The name of the step begun last, or empty."""
-        return self._page[:].rstrip(b"\0").partition(b" ")[2].decode("utf-8", "replace")
+        text = self._page[:].partition(b"\0")[0]
+        return text.partition(b" ")[2].decode("utf-8", "replace")
 
     def close(self) -> None:
         """The memory is given back."""
