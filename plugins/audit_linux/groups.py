@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from audit_core.api.sdk import Answer, Partial, ReadFile, fact, partial, read_rows
-from audit_linux.id_fields import SPACE, id_number
+from audit_linux.id_fields import SPACE, colon_fields, id_number
 
 
 class Groups(Struct, frozen=True, kw_only=True):
@@ -26,7 +26,7 @@ class Groups(Struct, frozen=True, kw_only=True):
 
 @functools.lru_cache(maxsize=4096)  # most lines are those of the distribution, on every host
 def _group(line: str) -> tuple[str, int, tuple[str, ...]]:
-    name, _, number, named = [*line.rstrip("\r").split(":", 3), "", "", ""][:4]
+    name, _, number, named = [*colon_fields(line, 3), "", "", ""][:4]
     members = [member.lstrip(SPACE) for member in named.split(",")]
     return name, id_number(number), tuple(member for member in members if member)
 

@@ -11,6 +11,14 @@ _ID = re.compile(rf"[{SPACE}]*([+-]?)([0-9]+)")
 _LARGEST = 2**32 - 1
 
 
+_REDACTED = re.compile(r"\[redacted:([a-z-]+)\]")
+
+
+def colon_fields(line: str, most: int) -> list[str]:
+    """The fields of a line, at most `most` + 1; a hash that was redacted is one field."""
+    return _REDACTED.sub(r"[redacted \1]", line.rstrip("\r")).split(":", most)
+
+
 def id_number(text: str) -> int:
     """The user or group id that strtoul(3) reads in `text`; ParseError where glibc takes none.
 

@@ -27,7 +27,7 @@ from audit_core.api.sdk import (
     read_rows,
     verbatim,
 )
-from audit_linux.id_fields import SPACE, id_number
+from audit_linux.id_fields import SPACE, colon_fields, id_number
 
 _ROWS = 200_000
 ACCOUNTS_LIMIT = 32 << 20
@@ -122,7 +122,7 @@ def _rows(answer: Answer) -> list[tuple[int, str]]:
 @functools.lru_cache(maxsize=4096)  # most lines are those of the distribution, on every host
 def _account(line: str) -> Account:
     """One line as glibc reads it: what is missing is empty, the shell is the rest of the line."""
-    name, secret, uid, gid, _, home, shell = [*line.rstrip("\r").split(":", 6), *[""] * 6][:7]
+    name, secret, uid, gid, _, home, shell = [*colon_fields(line, 6), *[""] * 6][:7]
     if not name:
         raise ParseError(msg("an account without a name"))
     known = {"": "empty", "x": "shadowed"}

@@ -10,201 +10,28 @@ import re
 from collections.abc import Iterator
 from posixpath import join, normpath
 
-from msgspec import Struct
-
 from audit_core.api.sdk import (
     Absent,
-    Answer,
-    FileEntry,
-    FileStatus,
     Judgement,
-    Partial,
-    Privilege,
-    ReadFiles,
     Severity,
     capped,
     check,
-    fact,
     failed,
     known,
     known_or_absent,
     msg,
     optional,
-    partial,
     passed,
     undetermined,
 )
+from audit_linux.files.root_hooks import HOOKS, of_pam
+from audit_linux.files.root_jobs import CRON, UNIT_FILES, Job, started
 from audit_linux.files.sweep import LEVELS, SWEEP, Sweep
+from audit_linux.groups import GROUPS, Groups
+from audit_linux.pam import PAM, Pam
+from audit_linux.passwd import ACCOUNTS, Accounts
 from audit_linux.sudo.sudoers import SUDOERS, Sudoers
 from audit_linux.units import UNITS, Units
-
-
-class Job(Struct, frozen=True, kw_only=True):
-    """One command that root runs: where it is written, and the programs that it names.
-
-    `path` are the directories in which programs without one are looked for. `unit` is the name of
-    its systemd unit. `unclear`: a program whose place only the shell knows.
-    """
-
-    where: str
-    programs: tuple[str, ...]
-    path: tuple[str, ...] = ()
-    unit: str = ""
-    unclear: bool = False
-
-
-# --- commands -----------------------------------------------------------------------------------
-
-_PARTS = re.compile(r"&&|\|\||[;&|(){}\n]")
-_REDIRECT = re.compile(r"\d*(?:>>?|<)\s*(?:&\d|\S+)")
-_RUNNERS = frozenset({
-    "sh", "bash", "dash", "ksh", "zsh", "perl", "python", "python2", "python3", "ruby", "php",
-    "nice", "ionice", "nohup", "timeout", "flock", "env", "setsid", "exec", "sudo", "run-parts",
-    ".", "source", "chronic", "time", "stdbuf", "command",
-})  # fmt: skip
-_SHELL_WORDS = frozenset({"if", "then", "else", "elif", "do", "while", "until", "!", "time"})
-_BUILT_IN = frozenset({"cd", "test", "[", "[[", "echo", "exit", "fi", "done", "true", "false",
-                       "umask", "export", "set", "for", "case", "esac", "printf", "sleep",
-                       "return", ":"})  # fmt: skip
-
-
-def programs(command: str) -> tuple[tuple[str, ...], bool]:
-    """The programs and scripts that a line of a shell starts, and whether one stays unclear."""
-    found: list[str] = []
-    unclear = False
-    for part in _PARTS.split(_REDIRECT.sub(" ", command)):
-        for word in _started(part.split()):
-            found.append(word)
-            unclear = unclear or bool(re.search(r"[$`*?]", word))
-    return tuple(dict.fromkeys(found)), unclear
-
-
-def _started(words: list[str]) -> Iterator[str]:
-    """The first word of a command; behind a program that starts others, the next path, too."""
-    runs = True
-    for raw in words:
-        word = raw.strip("\"'")
-        if runs and (word in _SHELL_WORDS or re.match(r"\w+=", word)):
-            continue
-        if runs and word in _BUILT_IN:
-            return
-        if runs or word.startswith("/"):
-            yield word
-            if word.rsplit("/", 1)[-1] not in _RUNNERS:
-                return
-        runs = False
-
-
-# --- cron ---------------------------------------------------------------------------------------
-
-_TABS = ("/var/spool/cron/crontabs/root", "/var/spool/cron/root", "/var/spool/cron/tabs/root")
-_ANACRON = "/etc/anacrontab"
-_SETTING = re.compile(r"\s*([A-Za-z_]\w*)\s*=\s*(.*)")
-_USUAL_PATH = ("/usr/bin", "/bin")
-
-
-def parse_cron(answer: Answer) -> tuple[Job, ...] | Partial:
-    """The jobs of root in the tables of cron and anacron (crontab(5), anacrontab(5))."""
-    files = [f for f in answer.files if f.status is not FileStatus.NOT_PRESENT]
-    unread = [f.path for f in files if f.status is not FileStatus.READ]
-    jobs = [job for f in files if f.status is FileStatus.READ for job in _cron_jobs(f)]
-    problems = [msg("Cannot read {paths}", paths=capped(unread))] if unread else []
-    return partial(tuple(jobs), problems)
-
-
-def _cron_jobs(file: FileEntry) -> Iterator[Job]:
-    path = _USUAL_PATH
-    for line in file.lines:
-        setting = _SETTING.fullmatch(line)
-        if setting is not None:
-            if setting[1] == "PATH":
-                path = tuple(setting[2].strip().strip("\"'").split(":"))
-            continue
-        command = _cron_command(file.path, line.strip())
-        if command is not None:
-            started, unclear = programs(command)
-            yield Job(where=file.path, programs=started, path=path, unclear=unclear)
-
-
-def _cron_command(path: str, line: str) -> str | None:
-    """The command of a line; None where it is none, or not root's."""
-    if not line or line.startswith("#"):
-        return None
-    fields = 1 if line.startswith("@") else 5
-    if path == _ANACRON:
-        words = line.split(None, 3)
-        return words[3] if len(words) == 4 else None
-    if path in _TABS:
-        words = line.split(None, fields)
-        return words[fields] if len(words) > fields else None
-    words = line.split(None, fields + 1)
-    return words[fields + 1] if len(words) > fields + 1 and words[fields] == "root" else None
-
-
-CRON = fact(
-    "linux.root-cron",
-    tuple[Job, ...],
-    kind="host",
-    ask=ReadFiles(
-        paths=("/etc/crontab", "/etc/cron.d", _ANACRON, *_TABS), depth=1, privilege=Privilege.ROOT
-    ),
-    parse=parse_cron,
-)
-
-# --- systemd ------------------------------------------------------------------------------------
-
-_EXEC = re.compile(r"\s*Exec(?:Start|StartPre|StartPost|Reload|Stop|StopPost|Condition)\s*=(.*)")
-_USER = re.compile(r"\s*(?:User|DynamicUser)\s*=\s*(\S*)")
-_ABOVE = ("/etc/systemd/system", "/run/systemd/system", "/usr/local/lib/systemd/system",
-          "/usr/lib/systemd/system")  # fmt: skip
-
-
-def parse_units_of_root(answer: Answer) -> tuple[Job, ...] | Partial:
-    """The commands of units that run as root (systemd.service(5)): of a name, the first file."""
-    files = [f for f in answer.files if f.status is FileStatus.READ]
-    unread = [f.path for f in answer.files if f.status in (FileStatus.NOT_PERMITTED,
-                                                           FileStatus.TOO_BIG)]  # fmt: skip
-    chosen: dict[str, FileEntry] = {}
-    for file in sorted(files, key=_rank):
-        chosen.setdefault(file.path.rsplit("/", 1)[-1], file)
-    jobs = [job for name, file in chosen.items() for job in _unit_jobs(name, file)]
-    problems = [msg("Cannot read {paths}", paths=capped(unread))] if unread else []
-    if answer.truncated:
-        problems.append(msg("There are more units than one answer can hold"))
-    return partial(tuple(jobs), problems)
-
-
-def _rank(file: FileEntry) -> tuple[int, str]:
-    return next(
-        (n for n, folder in enumerate(_ABOVE) if file.path.startswith(folder)), 9
-    ), file.path
-
-
-def _unit_jobs(name: str, file: FileEntry) -> Iterator[Job]:
-    lines = file.text.replace("\\\n", " ").split("\n")
-    users = [hit[1] for line in lines if (hit := _USER.match(line))]
-    other = bool(users) and users[-1] not in ("root", "0", "", "no", "false")
-    for line in lines:
-        hit = _EXEC.match(line)
-        words = hit[1].split() if hit else []
-        if not words:
-            continue
-        marks = re.match(r"[-@:+!]*", words[0])
-        first = words[0][marks.end() if marks else 0 :]
-        if other and "+" not in words[0][: len(words[0]) - len(first)]:
-            continue
-        started = tuple(_started([first, *words[1:]]))
-        unclear = any(re.search(r"[$%]", word) for word in started)
-        yield Job(where=file.path, programs=started, unit=name, unclear=unclear)
-
-
-UNIT_FILES = fact(
-    "linux.root-units",
-    tuple[Job, ...],
-    kind="host",
-    ask=ReadFiles(paths=_ABOVE, names=("*.service",), depth=1, partial_ok=True),
-    parse=parse_units_of_root,
-)
 
 # --- who may change a path ----------------------------------------------------------------------
 
@@ -214,15 +41,23 @@ _PLACES = (
     "/etc/crontab", "/etc/cron.d", "/etc/cron.hourly", "/etc/cron.daily", "/etc/cron.weekly",
     "/etc/cron.monthly", "/etc/anacrontab", "/etc/init.d", "/etc/rc.local", "/etc/rc.d",
     "/etc/ld.so.preload", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/profile", "/etc/profile.d",
-    "/etc/systemd/system", "/usr/lib/systemd/system", "/var/spool/cron/root",
-    "/var/spool/cron/crontabs/root",
+    "/etc/systemd", "/usr/lib/systemd", "/var/spool/cron/root", "/var/spool/cron/crontabs/root",
+    "/etc/udev", "/etc/apt/apt.conf.d", "/etc/logrotate.d", "/etc/rsyslog.d", "/etc/pam.d",
+    "/etc/security", "/etc/update-motd.d", "/etc/network", "/etc/NetworkManager", "/etc/dhcp",
+    "/etc/kernel", "/etc/modprobe.d", "/etc/environment", "/etc/bash.bashrc",
+    "/root/.bashrc", "/root/.profile", "/root/.bash_profile", "/root/.bash_login", "/root/.zshrc",
+    "/root/.ssh",
 )  # fmt: skip
 
 
 class Others:
-    """Which paths somebody besides root may change, by what the search has told."""
+    """Which paths somebody besides root may change, by what the search has told.
 
-    def __init__(self, sweep: Sweep) -> None:
+    A group in `empty` has no member: what it may change, nobody may.
+    """
+
+    def __init__(self, sweep: Sweep, empty: frozenset[int] = frozenset()) -> None:
+        self.empty = empty
         self._links = sweep.links
         self._who: dict[str, str] = {}
         for acl in sweep.acls:
@@ -230,7 +65,7 @@ class Others:
             if names:
                 self._who[acl.path] = names[0]
         for entry in sweep.owned:
-            if entry.bits & 0o020 and entry.gid and not entry.bits & 0o1000:
+            if entry.bits & 0o020 and entry.gid not in (0, *empty) and not entry.bits & 0o1000:
                 self._who[entry.path] = f"gid {entry.gid}"
             if entry.uid:
                 self._who[entry.path] = f"uid {entry.uid}"
@@ -255,6 +90,9 @@ class Others:
         for place, who in self._who.items():
             if place.startswith(folder + "/"):
                 yield f"{place} ({who})"
+        for link in self._links:
+            if link.startswith(folder + "/") and (found := self.of(link)) is not None:
+                yield found
 
     def _resolved(self, path: str) -> str:
         plain = normpath(path)
@@ -280,7 +118,7 @@ def _sudo_jobs(sudoers: Sudoers | None) -> Iterator[Job]:
         as_root = {"root", "ALL"} & set(grant.runas)
         if as_root and grant.command.startswith("/") and set(grant.who) - {"root", "#0"}:
             words = [re.sub(r"\\(.)", r"\1", w) for w in grant.command.split()]
-            yield Job(where=f"sudo {','.join(grant.who)}", programs=tuple(_started(words)))
+            yield Job(where=f"sudo {','.join(grant.who)}", programs=tuple(started(words)))
 
 
 def _sudo_places(sudoers: Sudoers | None, others: Others) -> Iterator[str]:
@@ -301,6 +139,8 @@ def _sudo_places(sudoers: Sudoers | None, others: Others) -> Iterator[str]:
 def _changed_by_others(jobs: list[Job], others: Others) -> list[str]:
     found: list[str] = []
     for job in jobs:
+        if job.owner and job.owner not in {f"gid {gid}" for gid in others.empty}:
+            found.append(f"{job.where} ({job.owner})")
         searched = job.path if any("/" not in program for program in job.programs) else ()
         for path in (*job.programs, *searched):
             who = others.of(path)
@@ -317,9 +157,13 @@ def _changed_by_others(jobs: list[Job], others: Others) -> list[str]:
         known_or_absent(optional(UNIT_FILES)),
         known_or_absent(optional(UNITS)),
         known_or_absent(optional(SUDOERS)),
+        known_or_absent(optional(HOOKS)),
+        known_or_absent(optional(PAM)),
+        known_or_absent(GROUPS),
+        known_or_absent(ACCOUNTS),
     ),
     severity=Severity.HIGH,
-    version=2,
+    version=3,
     remedy=msg(
         "Make root the owner of the named programs and of all directories above them, "
         "and remove write permission for others (chown root, chmod go-w)"
@@ -331,11 +175,16 @@ def root_runs(
     unit_files: tuple[Job, ...] | Absent | None,
     units: Units | Absent | None,
     sudoers: Sudoers | Absent | None,
+    hooks: tuple[Job, ...] | Absent | None,
+    pam: Pam | Absent | None,
+    groups: Groups | Absent,
+    accounts: Accounts | Absent,
 ) -> Judgement:
     """What root runs through cron, systemd and sudo cannot be changed by other accounts."""
-    others = Others(sweep)
-    started, idle = _by_start(known(unit_files) or (), known(units))
-    jobs = [*(known(cron) or ()), *started, *_sudo_jobs(known(sudoers))]
+    others = Others(sweep, _without_members(known(groups), known(accounts)))
+    of_units = (*(known(unit_files) or ()), *(known(hooks) or ()))
+    begun, idle = _by_start(of_units, known(units))
+    jobs = [*(known(cron) or ()), *begun, *_sudo_jobs(known(sudoers)), *of_pam(known(pam))]
     bad = _changed_by_others(jobs, others)
     bad += [rows for place in _PLACES for rows in _place(place, others)]
     bad += _sudo_places(known(sudoers), others)
@@ -366,13 +215,29 @@ def _place(place: str, others: Others) -> list[str]:
     return [own] if own else list(others.below(place))
 
 
+def _without_members(groups: Groups | None, accounts: Accounts | None) -> frozenset[int]:
+    """The numbers of local groups that nobody is in; none where that is not known."""
+    if groups is None or accounts is None or groups.unread or groups.nis or accounts.nis:
+        return frozenset()
+    own = {account.gid for account in accounts.rows}
+    return frozenset(
+        gid for name, gid in groups.gids.items() if not groups.members[name] and gid not in own
+    )
+
+
 def _by_start(jobs: tuple[Job, ...], units: Units | None) -> tuple[list[Job], list[Job]]:
-    """The commands of units that are started, and of those that are not, as far as is known."""
+    """The commands of units that are started, and of those that are not, as far as is known.
+
+    Start-up scripts are run where there is no systemd, or where it made a unit of them.
+    """
     if units is None:
-        return [], list(jobs)
-    runs = units.active | units.enabled
-    return [j for j in jobs if j.unit in runs], [j for j in jobs if j.unit not in runs]
+        free = [job for job in jobs if not job.unit or job.unit.startswith("init:")]
+        return free, [job for job in jobs if job not in free]
+    generated = {f"init:{name.removesuffix('.service')}" for name in units.generated}
+    runs = {"", "*", *units.active, *units.enabled, *generated}
+    begun = [job for job in jobs if runs & {job.unit, *job.by}]
+    return begun, [job for job in jobs if not runs & {job.unit, *job.by}]
 
 
-FACTS = (CRON, UNIT_FILES)
+FACTS = (CRON, UNIT_FILES, HOOKS)
 CHECKS = (root_runs,)

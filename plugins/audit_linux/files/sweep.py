@@ -91,6 +91,27 @@ CONTAINERS = (
     "/var/lib/docker", "/var/lib/containers", "/var/lib/containerd", "/var/lib/kubelet/pods",
     "/var/lib/lxc", "/var/lib/lxd", "/var/lib/machines", "/run/containerd", "/run/docker",
 )  # fmt: skip
+# Run or read by another program, so that nothing needs permission to run them. What lies in a home
+# changes with the home.
+_RUN_BY_OTHERS = (
+    "*.sh",
+    "*.py",
+    "*.pl",
+    "*.rb",
+    "*.php",
+    "*.js",
+    "*.jar",
+    "*.env",
+    "*.conf",
+    "*.rules",
+    "*.so",
+    "*.so.*",
+    "*.service",
+    "*.timer",
+    ".bash*",
+    ".profile",
+    ".zsh*",
+)
 _SECONDS = 180
 LEVELS = 5
 _RECORD = r"%y %m %U %G %p\0"
@@ -115,6 +136,7 @@ def argv(*starts: str) -> tuple[str, ...]:
     types = _any(*(("-fstype", name) for name in LOCAL))
     left_out = _any(*(("-path", path) for path in ("/dev", "/proc", "/sys", *CONTAINERS)))
     closed = ("-type", "d", *_any(("!", *types), left_out), "-prune")
+    named = ("-type", "f", *_any(*(("-name", name) for name in _RUN_BY_OTHERS)))
     near = ("!", "-path", "/*" * (LEVELS + 1))
     open_ = _any(
         ("-type", "f"), ("-type", "b"), ("-type", "c"), ("-type", "d", "!", "-perm", "-1000")
@@ -124,7 +146,7 @@ def argv(*starts: str) -> tuple[str, ...]:
         _any(("!", "-uid", "0", "-nouser"), ("!", "-gid", "0", "-nogroup")) + _printed("U"),
         ("-type", "f", "-perm", "/6000", *_printed("S")),
         ("-perm", "-0002", *open_, *_printed("W")),
-        (*_any(("-type", "d"), ("-type", "f", "-perm", "/0111")),
+        (*_any(("-type", "d"), ("-type", "f", "-perm", "/0111"), ("!", "-path", "/home/*", *named)),
          *_any(("!", "-uid", "0"), ("-perm", "-0020", "!", "-gid", "0")),
          "(", *near, *_printed("O"), ")"),  # in brackets: find puts a bare -path before all else
         # Links to where programs lie that do not come with the system: not /usr, /etc, /lib, /bin.

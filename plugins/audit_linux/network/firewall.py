@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from msgspec import Struct, structs
@@ -50,6 +51,7 @@ from audit_linux.network.port_forwards import (
 )
 from audit_linux.network.reach import Question, TooLong, everywhere, reached, size
 from audit_linux.system.kernel import SYSCTL, ipv6_off
+from audit_linux.units import UNITS, Units
 
 _TOO_MANY = 500_000
 
@@ -278,10 +280,11 @@ def _doubts(
         known_or_absent(optional(SAVED6)),
         known_or_absent(optional(LEGACY)),
         known_or_absent(optional(LEGACY6)),
+        known_or_absent(optional(UNITS)),
         TARGET,
     ),
     severity=Severity.MEDIUM,
-    version=7,
+    version=8,
     remedy=msg("Set up nftables, firewalld or ufw to refuse by default; accept what is needed"),
 )
 def firewall_input(
@@ -294,6 +297,7 @@ def firewall_input(
     saved6: Saved | Absent | None,
     legacy: Saved | Absent | None,
     legacy6: Saved | Absent | None,
+    units: Units | Absent | None,
     target: Target,
 ) -> Judgement:
     """The host's packet filter refuses incoming packets that no rule accepts."""
@@ -313,9 +317,21 @@ def firewall_input(
         published,
         legacy_unlisted(chains.ruleset, (saved, saved6), (legacy, legacy6)),
     )
+    if chains.refused and not _loaded_at_boot(known(units)):
+        gone = msg("No enabled unit loads a packet filter: these rules may be gone after a boot")
+        doubts = (*doubts, gone)
     if doubts:
         return undetermined(*every, *doubts, expected=expected)
     return expect(chains.refused, detail=every, expected=expected)
+
+
+# nftables, iptables, netfilter-persistent, firewalld, ufw, ferm, shorewall, and those of a site
+_LOADERS = re.compile(r"nft|tables|netfilter|firewall|ufw|ferm|shorewall|filter|fw")
+
+
+def _loaded_at_boot(units: Units | None) -> bool:
+    """Whether a unit that starts with the system may load the rules; True where none is known."""
+    return units is None or any(map(_LOADERS.search, units.enabled | units.generated))
 
 
 FACTS = (NFT, IPTABLES, IP6TABLES, LISTED, SAVED, SAVED6, LEGACY, LEGACY6)

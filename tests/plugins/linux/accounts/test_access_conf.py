@@ -100,3 +100,18 @@ def test_a_wrong_password_is_refused(pam: Callable[[dict[str, str]], Pam]) -> No
         ("auth include missing\n", U),
     ):  # fmt: skip
         assert pam_proof.judge(pam({"sshd": service})).verdict is verdict, service
+
+
+def test_su_asks_for_a_password(pam: Callable[[dict[str, str]], Pam]) -> None:
+    unix = "auth required pam_unix.so\n"
+    for lines, verdict in (
+        ("auth sufficient pam_rootok.so\n" + unix, P),
+        ("auth required pam_wheel.so use_uid\n" + unix, P),
+        ("auth requisite pam_succeed_if.so uid >= 1000\n" + unix, P),
+        ("auth sufficient pam_permit.so\n" + unix, F),
+        ("auth sufficient pam_wheel.so trust use_uid\n" + unix, U),
+        ("auth sufficient pam_succeed_if.so uid >= 1000 use_uid\n" + unix, U),
+    ):
+        for service in ("su", "su-l"):
+            judged = pam_proof.judge(pam({"sshd": unix, service: lines}))
+            assert judged.verdict is verdict, lines

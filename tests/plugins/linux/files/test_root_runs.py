@@ -10,9 +10,16 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
+from audit_core.api.sdk import Answers
+from audit_core.api.testkit import target_of
 from audit_core.model import Verdict
-from audit_linux.files.root_runs import Job, parse_cron, parse_units_of_root, programs, root_runs
+from audit_linux.files.root_hooks import of_pam, parse_hooks
+from audit_linux.files.root_jobs import Job, parse_cron, parse_units_of_root, programs
+from audit_linux.files.root_runs import root_runs
 from audit_linux.files.sweep import Acl, Entry, Sweep, argv, parse_sweep
+from audit_linux.groups import parse_group
+from audit_linux.pam import Line, Pam
+from audit_linux.passwd import Accounts
 from audit_linux.sudo.sudoers import Grant, Sudoers
 from audit_linux.units import Units
 from invented import answers as invented
@@ -30,7 +37,15 @@ def jobs(**files: str) -> tuple[Job, ...]:
 
 
 def unit(text: str, path: str = "/etc/systemd/system/app.service") -> tuple[Job, ...]:
-    found = parse_units_of_root(invented.files({path: text}))
+    return units({path: text})
+
+
+def units(files: dict[str, str]) -> tuple[Job, ...]:
+    """The jobs of these unit files, drop-ins, timers and sockets."""
+    plain = {path: text for path, text in files.items() if path.endswith(".service")}
+    more = {path: text for path, text in files.items() if path not in plain}
+    named = {"units": invented.files(plain), "more": invented.files(more)}
+    found = parse_units_of_root(Answers(target=target_of("host"), named=named))
     assert isinstance(found, tuple)
     return found
 
@@ -40,8 +55,14 @@ def verdict(
     cron: tuple[Job, ...] = (),
     units: tuple[Job, ...] = (),
     sudoers: Sudoers | None = None,
+    hooks: tuple[Job, ...] = (),
+    pam: Pam | None = None,
+    groups: str = "root:x:0:\ndev:x:9:bob\nstaff:x:50:\n",
 ) -> Verdict:
-    found: Verdict = root_runs.judge(sweep, cron, units, UNITS, sudoers).verdict
+    members, accounts = parse_group(invented.answer(groups.encode())), Accounts(rows=())
+    found: Verdict = root_runs.judge(
+        sweep, cron, units, UNITS, sudoers, hooks, pam, members, accounts
+    ).verdict
     return found
 
 
@@ -85,9 +106,9 @@ def test_what_root_runs() -> None:
     for runas, expected in ((("root",), FAIL), (("www",), PASS)):
         grant = Grant(who=("bob",), runas=runas, command="/opt/tool -x", no_password=True)
         assert verdict(bad, sudoers=Sudoers(grants=(grant,))) is expected
-    writable = structs.replace(bad, entries=(entry("/etc/environment", 0o666, kind="f"),))
+    writable = structs.replace(bad, entries=(entry("/etc/sudo.vars", 0o666, kind="f"),))
     for more, expected in (
-        ({"env_files": ("/etc/environment",)}, FAIL),
+        ({"env_files": ("/etc/sudo.vars",)}, FAIL),
         ({"env_files": ("/etc/sudo.env",)}, PASS),
         ({"secure_path": ("/usr/bin", "/opt/bin")}, FAIL),
         ({"secure_path": ("/usr/bin", "/tmp")}, FAIL),
@@ -98,6 +119,95 @@ def test_what_root_runs() -> None:
     assert verdict(structs.replace(FINE, owned=(entry("/etc/cron.daily/x", uid=9),))) is FAIL
     assert verdict(FINE, jobs(x="@daily root /tmp/x\n")) is FAIL
     assert verdict(FINE, jobs(x="@daily root /opt/a/b/c/d/e/f\n")) is UNDETERMINED
+
+
+def test_what_starts_a_unit() -> None:
+    bad = structs.replace(FINE, owned=(entry("/opt", uid=1000),))
+    idle = "/etc/systemd/system/idle.service"
+    above = idle.rsplit("/", 1)[0]
+    for more, expected in (
+        ({f"{above}/idle.timer": "[Timer]\nOnCalendar=daily\n"}, UNDETERMINED),
+        ({f"{above}/timers.target.wants/idle.timer": "[Timer]\n"}, FAIL),
+        ({f"{above}/paths.target.wants/x.path": "[Path]\nUnit=idle.service\n"}, FAIL),
+        ({f"{above}/timers.target.wants/x.timer": "[Timer]\nUnit=other.service\n"}, UNDETERMINED),
+        ({f"{above}/idle.service.d/x.conf": "[Service]\nExecStart=\nExecStart=/usr/bin/x\n"}, PASS),
+        ({f"{above}/idle.service.d/x.conf": "[Service]\nUser=app\n"}, PASS),
+    ):
+        assert verdict(bad, (), units({idle: SERVICE, **more})) is expected, more
+    app = "/etc/systemd/system/app.service"
+    plain = SERVICE.replace("/opt/app", "/srv")
+    for line, expected in (
+        ("ExecStartPre=-/opt/pre.sh", FAIL),
+        ("ExecStartPre=-/bin/sh -c 'cd / && /opt/pre.sh'", FAIL),
+        ("EnvironmentFile=-/opt/env", FAIL),
+        ("EnvironmentFile=-/etc/default/app", PASS),
+        ("User=app\nEnvironmentFile=-/opt/env", PASS),
+    ):
+        for place in ("app.service.d", "service.d"):
+            files = {app: plain, f"{above}/{place}/x.conf": f"[Service]\n{line}\n"}
+            assert verdict(bad, (), units(files)) is expected, (line, place)
+
+
+def test_what_a_folder_or_a_setting_makes_root_run() -> None:
+    bad = structs.replace(FINE, owned=(entry("/opt", uid=1000),))
+    for path, text, expected in (
+        ("/etc/ld.so.preload", "# x\n/opt/x.so /lib/y.so\n", FAIL),
+        ("/etc/ld.so.conf.d/x.conf", "/opt/lib\n", FAIL),
+        ("/etc/ld.so.conf.d/x.conf", "include /opt/*.conf\n# /opt/lib\n", PASS),
+        ("/etc/cron.daily/x", "#!/bin/sh\nset -e\n[ -x /opt/x ] && /opt/x --all\n", FAIL),
+        ("/etc/cron.daily/x", "#!/bin/sh\necho '\n/opt/x\n'\ncat <<E\n/opt/x\nE\n", PASS),
+        ("/etc/cron.daily/x", "#!/usr/bin/perl\n/opt/x\n", PASS),
+        ("/etc/rc.local", "#!/bin/bash\n. /opt/x.conf\nexit 0\n", FAIL),
+        ("/etc/logrotate.d/x", "/opt/log {\n daily\n postrotate\n  /opt/x\n endscript\n}\n", FAIL),
+        ("/etc/logrotate.d/x", "/opt/log {\n daily\n}\n", PASS),
+        ("/etc/udev/rules.d/x.rules", 'ACTION=="add", RUN+="/opt/x %k"\n', FAIL),
+        ("/etc/udev/rules.d/x.rules", '# RUN+="/opt/x"\nENV{A}="/opt/x"\n', PASS),
+        (
+            "/etc/apt/apt.conf.d/x",
+            'DPkg::Post-Invoke {"true && /opt/x || true";};\n',
+            FAIL,
+        ),
+        ("/etc/apt/apt.conf.d/x", 'DPkg::Pre-Install-Pkgs:: "/opt/x";\n', FAIL),
+        ("/etc/apt/apt.conf.d/x", '// DPkg::Post-Invoke {"/opt/x";};\nDir "/opt";\n', PASS),
+        ("/etc/rsyslog.d/x.conf", 'action(type="omprog" binary="/opt/x a")\n', FAIL),
+        ("/etc/environment", 'PATH="/opt/bin:/usr/bin"\n', FAIL),
+        ("/etc/environment", 'A="/opt/bin:/usr/bin"\n', PASS),
+        ("/etc/init.d/x", "#!/bin/sh\n/opt/x start\n", UNDETERMINED),  # of no unit
+    ):
+        found = parse_hooks(invented.files({path: text}, mode=0o755))
+        assert isinstance(found, tuple)
+        assert verdict(bad, hooks=found) is expected, (path, text)
+        assert verdict(FINE, hooks=found) is PASS
+    for line, expected in (
+        (
+            Line(
+                kind="session", control="optional", module="pam_exec.so", args=("quiet", "/opt/x")
+            ),
+            FAIL,
+        ),
+        (Line(kind="auth", control="required", module="/opt/pam_x.so"), FAIL),
+        (Line(kind="auth", control="required", module="pam_unix.so", args=("/opt",)), PASS),
+    ):
+        pam = Pam(services={"sshd": (line,)})
+        assert [job.where for job in of_pam(pam)] == (["PAM sshd"] if expected is FAIL else [])
+        assert verdict(bad, pam=pam) is expected
+
+
+def test_owners_of_the_files_and_groups_without_members() -> None:
+    for uid, gid, mode, expected in (
+        (0, 0, 0o755, PASS), (9, 0, 0o755, FAIL), (0, 9, 0o775, FAIL), (0, 50, 0o775, PASS),
+        (0, 0, 0o757, FAIL),
+    ):  # fmt: skip
+        found = parse_hooks(invented.files({"/etc/profile.d/x.sh": "x"}, mode, uid=uid, gid=gid))
+        assert isinstance(found, tuple)
+        assert verdict(FINE, hooks=found) is expected, (uid, gid, mode)
+    group = structs.replace(FINE, owned=(entry("/usr/local/bin", 0o2775, gid=50),))
+    cron = jobs(x="PATH=/usr/local/bin:/usr/bin\n@daily root backup\n")
+    assert verdict(group, cron) is PASS
+    assert verdict(group, cron, groups="staff:x:50:bob\n") is FAIL
+    link = structs.replace(FINE, links={"/etc/profile.d/x.sh": "/home/bob/x"},
+                           owned=(entry("/home/bob", uid=1000),))  # fmt: skip
+    assert verdict(link) is FAIL
 
 
 def test_programs_of_a_shell_line() -> None:

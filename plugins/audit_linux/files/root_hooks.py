@@ -1,0 +1,183 @@
+"""What root runs because a folder or a setting names it, besides cron's tables and units.
+
+| file | what runs as root |
+|---|---|
+| `/etc/ld.so.preload`, `ld.so.conf` (ld.so(8), ldconfig(8)) | libraries, and all in these folders |
+| `/etc/cron.{hourly,daily,weekly,monthly}/*` | run-parts(8): files that may be run |
+| `/etc/rc.local`, `/etc/init.d/*`, `/etc/update-motd.d/*`, `if-up.d` | the scripts |
+| `/etc/logrotate.d/*` | scripts between `postrotate` and the like and `endscript` |
+| `/etc/udev/rules.d/*` (udev(7)) | `RUN+=`, `PROGRAM==`, `IMPORT{program}=` |
+| `/etc/apt/apt.conf.d/*` (apt.conf(5)) | `DPkg::Post-Invoke` and its kin |
+| `/etc/rsyslog.d/*` | `omprog`: `binary="…"` |
+| `/etc/environment` | programs in the folders of PATH |
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+from audit_core.api.sdk import (
+    Answer,
+    FileEntry,
+    FileStatus,
+    Partial,
+    Privilege,
+    ReadFiles,
+    capped,
+    fact,
+    msg,
+    partial,
+    provider,
+)
+from audit_linux.accounts.shell_words import simple_commands
+from audit_linux.files.root_jobs import Job, owner_of, programs, started
+from audit_linux.pam import Pam
+
+_PARTS_OF_CRON = tuple(f"/etc/cron.{each}" for each in ("hourly", "daily", "weekly", "monthly"))
+_SCRIPTS = (*_PARTS_OF_CRON, "/etc/rc.local", "/etc/rc.d/rc.local", "/etc/init.d",
+            "/etc/update-motd.d", "/etc/network/if-up.d")  # fmt: skip
+_INIT = "/etc/init.d/"
+
+
+def _script(file: FileEntry) -> Iterator[str]:
+    """The programs with a path that a script of a shell starts; nothing of others."""
+    first = file.lines[0] if file.lines else ""
+    if not file.mode & 0o111 or (first.startswith("#!") and not re.search(r"sh\b", first)):
+        return
+    yield from _of_shell(file.text)
+
+
+def _of_shell(text: str) -> Iterator[str]:
+    if "\0" in text:
+        return
+    for simple in simple_commands(text):
+        plain = [word.text for word in simple.words if word.plain]
+        if simple.words and simple.words[0].plain:
+            yield from (word for word in started(plain) if word.startswith("/"))
+
+
+def _preload(file: FileEntry) -> Iterator[str]:
+    text = re.sub(r"#.*", " ", file.text)
+    yield from (word for word in re.split(r"[\s:]+", text) if word.startswith("/"))
+
+
+def _library_folders(file: FileEntry) -> Iterator[str]:
+    for line in file.lines:
+        words = re.split(r"[\s:,=]+", line.partition("#")[0].strip())
+        if words[0] not in ("include", "hwcap"):
+            yield from (word for word in words if word.startswith("/"))
+
+
+_ROTATED = re.compile(
+    r"^[ \t]*(?:prerotate|postrotate|firstaction|lastaction|preremove)[ \t]*\n(.*?)"
+    r"^[ \t]*endscript",
+    re.MULTILINE | re.DOTALL,
+)
+_UDEV = re.compile(
+    r"(?:RUN(?:\{program\})?\s*(?:\+=|:?=)|PROGRAM\s*==?|IMPORT\{program\}\s*==?)"
+    r'\s*e?"([^"\n]*)"'
+)
+_APT = re.compile(
+    r"(?:Pre|Post)-(?:Invoke|Install)[\w-]*(?:::\w*)*\s*(?:\{([^}]*)\}|\"([^\"\n]*)\")",
+    re.IGNORECASE,
+)
+_OMPROG = re.compile(r"(?im)^[^#\n]*\bbinary\s*=\s*\"([^\"\n]*)\"")
+_PATH_LINE = re.compile(r"(?m)^\s*(?:export\s+)?PATH\s*=\s*[\"']?([^\"'\n#]*)")
+
+
+def _rotation(file: FileEntry) -> Iterator[str]:
+    for script in _ROTATED.findall(file.text):
+        yield from _of_shell(script)
+
+
+def _udev(file: FileEntry) -> Iterator[str]:
+    for line in file.lines:
+        if not line.lstrip().startswith("#"):
+            for command in _UDEV.findall(line):
+                yield from _absolute(command)
+
+
+def _apt(file: FileEntry) -> Iterator[str]:
+    text = re.sub(r"(?m)^\s*(?://|#).*$", "", file.text)
+    for several, one in _APT.findall(text):
+        for command in re.findall(r'"([^"\n]*)"', several) or ([one] if one else []):
+            yield from _absolute(command)
+
+
+def _absolute(command: str) -> Iterator[str]:
+    yield from (word for word in programs(command)[0] if word.startswith("/"))
+
+
+def _omprog(file: FileEntry) -> Iterator[str]:
+    for command in _OMPROG.findall(file.text):
+        yield from _absolute(command)
+
+
+def _search_path(file: FileEntry) -> Iterator[str]:
+    for value in _PATH_LINE.findall(file.text)[-1:]:
+        yield from (folder for folder in value.strip().split(":") if folder.startswith("/"))
+
+
+_READERS: tuple[tuple[tuple[str, ...], Callable[[FileEntry], Iterator[str]]], ...] = (
+    (("/etc/ld.so.preload",), _preload),
+    (("/etc/ld.so.conf", "/etc/ld.so.conf.d"), _library_folders),
+    (_SCRIPTS, _script),
+    (("/etc/logrotate.conf", "/etc/logrotate.d"), _rotation),
+    (("/etc/udev/rules.d",), _udev),
+    (("/etc/apt/apt.conf", "/etc/apt/apt.conf.d"), _apt),
+    (("/etc/rsyslog.conf", "/etc/rsyslog.d"), _omprog),
+    (("/etc/environment",), _search_path),
+    # shells of all users read these: judged by their owners alone
+    (("/etc/profile", "/etc/profile.d", "/etc/bash.bashrc", "/etc/bashrc"), lambda file: iter(())),
+)
+
+
+def parse_hooks(answer: Answer) -> tuple[Job, ...] | Partial:
+    """What each of these files makes root run, and who else may change the file itself."""
+    files = [f for f in answer.files if f.status is not FileStatus.NOT_PRESENT]
+    unread = [f.path for f in files if f.status is not FileStatus.READ]
+    jobs = tuple(_job(f) for f in files if f.status is FileStatus.READ)
+    problems = [msg("Cannot read {paths}", paths=capped(unread))] if unread else []
+    if answer.truncated:
+        problems.append(msg("There are more files than one answer can hold"))
+    return partial(jobs, problems)
+
+
+def _job(file: FileEntry) -> Job:
+    found = next(
+        (read(file) for places, read in _READERS
+         if any(file.path == p or file.path.startswith(f"{p}/") for p in places)),
+        iter(()),
+    )  # fmt: skip
+    unit = "init:" + file.path.removeprefix(_INIT) if file.path.startswith(_INIT) else ""
+    return Job(
+        where=file.path, programs=tuple(dict.fromkeys(found)), unit=unit, owner=owner_of(file)
+    )
+
+
+def of_pam(pam: Pam | None) -> Iterator[Job]:
+    """Modules with a path of their own, and what pam_exec(8) runs: PAM loads them as root."""
+    for service, lines in (pam.services if pam else {}).items():
+        for line in lines:
+            own = [line.module] if line.module.startswith("/") else []
+            if line.module.rsplit("/", 1)[-1] == "pam_exec.so":
+                own += [word for word in line.args if word.startswith("/")][:1]
+            if own:
+                yield Job(where=f"PAM {service}", programs=tuple(own))
+
+
+def _ask(privilege: Privilege) -> ReadFiles:
+    places = tuple(place for places, _ in _READERS for place in places)
+    return ReadFiles(paths=places, depth=1, privilege=privilege, partial_ok=True)
+
+
+HOOKS = fact(
+    "linux.root-hooks",
+    tuple[Job, ...],
+    kind="host",
+    providers=(
+        provider(_ask(Privilege.ROOT), parse_hooks, root="yes"),
+        provider(_ask(Privilege.USER), parse_hooks, root="no"),
+    ),
+)
