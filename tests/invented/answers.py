@@ -42,16 +42,16 @@ def answers(**named: Answer | Absent | bytes | str | None) -> Answers:
     return Answers(target=TARGET, named=reported)
 
 
-def files(
-    contents: dict[str, str], mode: int = 0o644, uid: int = 0, gid: int = 0, **unread: str
-) -> Answer:
+def files(contents: dict[str, str], **unread: str) -> Answer:
     """The answer of a request for files: contents by path, and `status="/path"` for the rest."""
-    read = [
-        structs.replace(_read(path, text), mode=mode, uid=uid, gid=gid)
-        for path, text in contents.items()
-    ]
+    read = [_read(path, text) for path, text in contents.items()]
     others = [FileEntry(path=path, status=FileStatus(name)) for name, path in unread.items()]
     return answer(encode_files(sorted((*read, *others), key=lambda file: file.path)))
+
+
+def owned_file(path: str, text: str, mode: int, uid: int = 0, gid: int = 0) -> Answer:
+    """The answer with one file of this mode and these owners."""
+    return answer(encode_files([structs.replace(_read(path, text), mode=mode, uid=uid, gid=gid)]))
 
 
 def _read(path: str, text: str) -> FileEntry:

@@ -174,7 +174,7 @@ def test_what_a_folder_or_a_setting_makes_root_run() -> None:
         ("/etc/environment", 'A="/opt/bin:/usr/bin"\n', PASS),
         ("/etc/init.d/x", "#!/bin/sh\n/opt/x start\n", UNDETERMINED),  # of no unit
     ):
-        found = parse_hooks(invented.files({path: text}, mode=0o755))
+        found = parse_hooks(invented.owned_file(path, text, 0o755))
         assert isinstance(found, tuple)
         assert verdict(bad, hooks=found) is expected, (path, text)
         assert verdict(FINE, hooks=found) is PASS
@@ -198,7 +198,7 @@ def test_owners_of_the_files_and_groups_without_members() -> None:
         (0, 0, 0o755, PASS), (9, 0, 0o755, FAIL), (0, 9, 0o775, FAIL), (0, 50, 0o775, PASS),
         (0, 0, 0o757, FAIL),
     ):  # fmt: skip
-        found = parse_hooks(invented.files({"/etc/profile.d/x.sh": "x"}, mode, uid=uid, gid=gid))
+        found = parse_hooks(invented.owned_file("/etc/profile.d/x.sh", "x", mode, uid, gid))
         assert isinstance(found, tuple)
         assert verdict(FINE, hooks=found) is expected, (uid, gid, mode)
     group = structs.replace(FINE, owned=(entry("/usr/local/bin", 0o2775, gid=50),))
