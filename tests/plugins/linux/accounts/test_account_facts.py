@@ -285,10 +285,10 @@ def test_accounts_and_groups_are_read_as_glibc_reads_them(answer: Make, tmp_path
 
 def test_a_redacted_hash_is_one_field(answer: Make) -> None:
     mark = "[redacted:crypt-hash]"
-    accounts = parse_passwd(
-        answer(f"root:x:0:0::/root:/bin/sh\nbob:{mark}:7:8::/home/bob:/bin/sh\n")
+    accounts = whole(
+        parse_passwd(answer(f"root:x:0:0::/root:/bin/sh\nbob:{mark}:7:8::/home/bob:/bin/sh\n"))
     )
     assert [(a.name, a.field, a.uid) for a in accounts.rows] == [
         ("root", "shadowed", 0), ("bob", "other", 7),
     ]  # fmt: skip
-    assert parse_group(answer(f"dev:{mark}:9:bob\n")).members == {"dev": ("bob",)}
+    assert whole(parse_group(answer(f"dev:{mark}:9:bob\n"))).members == {"dev": ("bob",)}
