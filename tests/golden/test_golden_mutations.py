@@ -118,6 +118,7 @@ CASES: dict[str, tuple[str, str, str, str]] = {
                             "pam-proof"),
     "hash in passwd": ("linux.accounts", "bob:x:", "bob:[redacted:crypt-hash]:",
                        "password-hash password-age"),
+    "new hashes by MD5": (_PAM, " yescrypt", " md5", "password-hash"),
     "filter not loaded at boot": ("linux.units.files", "nftables.service enabled ",
                                   "nftables.service disabled", "firewall-input?"),
     "auditing is off": ("linux.audit-status", "enabled 2", "enabled 0",

@@ -26,10 +26,14 @@ from audit_core.api.sdk import (
     listed,
     msg,
     not_applicable,
+    optional,
     passed,
     undetermined,
 )
+from audit_linux.accounts.new_passwords import weak_methods
+from audit_linux.accounts.passwords import LOGIN_DEFS, LoginDefs
 from audit_linux.nsswitch import ELSEWHERE, Sources, unless_more_sources
+from audit_linux.pam import PAM, Pam
 from audit_linux.passwd import (
     ACCOUNTS,
     EPOCH,
@@ -185,9 +189,15 @@ _WEAK = frozenset({"DES", "$1$", "$3$", "$md5$", "$sha1$", "$2$", "$2x$"})
 
 @check(
     "linux.password-hash",
-    needs=(ACCOUNTS, known_or_absent(SHADOW), ELSEWHERE),
+    needs=(
+        ACCOUNTS,
+        known_or_absent(SHADOW),
+        ELSEWHERE,
+        known_or_absent(optional(PAM)),
+        known_or_absent(optional(LOGIN_DEFS)),
+    ),
     severity=Severity.HIGH,
-    version=4,
+    version=5,
     remedy=msg(
         "Set ENCRYPT_METHOD to SHA512 or YESCRYPT and have the named users change passwords"
     ),
@@ -196,26 +206,27 @@ def password_hash(
     accounts: Accounts,
     shadow: tuple[Secret, ...] | Absent,
     sources: Sources | Absent,
+    pam: Pam | Absent | None,
+    defs: LoginDefs | Absent | None,
     *,
     allowed: Annotated[frozenset[str], Subset] = _STRONG,
 ) -> Judgement:
-    """Stored passwords are hashed with a strong scheme."""
+    """Stored passwords are hashed with a strong scheme, and new ones will be."""
     exposed = [f"{a.name} (passwd)" for a in accounts.rows if a.field == "other"]
     hashed = _hashed(known(shadow) or ())
     judged = _WEAK | (_STRONG - allowed)
     weak = [f"{s.name} ({s.scheme})" for s in hashed if s.scheme in judged]
     strange = [f"{s.name} ({s.scheme})" for s in hashed if s.scheme not in judged | allowed]
     expected = msg("one of {allowed}, kept in /etc/shadow", allowed=listed(allowed))
-    if weak or exposed:
+    later = weak_methods(pam, defs)
+    if weak or exposed or later:
         bad = [*weak, *exposed]
-        return failed(
-            msg(
-                "{count} passwords are stored with a weak hash or in an unsuitable place: {names}",
-                count=len(bad),
-                names=capped(bad),
-            ),
-            expected=expected,
+        stored = msg(
+            "{count} passwords are stored with a weak hash or in an unsuitable place: {names}",
+            count=len(bad),
+            names=capped(bad),
         )
+        return failed(*([stored] if bad else []), *later, expected=expected)
     if strange:
         detail = msg(
             "How these passwords are stored is not known; look at their field in /etc/shadow: "

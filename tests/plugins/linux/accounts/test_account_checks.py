@@ -10,7 +10,9 @@ from msgspec import structs
 
 from audit_core.model import CutList, Verdict
 from audit_linux.accounts import account_checks as mod
+from audit_linux.accounts.passwords import LoginDefs
 from audit_linux.nsswitch import Sources
+from audit_linux.pam import Line, Pam
 from audit_linux.passwd import SHADOW, Account, Accounts, Login, Secret
 
 PASS, FAIL = Verdict.PASS, Verdict.FAIL
@@ -89,7 +91,7 @@ def test_root_only_uid_0(rows: tuple[Account, ...], verdict: Verdict) -> None:
 def test_accounts_from_nis_are_never_passed_over() -> None:
     nis = some(who("a", shell="/sbin/nologin"), nis=("+",))
     given = (secret("a", "", locked=True),)
-    assert mod.password_hash.judge(nis, given, LOCAL).verdict is UNDETERMINED
+    assert mod.password_hash.judge(nis, given, LOCAL, None, None).verdict is UNDETERMINED
     assert mod.password_age.judge(nis, given, NOW, LOCAL).verdict is UNDETERMINED
     assert mod.no_empty_password.judge(nis, given, LOCAL).verdict is UNDETERMINED
     assert mod.default_accounts.judge(nis, given, LOCAL).verdict is UNDETERMINED
@@ -102,7 +104,8 @@ def test_accounts_from_nis_are_never_passed_over() -> None:
 def test_accounts_from_a_directory_are_never_passed_over() -> None:
     far, quiet = Sources(passwd=("sss (corp)",)), some(who("a", shell="/sbin/nologin"))
     given = (secret("a", "", locked=True),)
-    for check in (mod.password_hash, mod.no_empty_password, mod.default_accounts):
+    assert mod.password_hash.judge(quiet, given, far, None, None).verdict is UNDETERMINED
+    for check in (mod.no_empty_password, mod.default_accounts):
         assert check.judge(quiet, given, far).verdict is UNDETERMINED
     assert mod.password_age.judge(quiet, given, NOW, far).verdict is UNDETERMINED
     for check in (mod.shared_accounts, mod.uid_unique, mod.user_name_unique, mod.root_only_uid_0):
@@ -158,22 +161,24 @@ def test_no_empty_password(field: str, given: Secret, verdict: Verdict) -> None:
 )
 def test_password_hash(scheme: str, verdict: Verdict) -> None:
     given = (secret("a", scheme, locked=not scheme),)
-    assert mod.password_hash.judge(some(who("a")), given, LOCAL).verdict is verdict
+    assert mod.password_hash.judge(some(who("a")), given, LOCAL, None, None).verdict is verdict
 
 
 def test_what_stands_behind_a_lock_is_no_weak_hash() -> None:
     given = (secret("a", "?", locked=True), secret("b", "$y$"))  # *LK* and !! are sent as *? and !!
-    assert mod.password_hash.judge(some(who("a"), who("b")), given, LOCAL).verdict is PASS
-    only = mod.password_hash.judge(some(who("a")), given[:1], LOCAL)
+    assert (
+        mod.password_hash.judge(some(who("a"), who("b")), given, LOCAL, None, None).verdict is PASS
+    )
+    only = mod.password_hash.judge(some(who("a")), given[:1], LOCAL, None, None)
     assert only.verdict is NA
 
 
 def test_password_hash_in_passwd_and_stricter() -> None:
-    exposed = mod.password_hash.judge(some(who("a", field="other")), (), LOCAL)
+    exposed = mod.password_hash.judge(some(who("a", field="other")), (), LOCAL, None, None)
     assert exposed.verdict is FAIL
     assert exposed.detail[0].args["names"] == ("a (passwd)",)
     stricter = mod.password_hash.judge(
-        some(who("a")), (secret("a", "$5$"),), LOCAL, allowed=frozenset({"$6$"})
+        some(who("a")), (secret("a", "$5$"),), LOCAL, None, None, allowed=frozenset({"$6$"})
     )
     assert stricter.verdict is FAIL
 
@@ -368,3 +373,23 @@ def test_the_last_change_of_each_password_is_told() -> None:
     judged = mod.password_age.judge(some(who("a")), given, NOW, LOCAL)
     assert judged.verdict is PASS
     assert judged.detail[-1].args["names"] == ("a (2024-10-04)",)
+
+
+# Services with `pam_unix.so OPTIONS`, ENCRYPT_METHOD, and what chpasswd of Debian 12 stored then
+# (Linux-PAM 1.5.2, 2026-11-29); a value that is no method led to DES, which is not told.
+METHODS = (
+    ("", "MD5", "$1$"), ("", "DES", "DES"), ("yescrypt", "MD5", "$y$"), ("md5", "YESCRYPT", "$1$"),
+    ("md5 sha512", "YESCRYPT", "$6$"), ("", "SHA512", "$6$"), ("bigcrypt", "SHA512", "DES"),
+    ("", "md5", "$1$"), ("", "blowfish", "$2b$"), ("", "BCRYPT", ""), ("", "", ""),
+)  # fmt: skip
+
+
+def test_how_new_passwords_will_be_hashed() -> None:
+    for options, method, stored in METHODS:
+        rule = Line(
+            kind="password", control="required", module="pam_unix.so", args=tuple(options.split())
+        )
+        pam = Pam(services={"passwd": (rule,), "sshd": ()})
+        defs = LoginDefs(values={}, searched={"encrypt_method": method} if method else {})
+        found = mod.password_hash.judge(some(who("a")), (secret("a"),), LOCAL, pam, defs)
+        assert found.verdict is (FAIL if stored in ("$1$", "DES") else PASS), (options, method)
