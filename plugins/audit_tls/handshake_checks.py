@@ -24,6 +24,9 @@ def _before_tls13(
     if handshakes.older is False:
         return passed(msg("Only TLS 1.3 is accepted, which is protected by design"),
                       expected=wanted)  # fmt: skip
+    if handshakes.tlcp:
+        return undetermined(msg("TLCP is accepted, whose handshakes were not looked at"),
+                            expected=wanted)  # fmt: skip
     if good is None:
         return undetermined(msg("The handshakes did not show it"), expected=wanted)
     return passed(outcomes[0], expected=wanted) if good else failed(outcomes[1], expected=wanted)
@@ -33,6 +36,7 @@ def _before_tls13(
     "tls.no-compression",
     needs=HANDSHAKES,
     severity=Severity.MEDIUM,
+    version=2,
     remedy=msg("Disable TLS compression"),
 )
 def no_compression(handshakes: Handshakes) -> Judgement:
@@ -49,6 +53,7 @@ def no_compression(handshakes: Handshakes) -> Judgement:
     "tls.secure-renegotiation",
     needs=HANDSHAKES,
     severity=Severity.MEDIUM,
+    version=2,
     remedy=msg("Update the TLS library, and enable secure renegotiation (RFC 5746)"),
 )
 def secure_renegotiation(handshakes: Handshakes) -> Judgement:
@@ -64,6 +69,7 @@ def secure_renegotiation(handshakes: Handshakes) -> Judgement:
     "tls.client-renegotiation",
     needs=HANDSHAKES,
     severity=Severity.MEDIUM,
+    version=2,
     remedy=msg("Disable renegotiation that a client begins, or leave only TLS 1.3"),
 )
 def client_renegotiation(handshakes: Handshakes) -> Judgement:
@@ -73,7 +79,7 @@ def client_renegotiation(handshakes: Handshakes) -> Judgement:
                 "is the server's"))  # fmt: skip
     wanted = msg("no renegotiation begun by a client")
     settled = {Second.REFUSED: True, Second.BEGUN: False}
-    if handshakes.older is not False and handshakes.second not in settled:
+    if not handshakes.tlcp and handshakes.older is not False and handshakes.second not in settled:
         detail = msg(
             "A second handshake was not answered: {detail}", detail=handshakes.second_unseen
         )
@@ -86,6 +92,7 @@ def client_renegotiation(handshakes: Handshakes) -> Judgement:
     "tls.extended-master-secret",
     needs=HANDSHAKES,
     severity=Severity.LOW,
+    version=2,
     remedy=msg("Update the TLS library, so that it supports the extended master secret"),
 )
 def extended_master_secret(handshakes: Handshakes) -> Judgement:
@@ -101,6 +108,7 @@ def extended_master_secret(handshakes: Handshakes) -> Judgement:
     "tls.fallback-signal",
     needs=HANDSHAKES,
     severity=Severity.LOW,
+    version=2,
     remedy=msg("Disable the old versions, or update the TLS library"),
 )
 def fallback_signal(handshakes: Handshakes) -> Judgement:
@@ -114,6 +122,7 @@ def fallback_signal(handshakes: Handshakes) -> Judgement:
     "tls.key-exchange-signature",
     needs=HANDSHAKES,
     severity=Severity.MEDIUM,
+    version=2,
     remedy=msg("Leave out SHA-1 and MD5 among the signature algorithms"),
 )
 def key_exchange_signature(handshakes: Handshakes) -> Judgement:

@@ -22,10 +22,12 @@ class Handshakes(Struct, frozen=True, kw_only=True):
     `older`: a version before TLS 1.3 is accepted, None where that is open. `fallback`: an
     unneeded fallback is rejected, or there is nothing to fall back to. `signatures`: the weak
     algorithms that were used to sign a key exchange of TLS 1.2. `second`: what became of a second
-    handshake inside a connection of TLS 1.2, `second_unseen` why that did not come out.
+    handshake inside a connection of TLS 1.2, `second_unseen` why that did not come out. `tlcp`:
+    before TLS 1.3 only TLCP is accepted, whose handshakes were not looked at.
     """
 
     older: bool | None
+    tlcp: bool = False
     compression: bool | None = None
     renegotiation: bool | None = None
     master_secret: bool | None = None
@@ -52,7 +54,8 @@ def parse_handshakes(answer: Answer) -> Handshakes | Absent:
     if not best:
         support = [version_of(report, v).support for v in (SSL3, TLS10, TLS11, TLS12)]
         none = all(s is Support.NO for s in support)
-        return Handshakes(older=False if none else None)
+        tlcp = version_of(report, TLCP).support is Support.YES
+        return Handshakes(older=False if none and not tlcp else None, tlcp=tlcp)
     mine = [a for a in report.attempts if a.version == best[0] and is_taken(a)]
     return Handshakes(
         older=True,

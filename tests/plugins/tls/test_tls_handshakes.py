@@ -6,6 +6,7 @@ import struct
 
 from audit_core.model import Verdict
 from audit_tls.handshake_checks import (
+    HANDSHAKE_CHECKS,
     extended_master_secret,
     fallback_signal,
     key_exchange_signature,
@@ -14,7 +15,7 @@ from audit_tls.handshake_checks import (
 )
 from audit_tls.handshakes import Handshakes, parse_handshakes
 from audit_tls.report import Attempt
-from audit_tls.suites import SSL3, TLS10, TLS11, TLS12, TLS13
+from audit_tls.suites import SSL3, TLCP, TLS10, TLS11, TLS12, TLS13
 from audit_tls.wire import MASTER_SECRET, RENEGOTIATION, Flight, HelloSubset, client_hello
 from invented.tls import GOOD, alert, attempt, hello, message, record, report
 
@@ -96,6 +97,16 @@ def test_tls13_alone_and_what_is_not_known() -> None:
                   key_exchange_signature):  # fmt: skip
         assert check.judge(alone).verdict is P
         assert check.judge(seen(new)).verdict is U
+
+
+def test_tlcp_alone_passes_nothing() -> None:
+    tlcp = attempt(TLCP, (version=TLCP, suite=0xE013), suites=(0xE013,))
+    nothing = tuple(attempt(v, alert(70)) for v in (SSL3, TLS10, TLS11, TLS12, TLS13))
+    found = seen(tlcp, *nothing)
+    assert found.tlcp
+    assert found.older is None
+    for check in HANDSHAKE_CHECKS:
+        assert check.judge(found).verdict is U
 
 
 def test_what_is_offered() -> None:
