@@ -100,7 +100,7 @@ def test_tls13_alone_and_what_is_not_known() -> None:
 
 
 def test_tlcp_alone_passes_nothing() -> None:
-    tlcp = attempt(TLCP, (version=TLCP, suite=0xE013), suites=(0xE013,))
+    tlcp = attempt(TLCP, reported(version=TLCP, suite=0xE013), suites=(0xE013,))
     nothing = tuple(attempt(v, alert(70)) for v in (SSL3, TLS10, TLS11, TLS12, TLS13))
     found = seen(tlcp, *nothing)
     assert found.tlcp
