@@ -34,14 +34,12 @@ STRERROR = {
 class Copy:
     """A stored run, as it can be read and not written to; each command sees it anew."""
 
-    def __init__(self, toys: Toy, how: str) -> None:
-        need_namespaces()
-        toys.colours("red", "blue")
-        toys.run("--quiet").ended(0)
-        self.how, self.out, self.store = how, toys.base / "out", toys.base / "copy"
+    def __init__(self, toys: Toy, base: Path, how: str) -> None:
+        self.how, self.out, self.store = how, base / "out", base / "copy"
         self.out.mkdir()
         self.store.mkdir()
-        self._env, self._there = toys.env, toys.base / "store"
+        self._env, self._there = toys.env, base / "store"
+        shutil.copytree(toys.base / "store", self._there, symlinks=True)
 
     def forget(self) -> None:
         """No results are there, as of a run that was collected and not yet evaluated."""
@@ -60,9 +58,18 @@ class Copy:
         return dengbao(*words, "--store", self.store, env=self._env, prefix=prefix)
 
 
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Toy:
+    need_namespaces()
+    toys = Toy(tmp_path_factory.mktemp("ran"))
+    toys.colours("red", "blue")
+    toys.run("--quiet").ended(0)
+    return toys
+
+
 @pytest.fixture(params=HOW)
-def copy(toys: Toy, request: pytest.FixtureRequest) -> Copy:
-    return Copy(toys, request.param)
+def copy(ran: Toy, tmp_path: Path, request: pytest.FixtureRequest) -> Copy:
+    return Copy(ran, tmp_path, request.param)
 
 
 def test_results_are_printed_and_one_line_tells_that_they_are_not_stored(copy: Copy) -> None:
