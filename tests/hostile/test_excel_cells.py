@@ -185,7 +185,6 @@ def test_one_long_value_does_not_push_out_the_others() -> None:
 
 
 @given(text=st.one_of(any_text, nasty))
-@settings(max_examples=600, deadline=None)
 def test_shown_text_can_be_read_back(text: str) -> None:
     assert unshow(show(text)) == text
     assert "\n" not in show(text)

@@ -100,55 +100,61 @@ def _understated() -> bytes:
     return _sizes(_deflated(bytes(64 << 20)), 60_000)
 
 
-HOSTILE: list[tuple[str, bytes, str]] = [
-    ("climbing", _one("../../x"), "name"),
-    ("absolute", _one("/etc/cron.d/x"), "name"),
-    ("drive", _one("C:\\x"), "name"),
-    ("option", _one("-rf"), "name"),
-    ("nul", _one("a_b").replace(b"a_b", b"a\0b"), "name"),
-    ("escape", _one("a_b").replace(b"a_b", b"a\x1bb"), "name"),
-    ("not ascii", _one("口令.txt"), "name"),
-    ("dots", _one("evidence/../a"), "name"),
-    ("long", _one("a" * 4096), "name"),
-    ("empty name", _one(""), "name"),
-    ("folder", _one("folder/", b""), "name"),
-    ("symlink", _one(external_attr=(stat.S_IFLNK | 0o777) << 16), "plain file"),
-    ("device", _one(external_attr=(stat.S_IFCHR | 0o644) << 16), "plain file"),
-    ("fifo", _one(external_attr=(stat.S_IFIFO | 0o644) << 16), "plain file"),
-    ("setuid", _one(external_attr=(stat.S_IFREG | 0o4755) << 16), "plain file"),
-    ("made on DOS", _one(create_system=0), "more about it"),
-    ("member comment", _one(comment=b"x"), "more about it"),  # type: ignore[arg-type]
-    ("extra field", _one(extra=b"\x99\x99\x00\x00"), "more about it"),  # type: ignore[arg-type]
-    ("encrypted", _patched(_one(), 6, 8, b"\x01\x00"), "encrypted"),
-    ("strongly encrypted", _patched(_one(), 6, 8, b"\x41\x00"), "encrypted"),
-    ("data descriptor", _patched(_one(), 6, 8, b"\x08\x00"), "does not use"),
-    ("LZMA", _one(compress_type=zipfile.ZIP_LZMA), "does not use"),
-    ("bzip2", _one(compress_type=zipfile.ZIP_BZIP2), "does not use"),
-    ("wrong checksum", _crc(_one()), "wrong checksum"),
-    ("header and directory differ", _one().replace(b"a.txt", b"b.txt", 1), "contradict"),
-    ("longer than declared", _sizes(_deflated(b"hello" * 9), 44), "longer than declared"),
-    ("shorter than declared", _sizes(_deflated(b"hello" * 9), 46), "shorter than declared"),
-    ("understated bomb", _understated(), "longer than declared"),
-    ("bomb by ratio", _deflated(bytes(64 << 20)), "200"),
-    ("42 MB told", _sizes(_deflated(b"x" * 100), 42_000_000), "200"),
-    ("zip64 entry lies", _wide_entry(), "more about it"),
-    ("zip64 end lies", _lying64(), "cut off or wrong"),
-    ("overlap", _overlapping(), "overlaps"),
-    ("in front of it all", b"#!/bin/sh\n" + _one(), "cut off or wrong"),
-    ("behind it all", _one() + b"tail", "end record"),
-    ("zip comment", _one()[:-2] + b"\x04\x00tail", "end record"),
-    ("stored, sizes differ", _sizes(_one(), 6), "shorter than declared"),
-    ("not deflate", _patched(_deflated(b"x" * 50), 35, 0, b"\xff\xff"), ""),
-    ("empty", b"", "end record"),
-    ("no members", _zip(lambda z: None), "missing"),
-    ("nothing but an end", struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 9, 9, 0, 0, 0), "members"),
-]
+def _hostile() -> list[tuple[str, bytes, str]]:
+    """Each with a name and a word of what is told of it; made when a worker comes to use them."""
+    return [
+        ("climbing", _one("../../x"), "name"),
+        ("absolute", _one("/etc/cron.d/x"), "name"),
+        ("drive", _one("C:\\x"), "name"),
+        ("option", _one("-rf"), "name"),
+        ("nul", _one("a_b").replace(b"a_b", b"a\0b"), "name"),
+        ("escape", _one("a_b").replace(b"a_b", b"a\x1bb"), "name"),
+        ("not ascii", _one("口令.txt"), "name"),
+        ("dots", _one("evidence/../a"), "name"),
+        ("long", _one("a" * 4096), "name"),
+        ("empty name", _one(""), "name"),
+        ("folder", _one("folder/", b""), "name"),
+        ("symlink", _one(external_attr=(stat.S_IFLNK | 0o777) << 16), "plain file"),
+        ("device", _one(external_attr=(stat.S_IFCHR | 0o644) << 16), "plain file"),
+        ("fifo", _one(external_attr=(stat.S_IFIFO | 0o644) << 16), "plain file"),
+        ("setuid", _one(external_attr=(stat.S_IFREG | 0o4755) << 16), "plain file"),
+        ("made on DOS", _one(create_system=0), "more about it"),
+        ("member comment", _one(comment=b"x"), "more about it"),  # type: ignore[arg-type]
+        ("extra field", _one(extra=b"\x99\x99\x00\x00"), "more about it"),  # type: ignore[arg-type]
+        ("encrypted", _patched(_one(), 6, 8, b"\x01\x00"), "encrypted"),
+        ("strongly encrypted", _patched(_one(), 6, 8, b"\x41\x00"), "encrypted"),
+        ("data descriptor", _patched(_one(), 6, 8, b"\x08\x00"), "does not use"),
+        ("LZMA", _one(compress_type=zipfile.ZIP_LZMA), "does not use"),
+        ("bzip2", _one(compress_type=zipfile.ZIP_BZIP2), "does not use"),
+        ("wrong checksum", _crc(_one()), "wrong checksum"),
+        ("header and directory differ", _one().replace(b"a.txt", b"b.txt", 1), "contradict"),
+        ("longer than declared", _sizes(_deflated(b"hello" * 9), 44), "longer than declared"),
+        ("shorter than declared", _sizes(_deflated(b"hello" * 9), 46), "shorter than declared"),
+        ("understated bomb", _understated(), "longer than declared"),
+        ("bomb by ratio", _deflated(bytes(64 << 20)), "200"),
+        ("42 MB told", _sizes(_deflated(b"x" * 100), 42_000_000), "200"),
+        ("zip64 entry lies", _wide_entry(), "more about it"),
+        ("zip64 end lies", _lying64(), "cut off or wrong"),
+        ("overlap", _overlapping(), "overlaps"),
+        ("in front of it all", b"#!/bin/sh\n" + _one(), "cut off or wrong"),
+        ("behind it all", _one() + b"tail", "end record"),
+        ("zip comment", _one()[:-2] + b"\x04\x00tail", "end record"),
+        ("stored, sizes differ", _sizes(_one(), 6), "shorter than declared"),
+        ("not deflate", _patched(_deflated(b"x" * 50), 35, 0, b"\xff\xff"), ""),
+        ("empty", b"", "end record"),
+        ("no members", _zip(lambda z: None), "missing"),
+        (
+            "nothing but an end",
+            struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 9, 9, 0, 0, 0),
+            "members",
+        ),
+    ]
 
 
 def test_a_hostile_zip_is_a_problem_and_touches_nothing(
     subtests: pytest.Subtests, tmp_path: Path
 ) -> None:
-    for name, raw, expected in HOSTILE:
+    for name, raw, expected in _hostile():
         with subtests.test(name):
             path = tmp_path / "box" / "deep" / "hostile.zip"
             path.parent.mkdir(parents=True, exist_ok=True)
