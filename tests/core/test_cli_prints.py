@@ -45,7 +45,7 @@ def test_json_alone_stands_on_stdout(toys: Toy) -> None:
         assert done.code in ((0, 69) if words == ["doctor"] else (0,))
 
 
-@pytest.mark.parametrize("words", ["catalog show gbt22239-2019", "check list --format json"])
+@pytest.mark.parametrize("words", ["catalog show smart-finance", "check list --format json"])
 def test_a_reader_that_goes_away_is_no_traceback_and_no_verdict(
     bare: dict[str, str], words: str
 ) -> None:
