@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import pwd
 import shutil
@@ -42,7 +43,23 @@ def need_root() -> None:
 
 
 def keygen(path: Path, type: str = "ed25519", passphrase: str = "", bits: int = 0) -> Path:
-    """A new key pair at `path` and `path`.pub."""
+    """A new key pair at `path` and `path`.pub; RSA keys of one size are one key, made once."""
+    if type == "rsa" and not passphrase:
+        for kept, suffix in zip(_rsa(bits), ("", ".pub"), strict=True):
+            path.with_name(path.name + suffix).write_bytes(kept)
+        path.chmod(0o600)
+        return path
+    return _new_key(path, type, passphrase, bits)
+
+
+@functools.cache
+def _rsa(bits: int) -> tuple[bytes, bytes]:
+    with tempfile.TemporaryDirectory() as folder:
+        made = _new_key(Path(folder) / "key", "rsa", "", bits)
+        return made.read_bytes(), Path(f"{made}.pub").read_bytes()
+
+
+def _new_key(path: Path, type: str, passphrase: str, bits: int) -> Path:
     size = ["-b", str(bits)] if bits else []
     command = [program("ssh-keygen"), "-q", "-t", type, *size, "-N", passphrase, "-C", "test"]
     subprocess.run([*command, "-f", str(path)], check=True, stdin=subprocess.DEVNULL)
