@@ -130,7 +130,7 @@ def _write(
         book = _book(view, files)
         summary_sheets.cover(book, view, plan)
         summary_sheets.overview(book, view, plan)
-        records.matrix(book, view, plan, side_by_side=side_by_side)
+        records.matrix(book, view, plan)
         lists.issue_sheet(book, view, plan)
         review_sheets.last_time_sheet(book, view, plan)
         lists.questions_sheet(book, view, plan)

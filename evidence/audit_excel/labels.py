@@ -199,9 +199,10 @@ class Words:
         return evidence.kind if title is None else self.say(title)
 
     def session(self, evidence: Evidence) -> str:
-        """Over which session it was asked, in words."""
+        """Over what, as whom and where it was asked; record sheets have the session in full."""
         if evidence.how not in self._sessions:
-            self._sessions[evidence.how] = self.say(evidence.how.as_message())
+            short = replace(evidence.how, identity="", server="")
+            self._sessions[evidence.how] = self.say(short.as_message())
         return self._sessions[evidence.how]
 
     def rights(self, evidence: Evidence) -> str:

@@ -183,6 +183,7 @@ def questions_sheet(book: Book, view: View, plan: Plan) -> None:
                    "sorted, filtered and hidden"),
               view.disclaimer],
         columns=columns, rows=_question_rows(view, plan, steps), frozen=2, tab=_RED_TAB,
+        printed=len(columns) - 1,
         key=head_mark(FormKind.QUESTION, view.run.id, view.source.lang),
     )  # fmt: skip
 
@@ -210,9 +211,9 @@ def _check_row(view: View, plan: Plan, number: int, finding: Finding) -> Row:
         Cell(view.verdict(finding.verdict), style.get(finding.verdict.value, "not_assessed")),
         Cell(view.severity(finding.severity), "centre"),
         Cell((finding_text(view, finding),), "record"),
-        Cell(_params(view, finding), "record"),
+        Cell(_params(view, finding), "digest"),
         Cell(tuple(view.items_of.get(finding.id, ())), "record"),
-        Cell(lines, "link_centre" if link else "centre", link),
+        Cell(view.comma.join(lines), "digest_link" if link else "digest", link),
     ]
     return Row(row_keys.of_finding(finding), cells)
 
@@ -221,9 +222,9 @@ def check_sheet(book: Book, view: View, plan: Plan) -> None:
     """Every finding, also those that no clause rests on."""
     text = view.text
     columns = [
-        Column(text("No."), 7), Column(text("Object"), 20), Column(text("Check"), 40),
-        Column(text("Verdict"), 12), Column(text("Severity"), 9), Column(text("Record"), 70),
-        Column(text("Parameters"), 28), Column(text("Items"), 14), Column(text("Evidence"), 16),
+        Column(text("No."), 7), Column(text("Object"), 16), Column(text("Check"), 36),
+        Column(text("Verdict"), 12), Column(text("Severity"), 9), Column(text("Record"), 76),
+        Column(text("Parameters"), 34), Column(text("Items"), 12), Column(text("Evidence"), 26),
     ]  # fmt: skip
     rows = (_check_row(view, plan, n, f) for n, f in enumerate(view.found, 1))
     table(
@@ -281,30 +282,24 @@ def _answered(view: View, evidence: Evidence) -> tuple[str, ...]:
     exit_code = [] if evidence.exit_code is None else [
         view.say(msg("exit code {code}", code=evidence.exit_code))
     ]  # fmt: skip
+    sizes = [f"{name} {size} B" for name, size in _sizes(evidence)]
     cut = [view.text("truncated at the size limit")] if evidence.truncated else []
     rules = [view.say(msg("redacted: {rules}", rules=view.comma.join(evidence.redactions)))]
     detail = [] if evidence.detail is None else [view.say(evidence.detail)]
-    sizes = [f"{name} {size} B" for name, _, size in _streams(evidence)]
-    return (
-        view.status(evidence),
-        *exit_code,
-        *sizes,
-        *cut,
-        *(rules if evidence.redactions else []),
-        *detail,
-    )
+    numbers = view.comma.join((*exit_code, *sizes))
+    lines = (view.status(evidence), numbers, *cut, *(rules if evidence.redactions else []), *detail)
+    return tuple(line for line in lines if line)
 
 
-def _streams(evidence: Evidence) -> list[tuple[str, str, int]]:
-    streams = [("stdout", evidence.stdout_sha256, evidence.stdout_size),
-               ("stderr", evidence.stderr_sha256, evidence.stderr_size)]  # fmt: skip
-    return [stream for stream in streams if stream[2]]
+def _sizes(evidence: Evidence) -> list[tuple[str, int]]:
+    sizes = [("stdout", evidence.stdout_size), ("stderr", evidence.stderr_size)]
+    return [(name, size) for name, size in sizes if size]
 
 
 def _digests(view: View, evidence: Evidence) -> tuple[str, ...]:
-    shown = [(name, digest) for name, digest, _ in _streams(evidence)]
-    shown.append((view.text("record"), evidence.digest.removeprefix("sha256:")))
-    return tuple(f"{name} {digest}" for name, digest in shown)
+    """The digest of the record, which has those of all of the answer, and of its main part."""
+    stdout = [f"stdout {evidence.stdout_sha256}"] if evidence.stdout_size else []
+    return (*stdout, f"{view.text('record')} {evidence.digest.removeprefix('sha256:')}")
 
 
 def _evidence_row(view: View, number: int, evidence: Evidence) -> Row:
@@ -315,7 +310,7 @@ def _evidence_row(view: View, number: int, evidence: Evidence) -> Row:
         Cell((view.asked(evidence), evidence.asked), "record"),
         Cell(view.rights(evidence), "centre"),
         Cell((view.moment(evidence.started), view.moment(evidence.ended)), "digest"),
-        Cell(_answered(view, evidence)),
+        Cell(_answered(view, evidence), "digest"),
         Cell(view.session(evidence), "digest"),
         Cell(_digests(view, evidence), "digest"),
         Cell(path, "digest_link", Link(file=path)),
@@ -323,18 +318,22 @@ def _evidence_row(view: View, number: int, evidence: Evidence) -> Row:
     return Row(row_keys.of_observation(evidence), cells)
 
 
+PRINTED_OF_EVIDENCE = 7
+"""Its columns on paper: digests and paths are for those who open the file."""
+
+
 def evidence_sheet(book: Book, view: View, plan: Plan) -> None:
     """Every observation: target, request, account, time, answer and digest."""
     text = view.text
     columns = [
-        Column(text("No."), 9), Column(text("Object"), 18), Column(text("Request"), 40),
-        Column(text("As user"), 10), Column(text("From / to (UTC)"), 19),
-        Column(text("Answer"), 18), Column(text("How, over which session"), 30),
+        Column(text("No."), 9), Column(text("Object"), 16), Column(text("Request"), 72),
+        Column(text("As user"), 10), Column(text("From / to (UTC)"), 17),
+        Column(text("Answer"), 24), Column(text("How, over which session"), 30),
         Column("SHA-256", 60), Column(text("Evidence file"), 38),
     ]  # fmt: skip
     rows = (_evidence_row(view, n, o) for n, o in view.observations)
     table(
         book, plan.evidence, title=text("Evidence index"),
         info=[text("As answered by each object at the given time, over the given session")],
-        columns=columns, rows=rows, frozen=2, tab=_GREY_TAB,
+        columns=columns, rows=rows, frozen=2, tab=_GREY_TAB, printed=PRINTED_OF_EVIDENCE,
     )  # fmt: skip

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
 
+from audit_core.model import Conclusion
+from audit_core.model.results import Clause
 from audit_core.model.review import RecordProblem
 from audit_excel.issues import Issue, issues
 from audit_excel.names import SheetNames
@@ -18,12 +21,20 @@ SIDE_BY_SIDE = 1_000
 """Objects side by side on one worksheet of the matrix."""
 
 
+class MatrixBlock(Struct, frozen=True, kw_only=True):
+    """Objects side by side, and the clauses that concern one of them."""
+
+    objects: tuple[str, ...]
+    clauses: tuple[Clause, ...]
+    sheets: TableSheets
+
+
 class Plan(Struct, frozen=True, kw_only=True):
     """The worksheets, by what they hold, and the rows of every record."""
 
     cover: TableSheets
     overview: TableSheets
-    matrix: tuple[TableSheets, ...]
+    matrix: tuple[MatrixBlock, ...]
     issues: TableSheets
     last_time: TableSheets | None
     missing: TableSheets
@@ -40,12 +51,46 @@ class Plan(Struct, frozen=True, kw_only=True):
     record_rows: dict[tuple[str, str, str], Link]
 
 
-def _record_rows(view: View, objects: dict[str, TableSheets]) -> dict[tuple[str, str, str], Link]:
+def _record_rows(
+    *sheets: tuple[Mapping[str, TableSheets], Mapping[str, Sequence[Conclusion]]],
+) -> dict[tuple[str, str, str], Link]:
+    """Where the record of each conclusion stands: it has one row in one sheet."""
     return {
-        (c.catalog, c.clause, c.target): objects[id].row(index)
-        for id, conclusions in view.by_object.items()
+        (c.catalog, c.clause, c.target): reserved[name].row(index)
+        for reserved, listed in sheets
+        for name, conclusions in listed.items()
         for index, c in enumerate(conclusions)
     }
+
+
+def _matrix(
+    view: View, side_by_side: int, reserved: Callable[[str, int], TableSheets]
+) -> tuple[MatrixBlock, ...]:
+    """Objects of the whole system stand apart: their items and those of others are not the same."""
+    own = [id for id in view.by_object if id not in view.whole]
+    whole = [id for id in view.by_object if id in view.whole]
+    pieces = [own[at : at + side_by_side] for at in range(0, len(own), side_by_side)]
+    blocks = [
+        *((view.text("Clause matrix"), tuple(ids)) for ids in pieces),
+        *([(view.text("Matrix of the whole system"), tuple(whole))] if whole else []),
+    ] or [(view.text("Clause matrix"), ())]
+    made = []
+    for number, (title, ids) in enumerate(blocks):
+        clauses = _clauses_of(view, ids, others=number == 0)
+        sheets = reserved(title, len(clauses))
+        made.append(MatrixBlock(objects=ids, clauses=clauses, sheets=sheets))
+    return tuple(made)
+
+
+def _clauses_of(view: View, ids: Sequence[str], *, others: bool) -> tuple[Clause, ...]:
+    """The clauses that concern one of `ids`, with `others` also those that concern no object."""
+    wanted = {(c.catalog, c.clause) for id in ids for c in view.by_object[id]}
+    known = {(c.catalog, c.clause) for c in view.conclusions}
+    return tuple(
+        clause
+        for clause in view.used_clauses
+        if (key := (clause.catalog, clause.id)) in wanted or (others and key not in known)
+    )
 
 
 def _problems(view: View) -> tuple[RecordProblem, ...]:
@@ -69,7 +114,6 @@ def make_plan(view: View, *, rows_each: int = MAX_ROWS, side_by_side: int = SIDE
     main = view.part.name == NAME
     problems = _problems(view) if main else ()
     before = view.source.last_time if main else ()
-    blocks = max(1, -(-len(view.by_object) // side_by_side))
     fixed: dict[str, Any] = {
         "cover": reserved(text("Cover")),
         "overview": reserved(text("Overview")),
@@ -82,11 +126,13 @@ def make_plan(view: View, *, rows_each: int = MAX_ROWS, side_by_side: int = SIDE
         "evidence": reserved(text("Evidence index"), len(view.observations)),
         "confirmation": reserved(text("Confirmation")),
     }
-    matrix = tuple(reserved(text("Clause matrix"), len(view.used_clauses)) for _ in range(blocks))
-    layers = {name: reserved(name, len(cs)) for name, cs in view.by_layer.items()}
-    objects = {id: reserved(view.name(id), len(cs)) for id, cs in view.by_object.items()}
+    matrix = _matrix(view, side_by_side, reserved)
+    layers = {name: reserved(name, len(cs)) for name, cs in view.sheet_of_layer.items()}
+    objects = {id: reserved(view.name(id), len(cs)) for id, cs in view.sheet_of_object.items()}
     return Plan(
         **fixed, matrix=matrix, layers=layers, objects=objects, issue_list=found, wanted=asked,
         problem_list=problems,
-        record_rows=_record_rows(view, objects),
+        record_rows=_record_rows(
+            (layers, view.sheet_of_layer), (objects, view.sheet_of_object)
+        ),
     )  # fmt: skip

@@ -10,7 +10,7 @@ from audit_excel import row_keys
 from audit_excel.cells import cell_of_lines
 from audit_excel.fill_in import head_mark, in_order, plain, row_mark
 from audit_excel.form_cells import fill_cells, fill_columns
-from audit_excel.plan import Plan
+from audit_excel.plan import MatrixBlock, Plan
 from audit_excel.record_text import failed_lines, finding_lines, record
 from audit_excel.sheet import (
     FIRST_ROW,
@@ -21,7 +21,6 @@ from audit_excel.sheet import (
     Record,
     Row,
     Sheet,
-    TableSheets,
     table,
 )
 from audit_excel.styles import MAX_POINTS, height_of
@@ -39,17 +38,16 @@ MATRIX_WIDTHS, OBJECT_WIDTH = (12, 14, 30), 11
 """Layer, control point, item, and each object: twelve stay readable side by side on paper."""
 
 
-def matrix(book: Book, view: View, plan: Plan, *, side_by_side: int) -> None:
+def matrix(book: Book, view: View, plan: Plan) -> None:
     """Clauses against objects, one coloured word each; several sheets for many objects."""
-    ids = list(view.by_object)
-    for block, sheets in enumerate(plan.matrix):
-        _matrix(book, view, sheets, ids[block * side_by_side : (block + 1) * side_by_side])
+    for block in plan.matrix:
+        _matrix(book, view, block)
 
 
-def _matrix(book: Book, view: View, sheets: TableSheets, ids: Sequence[str]) -> None:
+def _matrix(book: Book, view: View, block: MatrixBlock) -> None:
+    ids, clauses = block.objects, iter(block.clauses)
     found = {(c.catalog, c.clause, c.target): c for id in ids for c in view.by_object[id]}
-    clauses = iter(view.used_clauses)
-    for name in sheets.names:
+    for name in block.sheets.names:
         sheet = Sheet(
             book, name, (*MATRIX_WIDTHS, *[OBJECT_WIDTH] * len(ids)), tab="2F75B5", keyed=True
         )
@@ -61,7 +59,7 @@ def _matrix(book: Book, view: View, sheets: TableSheets, ids: Sequence[str]) -> 
                    columns=3)  # fmt: skip
         heads = (view.text("Layer"), view.text("Control point"), view.text("Item"))
         sheet.row([Cell(head, "head") for head in (*heads, *map(view.name, ids))], key="key")
-        for _, clause in zip(range(sheets.rows_each), clauses, strict=False):
+        for _, clause in zip(range(block.sheets.rows_each), clauses, strict=False):
             key = (clause.catalog, clause.id)
             cells = [_mark(view, found.get((*key, id))) for id in ids]
             about = (view.layer(clause), view.control_point(clause), Cell(view.item(clause)))
@@ -181,8 +179,8 @@ def _cut_note(view: View) -> str:
 
 
 def object_sheets(book: Book, view: View, plan: Plan) -> None:
-    """One record sheet per object."""
-    for id, conclusions in view.by_object.items():
+    """One record sheet per object, but for those of the whole system."""
+    for id, conclusions in view.sheet_of_object.items():
         info = [view.about(id), *view.facts(id), *view.sessions_text(id),
                 view.tally(count(conclusions)), _cut_note(view), view.disclaimer]  # fmt: skip
         table(
@@ -199,8 +197,8 @@ def object_sheets(book: Book, view: View, plan: Plan) -> None:
 
 
 def layer_sheets(book: Book, view: View, plan: Plan) -> None:
-    """One record sheet per layer, with every object that its items concern."""
-    for name, conclusions in view.by_layer.items():
+    """One record sheet per layer for the objects of the whole system: a record stands once."""
+    for name, conclusions in view.sheet_of_layer.items():
         table(
             book, plan.layers[name],
             title=view.say(msg("Result records of layer: {layer}", layer=name)),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -118,7 +119,7 @@ def _contents(view: View, plan: Plan, sheet: Sheet) -> None:
     text = view.text
     listed = (
         (plan.overview, text("Counts and charts per layer and object")),
-        (plan.matrix[0], text("Every item on every object")),
+        *((block.sheets, text("Every item on every object")) for block in plan.matrix),
         (
             plan.issues,
             text(
@@ -291,9 +292,9 @@ def _layers(view: View, plan: Plan, counted: Sequence[ObjectEntry]) -> list[tupl
     for layer, name in view.layers().items():
         counts = [e.conclusions[layer] for e in counted if layer in e.conclusions]
         sheets = plan.layers.get(name)
-        link = Link(sheet=sheets.names[0]) if sheets else None
+        link = Link(sheet=(sheets or plan.matrix[0].sheets).names[0])
         if counts:
-            rows.append((Cell(name, "link" if link else "label", link), added(counts)))
+            rows.append((Cell(name, "link", link), added(counts)))
     return rows
 
 
@@ -313,8 +314,13 @@ def _objects(
 
 
 def _record_sheet(view: View, plan: Plan, object: str) -> Link:
-    sheets = plan.objects.get(object)
-    return Link(sheet=sheets.names[0]) if sheets else Link(file=view.home[object])
+    """Where the records of `object` begin."""
+    if object not in view.by_object:
+        return Link(file=view.home[object])
+    first = view.by_object[object][0]
+    if object in plan.objects:
+        return Link(sheet=plan.objects[object].names[0])
+    return plan.record_rows[first.catalog, first.clause, first.target]
 
 
 def _charts(
@@ -347,7 +353,7 @@ def _charts(
 def _amounts(view: View, plan: Plan) -> Iterable[tuple[str, int]]:
     text = view.text
     yield text("Files in all"), view.source.files
-    yield text("Objects"), len(plan.objects)
+    yield text("Objects"), len(view.by_object)
     yield text("Conclusions (items × objects)"), len(view.conclusions)
     yield text("Checks judged"), len(view.found)
     yield text("Observations (evidence)"), len(view.observations)
@@ -355,7 +361,7 @@ def _amounts(view: View, plan: Plan) -> Iterable[tuple[str, int]]:
 
 
 def confirmation(book: Book, view: View, plan: Plan) -> None:
-    """What the client signs: every file with its digests, the counts and the root digest."""
+    """What the client signs: the files with their digests, the counts and the root digest."""
     sheet = Sheet(book, plan.confirmation.names[0], (44, 36, 56, 56), tab="7F7F7F")
     text = view.text
     if view.source.files <= FILES_ON_ONE_PAGE:
@@ -374,18 +380,18 @@ def confirmation(book: Book, view: View, plan: Plan) -> None:
     for label, number in _amounts(view, plan):
         sheet.row([Cell(label, "label"), str(number)])
     sheet.row([Cell(text("Root digest"), "label"), view.source.root_digest,
-               Cell(text("SHA-256 over the list of the files below; dengbao verify prints it"),
-                   "note")])  # fmt: skip
+               Cell(text("SHA-256 over the list of all files, as in SHA256SUMS; dengbao verify "
+                         "prints it"), "note")])  # fmt: skip
     _returned(view, sheet)
     _signatures(view, sheet)
     _files(view, sheet)
 
 
 def _files(view: View, sheet: Sheet) -> None:
-    # Last: a large pack has tens of thousands, and people sign above them.
+    # Last: people sign above them. Evidence has thousands: nobody reads a list of them.
     text = view.text
     if view.source.files > FILES_ON_ONE_PAGE:
-        sheet.new_page(sheet.last_row + 4)
+        sheet.new_page(sheet.last_row + 5)
     sheet.wide(Cell(text("Files"), "section"))
     sheet.wide(Cell(text("MD5 is listed because the form requires it; integrity is protected "
                          "by SHA-256 and SM3"),
@@ -395,11 +401,17 @@ def _files(view: View, sheet: Sheet) -> None:
         "are in SHA256SUMS"
     )
     sheet.wide(Cell(after, "note"))
+    joined = text(
+        "Evidence has one row for each object: the digests of its list of files, a line "
+        '"digest  name" for each in the order of names, as md5sum and sha256sum print it'
+    )
+    sheet.wide(Cell(joined, "note"))
     sheet.row([Cell(h, "head") for h in (text("File name"), "MD5", "SHA-256", "SM3")])
-    files = _digests(view)
+    for about, digests in _evidence(view):
+        sheet.row([Cell(about), *_three(digests)])
+    files = iter(view.source.digests("") if view.part.name == NAME else ())
     for name, digests in islice(files, MAX_FILES):
-        found = (digests.get(kind, "") for kind in ("md5", "sha256", "sm3"))
-        sheet.row([Cell(value, "digest") for value in (name, *found)])
+        sheet.row([Cell(name, "digest"), *_three(digests)])
     if left := sum(1 for _ in files):
         more = msg("{count} more files are listed in SHA256SUMS", count=left)
         sheet.wide(Cell(view.say(more), "alarm"))
@@ -410,12 +422,34 @@ def _files(view: View, sheet: Sheet) -> None:
         sheet.wide(Cell(value, "note"))
 
 
-def _digests(view: View) -> Iterator[tuple[str, dict[str, str]]]:
-    """The files of the objects of this workbook, in the first those that are of no object, too."""
+_KINDS = ("md5", "sha256", "sm3")
+
+
+def _three(digests: Mapping[str, str]) -> list[Cell]:
+    return [Cell(digests.get(kind, ""), "digest") for kind in _KINDS]
+
+
+def _evidence(view: View) -> Iterator[tuple[tuple[str, ...], dict[str, str]]]:
+    """The evidence of each object: who, how many files with which names, and their digests."""
     for entry in view.part.entries:
-        yield from view.source.digests(entry.object)
-    if view.part.name == NAME:
-        yield from view.source.digests("")
+        files = sorted(view.source.digests(entry.object))
+        if files:
+            first, last = files[0][0], files[-1][0]
+            about = msg("{object}: {count} files", object=view.name(entry.object), count=len(files))
+            yield (view.say(about), first, last), _joined(files)
+
+
+def _joined(files: Sequence[tuple[str, Mapping[str, str]]]) -> dict[str, str]:
+    """The digests over the lines `DIGEST  NAME`; none of a kind that a file lacks."""
+    return {
+        kind: hashlib.new(kind, _lines(files, kind), usedforsecurity=False).hexdigest()
+        for kind in _KINDS
+        if kind in hashlib.algorithms_available and all(kind in d for _, d in files)
+    }
+
+
+def _lines(files: Sequence[tuple[str, Mapping[str, str]]], kind: str) -> bytes:
+    return "".join(f"{digests[kind]}  {name}\n" for name, digests in files).encode()
 
 
 def _returned(view: View, sheet: Sheet) -> None:

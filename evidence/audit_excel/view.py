@@ -64,6 +64,7 @@ class View(Words):
         self._digits = number_width(results)
         self._take([results.object(entry) for entry in part.entries])
         self.by_object, self.by_layer = self._grouped()
+        self.whole = {entry.object for entry in part.entries if entry.whole}
         self.items_of = self._items_of()
         self._looked = self._by_whole()
         self._names = self._named()
@@ -170,6 +171,17 @@ class View(Words):
         )  # fmt: skip
 
     # --- objects
+
+    @property
+    def sheet_of_object(self) -> dict[str, list[Conclusion]]:
+        """The conclusions on each object that has a record sheet of its own."""
+        return {id: found for id, found in self.by_object.items() if id not in self.whole}
+
+    @property
+    def sheet_of_layer(self) -> dict[str, list[Conclusion]]:
+        """The conclusions on objects of the whole system by layer, where their records stand."""
+        found = {n: [c for c in cs if c.target in self.whole] for n, cs in self.by_layer.items()}
+        return {name: conclusions for name, conclusions in found.items() if conclusions}
 
     def name(self, id: str) -> str:
         """The object `id` as people call it; ids that nobody gave are shown as a word."""

@@ -169,4 +169,5 @@ def _entry(value: Whole, one: ObjectResults, digest: str, size: int) -> ObjectEn
         conclusions=conclusions,
         observations=len(one.observations),
         targets=one.targets,
+        whole=one.object in {object.id for object in value.system_objects},
     )

@@ -64,7 +64,7 @@ def test_files_of_a_large_pack_begin_on_a_page_of_their_own_under_a_repeated_hea
     digests = next(iter(source.digests("")))[1]
     source.files = 100
     source.digests = lambda object: (
-        (f"evidence/{n:05d}/stdout.txt", digests) for n in range(0 if object else 100)
+        (f"answers/{n:05d}.yaml", digests) for n in range(0 if object else 100)
     )
     sheet = written(source, tmp_path)["确认单"]
     (page,) = sheet.row_breaks.brk

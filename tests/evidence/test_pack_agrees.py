@@ -37,6 +37,7 @@ SHEETS = {
     "en": ("Overview", "Clause matrix", "Issues", "To be provided", "Check results", "Assets",
            "Evidence index", "Confirmation"),
 }  # fmt: skip
+WHOLE_MATRIX = {"zh": "全系统测评项矩阵", "en": "Matrix of the whole system"}
 IMPLIED = {
     "zh": {"site": "机房", "network": "整体网络", "organisation": "被测单位"},
     "en": {"site": "Machine room", "network": "Whole network",
@@ -107,6 +108,14 @@ class Pack:
         clause = self.clauses[conclusion["catalog"], conclusion["clause"]]
         return str(clause["layer" if self.lang == "zh" else "layer_en"])
 
+    def records(self, target: str) -> list[tuple[Any, ...]]:
+        """The rows of its records: in a sheet of its own, or in those of the layers."""
+        if target not in IMPLIED["en"]:
+            return self.rows(self.called(target))
+        layers = dict.fromkeys(self.layer(c) for c in self.of(target))
+        rows = [row for layer in layers for row in self.rows(layer)]
+        return [row for row in rows if row[3] == self.called(target)]
+
     def of(self, target: str) -> list[Any]:
         return [c for c in self.conclusions if c["target"] == target]
 
@@ -166,28 +175,23 @@ def test_the_line_of_the_overview_counts_the_issues_and_what_is_wanted(pack: Pac
 
 
 def test_matrix_layer_and_object_sheets_conclude_alike(pack: Pack) -> None:
-    head, *body = pack.table("Clause matrix", 3)
-    matrix = Counter(
-        (pack.called(head[n]), row[2].split("  ")[0], row[n])
-        for row in body
-        for n in range(3, len(head) - 1)
-        if row[n]
-    )
+    matrix: Counter[Any] = Counter()
+    for sheet in WHOLE_MATRIX[pack.lang], pack.sheet("Clause matrix").title:
+        head, *body = pack.rows(sheet, 3)
+        matrix.update(
+            (pack.called(head[n]), row[2].split("  ")[0], row[n])
+            for row in body
+            for n in range(3, len(head) - 1)
+            if row[n]
+        )
     wanted = Counter((pack.called(c["target"]), c["clause"], pack.word(c))
                      for c in pack.conclusions)  # fmt: skip
-    objects = Counter(
-        (pack.called(target), row[2].split("  ")[0], row[4])
-        for target in {c["target"] for c in pack.conclusions}
-        for row in pack.rows(pack.called(target))
-    )
-    layers = Counter(
-        (row[3], row[2].split("  ")[0], row[5])
-        for layer in {pack.layer(c) for c in pack.conclusions}
-        for row in pack.rows(layer)
-    )
     assert matrix == wanted
-    assert objects == wanted
-    assert layers == wanted
+    assert wanted == Counter(
+        (pack.called(target), row[2].split("  ")[0], row[-7])
+        for target in {c["target"] for c in pack.conclusions}
+        for row in pack.records(target)
+    )
 
 
 def test_a_record_has_its_evidence_and_each_check_its_items(pack: Pack) -> None:
@@ -197,13 +201,13 @@ def test_a_record_has_its_evidence_and_each_check_its_items(pack: Pack) -> None:
     }
     number = {seen["digest"]: f"E{n:05d}" for n, seen in enumerate(pack.seen, 1)}
     for target in {c["target"] for c in pack.conclusions}:
-        for row, c in zip(pack.rows(pack.called(target)), pack.of(target), strict=True):
+        for row, c in zip(pack.records(target), pack.of(target), strict=True):
             findings = [pack.findings[id] for id in c["findings"]]
             for finding in findings:
-                assert finding["check"] not in row[3], (c, row[3])
+                assert finding["check"] not in row[-8], (c, row[-8])
                 assert c["clause"] in items[finding["id"]].split("\n")
             wanted = {number[digest] for f in findings for digest in f["evidence"]}
-            assert _numbers(row[5]) == wanted, c
+            assert _numbers(row[-6]) == wanted, c
 
 
 def _numbers(cell: str) -> set[str]:
@@ -217,12 +221,12 @@ def _numbers(cell: str) -> set[str]:
 
 def test_a_record_never_repeats_the_clause_and_is_never_empty(pack: Pack) -> None:
     for target in {c["target"] for c in pack.conclusions}:
-        for row, c in zip(pack.rows(pack.called(target)), pack.of(target), strict=True):
+        for row, c in zip(pack.records(target), pack.of(target), strict=True):
             clause = pack.clauses[c["catalog"], c["clause"]]
             gist = clause["gist" if pack.lang == "zh" else "gist_en"]
-            assert row[3].strip() not in ("", gist)
+            assert row[-8].strip() not in ("", gist)
             if c["conclusion"] == "not_assessed":
-                assert re.search("待补充：|To be provided: ", row[3]), row
+                assert re.search("待补充：|To be provided: ", row[-8]), row
 
 
 def test_each_record_sheet_says_over_what_as_whom_and_when(pack: Pack) -> None:
@@ -322,18 +326,31 @@ def test_every_link_opens(pack: Pack) -> None:
     assert places > 50
 
 
-def test_the_confirmation_lists_what_is_in_the_zip(pack: Pack) -> None:
+def test_the_confirmation_stands_for_what_is_in_the_zip(pack: Pack) -> None:
     found = {r[0]: r[1:4] for r in pack.table("Confirmation", 1)}
     tail = {"workbook.xlsx", "manifest.json", "signature.dsse.json", "signing-key.pub.pem",
             "SHA256SUMS"}  # fmt: skip
+    evidence = {name for name in pack.files if name.startswith("evidence/")}
     listed = {name: r for name, r in found.items() if name in pack.files}
-    assert listed.keys() == pack.files.keys() - tail
+    assert listed.keys() == pack.files.keys() - tail - evidence
     for name, (md5, sha256, sm3) in listed.items():
         data = pack.files[name]
         assert md5 == hashlib.md5(data, usedforsecurity=False).hexdigest()
         assert sha256 == hashlib.sha256(data).hexdigest()
         assert sm3 == (hashlib.new("sm3", data).hexdigest() if sm3 else None)
-    lines = "".join(f"{listed[name][1]}  {name}\n" for name in sorted(listed))
-    root = hashlib.sha256(lines.encode()).hexdigest()
+    # The evidence of an object: what `md5sum FILE… | md5sum` prints, and so on.
+    seen: set[str] = set()
+    for name, digests in found.items():
+        if "\nevidence/" in str(name):
+            _, first, last = name.split("\n")
+            own = sorted(f for f in evidence if first <= f <= last)
+            for kind, digest in zip(("md5", "sha256", "sm3"), digests, strict=True):
+                lines = [f"{hashlib.new(kind, pack.files[f]).hexdigest()}  {f}\n" for f in own]
+                assert hashlib.new(kind, "".join(lines).encode()).hexdigest() == digest
+            seen |= set(own)
+    assert seen == evidence
+    lines = [f"{hashlib.sha256(pack.files[f]).hexdigest()}  {f}\n"
+             for f in sorted({*listed, *evidence})]  # fmt: skip
+    root = hashlib.sha256("".join(lines).encode()).hexdigest()
     assert root == pack.manifest["evidence_root"]
     assert root in {value for r in found.values() for value in r}

@@ -23,16 +23,14 @@ WORDS = {
     "en": ("Conforming", "Partly conforming", "Nonconforming", "Not applicable", "Not assessed"),
 }
 SHEETS = {
-    "zh": ["封面", "总览", "测评项矩阵", "问题清单", "待补充材料", "安全物理环境", "安全通信网络",
-           "安全区域边界", "安全计算环境", "安全管理中心", "安全管理制度", "安全管理机构",
-           "安全管理人员", "安全建设管理", "安全运维管理", "web1", "db1", "app2", "机房", "lan",
-           "org", "检查明细", "资产清单", "证据索引", "确认单"],
-    "en": ["Cover", "Overview", "Clause matrix", "Issues", "To be provided", "Physical environment",
-           "Communication network", "Area boundary", "Computing environment", "Management centre",
-           "安全管理制度", "安全管理机构", "安全管理人员", "安全建设管理", "安全运维管理", "web1",
-           "db1", "app2", "Machine room", "lan", "org", "Check results", "Assets", "Evidence index",
-           "Confirmation"],
+    "zh": ["封面", "总览", "测评项矩阵", "全系统测评项矩阵", "问题清单", "待补充材料",
+           "安全物理环境", "web1", "db1", "app2", "lan", "org", "检查明细", "资产清单", "证据索引",
+           "确认单"],
+    "en": ["Cover", "Overview", "Clause matrix", "Matrix of the whole system", "Issues",
+           "To be provided", "Physical environment", "web1", "db1", "app2", "lan", "org",
+           "Check results", "Assets", "Evidence index", "Confirmation"],
 }  # fmt: skip
+LAYER_OF_SITE = {"zh": "安全物理环境", "en": "Physical environment"}
 
 
 def called(id: str, lang: str = "zh") -> str:
@@ -63,8 +61,8 @@ def texts(book: Any) -> Iterator[tuple[str, str]]:
 
 
 def records(book: Any, target: str) -> dict[str, tuple[str, str, str]]:
-    """Clause id → record, conformity, evidence."""
-    return {r[2].split("  ")[0]: (r[3], r[4], r[5]) for r in rows(book[target])}
+    """Clause id → record, conformity, evidence; those of a layer name their object before."""
+    return {r[2].split("  ")[0]: r[-8:-5] for r in rows(book[target])}
 
 
 def with_findings(results: Whole, *changed: Finding) -> Whole:
