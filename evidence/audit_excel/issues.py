@@ -6,10 +6,12 @@ A problem is a check that failed, or a clause that does not conform without a fa
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 
 from msgspec import Struct
 
 from audit_core.model import Conclusion, Finding, Message, Result, Severity, Verdict, msg
+from audit_core.model.attestations import Retest, RetestResult
 from audit_excel.record_text import found_of, unmet
 from audit_excel.view import View
 
@@ -112,3 +114,21 @@ def issues(view: View) -> list[Issue]:
                 by_clause.setdefault((c.catalog, c.clause), []).append(c)
     found += [_of_clause(view, conclusions) for conclusions in by_clause.values()]
     return sorted(found, key=lambda i: (i.severity.rank, -len(i.objects)))
+
+
+def retested(issue: Issue, given: Sequence[Retest]) -> tuple[Retest, ...]:
+    """The re-tests of the items that `issue` bears on, on its objects."""
+    wanted = {(c.catalog, c.clause, c.target) for c in issue.conclusions}
+    return tuple(one for one in given if (one.catalog, one.clause, one.target) in wanted)
+
+
+def retest_word(issue: Issue, tested: Sequence[Retest]) -> str:
+    """Its result (复测结果): fixed on all its objects, on some, or on none of them.
+
+    An object is fixed where none of its items that were tested again is still open.
+    """
+    still = {one.target for one in tested if one.result is RetestResult.OPEN}
+    fixed = {one.target for one in tested} - still
+    if not fixed:
+        return "not_fixed"
+    return "fixed" if fixed >= {c.target for c in issue.conclusions} else "partly_fixed"

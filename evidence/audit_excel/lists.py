@@ -12,7 +12,7 @@ from audit_core.model.results import Evidence
 from audit_excel import row_keys
 from audit_excel.fill_in import FIELDS, head_mark, in_order, row_mark, step_field
 from audit_excel.form_cells import fill_cells, fill_columns
-from audit_excel.issues import Issue
+from audit_excel.issues import Issue, retest_word, retested
 from audit_excel.plan import Plan
 from audit_excel.questions import QuestionEntry, filled_in, marked, of_whom, to_answer
 from audit_excel.record_text import finding_text
@@ -70,7 +70,7 @@ def _issue_row(
     first = issue.conclusions[0] if issue.conclusions else None
     link = plan.record_rows[first.catalog, first.clause, first.target] if first else None
     check = [f"〔{issue.check}〕" if view.zh else f"[{issue.check}]"] if issue.check else []
-    values = _recorded(issue, known.get(issue.key))
+    values = _recorded(view, issue, known.get(issue.key))
     cells: list[Cell | str | int] = [
         Cell(f"T{number:03d}", "link_centre" if link else "centre", link),
         Cell((issue.problem, *_place_lines(view, issue), *check), "record"),
@@ -84,11 +84,22 @@ def _issue_row(
     return Row(row_mark(issue.key, in_order(FormKind.ISSUE, values)), cells)
 
 
-def _recorded(issue: Issue, retest: IssueNote | None) -> dict[str, str]:
-    """What people recorded of an issue, by field."""
-    if retest is None:
-        return {"status": "open"}
-    return {field.id: getattr(retest, field.id) for field in FIELDS[FormKind.ISSUE]}
+def _recorded(view: View, issue: Issue, note: IssueNote | None) -> dict[str, str]:
+    """What people recorded of an issue, by field: in the workbook, else by re-tests in files."""
+    if note is None:
+        values = {"status": "open"}
+    else:
+        values = {field.id: getattr(note, field.id) for field in FIELDS[FormKind.ISSUE]}
+    tested = retested(issue, view.results.index.retests)
+    if tested and not values.get("retest"):
+        lines = (
+            msg("{object}: {text} ({by}, {date})", object=view.name(one.target), text=one.text,
+                by=one.by, date=one.date)
+            for one in tested[:MOST_PLACES]
+        )  # fmt: skip
+        values["retest"] = retest_word(issue, tested)
+        values["note"] = values.get("note") or view.semicolon.join(map(view.say, lines))
+    return values
 
 
 def _place_lines(view: View, issue: Issue) -> list[str]:

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from audit_core.attest.reading import WrittenAnswer, WrittenAnswers
-from audit_core.attest.writing import appended, drafted
-from audit_core.cli import main
+from audit_core.attest.writing import appended, drafted, drafted_risk
+from audit_core.cli import attesting, main
 from audit_core.cli.answers import today
 from audit_core.model.errors import InputError
+from audit_core.model.overall import Bounds, RiskResult, RiskState
 from audit_core.policy.strict_yaml import load_bytes
 
 
@@ -55,6 +56,30 @@ def test_a_session_can_be_broken_off_and_continued(
     ]
 
 
+def test_a_rule_to_be_judged_is_asked_with_the_verdicts_that_it_allows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def risk(rule: str, *, mitigable: bool) -> RiskResult:
+        return RiskResult(
+            rule=rule, catalog="gbt22239-2019", title="弱口令", title_en="", mitigable=mitigable,
+            state=RiskState.SUSPECTED, count=Bounds(worst=1, best=0), targets=("web1",),
+        )  # fmt: skip
+
+    risks = (risk("6.4.2.1", mitigable=True), risk("6.4.4.1", mitigable=False))
+    monkeypatch.setattr(attesting, "_risks", lambda *_: risks)
+    monkeypatch.setattr(
+        "sys.stdin", io.StringIO("m\nbastion\nyesterday\nm\nbastion\n\nm\nh\nso\n\n")
+    )
+    path = tmp_path / "a.yaml"
+    assert main(["attest", "smart-finance", "--to", str(path), "--by", "李四", "--risks",
+                 "--lang", "en"]) == 0  # fmt: skip
+    judged = load_bytes(path.read_bytes(), "a").convert(WrittenAnswers).risks
+    assert [(r.rule, r.verdict.value, r.text) for r in judged] == [
+        ("6.4.2.1", "mitigated", "bastion"), ("6.4.4.1", "holds", "so"),
+    ]  # fmt: skip
+    assert "risks[0].date: expected a day" in capsys.readouterr().err
+
+
 def test_an_answer_is_appended_to_what_stands_there_and_to_nothing_else() -> None:
     draft = drafted("c/1/1", "affirmed", "seen", "Li", "2026-11-20", today())
     own = appended(b"", draft, "a")
@@ -66,6 +91,15 @@ def test_an_answer_is_appended_to_what_stands_there_and_to_nothing_else() -> Non
         b"answers: [{question: c/1/1, verdict: affirmed, by: a, date: 2026-11-20, "
         b"entered: 2026-11-20}]\n"
     )
+    # A list that does not end the file is continued in its place; a note above the next list stays
+    # with it. A list that is not there yet is begun.
+    risk = drafted_risk(("c", "6.4"), "holds", "so", "Li", "2026-11-20", today())
+    both = appended(own, risk, "a").replace(b"risks:", b"# judged\nrisks:")
+    assert both.startswith(own)
+    more = appended(appended(both, draft, "a"), risk, "a")
+    read = load_bytes(more, "a").convert(WrittenAnswers)
+    assert (len(read.answers), len(read.risks)) == (2, 2)
+    assert more.index(b"# judged\nrisks:") > more.rindex(b"question:")
     for broken in (flow, b"answers: []\n", b"answers: x\n", b"more: 1\n" + own):
         with pytest.raises(InputError):
             appended(broken, draft, "a")

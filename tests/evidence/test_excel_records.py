@@ -9,14 +9,26 @@ import pytest
 from msgspec.structs import replace
 
 from audit_core.model import (
+    Conclusion,
+    Coverage,
+    Result,
     SessionInfo,
+    Severity,
     StepResult,
     StepState,
     Target,
     Verdict,
     msg,
 )
-from audit_core.model.attestations import AnswerState, AnswerVerdict, Attachment, StepAnswer
+from audit_core.model.attestations import (
+    AnswerState,
+    AnswerVerdict,
+    Attachment,
+    Retest,
+    RetestResult,
+    StepAnswer,
+)
+from audit_excel.issues import Issue, retest_word, retested
 from core.pack.workbook import (
     MakeSource,
     records,
@@ -127,6 +139,29 @@ def test_the_cover_says_what_was_audited_when_and_leaves_room_where_nobody_said(
     assert cover["插件"] == "linux 0.1.0、tls 0.1.0"
     bare = replace(small_results, targets=())
     assert ("业务系统", None) in rows(written(make_source(bare), tmp_path)["封面"], 1)
+
+
+def test_the_result_of_a_retest_is_that_of_all_objects_of_the_issue() -> None:
+    def tested(target: str, clause: str, result: str) -> Retest:
+        return Retest(catalog="c", clause=clause, target=target, result=RetestResult(result),
+                      by="Li", date="2026-11-20", entered="2026-11-20", text="seen")  # fmt: skip
+
+    concluded = tuple(
+        Conclusion(catalog="c", clause=clause, unit="", target=target, findings=(), why=(),
+                   conclusion=Result.NONCONFORMING, coverage=Coverage.FULL)
+        for target in ("a", "b") for clause in ("1", "2")
+    )  # fmt: skip
+    issue = Issue(key="check:x", problem="p", places=(), objects=("a", "b"),
+                  severity=Severity.LOW, conclusions=concluded)  # fmt: skip
+    fixed, still = tested("a", "1", "fixed"), tested("a", "2", "open")
+    other, elsewhere = tested("b", "1", "fixed"), tested("b", "9", "open")
+    for given, word in (
+        ((fixed,), "partly_fixed"),  # b was not tested again
+        ((fixed, other, elsewhere), "fixed"),
+        ((fixed, still, other), "partly_fixed"),
+        ((still,), "not_fixed"),
+    ):
+        assert retest_word(issue, retested(issue, given)) == word
 
 
 def test_an_issue_names_each_item_once_however_many_objects_it_bears_on(

@@ -145,7 +145,7 @@ def test_the_overview_counts_what_the_results_hold(
 
 
 def test_the_matrix_holds_every_conclusion(book: Any, source: PackSource, lang: str) -> None:
-    found = {}
+    found: dict[tuple[str, str], str] = {}
     for name in SHEETS[lang][2:4]:  # those of the whole system stand apart
         head, *body = rows(book[name], 3)
         assert all(any(row[3:-1]) for row in body)  # no item that concerns none of them
@@ -249,7 +249,9 @@ def test_every_observation_is_in_the_index_with_its_file(
         assert (row[8], sheet.cell(4 + number, 9).hyperlink.target) == (path, path)
 
 
-def test_the_confirmation_names_every_file_that_is_no_evidence(book: Any, source: PackSource, lang: str) -> None:
+def test_the_confirmation_names_every_file_that_is_no_evidence(
+    book: Any, source: PackSource, lang: str
+) -> None:
     found = rows(book[SHEETS[lang][-1]], 1)
     for name, digests in source.digests(""):
         assert (name, digests["md5"], digests["sha256"], digests["sm3"]) in found

@@ -250,6 +250,21 @@ def test_three_people_finish_a_pack_with_the_workbook(walk: Walk) -> None:
 
 
 def test_the_same_by_yaml_alone(walk: Walk) -> None:
+    walk.audit().ended(0)
+    (issue,) = rows(walk.export(), ISSUES)
+    assert issue["Result of retest"] is None
+    retests = walk.base / "retests.yaml"
+    day = walk.index["run"]["started"][:10]
+    retests.write_text(
+        "retests:\n  - {clause: '1.1', target: web1, result: fixed, by: 李四, text: 90 days now, "
+        f"date: {day}, entered: {day}}}\n"
+    )
+    walk("evaluate", "latest", "--answers", retests).ended(0)
+    (issue,) = rows(walk.export(), ISSUES)
+    assert issue["Result of retest"] == "fixed"
+    assert issue["Note on the retest"] == f"web1: 90 days now (李四, {day})"
+    assert walk.index["system"][0]["problems"] == {"first": 1, "fixed": 1}
+    assert "Nothing differs" in walk.taken_over()
     walk.fix("web1")
     walk.audit().ended(0)
     asked = walk("questions", "walk", "latest", "--format", "json").ended(0).json["questions"]

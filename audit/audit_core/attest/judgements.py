@@ -37,13 +37,10 @@ def _stand(given: RiskJudgement, judged: str) -> JudgedRisk:
     )
 
 
-def fixed_by_retest(
-    given: Iterable[Retest], collected: str, notes: Iterable[IssueNote] = ()
-) -> frozenset[tuple[str, str, str]]:
-    """Catalog, clause and object of what the newest re-test after the day `collected` found fixed.
+def newest_retests(given: Iterable[Retest], collected: str) -> tuple[Retest, ...]:
+    """The newest re-test of each clause on each object of those on the day `collected` or later.
 
-    A re-test before the collection says nothing: what was collected later shows what is there. The
-    object is empty where a note on the issue says so of all.
+    A re-test before the collection says nothing: what was collected later shows what is there.
     """
     newest: dict[tuple[str, str, str], Retest] = {}
     for one in given:
@@ -51,6 +48,17 @@ def fixed_by_retest(
             key = (one.catalog, one.clause, one.target)
             held = newest.setdefault(key, one)
             newest[key] = max(held, one, key=lambda r: (r.date, r.entered))
+    return tuple(newest.values())
+
+
+def fixed_by_retest(
+    given: Iterable[Retest], collected: str, notes: Iterable[IssueNote] = ()
+) -> frozenset[tuple[str, str, str]]:
+    """Catalog, clause and object of what the newest re-test after the day `collected` found fixed.
+
+    The object is empty where a note on the issue says so of all.
+    """
+    newest = {(r.catalog, r.clause, r.target): r for r in newest_retests(given, collected)}
     fixed = {k for k, one in newest.items() if one.result is RetestResult.FIXED}
     return frozenset(fixed | set(_noted(notes, collected)))
 

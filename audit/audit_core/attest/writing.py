@@ -1,4 +1,4 @@
-"""Appends an answer to a file of answers; what is in the file stays byte by byte."""
+"""Adds an answer or a judged risk to a file of answers; what is in it stays byte by byte."""
 
 from __future__ import annotations
 
@@ -6,32 +6,37 @@ import contextlib
 import datetime
 import json
 import os
+import re
 import tempfile
 from pathlib import Path
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
-from audit_core.attest.reading import WrittenAnswer, WrittenAnswers
+from audit_core.attest.reading import WrittenAnswers
 from audit_core.model import msg
 from audit_core.model.errors import InputError, StoreError
 from audit_core.policy.strict_yaml import load_bytes
 from audit_core.text.system_errors import os_error
 
-_HEAD = b"# yaml-language-server: $schema=.dengbao/schemas/answers.json\nanswers:\n"
+_HEAD = b"# yaml-language-server: $schema=.dengbao/schemas/answers.json\n"
 _INDENTS = ("  ", "", "    ")
+_KEY = re.compile(rb"[A-Za-z_\"'][^\s#]*:(\s|$)")
+"""A line that begins another list: a key at the left margin."""
 
 
 class Draft(Struct, frozen=True, kw_only=True):
-    """An answer as a person typed it; `text` is its text, reason or value. Dates are ISO 8601."""
+    """An entry of a list of the file, as a person typed it: `entries` are its keys with values.
 
-    question: str
-    verdict: str
-    text_key: str
-    text: str
-    by: str
-    date: str
-    entered: str
+    `section` is the list: `answers` or `risks`. Dates are ISO 8601.
+    """
+
+    section: str
+    entries: tuple[tuple[str, str], ...]
     attachments: tuple[tuple[str, str], ...] = ()
+
+
+_PLAIN = ("verdict", "date", "entered")
+"""Keys whose values need no quotes."""
 
 
 def drafted(
@@ -39,51 +44,81 @@ def drafted(
 ) -> Draft:
     """The draft of an answer entered `today`."""
     text_key = {"not_applicable": "reason", "value": "value"}.get(verdict, "text")
-    return Draft(
-        question=question, verdict=verdict, text_key=text_key, text=text, by=by, date=date,
-        entered=today.isoformat(),
-    )  # fmt: skip
+    about = (("question", question), ("verdict", verdict), (text_key, text))
+    return Draft(section="answers", entries=(*about, *_signed(by, date, today)))
+
+
+def drafted_risk(
+    rule: tuple[str, str], verdict: str, text: str, by: str, date: str, today: datetime.date
+) -> Draft:
+    """The draft of a judgement of `rule` (catalog, number) entered `today`."""
+    catalog, number = rule
+    about = (("rule", number), ("catalog", catalog), ("verdict", verdict), ("text", text))
+    return Draft(section="risks", entries=(*about, *_signed(by, date, today)))
+
+
+def _signed(by: str, date: str, today: datetime.date) -> tuple[tuple[str, str], ...]:
+    return ("by", by), ("date", date), ("entered", today.isoformat())
 
 
 def appended(raw: bytes, draft: Draft, file: str) -> bytes:
-    """`raw`, the bytes of `file`, with `draft` as its last answer.
+    """`raw`, the bytes of `file`, with `draft` as the last entry of its list.
 
-    Raises InputError where they do not end with their list of answers, a line for each key.
+    Raises InputError where the list is not written with a line for each key.
     """
     if not raw.strip():
-        return _HEAD + _block(draft, _INDENTS[0])
-    before = load_bytes(raw, file).convert(WrittenAnswers).answers
+        alone = _with(b"", draft, _INDENTS[0])
+        load_bytes(alone, file).convert(WrittenAnswers)  # what was typed is wrong, not the file
+        return alone
+    before = load_bytes(raw, file).convert(WrittenAnswers)
     for indent in _INDENTS:
-        made = raw.rstrip(b"\n") + b"\n" + _block(draft, indent)
-        after = _answers(made, file)
-        if after is not None and after[:-1] == before and after[-1].question == draft.question:
+        made = _with(raw, draft, indent)
+        after = _read(made, file)
+        if after is not None and _is_one_more(before, after, draft.section):
             return made
     raise InputError(
-        msg("{path}: cannot be continued: it must end with its list of answers, a line for each "
-            "key", path=file)
+        msg("{path}: cannot be continued: its list {section} must have a line for each key",
+            path=file, section=draft.section)
     )  # fmt: skip
 
 
-def _answers(raw: bytes, file: str) -> tuple[WrittenAnswer, ...] | None:
+def _with(raw: bytes, draft: Draft, indent: str) -> bytes:
+    """`raw` with `draft` before what follows its list; at the end of a list of its own."""
+    lines, head = raw.rstrip(b"\n").split(b"\n"), f"{draft.section}:".encode()
+    begin = next((n for n, line in enumerate(lines) if line.split(b"#")[0].strip() == head), None)
+    if begin is None:
+        start = raw.rstrip(b"\n") + b"\n" if raw.strip() else _HEAD
+        return start + head + b"\n" + _block(draft, indent)
+    others = (n for n, line in enumerate(lines) if n > begin and _KEY.match(line))
+    end = next(others, len(lines))
+    while end < len(lines) and (not lines[end - 1].strip() or lines[end - 1].startswith(b"#")):
+        end -= 1  # what is written above a list is about it
+    after = b"\n".join([*lines[end:], b""]) if end < len(lines) else b""
+    return b"\n".join([*lines[:end], b""]) + _block(draft, indent) + after
+
+
+def _is_one_more(before: WrittenAnswers, after: WrittenAnswers, section: str) -> bool:
+    """Whether `after` is `before` and one more entry of `section`."""
+    grown = getattr(after, section)
+    same = structs.replace(after, **{section: grown[:-1]})
+    return len(grown) == len(getattr(before, section)) + 1 and same == before
+
+
+def _read(raw: bytes, file: str) -> WrittenAnswers | None:
     try:
-        return load_bytes(raw, file).convert(WrittenAnswers).answers or None
+        return load_bytes(raw, file).convert(WrittenAnswers)
     except InputError:
         return None
 
 
 def _block(draft: Draft, indent: str) -> bytes:
-    lines = [
-        f"- question: {_text(draft.question)}",
-        f"  verdict: {draft.verdict}",
-        f"  {draft.text_key}: {_text(draft.text)}",
-        f"  by: {_text(draft.by)}",
-        f"  date: {draft.date}",
-        f"  entered: {draft.entered}",
-    ]
-    if draft.attachments:
-        lines.append("  attachments:")
-    lines += [f"    - {{file: {_text(name)}, sha256: {sha}}}" for name, sha in draft.attachments]
-    return "".join(f"{indent}{line}\n" for line in lines).encode("utf-8", "surrogatepass")
+    lines = [f"{key}: {value if key in _PLAIN else _text(value)}" for key, value in draft.entries]
+    lines += ["attachments:"] if draft.attachments else []
+    lines += [f"  - {{file: {_text(name)}, sha256: {sha}}}" for name, sha in draft.attachments]
+    marks = ("- ", *["  "] * len(lines))
+    return "".join(
+        f"{indent}{mark}{line}\n" for mark, line in zip(marks, lines, strict=False)
+    ).encode("utf-8", "surrogatepass")
 
 
 def _text(text: str) -> str:

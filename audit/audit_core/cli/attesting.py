@@ -9,15 +9,23 @@ from __future__ import annotations
 import datetime
 import hashlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from msgspec import structs
 
 from audit_core.attest.answers_in_force import AnswersInForce
+from audit_core.attest.judgements import risks_in_force
 from audit_core.attest.questions import Open, OpenAs, Question, questions
 from audit_core.attest.reading import read_answers
-from audit_core.attest.writing import Draft, appended, drafted, read_if_there, replace
+from audit_core.attest.writing import (
+    Draft,
+    appended,
+    drafted,
+    drafted_risk,
+    read_if_there,
+    replace,
+)
 from audit_core.cli import answers
 from audit_core.cli.context import Context
 from audit_core.cli.output import note, say, tty
@@ -26,6 +34,7 @@ from audit_core.cli.stored import read_results
 from audit_core.model import Target
 from audit_core.model.attestations import AnswerState
 from audit_core.model.errors import InputError
+from audit_core.model.overall import RiskResult
 from audit_core.model.results import Clause
 from audit_core.model.units import Step
 from audit_core.views.question_view import layer_of, risks_to_judge
@@ -42,25 +51,38 @@ def attest(context: Context) -> int:
     """Asks the open questions one after another; every answer given so far is in the file."""
     path: Path = context.args.to
     today, written = answers.today(), 0
-    asked = _open(context, today)
+    asked = () if context.args.risks else _open(context, today)
+    risks = _risks(context, today)
     text = context.text
     say(text("Open questions: {count}. Answers go to {path}", count=len(asked), path=path))
+    if risks:
+        say(text("High-risk rules to judge after them: {count}", count=len(risks)))
     try:
-        for number, question in enumerate(asked, 1):
-            draft = _ask(context, question, f"{number}/{len(asked)}", today)
-            if draft is not None:
-                _write(context, path, draft, today)
-                written += 1
+        for draft in _drafts(context, asked, risks, today):
+            _write(context, path, draft, today)
+            written += 1
     except _Ended:
         say()
     say(text("Answers written: {count}; the same command continues with the open questions",
              count=written))  # fmt: skip
-    if context.args.run is not None:
-        found = risks_to_judge(read_results(context, context.store.find(context.args.run)))
-        if found:
-            rules = ", ".join(risk.rule for risk in found)
-            say(text("Risks to judge, under risks: of a file of answers: {rules}", rules=rules))
     return 0
+
+
+def _drafts(
+    context: Context,
+    asked: Sequence[Question],
+    risks: Sequence[RiskResult],
+    today: datetime.date,
+) -> Iterator[Draft]:
+    """What the person answers, one after another; raises _Ended."""
+    for number, question in enumerate(asked, 1):
+        draft = _ask(context, question, f"{number}/{len(asked)}", today)
+        if draft is not None:
+            yield draft
+    for number, risk in enumerate(risks, 1):
+        draft = _ask_risk(context, risk, f"{number}/{len(risks)}", today)
+        if draft is not None:
+            yield draft
 
 
 # --- what is open -------------------------------------------------------------------------------
@@ -85,6 +107,17 @@ def _open(context: Context, today: datetime.date) -> tuple[Question, ...]:
     return questions(profile.clauses, objects, left)
 
 
+def _risks(context: Context, today: datetime.date) -> tuple[RiskResult, ...]:
+    """The rules that the run left to be judged, and that the file does not judge."""
+    if context.args.run is None:
+        return ()
+    path: Path = context.args.to
+    found = risks_to_judge(read_results(context, context.store.find(context.args.run)))
+    given = answers.read(context, [path]) if read_if_there(path).strip() else None
+    held = risks_in_force(given.answers.risks if given else (), today.isoformat())
+    return tuple(r for r in found if r.rule not in held or held[r.rule].state != "counts")
+
+
 def _unanswered(left: OpenAs, standing: AnswersInForce) -> OpenAs:
     def open_as(clause: Clause, step: Step, target: Target) -> Open | None:
         last = standing.of(clause, step, target)
@@ -101,18 +134,10 @@ def _unanswered(left: OpenAs, standing: AnswersInForce) -> OpenAs:
 def _ask(context: Context, question: Question, number: str, today: datetime.date) -> Draft | None:
     """The answer to `question`; None where it is skipped. Raises _Ended."""
     _show(context, question, number)
-    while True:
-        verdict = _verdict(context)
-        if verdict is None:
-            return None
-        draft = drafted(
-            question.id,
-            verdict,
-            _line(_prompt(context, verdict)),
-            context.args.by,
-            _line(context.text("date of the fact [{today}]", today=today)) or today.isoformat(),
-            today,
-        )
+    prompt = context.text("a affirmed, d denied, n not applicable, v value, s skip, q quit")
+    while (verdict := _verdict(prompt, _VERDICTS)) is not None:
+        text = _line(_prompt(context, verdict))
+        draft = drafted(question.id, verdict, text, context.args.by, _date(context, today), today)
         named = _line(
             context.text("attachments beside the file, with commas between (Enter: none)")
         )
@@ -123,6 +148,49 @@ def _ask(context: Context, question: Question, number: str, today: datetime.date
             note(context.translator.say(error.detail))
             continue
         return draft
+    return None
+
+
+def _ask_risk(
+    context: Context, risk: RiskResult, number: str, today: datetime.date
+) -> Draft | None:
+    """The judgement of `risk`; None where it is skipped. Raises _Ended."""
+    _show_risk(context, risk, number)
+    verdicts = {"h": "holds", "x": "dismissed", **({"m": "mitigated"} if risk.mitigable else {})}
+    prompt = context.text("h it holds, x it does not, m other measures lower it, s skip, q quit")
+    if not risk.mitigable:
+        prompt = context.text("h it holds, x it does not (no mitigation counts), s skip, q quit")
+    while (verdict := _verdict(prompt, verdicts)) is not None:
+        text = _line(context.text("why, or by which measures"))
+        draft = drafted_risk(
+            (risk.catalog, risk.rule), verdict, text, context.args.by, _date(context, today), today
+        )
+        try:
+            _check(context, draft, today)
+        except InputError as error:
+            note(context.translator.say(error.detail))
+            continue
+        return draft
+    return None
+
+
+def _show_risk(context: Context, risk: RiskResult, number: str) -> None:
+    text, zh = context.text, context.lang == "zh"
+    major = f" {risk.major}" if risk.major else ""
+    say()
+    say(f"[{number}] risk/{risk.rule}{major}")
+    say(risk.title if zh or not risk.title_en else risk.title_en)
+    if risk.condition:
+        say(risk.condition)
+    if risk.clauses:
+        say(text("Items: {clauses}", clauses=", ".join(risk.clauses)))
+    if risk.targets:
+        say(text("For: {targets}", targets=", ".join(risk.targets)))
+
+
+def _date(context: Context, today: datetime.date) -> str:
+    asked = context.text("date of the fact [{today}]", today=today)
+    return _line(asked) or today.isoformat()
 
 
 def _show(context: Context, question: Question, number: str) -> None:
@@ -140,17 +208,16 @@ def _show(context: Context, question: Question, number: str) -> None:
                  f"({context.code(question.last.state.value)}) {question.last.text}"))  # fmt: skip
 
 
-def _verdict(context: Context) -> str | None:
+def _verdict(prompt: str, verdicts: Mapping[str, str]) -> str | None:
+    """One of `verdicts`, by its letter or in full; None for skip. Raises _Ended."""
     while True:
-        word = _line(
-            context.text("a affirmed, d denied, n not applicable, v value, s skip, q quit")
-        )
+        word = _line(prompt)
         if word in ("q", "quit"):
             raise _Ended
         if word in ("s", "skip", ""):
             return None
-        if word in _VERDICTS or word in _VERDICTS.values():
-            return _VERDICTS.get(word, word)
+        if word in verdicts or word in verdicts.values():
+            return verdicts.get(word, word)
 
 
 def _prompt(context: Context, verdict: str) -> str:

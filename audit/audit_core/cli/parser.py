@@ -298,6 +298,8 @@ class _Commands:
         self._option(made, "--to", type=Path, required=True, metavar="FILE",
                      help=msg("file of answers, YAML; an existing one is continued"))  # fmt: skip
         self._option(made, "--by", required=True, metavar="NAME", help=msg("who answers"))
+        risks = msg("ask only for the high-risk rules that are to be judged")
+        self._option(made, "--risks", action="store_true", help=risks)
 
     def _import(self) -> None:
         made = self._command(

@@ -14,7 +14,12 @@ from msgspec import Struct, structs
 from audit_core import __version__, plan
 from audit_core.api.plugins import Registry
 from audit_core.attest.answers_in_force import AnswersInForce
-from audit_core.attest.judgements import fixed_by_retest, fixed_checks, risks_in_force
+from audit_core.attest.judgements import (
+    fixed_by_retest,
+    fixed_checks,
+    newest_retests,
+    risks_in_force,
+)
 from audit_core.evaluate import assess, judge
 from audit_core.evaluate.fact_values import packed, stored, unpacked
 from audit_core.evaluate.group_facts import GroupFacts, Shared, crossing
@@ -316,6 +321,7 @@ class Evaluator:
             object_types=profile.object_types,
             system_objects=profile.system_objects,
             issue_notes=self._statements.issue_notes,
+            retests=newest_retests(self._statements.retests, self._file.started[:10]),
             overrides=override_infos(profile, self._file.targets),
         )
 

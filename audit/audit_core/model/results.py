@@ -25,7 +25,7 @@ from audit_core.model import (
     root_of,
     verbatim,
 )
-from audit_core.model.attestations import IssueNote
+from audit_core.model.attestations import IssueNote, Retest
 from audit_core.model.errors import InputError
 from audit_core.model.names import Named, SystemObject
 from audit_core.model.overall import SystemConclusion, WaiverResult
@@ -227,7 +227,8 @@ class ResultsIndex(Struct, frozen=True, kw_only=True):
     offers them. `object_types` and `system_objects` are the names that the catalogs give.
     `overrides` are the parameters that the profile changes for some targets, or loosens. `system`
     is what each grading says of the whole, the default one of each catalog first. `waivers` are
-    those that were given with the run, `issue_notes` what people recorded of issues.
+    those that were given with the run, `issue_notes` what people recorded of issues, `retests` the
+    newest re-test of each clause on each object since the collection.
     """
 
     schema: str
@@ -246,6 +247,7 @@ class ResultsIndex(Struct, frozen=True, kw_only=True):
     system: tuple[SystemConclusion, ...] = ()
     waivers: tuple[WaiverResult, ...] = ()
     issue_notes: tuple[IssueNote, ...] = ()
+    retests: tuple[Retest, ...] = ()
 
 
 class _Findings(Struct):

@@ -377,6 +377,7 @@ HERE: dict[str, str] = {
     "WaiverResult.conclusions": "`CLAUSE@TARGET` of the conclusions that it is about; at most 50.",
     "AnswerSet.risks": "Judged high-risk rules.",
     "AnswerSet.retests": "Results of re-tests.",
+    "ResultsIndex.retests": "The newest re-test of each clause on each object.",
     "AnswerSet.waiver_files": "The files of waivers, with the digests of their bytes.",
     "WrittenAnswers.risks": "Judgements of high-risk rules and major risks.",
     "WrittenAnswers.retests": "Results of re-tests; the first result stays as it is.",
