@@ -319,7 +319,7 @@ class Results:
 
     @cached_property
     def object_of(self) -> Mapping[str, str]:
-        """The id of the object that each target is concluded with, by the id of the target."""
+        """The id of the object that each target counts for, by the id of the target."""
         return {s.target: entry.object for entry in self.entries for s in entry.targets}
 
     def bundle_of(self, entry: ObjectEntry) -> str:
