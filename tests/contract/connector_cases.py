@@ -553,6 +553,29 @@ big = report("big", ratings=(), limit=600)
         return f"  - {{id: {id}, kind: scan_report, access: {{file: {self._file}}}}}\n"
 
 
+class RouteFiles(RegisterFiles):
+    """The connector of audit_api, which reads a file of this machine."""
+
+    name = "routes"
+
+    def prepare(self) -> None:
+        paths = ", ".join(f'"/path-{n}": {{"get": {{}}, "put": {{}}}}' for n in range(40))
+        self._file = self.folder / "api.json"
+        self._file.write_text(f'{{"openapi": "3.0.0", "paths": {{{paths}}}}}')
+        self._opened = self.stack.enter_context(contextlib.closing(Opened(self._file)))
+        self.source = """
+from audit_api.request import Routes
+def routes(name, **more):
+    return made(name, "routes", Routes(**more))
+plain = routes("plain")
+slow = routes("slow", methods=("PUT",), timeout_s=0)
+big = routes("big", methods=("GET",), limit=600)
+"""
+
+    def target(self, id: str, *, secret: str = "GOOD", address: str = "127.0.0.1") -> str:
+        return f"  - {{id: {id}, kind: routes, access: {{file: {self._file}}}}}\n"
+
+
 class Redis(Case):
     """The connector of audit_redis with a server that tells what a real one never would."""
 
@@ -685,5 +708,5 @@ big = asked("big", limit=1000)
 
 CASES: tuple[type[Case], ...] = (
     Ssh, Local, Ports, Tls, Http, ExampleDatabase, Postgresql, Mysql, Redis, RegisterFiles,
-    ScanReports,
+    ScanReports, RouteFiles,
 )  # fmt: skip

@@ -1,0 +1,129 @@
+"""Whether routes ask who calls, are encrypted and limited, and stand in the register."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from audit_api.facts import ROUTES, RouteTable
+from audit_api.kind import RoutesSettings
+from audit_api.model import Route
+from audit_core.api.sdk import (
+    TARGET,
+    Absent,
+    Judgement,
+    Known,
+    Message,
+    Severity,
+    Target,
+    capped,
+    check,
+    each,
+    failed,
+    msg,
+    not_applicable,
+    passed,
+    settings_of,
+    undetermined,
+)
+
+Registers = tuple[tuple[Target, Known | Absent], ...]
+
+
+def _named(what: Message, routes: Iterable[Route]) -> Message:
+    return msg("{what}: {routes}", what=what, routes=capped((r.label for r in routes), sort=False))
+
+
+def _summary(table: RouteTable) -> Message:
+    return msg("{count} routes in {file} ({format})", count=len(table.routes),
+               file=table.head.file, format=table.head.format)  # fmt: skip
+
+
+def _closed(target: Target, table: RouteTable) -> Iterator[Route]:
+    """The routes that are not declared as open to everybody."""
+    free = settings_of(target, RoutesSettings).open_routes
+    return (route for route in table.routes if route.path not in free)
+
+
+@check(
+    "api.authenticated", needs=(TARGET, ROUTES), kind="routes", severity=Severity.HIGH,
+    remedy=msg("Ask for a login on these routes, or declare those that are meant for everybody "
+               "(open_routes)"),
+)  # fmt: skip
+def authenticated(target: Target, table: RouteTable) -> Judgement:
+    """Each route asks who calls, but for those that are declared as open."""
+    if not table.routes:
+        return undetermined(_summary(table))
+    wrong = [route for route in _closed(target, table) if route.authenticated is False]
+    if wrong:
+        return failed(_summary(table), _named(msg("Without authentication"), wrong))
+    unknown = [route for route in _closed(target, table) if route.authenticated is None]
+    if unknown:
+        more = msg("Whether the service behind asks who calls is not told")
+        return undetermined(_summary(table), more, _named(msg("Not told"), unknown))
+    return passed(_summary(table))
+
+
+@check(
+    "api.encrypted", needs=ROUTES, severity=Severity.HIGH,
+    remedy=msg("Offer these routes over HTTPS only"),
+)  # fmt: skip
+def encrypted(table: RouteTable) -> Judgement:
+    """Each route is offered over TLS only."""
+    wrong = [route for route in table.routes if route.encrypted is False]
+    if wrong:
+        return failed(_summary(table), _named(msg("Also without encryption"), wrong))
+    unknown = [route for route in table.routes if route.encrypted is None]
+    if unknown or not table.routes:
+        more = msg("The document does not tell how {count} routes are reached", count=len(unknown))
+        return undetermined(_summary(table), more)
+    return passed(_summary(table))
+
+
+@check(
+    "api.limited", needs=ROUTES, severity=Severity.MEDIUM,
+    remedy=msg("Limit the rate of calls on these routes"),
+)  # fmt: skip
+def limited(table: RouteTable) -> Judgement:
+    """The gateway limits the rate of calls of each route."""
+    if all(route.limited is None for route in table.routes):
+        return not_applicable(msg("A document of the format {format} does not tell of limits",
+                                  format=table.head.format))  # fmt: skip
+    wrong = [route for route in table.routes if route.limited is False]
+    if wrong:
+        return failed(_summary(table), _named(msg("Without a limit"), wrong))
+    return passed(_summary(table))
+
+
+@check(
+    "api.registered", kind="routes", severity=Severity.MEDIUM,
+    needs=(TARGET, ROUTES, each("interfaces_register", "register.interfaces")),
+    remedy=msg("Enter the routes in the register of interfaces, by path, name or operationId; or "
+               "name the row that stands for all of them (interface)"),
+)  # fmt: skip
+def registered(target: Target, table: RouteTable, registers: Registers) -> Judgement:
+    """Each route, or the interface that stands for all, is in the register of interfaces."""
+    if not registers:
+        return undetermined(msg("No register of interfaces is declared"))
+    if any(not isinstance(got, Known) or got.incomplete for _, got in registers):
+        return undetermined(msg("A register of interfaces could not be read in full"))
+    rows: Iterable[Any] = (
+        row for _, g in registers if isinstance(g, Known) for row in g.value.rows
+    )
+    there = {str(row["interface"]).casefold() for row in rows if row["interface"]}
+    whole = settings_of(target, RoutesSettings).interface
+    if whole:
+        if whole.casefold() in there:
+            return passed(_summary(table), msg("Registered as {interface}", interface=whole))
+        return failed(msg("{interface} is not in the register", interface=whole))
+    wrong = [route for route in table.routes if not _names(route) & there]
+    if wrong:
+        return failed(_summary(table), _named(msg("Not in the register"), wrong))
+    return passed(_summary(table))
+
+
+def _names(route: Route) -> set[str]:
+    return {name.casefold() for name in (route.label, route.path, *route.names)}
+
+
+CHECKS = (authenticated, encrypted, limited, registered)
