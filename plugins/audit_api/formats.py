@@ -132,7 +132,7 @@ def _swagger(root: Mapping[str, Any], problems: list[str]) -> Iterator[Route]:
 _LOGINS = frozenset({
     "basic-auth", "key-auth", "key-auth-enc", "jwt", "oauth2", "hmac-auth", "ldap-auth",
     "ldap-auth-advanced", "openid-connect", "mtls-auth", "session", "oauth2-introspection",
-    "jwt-signer", "vault-auth", "header-cert-auth",
+    "vault-auth", "header-cert-auth",
 })  # fmt: skip
 _LIMITS = frozenset({"rate-limiting", "rate-limiting-advanced", "response-ratelimiting"})
 
