@@ -7,6 +7,7 @@ people affirm every step that machines do not settle.
 from __future__ import annotations
 
 import datetime
+import re
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -32,11 +33,14 @@ from audit_register.facts import BY_REGISTER
 from audit_register.reading.register_file import RegisterFile
 from installed import registry
 
+from . import seen
+
 STARTER = Path(audit_profiles.__file__).parent / "starters/smart-finance"
 TODAY = datetime.date(2026, 11, 29)
 NOW = f"{TODAY}T12:00:00Z"
 HOST = """  - {id: web1, address: 10.1.0.5, access: {via: local}, business_system: core, zone: dmz}
 """
+_ENTERED = re.compile(r"(service: customer_service_platform.*?)no_entry: [^}]*")
 Edit = Callable[[str], str]
 
 
@@ -53,14 +57,15 @@ class Bank:
         self.profile = load_policy(offered.policy_dirs).profile("smart-finance", self.checks)
         self._files = {f"registers/{r.id}.csv": starter(lang, f"registers/{r.id}.csv")
                        for r in REGISTERS}  # fmt: skip
-        self._files["inventory.yaml"] = starter(lang, "inventory.yaml") + HOST
+        inventory = _ENTERED.sub(r"\1entries: [pay-web]", starter(lang, "inventory.yaml"))
+        self._files["inventory.yaml"] = inventory + HOST + seen.TARGETS
         self._tables = {r.id: self._table(r.id, self._files) for r in REGISTERS}
         self._bindings = by_clause(self.profile.bindings)
         self._targets = self._read(self._files["inventory.yaml"])
         self._known: dict[Any, tuple[Finding, Any]] = {}
         self._judged: dict[str, list[Check]] = {}
         for id in sorted({binding.check for binding in self.profile.bindings}):
-            if id.partition(".")[0] in ("register", "service"):
+            if id.partition(".")[0] in ("register", "service", "http", "scan", "api"):
                 self._judged.setdefault(self.checks[id].kind, []).append(self.checks[id])
 
     def _table(self, id: str, files: Mapping[str, str]) -> Got:
@@ -83,6 +88,7 @@ class Bank:
         edits: Mapping[str, Edit] | None = None,
         accounts: tuple[str, ...] = ("root", "zhangsan"),
         denied: Iterable[tuple[str, int]] = (),
+        facts: Mapping[str, Known] = seen.GOOD,
     ) -> dict[tuple[str, str], Conclusion]:
         """The conclusions by clause and object, once `edits` were made to its files."""
         files, tables = dict(self._files), dict(self._tables)
@@ -97,7 +103,7 @@ class Bank:
             targets = self._targets
         else:
             targets = self._read(files["inventory.yaml"])
-        world = _World(targets, tables, accounts)
+        world = _World(targets, tables, accounts, {**seen.GOOD, **facts})
         findings = [f for target in targets for f in self._findings(world, target)]
         return self._assessed(targets, findings, denied)
 
@@ -170,12 +176,15 @@ class _World:
     """What is known of all targets."""
 
     def __init__(
-        self, targets: tuple[Target, ...], tables: Mapping[str, Got], accounts: tuple[str, ...]
-    ) -> None:
+        self, targets: tuple[Target, ...], tables: Mapping[str, Got], accounts: tuple[str, ...],
+        facts: Mapping[str, Known],
+    ) -> None:  # fmt: skip
         self.tree = Tree(targets)
-        self._tables, self._accounts = tables, accounts
+        self._tables, self._accounts, self._facts = tables, accounts, facts
 
     def of(self, fact: Fact, target: Target) -> Got:
+        if fact.id in self._facts:
+            return self._facts[fact.id]
         if fact.id == "linux.login-accounts":
             return Known(value=self._accounts)
         if fact.id.startswith("register."):

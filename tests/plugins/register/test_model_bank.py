@@ -8,9 +8,10 @@ from collections.abc import Callable
 
 import pytest
 
-from audit_core.model import Result, StepState
+from audit_core.model import Known, Result, StepState
 from audit_register.builtin_registers import BY_ID, REGISTERS
 
+from . import seen
 from .bank import STARTER, TODAY, Bank, changed, starter, words
 
 Edit = Callable[[str], str]
@@ -148,13 +149,16 @@ def test_each_single_fault_turns_its_own_clauses(bank: Bank, subtests: pytest.Su
     for name, edit, clauses in INVENTORY:
         with subtests.test(name):
             assert changed(good, bank.concluded({"inventory.yaml": edit})) == clauses
+    for name, fact, value, clauses in seen.FAULTS:
+        with subtests.test(name):
+            assert changed(good, bank.concluded(facts={fact: Known(value=value)})) == clauses
     for accounts in (("root", "sunqi"), ("root", "nobody-knows")):
         with subtests.test(accounts[1]):
             assert changed(good, bank.concluded(accounts=accounts)) == {"6.2.2"}
 
 
 def test_every_other_clause_turns_with_what_a_person_denies(bank: Bank) -> None:
-    turned = [*(fault[3] for fault in FAULTS), *(fault[2] for fault in INVENTORY)]
+    turned = [*(fault[3] for fault in (*FAULTS, *seen.FAULTS)), *(fault[2] for fault in INVENTORY)]
     by_machine = set().union(*turned)
     assert len(by_machine) >= 30
     good = bank.concluded()

@@ -1,0 +1,91 @@
+"""What is seen of the model bank beside its registers: a web entry, a scan report, routes. Made up.
+
+`GOOD` is by fact. `FAULTS` change one fact, and say which clauses turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec.structs import replace
+
+from audit_api.facts import RouteTable
+from audit_api.model import Head as RoutesHead
+from audit_api.model import Route
+from audit_core.api.sdk import Known
+from audit_http.facts import Page, Times
+from audit_http.model import Ended, Hop, Opened, Timed
+from audit_scan.facts import ScanResult
+from audit_scan.model import Head
+
+URL = "https://pay.bank.example/"
+TARGETS = f"""  - id: pay-web
+    kind: web
+    address: 10.1.0.5
+    url: {URL}
+    business_system: core
+    zone: dmz
+    privacy_notice: /privacy
+    complaints: /complaints
+    protected: [/api/accounts]
+    calls: [{{path: /, p95_ms: 500, errors_percent: 1}}]
+    access: {{}}
+  - {{id: pay-api, kind: routes, interface: open-payment, access: {{file: api.yaml}}}}
+  - {{id: scan-q4, kind: scan_report, covers: [dmz], access: {{file: q4.nessus}}}}
+"""
+
+
+def page(place: str = "", status: int = 200, **more: Any) -> Page:
+    return Page(hops=(Hop(url=URL + place, status=status),), html=True, characters=500, **more)
+
+
+def times(ms: float = 40.0, bad: int = 0) -> tuple[Times, ...]:
+    made = [Timed(call=0, at=0.0, ms=ms, ended=Ended.ANSWERED, status=200)] * (20 - bad)
+    made += [Timed(call=0, at=0.0, ms=ms, ended=Ended.ANSWERED, status=503)] * bad
+    return (Times(url=URL, method="GET", wanted=20, made=tuple(made)),)
+
+
+def opened(status: int, holds: str = "") -> tuple[Opened, ...]:
+    url = f"{URL}api/accounts"
+    return (Opened(url=url, ended=Ended.ANSWERED, status=status, holds=holds),)
+
+
+_ENTRY = page(links=(URL + "privacy", URL + "complaints"))
+_NOTICE = page("privacy", dates=("2026-03-01",))
+_SCAN = ScanResult(
+    head=Head(format="nessus", file="q4.nessus", sha256="", size=1, ended="2026-11-01T10:00:00Z"),
+    reached=frozenset({"10.1.0.5", "10.2.0.5"}), hosts=2,
+)  # fmt: skip
+_ROUTE = Route(method="GET", path="/accounts", authenticated=True, encrypted=True)
+
+
+def routes(*of: Route) -> RouteTable:
+    return RouteTable(head=RoutesHead(format="openapi", file="api.yaml", sha256=""), routes=of)
+
+
+GOOD: Mapping[str, Known] = {
+    name: Known(value=value)
+    for name, value in {
+        "http.entry": _ENTRY, "http.privacy-notice": _NOTICE,
+        "http.complaints": page("complaints"), "http.opened": opened(401), "http.times": times(),
+        "scan.report": _SCAN, "api.routes": routes(_ROUTE),
+    }.items()
+}  # fmt: skip
+PLAIN = replace(_ENTRY, hops=(Hop(url="http://pay.bank.example/", status=200),))
+FAULTS: tuple[tuple[str, str, Any, set[str]], ...] = (
+    ("an entry that is gone", "http.entry", page(status=404, links=_ENTRY.links), {"5.5"}),
+    ("an entry in the clear", "http.entry", PLAIN, {"4.1", "6.2.1", "6.4.3"}),
+    ("no privacy notice", "http.privacy-notice", page("privacy", 404), {"6.3.2", "7.1.4"}),
+    ("a privacy notice behind a login", "http.privacy-notice", page("privacy", 401),
+     {"6.3.2", "7.1.4"}),
+    ("no page for complaints", "http.complaints", page("complaints", 410), {"8.2"}),
+    ("accounts without a login", "http.opened", opened(200, "json"), {"5.5", "6.4.3"}),
+    ("slow answers", "http.times", times(900.0), {"4.2"}),
+    ("answers that fail", "http.times", times(bad=6), {"4.2"}),
+    ("a host that was not scanned", "scan.report", replace(_SCAN, reached=frozenset({"x"})),
+     {"7.2.4"}),
+    ("a route without authentication", "api.routes",
+     routes(_ROUTE, replace(_ROUTE, path="/open", authenticated=False)), {"6.4.3"}),
+    ("a route in the clear", "api.routes", routes(replace(_ROUTE, encrypted=False)), {"6.4.3"}),
+)  # fmt: skip
