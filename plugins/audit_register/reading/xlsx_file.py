@@ -1,7 +1,8 @@
 """Registers in xlsx (ECMA-376), read row by row.
 
 openpyxl in its read-only mode holds one row in memory; it tells nothing of merged cells, so that
-their list at the end of a sheet is looked for in the bytes.
+their list at the end of a sheet is looked for in the bytes. It also ends where `dimension` says
+that a sheet ends; many programs write `A1` there, whatever follows, so that it is not believed.
 """
 
 from __future__ import annotations
@@ -70,8 +71,10 @@ class Workbook:
         return Grid(sheet=sheet, rows=self._rows(sheet), place=place)
 
     def _rows(self, sheet: str) -> Iterator[Row]:
+        found = self._book[sheet]
+        found.reset_dimensions()
         try:
-            for number, row in enumerate(self._book[sheet].iter_rows(), 1):
+            for number, row in enumerate(found.iter_rows(), 1):
                 yield number, [_value(cell) for cell in row]
         except (ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error, EOFError,
                 SyntaxError) as error:  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import time
 import zipfile
 from pathlib import Path
@@ -181,3 +182,24 @@ def test_the_file_is_a_regular_one(tmp_path: Path) -> None:
     assert isinstance(parsed(answered.stdout), Table)
     cut = _answered(RegisterRows(register="meetings", limit=200), tmp_path / "m.csv", "")
     assert cut.truncated
+
+
+def with_dimension(raw: bytes, size: str) -> bytes:
+    """The workbook with another `dimension` in each sheet, as some programs write it."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(raw)) as old, zipfile.ZipFile(out, "w") as new:
+        for name in old.namelist():
+            data = re.sub(rb'<dimension ref="[^"]*"', b'<dimension ref="%s"' % size.encode(),
+                          old.read(name))  # fmt: skip
+            new.writestr(name, data)
+    return out.getvalue()
+
+
+def test_rows_beyond_the_size_that_a_sheet_tells_are_read() -> None:
+    heads, *_ = GOOD.splitlines()
+    rows = [("2026-01-31", "other", "1001", "yes")] * 30
+    raw = xlsx(tuple(heads.split(",")), *rows)
+    for size in ("A1", "A1:D2", "A1:XFD1048576", "B2:C3"):
+        assert len(table(with_dimension(raw, size), "m.xlsx").rows) == 30, size
+    with pytest.raises(Unreadable, match="more than 20 rows"):
+        lines(with_dimension(raw, "A1"), "m.xlsx", rows=20)
