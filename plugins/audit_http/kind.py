@@ -50,6 +50,10 @@ Header = Annotated[str, Valid(holds=_is_header, expected=msg("the name of a head
 MOST_PLACES = 20
 
 
+def _server(url: str) -> tuple[str, str, int]:
+    return (url.partition(":")[0].lower(), *server_of(url))
+
+
 class Call(Schema, frozen=True, kw_only=True):
     """A call that is timed: it has to be safe to repeat. The targets are the institution's own."""
 
@@ -84,7 +88,7 @@ class WebSettings(Schema, frozen=True, kw_only=True):
         ]
         for where, place in named[:MOST_PLACES]:
             url = joined(self.url, place)
-            if url is None or server_of(url) != server_of(self.url):
+            if url is None or _server(url) != _server(self.url):
                 yield Refusal(place=where, expected=msg("a place on the server of url"))
         for name in ("calls", "protected"):
             if len(getattr(self, name)) > MOST_PLACES:
@@ -95,13 +99,15 @@ class WebSettings(Schema, frozen=True, kw_only=True):
 class WebAccess(AccessSchema, frozen=True, kw_only=True):
     """How a web entry is asked: at which address, and with which authorities.
 
-    `token` is a reference to a secret that is sent as the value of `header` with timed calls only.
+    `token` is a reference to a secret that is sent as the value of `header` with timed calls only;
+    over http only with `clear_text`.
     """
 
     address: HostName | None = None
     tls_ca: str | None = None
     header: Header = "Authorization"
     token: SecretRef | None = None
+    clear_text: bool = False
 
 
 WEB = Kind(

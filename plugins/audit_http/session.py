@@ -64,6 +64,10 @@ class _Session:
 
     def begun(self) -> OneByOne:
         """The session; ConnectError where the server is not there, or refuses the token."""
+        if self._login and self._url.startswith("http:") and not self._access.clear_text:
+            why = msg("{url}: the token is not sent without TLS", url=shown(self._url))
+            remedy = msg("Use https, or say that the token may be sent in clear text: clear_text")
+            raise ConnectError(Reason.NOT_COLLECTED, why, remedy=remedy)
         if self._login:
             got = self._send("HEAD", self._url, self._login, seconds=_LOGIN_S)
         else:

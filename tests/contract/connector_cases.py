@@ -684,7 +684,7 @@ big = asked("big", limit=1000)
     def _entry(self, id: str, address: str, port: int, secret: str) -> str:
         return (
             f"  - {{id: {id}, kind: web, address: {address}, url: 'http://bank.example:{port}/', "
-            f"access: {{token: 'env:{secret}'}}}}\n"
+            f"access: {{token: 'env:{secret}', clear_text: true}}}}\n"
         )
 
     def asked(self) -> int:

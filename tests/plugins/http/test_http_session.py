@@ -211,7 +211,8 @@ def test_calls_are_timed_at_the_declared_pace(peer: Any) -> None:
 
 def test_a_token_goes_with_timed_calls_only_and_a_refusal_counts(peer: Any) -> None:
     base = f"http://bank.example:{peer.port}"
-    more: dict[str, Any] = {"token": SecretRef("env:X"), "header": "X-Key", "place": "/token"}
+    more: dict[str, Any] = {"token": SecretRef("env:X"), "header": "X-Key", "place": "/token",
+                            "clear_text": True}  # fmt: skip
     before = len(peer.headers)
     times = HttpTimes(calls=(("GET", base + "/token"),), samples=1, per_second=50)
     asked(peer, HttpPage(url=base + "/fine"), HttpOpen(urls=(base + "/fine",)), times, **more)
@@ -220,6 +221,11 @@ def test_a_token_goes_with_timed_calls_only_and_a_refusal_counts(peer: Any) -> N
     with pytest.raises(ConnectError) as caught:
         session.open(Here(peer.port, **more | {"header": "X-Wrong"}))
     assert caught.value.refused
+    before = peer.contacts
+    with pytest.raises(ConnectError) as caught:
+        session.open(Here(peer.port, **more | {"clear_text": False}))
+    assert not caught.value.refused
+    assert peer.contacts == before
     with pytest.raises(ConnectError) as caught:
         session.open(Here(1))
     assert not caught.value.refused
