@@ -25,8 +25,9 @@ Checks are bound to [steps](en/policy.md#steps-and-mappings) of a clause. *full*
 step of one way to conform, so the clause can be 符合 on their word alone. *partial*: they settle
 or deny some steps; people answer the rest. *supports*: evidence only, it decides nothing. Every
 clause of a profile is in every result; one without checks is 未测 and says what a person has to
-bring. A profile that extends another is shown by what it adds. What the checks `mysql.…` ask of
-MariaDB was tried on a real server; what they ask of MySQL follows its documentation, unverified.
+bring. A profile that extends another is shown by what it adds. The checks of databases were tried
+on PostgreSQL 15, MariaDB 10.11, Redis 7.0 and 8.0 and Valkey 8.1; what `mysql.…` asks of MySQL
+follows its documentation, unverified. Oracle, SQL Server and 达梦 cannot be asked.
 """
 
 
@@ -38,8 +39,36 @@ def page() -> str:
     for name in PROFILES:
         profile = policy.profile(name, registry.checks)
         parts += [f"## {profile.title_en}\n", f"Profile `{name}`.\n", *_profile(profile, shown)]
+        if name == BY_KIND[0]:
+            parts.append(_by_kind(profile, {id: c.kind for id, c in registry.checks.items()}))
         shown |= {(c.catalog, c.id) for c in profile.clauses}
     return "\n".join(parts)
+
+
+BY_KIND = ("gbt22239-l3", "8.1.4.")
+"""The profile, and the clauses of it, that are shown by kind of target."""
+
+
+def _by_kind(profile: Profile, kind_of: dict[str, str]) -> str:
+    """What the checks of each kind of target settle of the computing environment."""
+    bound: dict[str, dict[str, list[Binding]]] = {}
+    for b in profile.bindings:
+        if b.clause.startswith(BY_KIND[1]):
+            bound.setdefault(kind_of[b.check], {}).setdefault(b.clause, []).append(b)
+    kinds = sorted(bound, key=lambda kind: (-len(bound[kind]), kind))
+    head = "| clause | gist | " + " | ".join(f"`{kind}`" for kind in kinds) + " |"
+    rows = [
+        f"| {c.id} | {c.gist} | "
+        + " | ".join(_word(_best(c, bound[kind].get(c.id, []))) for kind in kinds) + " |"
+        for c in profile.clauses if c.id.startswith(BY_KIND[1])
+    ]  # fmt: skip
+    lead = "What the checks of one kind of target say of it alone.\n"
+    return "\n".join(("### By kind of target\n", lead, head, "|---|---|" + "---|" * len(kinds),
+                      *rows, ""))  # fmt: skip
+
+
+def _word(coverage: Coverage) -> str:
+    return "–" if coverage is Coverage.NONE else str(coverage)
 
 
 def _profile(profile: Profile, shown: set[tuple[str, str]]) -> list[str]:

@@ -22,6 +22,7 @@ _BUSY = re.compile(r"too many clients|remaining connection slots|starting up|shu
 _NO_TLS = re.compile(r"server does not support SSL|no encryption|SSL off")
 _TLS = re.compile(r"SSL error|certificate|SSL SYSCALL|root\.crt")
 _NO_DATABASE = re.compile(r'database "[^"]*" does not exist|permission denied for database')
+_IN_CLEAR = re.compile(r"requested a cleartext password|auth(?:entication)? method requirement")
 _NO_ENTRY = re.compile(r"no pg_hba\.conf entry|pg_hba\.conf rejects")
 
 
@@ -34,6 +35,10 @@ def not_connected(words: str, place: str) -> ConnectError:
         )
         remedy = msg("Add a line to pg_hba.conf for this account, from this address, over TLS")
         return ConnectError(Reason.NOT_PERMITTED, why, remedy=remedy, refused=True)
+    if _IN_CLEAR.search(words):
+        why = msg("{place}: the server asked for the password itself, which needs TLS",
+                  place=place)  # fmt: skip
+        return ConnectError(Reason.NOT_PERMITTED, why, remedy=msg("Leave out `tls: plain`"))
     if _NO_TLS.search(words):
         return no_tls(place, words)
     if _TLS.search(words):

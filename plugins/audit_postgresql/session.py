@@ -148,8 +148,8 @@ class _Server:
 
     def _tls(self) -> dict[str, Any]:
         match self._access.tls:
-            case Tls.PLAIN:
-                return {"sslmode": "disable"}
+            case Tls.PLAIN:  # whoever answers may ask for the password itself
+                return {"sslmode": "disable", "require_auth": "!password"}
             case Tls.ENCRYPT:
                 return {"sslmode": "require", **self._own_certificate()}
         return {

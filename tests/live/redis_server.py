@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import socket
@@ -91,7 +92,9 @@ class RedisServer:
         shutil.rmtree(self.folder)
 
     def _answers(self) -> bool:
-        return self.socket.exists() and bool(self.command("PING"))
+        with contextlib.suppress(ConnectionRefusedError):  # bound, and not listening yet
+            return self.socket.exists() and bool(self.command("PING"))
+        return False
 
     def command(self, *commands: str) -> str:
         """What the server answers to `commands`, one line each, sent by `root` over the socket."""

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
+import struct
+import threading
 from collections.abc import Iterator
 from typing import Any
 
 import psycopg
 import pytest
 
-from audit_core.model import ConnectError, HostName, KeyFile, Reply, Status
+from audit_core.model import ConnectError, HostName, KeyFile, Reply, SecretRef, Status
 from audit_database.access import Tls
 from audit_database.query import EVERY, Query
 from audit_postgresql import session
 from audit_postgresql.access import PostgresqlAccess
 from audit_shell.access import JumpLogin
-from live.patience import eventually
+from live.patience import PATIENCE_S, eventually
 from live.postgresql_server import PASSWORD, Here, PostgresqlServer
 from live.sshd import Sshd
 
@@ -146,3 +150,59 @@ def test_a_socket_and_a_jump_host(server: PostgresqlServer) -> None:
             assert opened.info.through is not None
             assert far.stdout.splitlines()[1:] == [b"[true]"]
         assert jump.log.read_text().count("Accepted publickey") == 1
+
+
+def _told(kind: bytes, body: bytes) -> bytes:
+    return kind + struct.pack(">i", len(body) + 4) + body
+
+
+_LET_IN = _told(b"R", struct.pack(">i", 0)) + _told(b"S", b"server_version\0" b"15.0\0") + _told(
+    b"S", b"client_encoding\0UTF8\0") + _told(b"Z", b"I")  # fmt: skip
+_ASKS_FOR_IT = _told(b"R", struct.pack(">i", 3))  # AuthenticationCleartextPassword
+
+
+def lying(*answers: bytes) -> tuple[Reply | ConnectError, bytes]:
+    """What a session tells of a server that sends `answers`, one for each message, then ends."""
+    heard = bytearray()
+
+    def serve(listening: socket.socket) -> None:
+        link, _ = listening.accept()
+        with link, contextlib.suppress(OSError):
+            link.settimeout(PATIENCE_S)
+            for answer in answers:
+                heard.extend(link.recv(65536))
+                link.sendall(answer)
+            heard.extend(link.recv(65536))
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        access = PostgresqlAccess(
+            user="audit", password=SecretRef("env:GOOD"), address=HostName("127.0.0.1"),
+            port=listening.getsockname()[1], tls=Tls.PLAIN,
+        )  # fmt: skip
+        thread = threading.Thread(target=serve, args=(listening,))
+        thread.start()
+        found: Reply | ConnectError
+        try:
+            with session.open(Here(access)) as opened:
+                found = next(iter(opened.ask((Query(sql="SELECT 1", timeout_s=1),))))
+        except ConnectError as error:
+            found = error
+        thread.join(PATIENCE_S)
+    return found, bytes(heard)
+
+
+def test_servers_that_lie() -> None:
+    """No password goes over a connection without TLS, whatever the server asks for."""
+    told, heard = lying(_ASKS_FOR_IT)
+    assert isinstance(told, ConnectError)
+    assert not told.refused
+    assert PASSWORD.encode() not in heard
+    told, _ = lying(b"\xff\0garbage\r\n" * 20)
+    assert isinstance(told, ConnectError)
+    began = _told(b"C", b"BEGIN\0") + _told(b"Z", b"T")
+    told, _ = lying(_LET_IN, began, b"\xffjunk" * 50)
+    assert isinstance(told, Reply)
+    assert told.status is Status.MALFORMED
+    told, _ = lying(_LET_IN, began)  # the connection ends in mid-query
+    assert isinstance(told, ConnectError)
+    assert not told.refused

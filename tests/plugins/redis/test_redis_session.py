@@ -118,6 +118,16 @@ def test_servers_that_lie() -> None:
         assert answering_or_lost(lie, *three) == statuses
 
 
+def test_a_login_without_the_right_to_ping_is_accepted() -> None:
+    no = b"-NOPERM User a has no permissions to run the '%s' command\r\n"
+    peer = RedisPeer(
+        lambda words: b"+OK\r\n" if words[0] == "AUTH" else no % words[0].lower().encode()
+    )
+    with peer.listening() as port, session.open(Here(port)) as opened:
+        (reply,) = opened.ask((RedisInfo(),))
+    assert reply.status is Status.NOT_PERMITTED
+
+
 def answering_or_lost(lie: bytes, *requests: Any) -> list[Status | None]:
     """The status of each reply, None where the session is lost: no answer is taken for another."""
     peer = RedisPeer(lambda words: b"+OK\r\n" if words[0] in ("AUTH", "PING") else lie)
