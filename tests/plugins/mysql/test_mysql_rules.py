@@ -222,6 +222,16 @@ def test_two_factors() -> None:
     assert judge(settings(authentication_policy="*"), (account(),)).verdict is FAIL
 
 
+def test_how_long_the_binary_log_is_kept() -> None:
+    for given, verdict in (
+        ({"binlog_expire_logs_seconds": "604800"}, PASS), ({"expire_logs_days": "7.000000"}, PASS),
+        ({"binlog_expire_logs_seconds": "0", "expire_logs_days": "0"}, PASS),  # for ever
+        ({"binlog_expire_logs_seconds": "86400"}, FAIL), ({"expire_logs_days": "0.5"}, FAIL),
+    ):  # fmt: skip
+        judged = audit_trail.binlog_kept.judge(settings(log_bin="ON", **given))
+        assert judged.verdict is verdict, given
+
+
 def test_where_errors_are_written() -> None:
     for place, verdict in (("/var/log/mysql/error.log", PASS), ("", OPEN), ("stderr", OPEN),
                            ("/dev/null", FAIL)):  # fmt: skip

@@ -8,9 +8,16 @@ import pytest
 from msgspec import convert, structs
 
 from audit_core.api.sdk import Partial, Verdict
+from audit_core.api.testkit import target_of
 from audit_core.model import Reason
 from audit_postgresql.access_checks import Protected, hba_methods, second_factor, tls_in_use
-from audit_postgresql.account_checks import lockout, password_policy
+from audit_postgresql.account_checks import (
+    default_superuser,
+    lockout,
+    password_policy,
+    powers,
+)
+from audit_postgresql.accounts import Member, Role
 from audit_postgresql.audit_trail import (
     LogFiles,
     Override,
@@ -26,6 +33,7 @@ from audit_postgresql.client_auth import ClientAuth, Rule, _made, open_to, reach
 from audit_postgresql.connect_errors import not_connected
 from audit_postgresql.durability import Archiver, archiving
 from audit_postgresql.privileges import Label, labels
+from audit_postgresql.release import minor_release, release_supported
 from audit_postgresql.server import Release, Settings
 
 
@@ -305,3 +313,42 @@ def test_times_of_roles() -> None:
     ):  # fmt: skip
         own = (Override(role="app", database="", name="idle_session_timeout", value=value),)
         assert idle_timeout.judge(release, settings, own).verdict is verdict, value
+
+
+def _role(name: str, **more: object) -> Role:
+    base = {"superuser": False, "login": True, "create_role": False, "create_database": False,
+            "replication": False, "bypass_rls": False, "until": None, "expired": None,
+            "bootstrap": False}  # fmt: skip
+    return convert({"name": name, **base, **more}, Role)
+
+
+def test_who_has_rights_on_the_whole_server() -> None:
+    first = _role("postgres", superuser=True, bootstrap=True)
+    dba = _role("dba", superuser=True)
+    member = Member(name="app", of="pg_read_all_data")
+    declared = target_of("postgresql", administrators=["dba"])
+    nobody = target_of("postgresql", administrators=None)
+    for target, roles, members, verdict in (
+        (nobody, (first,), (), Verdict.PASS), (nobody, (first, dba), (), Verdict.UNDETERMINED),
+        (declared, (first, dba), (), Verdict.PASS), (declared, (first,), (member,), Verdict.FAIL),
+    ):  # fmt: skip
+        assert powers.judge(target, roles, members).verdict is verdict
+    for role, verdict in (
+        (first, Verdict.FAIL), (structs.replace(first, login=False), Verdict.PASS),
+        (structs.replace(first, name="root_of_bank"), Verdict.PASS),
+    ):  # fmt: skip
+        assert default_superuser.judge((role,)).verdict is verdict
+
+
+def test_releases() -> None:
+    now = "2026-01-02T00:00:00Z"
+    for number, text, supported, minor in (
+        (150015, "PostgreSQL 15.15", Verdict.PASS, Verdict.PASS),
+        (150003, "PostgreSQL 15.3", Verdict.PASS, Verdict.FAIL),
+        (120022, "PostgreSQL 12.22", Verdict.FAIL, Verdict.UNDETERMINED),
+        (120022, "PostgreSQL 12.22 (Debian 12.22-1)", Verdict.UNDETERMINED, Verdict.UNDETERMINED),
+        (90204, "openGauss 5.0", Verdict.UNDETERMINED, Verdict.UNDETERMINED),
+    ):
+        release = Release(number=number, text=text)
+        assert release_supported.judge(release, now).verdict is supported, text
+        assert minor_release.judge(release).verdict is minor, text

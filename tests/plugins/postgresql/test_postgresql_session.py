@@ -193,16 +193,16 @@ def lying(*answers: bytes) -> tuple[Reply | ConnectError, bytes]:
 
 def test_servers_that_lie() -> None:
     """No password goes over a connection without TLS, whatever the server asks for."""
-    told, heard = lying(_ASKS_FOR_IT)
-    assert isinstance(told, ConnectError)
-    assert not told.refused
+    outcome, heard = lying(_ASKS_FOR_IT)
+    assert isinstance(outcome, ConnectError)
+    assert not outcome.refused
     assert PASSWORD.encode() not in heard
-    told, _ = lying(b"\xff\0garbage\r\n" * 20)
-    assert isinstance(told, ConnectError)
+    outcome, _ = lying(b"\xff\0garbage\r\n" * 20)
+    assert isinstance(outcome, ConnectError)
     began = _told(b"C", b"BEGIN\0") + _told(b"Z", b"T")
-    told, _ = lying(_LET_IN, began, b"\xffjunk" * 50)
-    assert isinstance(told, Reply)
-    assert told.status is Status.MALFORMED
-    told, _ = lying(_LET_IN, began)  # the connection ends in mid-query
-    assert isinstance(told, ConnectError)
-    assert not told.refused
+    outcome, _ = lying(_LET_IN, began, b"\xffjunk" * 50)
+    assert isinstance(outcome, Reply)
+    assert outcome.status is Status.MALFORMED
+    outcome, _ = lying(_LET_IN, began)  # the connection ends in mid-query
+    assert isinstance(outcome, ConnectError)
+    assert not outcome.refused
