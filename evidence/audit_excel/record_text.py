@@ -447,14 +447,14 @@ def _left(view: View, conclusion: Conclusion, book: str) -> list[str]:
     if not asked:
         return to_bring(view, conclusion)
     methods = dict.fromkeys(view.method(m) for step in asked for m in step.methods)
-    return [
-        view.say(
-            msg("steps {steps} ({methods}), see the sheet {sheet}",
-                steps=tuple(str(step.number) for step in asked),
-                methods=view.comma.join(methods) or view.text("answer"),
-                sheet=f"{book} {view.text('To be provided')}".strip())
-        )
-    ]  # fmt: skip
+    steps = tuple(str(step.number) for step in asked)
+    how = view.comma.join(methods) or view.text("answer")
+    sheet = f"{book} {view.text('To be provided')}".strip()
+    one = msg("step {steps} ({methods}), see the sheet {sheet}",
+              steps=steps, methods=how, sheet=sheet)  # fmt: skip
+    several = msg("steps {steps} ({methods}), see the sheet {sheet}",
+                  steps=steps, methods=how, sheet=sheet)  # fmt: skip
+    return [view.say(one if len(steps) == 1 else several)]
 
 
 def _asked_steps(view: View, conclusion: Conclusion) -> list[Step]:

@@ -45,4 +45,5 @@ class TlsHellos(Request, frozen=True, kw_only=True, tag="tls"):
         """Where the hellos go, and how many at most."""
         after = f" STARTTLS={self.starttls}" if self.starttls else ""
         name = f" SNI={self.server_name}" if self.server_name else ""
-        return f"TLS {self.address}:{self.port}{name}{after} <={self.max_connections}"
+        most = f"at most {self.max_connections} connections"
+        return f"TLS {self.address}:{self.port}{name}{after}, {most}"

@@ -194,7 +194,9 @@ def _why(
         return tuple(m for n, m in enumerate(given) if m not in given[:n])
     left = tuple(str(n) for n, v in views.items() if v.state is StepState.OPEN)
     if pending:
-        return (msg("Pending: steps {steps} can still improve the result", steps=left),)
+        one = msg("Pending: step {steps} can still improve the result", steps=left)
+        several = msg("Pending: steps {steps} can still improve the result", steps=left)
+        return (one if len(left) == 1 else several,)
     if result is not Result.NOT_ASSESSED:
         return ()
     if any(one.counts for one in answers.values()):
