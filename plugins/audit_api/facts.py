@@ -33,10 +33,12 @@ def parse_routes(answer: Answer) -> RouteTable | Partial:
     head, *lines = answer.stdout.splitlines() or [b""]
     top = _decoded(head, Head)
     routes = tuple(_decoded(line, Route) for line in (lines[:-1] if answer.truncated else lines))
-    told: list[Message] = [msg("left out: {route}", route=verbatim(one)) for one in top.problems]
+    reported: list[Message] = [
+        msg("left out: {route}", route=verbatim(one)) for one in top.problems
+    ]
     if answer.truncated:
-        told.append(msg("the routes after {count} were cut off", count=len(routes)))
-    return partial(RouteTable(head=top, routes=routes), told)
+        reported.append(msg("the routes after {count} were cut off", count=len(routes)))
+    return partial(RouteTable(head=top, routes=routes), reported)
 
 
 ROUTES = fact("api.routes", RouteTable, kind="routes", ask=Routes(), parse=parse_routes)

@@ -53,7 +53,7 @@ ALLOWED = {
     "ReplaySession", "ScriptSession", "session", "sessions",
 }  # fmt: skip
 # sentences of the help in which a synonym has its ordinary meaning
-HELP_ALLOWED = ("this machine", "本机", "运行中")
+HELP_ALLOWED = ("high-risk rules", "this machine", "本机", "运行中")
 
 
 def identifiers() -> Iterator[str]:
