@@ -51,7 +51,7 @@ def _closed(target: Target, table: RouteTable) -> Iterator[Route]:
                "(open_routes)"),
 )  # fmt: skip
 def authenticated(target: Target, table: RouteTable) -> Judgement:
-    """Each route asks who calls, but for those that are declared as open."""
+    """Each route requires authentication, except those that are declared as open."""
     if not table.routes:
         return undetermined(_summary(table))
     wrong = [route for route in _closed(target, table) if route.authenticated is False]
@@ -59,8 +59,8 @@ def authenticated(target: Target, table: RouteTable) -> Judgement:
         return failed(_summary(table), _named(msg("Without authentication"), wrong))
     unknown = [route for route in _closed(target, table) if route.authenticated is None]
     if unknown:
-        more = msg("Whether the service behind asks who calls is not told")
-        return undetermined(_summary(table), more, _named(msg("Not told"), unknown))
+        more = msg("Whether the service behind it requires authentication is not stated")
+        return undetermined(_summary(table), more, _named(msg("Not stated"), unknown))
     return passed(_summary(table))
 
 
@@ -75,7 +75,7 @@ def encrypted(table: RouteTable) -> Judgement:
         return failed(_summary(table), _named(msg("Also without encryption"), wrong))
     unknown = [route for route in table.routes if route.encrypted is None]
     if unknown or not table.routes:
-        more = msg("The document does not tell how {count} routes are reached", count=len(unknown))
+        more = msg("The document does not state how {count} routes are reached", count=len(unknown))
         return undetermined(_summary(table), more)
     return passed(_summary(table))
 
@@ -87,7 +87,7 @@ def encrypted(table: RouteTable) -> Judgement:
 def limited(table: RouteTable) -> Judgement:
     """The gateway limits the rate of calls of each route."""
     if all(route.limited is None for route in table.routes):
-        return not_applicable(msg("A document of the format {format} does not tell of limits",
+        return not_applicable(msg("A document of the format {format} does not state limits",
                                   format=table.head.format))  # fmt: skip
     wrong = [route for route in table.routes if route.limited is False]
     if wrong:

@@ -57,12 +57,12 @@ def answered(request: Routes, path: Path) -> Reply:
     until = time.monotonic() + request.timeout_s
     try:
         if not stat.S_ISREG(path.stat().st_mode):
-            why = msg("{file} is no regular file", file=str(path))
+            why = msg("{file} is not a regular file", file=str(path))
             return Reply(request=request, status=Status.NOT_REGULAR, detail=why)
         with path.open("rb") as stream:
             raw = stream.read(FILE_MAX + 1)
     except FileNotFoundError:
-        why = msg("{file} is not there", file=str(path))
+        why = msg("{file} does not exist", file=str(path))
         return Reply(request=request, status=Status.UNREACHABLE, detail=why)
     except OSError as error:
         why = msg("{file}: {error}", file=str(path), error=os_error(error))
@@ -84,7 +84,7 @@ def lines_of(request: Routes, name: str, raw: bytes) -> bytes:
         found = Document(_root(name, raw))
     except NoRoutes:
         known = ("OpenAPI 3", "Swagger 2.0", "Kong (_format_version)")
-        raise Refused(msg("it is none of {formats}", formats=known)) from None
+        raise Refused(msg("it has none of the formats {formats}", formats=known)) from None
     routes = [r for r in found.routes
               if not request.methods or r.method in request.methods]  # fmt: skip
     if len(routes) > request.rows:
@@ -101,7 +101,7 @@ def _root(name: str, raw: bytes) -> Any:
         try:
             return msgspec.json.decode(raw.removeprefix(b"\xef\xbb\xbf"))
         except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-            why = msg("it is no JSON: {error}", error=verbatim(str(error)[:300]))
+            why = msg("it is not JSON: {error}", error=verbatim(str(error)[:300]))
             raise Refused(why) from error
     try:
         root = load_bytes(raw, name).at(())

@@ -100,7 +100,7 @@ def gaps(found: Sampled, tables: Iterable[Table] | None = None) -> tuple[Message
         if table.state in _GAPS:
             by_state.setdefault(table.state, []).append(table.full_name)
     details = [
-        msg("Not looked at: {why}: {tables}", why=_GAPS[state], tables=listed(names))
+        msg("Not examined: {why}: {tables}", why=_GAPS[state], tables=listed(names))
         for state, names in by_state.items()
     ]
     if tables is not None:

@@ -165,7 +165,7 @@ def kept_passwords(found: Sampled) -> Judgement:
     if outcomes:
         return _judged(outcomes, found, *gaps(found))
     return open_because(found) or not_applicable(
-        msg("No column holds passwords by its name"), sampled_tables(found)
+        msg("No column has a name that suggests passwords"), sampled_tables(found)
     )
 
 
@@ -210,7 +210,7 @@ def logs(target: Target, found: Sampled) -> Judgement:
         return undetermined(msg("Declared, but not there or not seen: {column}",
                                 column=", ".join(absent)))  # fmt: skip
     if not tables:
-        return open_because(found) or not_applicable(msg("No table is a log, by its name"))
+        return open_because(found) or not_applicable(msg("No table has the name of a log"))
     columns = [column for column in found.columns if _in(column, tables)]
     sample = Sampled(overview=found.overview, tables=tuple(tables), columns=tuple(columns))
     return _by_certainty(held(columns, _PERSONAL), sample, msg(

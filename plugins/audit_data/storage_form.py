@@ -54,7 +54,7 @@ def _is_no_chance(found: Found) -> bool:
 def stored(declared: DeclaredColumn, column: Column) -> OutcomeText:
     """Whether the values of `column` are kept as the inventory declares."""
     if not column.read:
-        return _outcome(Outcome.OPEN, column, msg("not looked at"))
+        return _outcome(Outcome.OPEN, column, msg("not examined"))
     if declared.protection is Protection.PLAIN and declared.held_grade in (Grade.C2, Grade.C3):
         return _outcome(Outcome.BAD, column, msg("declared to be stored in clear, class {grade}",
                                               grade=str(declared.held_grade)))  # fmt: skip
@@ -111,7 +111,7 @@ def _by_look(declared: DeclaredColumn, column: Column) -> OutcomeText:
 def password(column: Column) -> OutcomeText:
     """Whether the passwords in `column` are salted hashes of a scheme that is made for them."""
     if not column.read:
-        return _outcome(Outcome.OPEN, column, msg("not looked at"))
+        return _outcome(Outcome.OPEN, column, msg("not examined"))
     if not column.schemes:
         return _outcome(Outcome.EMPTY, column, msg("no values"))
     names = ", ".join(f"{name} {count}" for name, count in sorted(column.schemes.items()))

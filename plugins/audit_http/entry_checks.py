@@ -155,7 +155,7 @@ def _told(one: Opened) -> Message:
     if one.ended is not Ended.ANSWERED:
         return msg("{url}: no answer", url=one.url)
     if one.error:
-        return msg("{url}: status {status}, JSON that tells of an error", url=one.url,
+        return msg("{url}: status {status}, JSON that reports an error", url=one.url,
                    status=one.status)  # fmt: skip
     return msg("{url}: status {status} {kind}", url=one.url, status=one.status, kind=one.holds)
 

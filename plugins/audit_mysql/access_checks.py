@@ -47,7 +47,7 @@ class Asker(Struct, frozen=True, kw_only=True):
     account: str
 
 
-_UNCOUNTED = msg("performance_schema is off, so that sessions are not counted by their way")
+_UNCOUNTED = msg("performance_schema is off, so it is not known which sessions use TLS")
 
 
 def _counted(rows: tuple[Session, ...]) -> object:
@@ -84,7 +84,7 @@ _UNCHECKED = frozenset({"@", "skip-grants user@skip-grants host"})
     remedy=msg("Start the server without skip-grant-tables"),
 )  # fmt: skip
 def grant_tables(settings: Settings, asker: Asker) -> Judgement:
-    """The server looks at accounts and rights (it runs without skip-grant-tables)."""
+    """The server checks accounts and rights (it runs without skip-grant-tables)."""
     off = settings.on("skip_grant_tables") or asker.account in _UNCHECKED
     detail = settings.as_message("skip_grant_tables")
     return expect(not off, detail=msg("{values}; logged in as {account}", values=detail,
@@ -232,7 +232,7 @@ def second_factor(settings: Settings, accounts: tuple[Account, ...]) -> Judgemen
     if single and _more_factors(settings):
         return undetermined(
             settings.as_message("authentication_policy"),
-            msg("Accounts whose further factors are not asked: {names}",
+            msg("Accounts whose further factors were not asked for: {names}",
                 names=listed(account.name for account in single)),
         )  # fmt: skip
     if single:

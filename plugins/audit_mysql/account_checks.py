@@ -120,7 +120,7 @@ def password_policy(
 ) -> Judgement:
     """The server refuses short and simple passwords."""
     if not any(account.by_password for account in accounts):
-        return not_applicable(msg("No account has a password of the server"))
+        return not_applicable(msg("No account has a password that the server stores"))
     expected = msg("at least {length} characters of several kinds", length=min_length)
     if _active(plugins, "simple_password_check"):
         return _simple(settings, min_length, expected)
@@ -161,7 +161,7 @@ def password_lifetime(
     """Passwords have to be changed regularly, and were."""
     mine = [account for account in accounts if account.by_password]
     if not mine:
-        return not_applicable(msg("No account has a password of the server"))
+        return not_applicable(msg("No account has a password that the server stores"))
     default = settings.number("default_password_lifetime")
     expected = msg("at most {days} days", days=days)
     old = [a for a in mine if a.age_s is not None and a.age_s > days * DAY]
@@ -230,7 +230,7 @@ def lockout(
         )  # fmt: skip
     detail = msg("connection_control is not active")
     if release.numbers >= (8, 0, 19):
-        more = msg("FAILED_LOGIN_ATTEMPTS of single accounts is not asked")
+        more = msg("FAILED_LOGIN_ATTEMPTS of single accounts was not asked")
         return undetermined(detail, more)
     return failed(detail, msg("{product} {series} locks no account by itself",
                             product=release.name, series=release.series))  # fmt: skip

@@ -74,7 +74,7 @@ def _no_audit(settings: Settings, plugins: tuple[Plugin, ...]) -> Judgement | No
         return None
     found = _audits(plugins)
     if found and not _of_mariadb(plugins):
-        return undetermined(msg("What {names} records is not asked", names=", ".join(found)))
+        return undetermined(msg("What {names} records was not asked", names=", ".join(found)))
     return failed(msg("No audit plugin records anything"))
 
 

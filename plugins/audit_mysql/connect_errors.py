@@ -58,9 +58,10 @@ def _not_connected(number: int | None, error_text: str, place: str) -> ConnectEr
         remedy = msg("Make the account for the address that this machine connects from")
         return ConnectError(Reason.NOT_PERMITTED, why, remedy=remedy, refused=True)
     if number in _NO_PLUGIN:
-        why = msg("{place}: the account logs in in a way that the driver lacks: {error}",
+        why = msg("{place}: the account needs an authentication method that the driver lacks: "
+                  "{error}",
                   place=place, error=quoted)  # fmt: skip
-        remedy = msg("Make an account with a password: caching_sha2_password, or its like")
+        remedy = msg("Make an account with a password: caching_sha2_password, or a similar method")
         return ConnectError(Reason.UNSUPPORTED, why, remedy=remedy)
     if number == _TLS_ONLY:
         why = msg(

@@ -166,7 +166,7 @@ def page_checksums(settings: Settings) -> Judgement:
 
 @check(
     "mysql.replication", needs=CHANNELS, severity=Severity.HIGH,
-    remedy=msg("Look at the error that SHOW REPLICA STATUS tells, and start the replica again"),
+    remedy=msg("Look at the error that SHOW REPLICA STATUS shows, and start the replica again"),
 )  # fmt: skip
 def replication(found: tuple[Channel, ...], *, lag_s: Annotated[int, Down] = 60) -> Judgement:
     """A replica follows its source without lag."""
@@ -251,7 +251,7 @@ def encryption(
     ours = ("innodb_encrypt_tables", "innodb_encrypt_log")
     on = settings.get(ours[0]).upper() in ("ON", "FORCE") and settings.on(ours[1])
     written = not settings.on("log_bin") or settings.on("encrypt_binlog")
-    volume = msg("Whether the volume is encrypted, only the host tells")
+    volume = msg("Whether the volume is encrypted can only be seen on the host")
     if not (on and written and keys):
         return undetermined(detail, volume)
     if found is None or found.encrypted is None:

@@ -198,7 +198,8 @@ def labels(found: tuple[Label, ...], settings: Settings | Absent) -> Judgement:
             detail, msg("The library of the provider is not loaded, so nothing enforces the labels")
         )
     return undetermined(
-        detail, msg("Whether this provider controls access by its labels is not known: anon masks")
+        detail,
+        msg("Whether this provider controls access by its labels is not known (anon only masks)"),
     )
 
 

@@ -173,7 +173,7 @@ def _settings(answer: Answer) -> Settings:
     except msgspec.ValidationError as error:
         raise ParseError(msg("not the answer that was asked for")) from error
     if not {"bind", "port"} <= set(found.values):  # every release has them; a proxy may tell none
-        raise ParseError(msg("the server shows no settings, although it does not refuse to"))
+        raise ParseError(msg("the server accepts CONFIG GET, but returns no settings"))
     return found
 
 

@@ -41,7 +41,7 @@ _OLD_TLS = ("tlsv1", "tlsv1.0", "tlsv1.1", "sslv3")
     remedy=msg("Set tls-port, port 0 and tls-protocols \"TLSv1.2 TLSv1.3\""),
 )  # fmt: skip
 def tls_enforced(settings: Settings) -> Judgement:
-    """Connections from other machines are taken over TLS 1.2 or later only."""
+    """Connections from other machines are accepted over TLS 1.2 or later only."""
     detail = settings.as_message("tls-port", "port", "tls-protocols", "bind")
     if settings.local:
         return not_applicable(msg("The server listens at loopback only"), detail)

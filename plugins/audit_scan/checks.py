@@ -34,7 +34,7 @@ from audit_scan.model import Rating, Vulnerability
 
 Others = tuple[tuple[Target, Known | Absent], ...]
 _PERIOD = 400  # days: a year of scans, and what a late one is late by
-_PORTS_ONLY = msg("A scan of ports is no scan for vulnerabilities")
+_PORTS_ONLY = msg("A port scan is not a vulnerability scan")
 
 
 def _purpose(target: Target) -> str:
@@ -73,7 +73,7 @@ def _next(
         return not_applicable(_PORTS_ONLY)
     own, today = report.day, now[:10]
     if not own or own > today:
-        return undetermined(msg("The report has no date that is past"))
+        return undetermined(msg("The report has no date in the past"))
     if _days(own, today) > _PERIOD:
         return not_applicable(msg("The scan of {day} is before the period", day=own))
     recorded = _recorded(registers, _purpose(target))
@@ -89,7 +89,7 @@ def _next(
     if gap <= limit:
         return passed(detail, expected=expected)
     if recorded is None:
-        more = msg("No register of scans was read, which may have others")
+        more = msg("No register of scans was read; it may list other scans")
         return undetermined(detail, more, expected=expected)
     return failed(detail, expected=expected)
 

@@ -60,12 +60,12 @@ def open(context: ConnectionContext) -> OneByOne:
 def _answered(request: ScanReport, path: Path) -> Reply:
     try:
         if not stat.S_ISREG(path.stat().st_mode):
-            why = msg("{file} is no regular file", file=str(path))
+            why = msg("{file} is not a regular file", file=str(path))
             return Reply(request=request, status=Status.NOT_REGULAR, detail=why)
         with path.open("rb") as stream:
             return _read(request, path.name, stream)
     except FileNotFoundError:
-        why = msg("{file} is not there", file=str(path))
+        why = msg("{file} does not exist", file=str(path))
         return Reply(request=request, status=Status.UNREACHABLE, detail=why)
     except OSError as error:
         why = msg("{file}: {error}", file=str(path), error=os_error(error))
@@ -90,7 +90,7 @@ def _read(request: ScanReport, name: str, stream: IO[bytes]) -> Reply:
 
 
 def _not_xml(error: NotXml) -> Message:
-    return msg("it is no whole XML document: {error}", error=verbatim(str(error)[:300]))
+    return msg("it is not a complete XML document: {error}", error=verbatim(str(error)[:300]))
 
 
 class ReportFile:
@@ -125,8 +125,8 @@ class ReportFile:
         if self._report is None:
             made = FORMATS.get(path[0])
             if made is None:
-                raise Refused(msg("it is no report of nmap, Nessus or Greenbone: it begins with "
-                                  "{name}", name=path[0][:80]))  # fmt: skip
+                raise Refused(msg("it is not a report of nmap, Nessus or Greenbone: it begins "
+                                  "with {name}", name=path[0][:80]))  # fmt: skip
             self._report = made(self._take)
         self._report.start(path, given)
 

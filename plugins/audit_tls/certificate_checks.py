@@ -478,7 +478,7 @@ def _holds(trust: Trust) -> bool | None:
 def _broken(trust: Trust) -> tuple[Message, ...]:
     if trust.within is None:
         return ()
-    detail = msg("Even with the issuer that was sent taken for an authority, the chain is not "
+    detail = msg("Even if the issuer that was sent is treated as an authority, the chain is not "
                  "verified: {detail} (code {code})", detail=trust.within.detail,
                  code=trust.within.code)  # fmt: skip
     return (detail,)

@@ -25,7 +25,7 @@ def _before_tls13(
         return passed(msg("Only TLS 1.3 is accepted, which is protected by design"),
                       expected=wanted)  # fmt: skip
     if handshakes.tlcp:
-        return undetermined(msg("TLCP is accepted, whose handshakes were not looked at"),
+        return undetermined(msg("TLCP is accepted, whose handshakes were not examined"),
                             expected=wanted)  # fmt: skip
     if good is None:
         return undetermined(msg("The handshakes did not show it"), expected=wanted)
@@ -75,8 +75,8 @@ def secure_renegotiation(handshakes: Handshakes) -> Judgement:
 def client_renegotiation(handshakes: Handshakes) -> Judgement:
     """A client cannot make the server negotiate keys again and again in one connection."""
     outcomes = (msg("A second handshake inside a connection of TLS 1.2 was refused"),
-            msg("The server begins a second handshake inside a connection of TLS 1.2, whose cost "
-                "is the server's"))  # fmt: skip
+            msg("The server accepts a second handshake inside a connection of TLS 1.2, which costs "
+                "it processing time"))  # fmt: skip
     wanted = msg("no renegotiation begun by a client")
     settled = {Second.REFUSED: True, Second.BEGUN: False}
     if not handshakes.tlcp and handshakes.older is not False and handshakes.second not in settled:

@@ -149,8 +149,8 @@ _OTHERWISE = ("accessfile=", "fieldsep=", "listsep=")
     "linux.access-conf",
     needs=(PAM, known_or_absent(ACCESS)),
     severity=Severity.LOW,
-    remedy=msg("End /etc/security/access.conf with `-:ALL:ALL`, permit before it who may log in "
-               "from where, and make pam_access required in the account stack of sshd"),
+    remedy=msg("End /etc/security/access.conf with `-:ALL:ALL`, put the rules for permitted logins "
+               "before it, and make pam_access required in the account stack of sshd"),
 )  # fmt: skip
 def access_conf(pam: Pam, rules: tuple[AccessRule, ...] | Absent) -> Judgement:
     """Where pam_access is used, it denies logins that no rule permits."""
@@ -162,11 +162,12 @@ def access_conf(pam: Pam, rules: tuple[AccessRule, ...] | Absent) -> Judgement:
     if not mentioned:
         return not_applicable(*_idle(rules))
     if not used:
-        weak = msg("pam_access is in the PAM stack of sshd, but not each login meets it, or its "
-                   "refusal does not count")  # fmt: skip
+        weak = msg("pam_access is in the PAM stack of sshd, but some logins skip it, or its "
+                   "refusal has no effect")  # fmt: skip
         return undetermined(weak, expected=expected)
     if args := [a for rule in used for a in rule.args if a.startswith(_OTHERWISE)]:
-        other = msg("pam_access reads its rules in another way: {names}", names=capped(args))
+        other = msg("pam_access has options that change how it reads its rules: {names}",
+                    names=capped(args))  # fmt: skip
         return undetermined(other, expected=expected)
     if isinstance(rules, Absent):
         return undetermined(rules.detail, expected=expected)

@@ -175,7 +175,7 @@ def package_integrity(verified: Verified) -> Judgement:
         return undetermined(*doubts, expected=expected)
     whole = msg("No program differs from the package database of this host (all packages)")
     core = msg("No program differs from the package database of this host (packages of programs "
-               "that log in, give rights, show and record)")  # fmt: skip
+               "for logins, privileges, status and logs)")  # fmt: skip
     return passed(whole if verified.whole else core, expected=expected)
 
 

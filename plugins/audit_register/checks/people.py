@@ -51,7 +51,7 @@ def signed(table: Table, now: str) -> Judgement:
     "register.staff-trained",
     needs=(STAFF, COLLECTED_AT),
     severity=Severity.LOW,
-    remedy=msg("Train who was not trained within the period, and record the day"),
+    remedy=msg("Train those who were not trained within the period, and record the day"),
 )
 def trained(table: Table, now: str, *, max_days: Annotated[int, Down] = 365) -> Judgement:
     """Everybody was trained within the period (JR/T 0071.2: at least once a year)."""
@@ -98,7 +98,7 @@ def rights_reviewed(table: Table, now: str, *, max_days: Annotated[int, Down] = 
     needs=("linux.login-accounts", STAFF_REGISTER, COLLECTED_AT),
     kind="host",
     severity=Severity.HIGH,
-    remedy=msg("Disable the accounts of who has left"),
+    remedy=msg("Disable the accounts of people who have left"),
 )
 def leavers(accounts: tuple[str, ...], registers: Staff, now: str) -> Judgement:
     """Nobody who has left has an account on the host that can be logged in to."""
