@@ -106,7 +106,7 @@ class Wrapped(AccessSchema, frozen=True, kw_only=True):
     inner: Login | None = None
 
 
-def test_an_excuse_that_the_offer_contradicts_is_told() -> None:
+def test_an_exemption_that_the_offer_contradicts_is_reported() -> None:
     nobody = "nobody logs in"
     every = dict.fromkeys(Point, nobody)
     made = Connector(name="x", kinds=("host",), accepts=(ReadFile,), open="x:y", access=Wrapped)

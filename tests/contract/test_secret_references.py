@@ -20,7 +20,7 @@ def reveal(reference: str) -> str:
     return Secrets().resolve(reference).reveal()
 
 
-def test_a_secret_shows_itself_as_stars() -> None:
+def test_a_secret_is_printed_as_stars() -> None:
     secret = Secret("hunter2")
     assert f"{secret} {secret!r} {[secret]}" == "*** *** [***]"
     with pytest.raises(TypeError):

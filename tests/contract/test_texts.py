@@ -42,7 +42,7 @@ def test_every_title_is_in_chinese() -> None:
     assert len(titles) > 80
 
 
-def test_the_contract_tells_what_lacks(tmp_path: Path) -> None:
+def test_the_contract_reports_what_is_missing(tmp_path: Path) -> None:
     package = tmp_path / "lacking"
     package.mkdir()
     (package / "a.py").write_text(
@@ -73,7 +73,7 @@ def compiled(package: Path, domain: str, texts: dict[str, str]) -> Path:
     return package / "locale"
 
 
-def test_two_plugins_say_one_id_in_their_own_words(tmp_path: Path) -> None:
+def test_two_plugins_translate_one_id_differently(tmp_path: Path) -> None:
     locales = {
         name: compiled(tmp_path / name, name, {"open": word})
         for name, word in (("doors", "敞开"), ("ports", "开放"))

@@ -59,7 +59,7 @@ def test_help_in_both_languages(
             assert ended["en"].err == ended["zh"].err == ""
 
 
-def test_every_code_has_its_words() -> None:
+def test_every_code_has_a_translation() -> None:
     codes = {
         *Severity,
         *Reason,
@@ -73,7 +73,7 @@ def test_every_code_has_its_words() -> None:
     assert codes <= CODES.keys()
 
 
-def test_what_the_system_says_is_said_in_chinese(bare: dict[str, str], tmp_path: Path) -> None:
+def test_system_errors_are_printed_in_chinese(bare: dict[str, str], tmp_path: Path) -> None:
     for code in (errno.ENOENT, errno.EACCES, errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.EIO,
                  errno.ENAMETOOLONG, errno.ENXIO, errno.EPERM, errno.ENOSPC, errno.EROFS,
                  errno.EMFILE):  # fmt: skip

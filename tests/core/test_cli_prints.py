@@ -33,7 +33,7 @@ def test_version_and_help_import_nothing_heavy(tmp_path: Path, words: list[str])
     assert loaded & heavy == set()
 
 
-def test_json_alone_stands_on_stdout(toys: Toy) -> None:
+def test_only_json_is_printed_on_stdout(toys: Toy) -> None:
     toys.colours("red", "blue")
     for words in (["run", "toy", "--store", toys.base / "store"], ["plan", "toy"],
                   ["results", "latest", "--store", toys.base / "store"], ["doctor"],
@@ -46,9 +46,7 @@ def test_json_alone_stands_on_stdout(toys: Toy) -> None:
 
 
 @pytest.mark.parametrize("words", ["catalog show smart-finance", "check list --format json"])
-def test_a_reader_that_goes_away_is_no_traceback_and_no_verdict(
-    bare: dict[str, str], words: str
-) -> None:
+def test_a_closed_pipe_causes_no_traceback_and_no_verdict(bare: dict[str, str], words: str) -> None:
     reader, writer = os.pipe()
     os.close(reader)
     command = [sys.executable, "-c", ENTRY, *words.split()]
@@ -57,14 +55,14 @@ def test_a_reader_that_goes_away_is_no_traceback_and_no_verdict(
     assert (done.returncode, done.stderr) == (141, b"")
 
 
-def test_letters_that_the_terminal_lacks_are_escaped(bare: dict[str, str]) -> None:
+def test_characters_that_the_terminal_lacks_are_escaped(bare: dict[str, str]) -> None:
     env = {**bare, "PYTHONIOENCODING": "ascii"}
     shown = dengbao("--lang", "zh", "profile", "list", env=env).ended(0)
     assert "\\u7b49\\u7ea7\\u4fdd\\u62a4" in shown.stdout
 
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
-def test_closed_streams_cost_nothing_but_what_is_printed(toys: Toy, closed: str) -> None:
+def test_closed_streams_lose_only_what_is_printed(toys: Toy, closed: str) -> None:
     toys.colours("blue", "red")
     store = toys.base / "store"
     line = f'"{sys.executable}" -c "{ENTRY}" run toy --format json --store "{store}" {closed}'
@@ -87,7 +85,7 @@ def test_no_sudoers_line_for_a_target_without_sudo(bare: dict[str, str], tmp_pat
     assert lines[1] == 0
 
 
-def test_the_version_in_any_company(bare: dict[str, str]) -> None:
+def test_the_version_is_the_same_in_each_language(bare: dict[str, str]) -> None:
     detail = dengbao("--version", env=bare).ended(0).stdout
     assert detail.startswith("dengbao ")
     assert dengbao("--lang", "zh", "--version", env=bare).ended(0).stdout == detail

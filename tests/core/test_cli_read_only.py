@@ -72,7 +72,7 @@ def copy(ran: Toy, tmp_path: Path, request: pytest.FixtureRequest) -> Copy:
     return Copy(ran, tmp_path, request.param)
 
 
-def test_results_are_printed_and_one_line_tells_that_they_are_not_stored(copy: Copy) -> None:
+def test_results_are_printed_with_a_notice_that_they_are_not_stored(copy: Copy) -> None:
     copy.forget()
     shown = copy("results", "latest", "--format", "json", "--lang", "en").ended(0)
     assert {f["verdict"] for f in shown.json["findings"]} == {"pass", "fail"}
@@ -87,7 +87,7 @@ def test_results_are_printed_and_one_line_tells_that_they_are_not_stored(copy: C
     assert line.endswith(chinese)
 
 
-def test_results_that_stand_there_need_no_word(copy: Copy) -> None:
+def test_stored_results_are_printed_without_a_notice(copy: Copy) -> None:
     assert copy("results", "latest").ended(0).err == b""
 
 
@@ -98,7 +98,7 @@ def test_what_is_judged_anew_has_to_be_stored(copy: Copy) -> None:
     assert line.endswith(f": cannot write: {STRERROR[copy.how][0]}")
 
 
-def test_it_is_verified_and_packed_without_a_trace_in_it(copy: Copy) -> None:
+def test_a_read_only_store_is_verified_and_packed_unchanged(copy: Copy) -> None:
     copy.forget()
     before = copy.files()
     copy("verify", "latest").ended(0)
@@ -112,7 +112,7 @@ def test_it_is_verified_and_packed_without_a_trace_in_it(copy: Copy) -> None:
     assert copy.files() == before
 
 
-def test_the_key_that_was_given_signs_and_needs_no_word(copy: Copy) -> None:
+def test_a_given_key_signs_without_a_notice(copy: Copy) -> None:
     key = copy.out / "key.pem"
     command = [program("openssl"), "genpkey", "-algorithm", "ed25519", "-out", str(key)]
     subprocess.run(command, check=True, capture_output=True)

@@ -171,7 +171,7 @@ class Interrupting(Closing):
         self.closed.set()
 
 
-def test_a_signal_that_wakes_nobody_is_noticed_all_the_same(
+def test_a_signal_that_wakes_no_thread_is_still_noticed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -235,7 +235,7 @@ def order_of(tmp_path: Path, inventory: str) -> list[str]:
     return list(dict.fromkeys(seen))
 
 
-def test_whoever_is_logged_in_to_is_scanned_after_that(tmp_path: Path) -> None:
+def test_a_host_is_scanned_after_the_login(tmp_path: Path) -> None:
     """Also where two targets are at one address, or one is reached through the other."""
     login = "access: {user: a, password: 'env:X'"
     host = "  - {id: %s, address: %s, " + login + "%s}}\n"

@@ -301,7 +301,7 @@ def test_interrupted_and_resumed(world: World, tmp_path: Path, held: Hold) -> No
 
 
 @pytest.mark.parametrize("keep", [0, 1, len(frames.MAGIC) - 1, 0.2, 0.5, 0.9])
-def test_a_bundle_cut_anywhere_goes_on_and_keeps_what_was_whole(
+def test_a_bundle_cut_anywhere_is_continued_with_its_whole_records(
     world: World, tmp_path: Path, keep: float
 ) -> None:
     finished(world, tmp_path)
@@ -384,7 +384,7 @@ def test_a_run_killed_before_its_stamp_was_written_is_no_run(world: World, tmp_p
     assert Store(tmp_path).unfinished() is None
 
 
-def test_no_shell_of_a_killed_run_lives_on(world: World, tmp_path: Path) -> None:
+def test_no_shell_of_a_killed_run_remains(world: World, tmp_path: Path) -> None:
     """What was started on this machine ends by itself: its pipes are closed, its time is short."""
     mark = f"n{secrets.token_hex(8)}"
     hold = tmp_path / "hold"

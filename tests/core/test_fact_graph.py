@@ -177,7 +177,7 @@ def test_what_was_not_seen_in_full_fails_or_is_undetermined(tmp_path: Path) -> N
     assert judged(tmp_path / "d", checking(hidden, **gone), a_web="bad")[0] is U
 
 
-def test_a_check_may_ask_for_what_nothing_is_missing_of(tmp_path: Path) -> None:
+def test_a_check_may_ask_for_a_complete_fact(tmp_path: Path) -> None:
     strict = checking(complete(A), says=F)
     assert judged(tmp_path / "a", strict, a_web="bad")[:2] == (U, "unparsable")
     assert judged(tmp_path / "b", strict, a_web="x")[0] is F
@@ -196,7 +196,7 @@ def test_what_another_process_hands_on_has_the_type_of_its_fact() -> None:
         assert got == Known(value=value) if taken else isinstance(got, Absent), value
 
 
-def test_a_parser_that_tells_nonsense_costs_its_fact_alone(tmp_path: Path) -> None:
+def test_a_parser_with_a_wrong_result_costs_only_its_fact(tmp_path: Path) -> None:
     deep: Any = msg("1")
     for _ in range(3):
         deep = msg("{one}", one=deep)

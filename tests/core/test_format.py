@@ -23,7 +23,7 @@ def test_lists_are_cut_at_twenty_and_counted() -> None:
     assert api.capped(["x" * 201, 7]) == ("7", "x" * 200 + "…")
 
 
-def test_one_of_a_kind_is_not_many() -> None:
+def test_a_count_of_one_uses_the_singular() -> None:
     for text, count, shown in [
         ("{count} files were not read", 1, "1 file was not read"),
         ("{count} files were not read", 2, "2 files were not read"),

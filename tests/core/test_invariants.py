@@ -278,7 +278,7 @@ def test_invariant_3_a_pass_that_settles_no_step_is_not_assessed(
     assert conclusion.open_steps == (1,)
 
 
-def test_invariant_3_a_full_pass_conforms_so_that_the_above_means_something(
+def test_invariant_3_a_pass_that_settles_every_step_conforms(
     tmp_path: Path,
 ) -> None:
     (conclusion,) = [
@@ -486,7 +486,7 @@ def test_invariant_7_in_the_run_over_several_hosts_too(spread: Any) -> None:
         assert TOY_PASSWORD.encode() not in data, path
 
 
-def test_the_command_is_what_users_run() -> None:
+def test_the_tests_call_the_entry_point_of_the_command() -> None:
     """The other tests call the entry point, not the script: it is the same function."""
     import tomllib
 

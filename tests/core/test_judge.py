@@ -49,7 +49,7 @@ def test_only_what_is_not_present_takes_the_check_s_own_word_for_it(reason: Reas
 
 
 @pytest.mark.parametrize("reason", BLIND)
-def test_an_optional_need_forgives_absence_and_no_blindness(reason: Reason) -> None:
+def test_an_optional_need_allows_absence_but_no_other_reason(reason: Reason) -> None:
     second = fact("fake.second", str, kind="host", ask=COLOUR, parse=read_colour)
 
     @check("fake.maybe", needs=(colour, optional(second)), severity=Severity.LOW)
@@ -67,7 +67,7 @@ def test_an_optional_need_forgives_absence_and_no_blindness(reason: Reason) -> N
     assert gone.detail == (msg("{seen} {other}", seen="blue", other=None),)
 
 
-def test_blindness_outweighs_absence() -> None:
+def test_a_fact_that_is_not_known_outweighs_one_that_is_absent() -> None:
     second = fact("fake.second", str, kind="host", ask=COLOUR, parse=read_colour)
     gone = Absent(reason=Reason.NOT_PRESENT, detail=msg("gone"))
     dark = Absent(reason=Reason.TIMED_OUT, detail=msg("dark"))

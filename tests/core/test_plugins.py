@@ -214,7 +214,7 @@ def patiently(
 ) -> Whole:
     """The results in which nothing but the checks `hangs…` is a fault.
 
-    A machine that stands still for as long as a step may take makes any step look like a hang:
+    On a busy machine any step may take so long that it looks like a hang:
     then every step is given more time.
     """
     for step_seconds in (0.5, 2.0, 8.0, 32.0):
@@ -313,14 +313,14 @@ def test_invariant_9_what_cannot_be_written_costs_the_check_that_said_it(
 @pytest.mark.parametrize(
     ("raw", "detail"), [(b"a\xffb\n", "a\\xffb"), (b"\xed\xa0\x80\n", "\\xed\\xa0\\x80")]
 )
-def test_bytes_that_are_no_text_are_spelt_in_findings(
+def test_bytes_that_are_not_text_are_escaped_in_findings(
     tmp_path: Path, raw: bytes, detail: str
 ) -> None:
     results = judged(collected(tmp_path, reply(stdout=raw)), work_of(blue))
     assert results.findings[0].detail[0].args == {"seen": detail}
 
 
-def test_half_a_surrogate_pair_is_spelt(tmp_path: Path) -> None:
+def test_half_a_surrogate_pair_is_escaped(tmp_path: Path) -> None:
     work = work_of(_named("half", judge=lambda seen: passed(msg("{x}", x=("\ud800", "ok")))))
     results = judged(collected(tmp_path, reply()), work)
     assert results.findings[0].detail[0].args == {"x": ("\\xed\\xa0\\x80", "ok")}

@@ -112,7 +112,7 @@ def _with_one_field_more(request: Request) -> Request:
     return made
 
 
-def test_an_answer_is_found_again_whatever_changed_about_waiting_for_it(tmp_path: Path) -> None:
+def test_an_answer_is_found_again_after_limits_changed(tmp_path: Path) -> None:
     """Of every type of request that is offered: time, sizes, accepted statuses, a new field."""
     every = _offered()
     assert len(every) > 60
@@ -141,7 +141,7 @@ def test_what_is_asked_and_with_which_rights_tells_questions_apart() -> None:
     assert len({request.identity() for request in others}) == len(others)
 
 
-def test_a_question_that_two_facts_put_is_asked_once_with_the_longer_patience() -> None:
+def test_a_request_of_two_facts_is_sent_once_with_the_longer_timeout() -> None:
     quick = Command(argv=("x",), timeout_s=5, limit=9)
     slow = Command(argv=("x",), timeout_s=60, limit=1, ok=(0, 1))
     asked = tuple(

@@ -57,7 +57,7 @@ def test_results_do_not_depend_on_how_many_workers_there_are(
             assert _evaluated(workers, random.Random(seed), before) == alone
 
 
-def test_an_outcome_made_without_knowing_what_hung_is_made_again() -> None:
+def test_an_outcome_made_before_a_hang_was_known_is_made_again() -> None:
     schedule: Schedule[int] = Schedule(range(SAME + 1), {})
     assert [schedule.next() for _ in range(SAME + 1)] == list(range(SAME + 1))
     assert list(schedule.made(SAME, len(schedule.skipped(SAME).steps))) == []

@@ -189,7 +189,7 @@ def test_every_field_says_what_it_means() -> None:
                 assert about["description"].endswith((".", ")")), (name, field)
 
 
-def test_no_meaning_is_of_a_field_that_is_gone() -> None:
+def test_no_description_is_left_of_a_removed_field() -> None:
     fields = _described()
     known = {field for names in fields.values() for field in names}
     assert common_field_docs.ANYWHERE.keys() <= known

@@ -11,7 +11,7 @@ from audit_core.cli import main
 from audit_core.cli.starter_files import dated
 
 
-def test_days_in_starter_files_are_seen_from_today() -> None:
+def test_dates_in_starter_files_are_relative_to_today() -> None:
     today = datetime.date(2026, 3, 1)
     text = "a,{today},{today-1},{today+31},{tomorrow}"
     assert dated(text, today) == "a,2026-03-01,2026-02-28,2026-04-01,{tomorrow}"

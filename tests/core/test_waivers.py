@@ -45,7 +45,7 @@ def evaluated(toys: Toy, *words: object) -> dict[str, Any]:
     return document
 
 
-def test_waivers_change_nothing_and_audit_themselves(toys: Toy) -> None:
+def test_waivers_change_no_verdict_and_are_reviewed(toys: Toy) -> None:
     toys.colours("red", "blue")
     assert toys.run("--quiet").code == 0
     before = evaluated(toys)

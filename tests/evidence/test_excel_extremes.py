@@ -36,7 +36,7 @@ from core.pack.workbook import (
 from core.whole import Whole
 
 
-def test_an_incomplete_run_says_so_loudly(
+def test_an_incomplete_run_is_clearly_marked(
     small_results: Whole, make_source: MakeSource, tmp_path: Path
 ) -> None:
     run = replace(small_results.run, sealed=False, faults=(as_is("web1: =fault\x1b[2J"),))
@@ -237,7 +237,7 @@ def hostile_everywhere(results: Whole) -> Whole:
     )  # fmt: skip
 
 
-def test_a_text_that_is_written_as_it_is_is_one_that_the_escapes_leave() -> None:
+def test_texts_written_unchanged_need_no_escape() -> None:
     codes = (*range(0x400), *range(0x400, 0x10000, 31))
     ends = ("", " ", "=", "_x000D_", "x000D_", "\\", "e\u0301", "a" * 1200)
     texts = [f"{first}{chr(code)}{end}" for code in codes for first in ("", "a_", "经")

@@ -199,7 +199,7 @@ SESSIONS = [
 
 
 @pytest.mark.parametrize(("how", "reported"), SESSIONS)
-def test_sessions_are_told_in_words(
+def test_sessions_are_described_in_words(
     make_source: MakeSource, how: SessionInfo, reported: str
 ) -> None:
     assert make_source().say(how.as_message()) == reported

@@ -139,7 +139,7 @@ def pack(request: pytest.FixtureRequest, collected: tuple[Path, dict[str, str]])
     return Pack(path, request.param)
 
 
-def test_it_is_about_something(pack: Pack) -> None:
+def test_the_pack_has_verdicts_and_conclusions_of_each_kind(pack: Pack) -> None:
     assert {f["verdict"] for f in pack.findings.values()} >= {"pass", "fail", "undetermined"}
     assert len({c["conclusion"] for c in pack.conclusions}) >= 3
 

@@ -24,7 +24,7 @@ def nothing_is_left() -> Iterator[None]:
 
 @pytest.fixture
 def ours_is_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The library's own time-outs come late, also on a machine that stood still for seconds."""
+    """The library's own time-outs come late, also on a machine that is busy for seconds."""
     give_ssh_the_time_to_kill(monkeypatch)
 
 

@@ -112,7 +112,7 @@ def decoded(value: object) -> str:
         ("a\nb\tc", "a␊b\tc"),
     ],
 )
-def test_what_nobody_sees_is_shown(text: str, shown: str) -> None:
+def test_invisible_characters_are_escaped(text: str, shown: str) -> None:
     assert cell(text).text == shown
     assert unshow(shown) == text
     assert saved_and_read(text)[0].value == shown
@@ -156,7 +156,7 @@ def test_a_long_text_is_cut_with_its_digest(text: str) -> None:
 
 
 @pytest.mark.parametrize("unit", ["\\", "\x1b", "_x", "e\u0301", "⟪", "\u202e", "\n", "="])
-def test_showing_takes_linear_time(unit: str) -> None:
+def test_escaping_takes_linear_time(unit: str) -> None:
     started = time.process_time()
     show(unit * 100_000)
     cell(unit * 1_000_000)
@@ -185,7 +185,7 @@ def test_one_long_value_does_not_push_out_the_others() -> None:
 
 
 @given(text=st.one_of(any_text, nasty))
-def test_shown_text_can_be_read_back(text: str) -> None:
+def test_escaped_text_can_be_read_back(text: str) -> None:
     assert unshow(show(text)) == text
     assert "\n" not in show(text)
 

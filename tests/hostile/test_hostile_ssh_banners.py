@@ -52,7 +52,7 @@ def banner_then_silence(conn: socket.socket) -> None:
 
 
 @pytest.mark.parametrize("handle", [silence, drip, drip_lines, banner_then_silence])
-def test_a_server_that_does_not_get_on_with_it(files: Path, handle: Handler) -> None:
+def test_a_server_that_stalls_at_the_login(files: Path, handle: Handler) -> None:
     with Listener(handle) as server:
         assert_times_out(files, server.port)
 
@@ -161,7 +161,7 @@ def test_what_is_not_an_ssh_server(files: Path, first: bytes) -> None:
         (b"Exceeded MaxStartups\r\n", "MaxStartups"),
     ],
 )
-def test_a_server_that_turns_us_away_for_some_time(
+def test_a_server_that_refuses_our_address_for_some_time(
     files: Path, first: bytes, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As sshd 10.0 does: a line, and the end, without reading what we sent."""

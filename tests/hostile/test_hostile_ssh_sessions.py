@@ -196,10 +196,10 @@ def test_a_server_that_never_answers_the_command(files: Path) -> None:
     assert (reply.stdout, reply.ended, reply.exit_code) == (b"", Ended.DEADLINE, None)
 
 
-def test_what_we_cut_ourselves_ended_at_its_deadline(
+def test_a_session_that_we_cut_counts_as_ended_at_its_deadline(
     files: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """On a machine that stood still it is the cut that is noticed first, and not the deadline."""
+    """On a busy machine the cut may be noticed before the deadline."""
     monkeypatch.setattr(audit_shell.ssh, "GRACE_S", 0.4 - PATIENCE_S)
     reply = reply_of(files, None)
     assert (reply.stdout, reply.ended, reply.exit_code) == (b"", Ended.DEADLINE, None)
@@ -219,7 +219,7 @@ def test_a_flood_that_heeds_no_window(files: Path, stream: str) -> None:
     assert len(getattr(reply, stream)) == 500_000
 
 
-def test_a_drip_of_bytes(files: Path) -> None:
+def test_bytes_that_arrive_slowly(files: Path) -> None:
     def act(transport: paramiko.Transport, channel: paramiko.Channel) -> None:
         while transport.is_active() and not channel.closed:
             channel.sendall(b"x")

@@ -97,9 +97,7 @@ def commands_of(account: Account) -> list[str]:
 
 
 @pytest.mark.parametrize("type", TYPES)
-def test_the_type_that_is_known_is_the_one_that_is_agreed_on(
-    server: Sshd, tmp_path: Path, type: str
-) -> None:
+def test_the_known_type_of_host_key_is_negotiated(server: Sshd, tmp_path: Path, type: str) -> None:
     known = tmp_path / "known_hosts"
     known.write_text(server.known_hosts_line(type))
     with SshTransport(access(server, known_hosts=(str(known),)), secret).open() as session:
@@ -127,7 +125,7 @@ def test_an_unknown_host_is_refused_and_the_hint_is_the_command_that_accepts_it(
     assert_works(context)
 
 
-def test_a_changed_key_is_another_and_louder_error(server: Sshd, tmp_path: Path) -> None:
+def test_a_changed_key_is_a_different_error(server: Sshd, tmp_path: Path) -> None:
     other = keygen(tmp_path / "other")
     known = tmp_path / "known_hosts"
     known.write_text(f"{server.name} {public(other)}\n")
@@ -457,7 +455,7 @@ def test_an_ordinary_login_leaves_nothing_running(account: Account, under: str) 
         assert commands_of(account)  # sshd's own: that they can be seen at all
 
 
-def test_an_ordinary_login_leaves_nothing_running_that_said_too_much(account: Account) -> None:
+def test_a_login_with_too_much_output_leaves_nothing_running(account: Account) -> None:
     with Sshd(user=account.name) as sshd, SshTransport(access(sshd), secret).open() as session:
         script = b"timeout 900 sh -c 'yes >&2; exec sleep 900'\n"
         reply = session.run(script, deadline_s=PATIENCE_S, limit=100_000)
@@ -466,7 +464,7 @@ def test_an_ordinary_login_leaves_nothing_running_that_said_too_much(account: Ac
         assert commands_of(account)
 
 
-def test_what_kills_spares_a_machine_whose_ssh_server_is_gone_meanwhile(tmp_path: Path) -> None:
+def test_the_killer_kills_nothing_once_the_ssh_server_has_ended(tmp_path: Path) -> None:
     """Then its parent is init: what init started, leaders of sessions as well, is not ours."""
     need_namespaces()
     killer, ended = tmp_path / "killer", tmp_path / "ended"

@@ -111,7 +111,7 @@ def test_an_account_with_no_session_left(tmp_path: Path) -> None:
     assert bundle.observations == {}
 
 
-def test_what_pam_says_to_a_user_of_sudo_does_not_stand_in_the_answer(tmp_path: Path) -> None:
+def test_pam_messages_to_a_user_of_sudo_are_not_in_the_answer(tmp_path: Path) -> None:
     need_namespaces()
     files: dict[str, bytes | None] = {
         "/etc/pam.d/sudo": b"auth required pam_permit.so\naccount required pam_permit.so\n"
@@ -152,7 +152,7 @@ def awake(every_s: int) -> ScriptReply:
 
 
 def test_a_server_that_asks_whether_we_are_still_there() -> None:
-    # A machine that stands still is rightly taken for gone: then the server waits longer.
+    # A busy machine may answer so late that it counts as gone: then the server waits longer.
     reported = next(reported for reported in map(awake, (1, 5, 20)) if reported.stdout)
     assert (reported.stdout, reported.ended) == (b"awake\n", Ended.EXITED)
 

@@ -116,7 +116,7 @@ def test_an_authority_makes_a_host_known(
         (("-h", "-n", "web1", "-V", "20900101:20910101"), "not valid at this time"),
     ],
 )
-def test_a_certificate_that_vouches_for_nothing(
+def test_a_certificate_that_proves_nothing(
     hosts: tuple[Sshd, Path], authority: Authority, options: tuple[str, ...], word: str
 ) -> None:
     sshd, key = hosts
@@ -127,7 +127,7 @@ def test_a_certificate_that_vouches_for_nothing(
     assert "ssh-keyscan" in str(error.remedy)
 
 
-def test_no_altered_certificate_vouches_for_anything(authority: Authority, tmp_path: Path) -> None:
+def test_an_altered_certificate_proves_nothing(authority: Authority, tmp_path: Path) -> None:
     key = keygen(tmp_path / "host")
     whole = blob(authority.sign(key, *NAMED))
     authority.vouches_for("web1")
@@ -144,7 +144,7 @@ def test_no_altered_certificate_vouches_for_anything(authority: Authority, tmp_p
     assert "a user's" in wrong.id
 
 
-def test_an_authority_for_another_host_vouches_for_nothing(
+def test_an_authority_for_another_host_is_not_accepted(
     hosts: tuple[Sshd, Path], authority: Authority
 ) -> None:
     sshd, key = hosts
@@ -163,7 +163,7 @@ def test_a_certificate_of_another_authority(
     assert "not a @cert-authority for this host" in str(refusal(access(sshd, authority.known)))
 
 
-def test_a_revoked_authority_vouches_for_nothing(
+def test_a_revoked_authority_is_not_accepted(
     hosts: tuple[Sshd, Path], authority: Authority
 ) -> None:
     sshd, key = hosts

@@ -95,12 +95,12 @@ def ask(port: int, protocol: str, timeout_s: int = int(PATIENCE_S), most: int = 
     return reply
 
 
-def test_every_protocol_is_played() -> None:
+def test_every_starttls_protocol_is_spoken() -> None:
     assert set(AGREED) == set(DECLINED) == set(PROTOCOLS)
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_what_is_behind_is_seen(protocol: str, behind: int) -> None:
+def test_tls_behind_starttls_is_judged_as_without_it(protocol: str, behind: int) -> None:
     def talk(connection: socket.socket, number: int) -> None:
         play(connection, AGREED[protocol])
         relay(connection, behind)
@@ -168,7 +168,7 @@ def injected(protocol: str, behind: int) -> Callable[[socket.socket, int], None]
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_nothing_stands_between_the_answer_and_tls(protocol: str, behind: int) -> None:
+def test_data_between_the_starttls_answer_and_tls_is_rejected(protocol: str, behind: int) -> None:
     with peer(injected(protocol, behind)) as port:
         reply = ask(port, protocol)
     assert (reply.status, "after STARTTLS" in str(reply.detail)) == (Status.MALFORMED, True)

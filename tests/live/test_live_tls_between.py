@@ -118,7 +118,7 @@ def test_a_device_that_swallows_old_versions(bad: int, seen: dict[str, Verdict])
 
 
 @pytest.mark.parametrize("most", [64, 127])
-def test_a_server_that_bears_no_large_hello(most: int, bad: int, seen: dict[str, Verdict]) -> None:
+def test_a_server_that_rejects_large_hellos(most: int, bad: int, seen: dict[str, Verdict]) -> None:
     rule: Rule = lambda _, hello: alert(40) if suites_in(hello) > most else None  # noqa: E731
     with between(bad, rule) as port:
         assert verdicts(judge(port)) == seen

@@ -163,7 +163,7 @@ _NONCE = "0123456789abcdef" * 2
 
 
 @pytest.mark.parametrize("closed", ["", "conf.d", "conf.d/a.conf"])
-def test_set_up_files_behind_a_closed_door_are_not_missing(closed: str, open_to_all: Path) -> None:
+def test_settings_in_a_closed_folder_are_not_missing(closed: str, open_to_all: Path) -> None:
     top = open_to_all / "syslog-ng"
     (top / "conf.d").mkdir(parents=True)
     (top / "main.conf").write_text("x\n")

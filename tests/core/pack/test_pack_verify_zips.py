@@ -178,7 +178,7 @@ def test_a_member_that_stands_twice_is_seen(pack: Pack, tmp_path: Path) -> None:
     assert f"{d.RESULTS}: It appears twice in the zip" in detail(verify(path))
 
 
-def test_a_thousand_problems_are_enough(tmp_path: Path) -> None:
+def test_at_most_a_thousand_problems_are_listed(tmp_path: Path) -> None:
     found = {f"f {n}": b"" for n in range(MOST + 500)}
     report = verify(write(tmp_path / "many.zip", found))
     assert len(report.problems) == MOST + 1

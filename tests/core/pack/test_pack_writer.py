@@ -270,7 +270,7 @@ def test_a_missing_library_is_told_as_such(pack: Pack, tmp_path: Path) -> None:
     assert not (tmp_path / "pack.zip").exists()
 
 
-def test_what_a_target_repeats_for_ever_is_not_taken_for_a_bomb(pack: Pack) -> None:
+def test_repetitive_output_is_not_taken_for_a_zip_bomb(pack: Pack) -> None:
     packed = pack()
     with zipfile.ZipFile(packed.path) as archive:
         stored = [i for i in archive.infolist() if i.compress_type == zipfile.ZIP_STORED]
@@ -279,7 +279,7 @@ def test_what_a_target_repeats_for_ever_is_not_taken_for_a_bomb(pack: Pack) -> N
 
 
 @pytest.mark.parametrize("digest", ["", "sha256:", "md5:" + "0" * 64, "sha256:../" + "0" * 61])
-def test_a_digest_that_is_none_never_becomes_a_path(run: tuple[Run, Whole], digest: str) -> None:
+def test_an_invalid_digest_never_becomes_a_path(run: tuple[Run, Whole], digest: str) -> None:
     with pytest.raises(InputError, match="not a digest"):
         hex_of(digest)
     seen = msgspec.structs.replace(run[1].observations[0], digest=digest)

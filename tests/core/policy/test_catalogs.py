@@ -79,7 +79,7 @@ def test_ids_and_units_follow_the_level(gbt: tuple[Clause, ...]) -> None:
         assert clause.unit.startswith(f"L{clause.level}-")
 
 
-def test_the_unit_that_was_never_given_is_not_made_up(gbt: tuple[Clause, ...]) -> None:
+def test_no_unit_is_invented_where_the_source_has_none(gbt: tuple[Clause, ...]) -> None:
     units = {clause.unit for clause in gbt}
     assert len(units) == 858
     assert "L3-CES1-16" not in units
@@ -124,7 +124,7 @@ def test_what_is_derived_says_so(gbt: tuple[Clause, ...]) -> None:
     assert sum(clause.confidence != "read" for clause in gbt) == 14
 
 
-def test_nothing_of_the_standards_own_wording_slipped_in(gbt: tuple[Clause, ...]) -> None:
+def test_the_catalogs_do_not_quote_the_standards(gbt: tuple[Clause, ...]) -> None:
     for clause in gbt:
         assert "\n" not in clause.objects
         assert "应核查" not in clause.objects

@@ -20,7 +20,7 @@ from core.policy.small_policy import (
 )
 
 
-def test_parameters_have_the_types_of_their_knobs(folder: Path) -> None:
+def test_parameters_have_their_declared_types(folder: Path) -> None:
     text = "extends: base\nparams: {t.length: {allowed: [a], days: 90, strict: true}}"
     assert profile(folder, text).params == {
         "t.length": {"minimum": 10, "allowed": frozenset({"a"}), "days": 90, "strict": True}
@@ -118,7 +118,7 @@ def test_what_tightens(direction: str | None, before: Any, after: Any, tighter: 
     assert tightens(direction, before, after) is tighter
 
 
-def test_an_unknown_check_is_a_slip_unless_a_mapping_names_it(folder: Path) -> None:
+def test_an_unknown_check_is_an_error_unless_a_mapping_names_it(folder: Path) -> None:
     line = error(folder, "extends: base\nparams: {t.lenght: {minimum: 12}}")
     assert line == (
         "mine.yaml:4: params.t.lenght: expected the id of a check, got 't.lenght'; "

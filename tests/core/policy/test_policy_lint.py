@@ -39,7 +39,7 @@ def test_lint_names_file_and_line(folder: Path) -> None:
     )
 
 
-def test_lint_tells_of_a_mapping_that_nobody_reads(folder: Path) -> None:
+def test_lint_reports_a_mapping_that_is_not_used(folder: Path) -> None:
     (folder / "mappings" / "sdt.yaml").write_text(MAPPING)
     detail = "this mapping belongs to no catalog: there is no catalog 'sdt'; did you mean 'std'?"
     assert f"mappings/sdt.yaml:1: {detail}" in lint(folder)
@@ -68,7 +68,7 @@ def test_a_shipped_profile_has_the_name_of_its_file(folder: Path) -> None:
         load_policy([folder]).profile("basis", CHECKS)
 
 
-def test_lint_has_nothing_to_say_of_what_is_whole(folder: Path) -> None:
+def test_lint_reports_nothing_on_a_sound_policy(folder: Path) -> None:
     english = "text,en\n" + "".join(f"{text},x\n" for text in ("甲", "乙", "丙", "丁", "甲甲"))
     (folder / "catalogs" / "std" / "en.csv").write_text(english)
     (folder / "mappings" / "std.yaml").write_text(MAPPING.replace("t.gone", "t.length2"))

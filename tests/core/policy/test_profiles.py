@@ -97,7 +97,7 @@ def test_mappings_of_several_files_and_folders_are_joined(folder: Path, tmp_path
     assert found[("3.2", "t.more")] is found[("3.2", "t.third")] is Role.SUPPORTS
 
 
-def test_of_two_claims_the_lesser_stands(folder: Path) -> None:
+def test_of_two_roles_the_weaker_counts(folder: Path) -> None:
     text = MAPPING + "- clause: 3.1\n  checks: [{check: t.length, role: supports}]\n"
     (folder / "mappings" / "std.yaml").write_text(text)
     assert roles(profile(folder, name="base"))[("3.1", "t.length")] is Role.SUPPORTS

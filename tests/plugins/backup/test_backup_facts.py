@@ -376,7 +376,7 @@ def test_a_disk_error_settles_nothing() -> None:
         facts.parse_files(answer(target(), FOLDER, b"find: '/b/x': Stale file handle\n", 1))
 
 
-def test_a_file_that_vanished_meanwhile_is_no_matter() -> None:
+def test_a_file_that_vanished_during_the_search_is_ignored() -> None:
     gone = b"find: '/backup/tmp': No such file or directory\n"
     assert isinstance(facts.parse_files(answer(target(), FOLDER + FILE, gone, 1)), Files)
 

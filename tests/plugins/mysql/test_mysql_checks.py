@@ -238,7 +238,7 @@ def test_the_granted_account_cannot_write(good: Bank) -> None:
                 cursor.execute(sql)
 
 
-def test_each_bit_is_the_right_that_it_is_named(good: Bank) -> None:
+def test_each_bit_stands_for_the_named_right(good: Bank) -> None:
     good.server.sql("CREATE USER bits@h IDENTIFIED VIA unix_socket")
     bits = ""
     for name in _BITS[:-1]:  # the last one came with 11.3

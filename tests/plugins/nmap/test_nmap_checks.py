@@ -109,7 +109,7 @@ def test_a_scan_of_nothing_but_what_is_allowed(seen: Ports, verdict: Verdict) ->
         ({"limited": True}, "limited on the way"),
     ],
 )
-def test_what_the_second_look_showed_is_said(more: dict[str, Any], word: str) -> None:
+def test_the_result_of_the_second_check_is_reported(more: dict[str, Any], word: str) -> None:
     for open_ in ((22,), (22, 23)):
         seen = ports(*open_, silent=frozenset({21, 81}), **more)
         for judged in (
@@ -146,7 +146,7 @@ def test_every_high_risk_port_is_in_the_default_range() -> None:
     assert (read_ports(tuple(HIGH_RISK)) or frozenset({0})) <= DEFAULT
 
 
-def test_said_names_what_is_open() -> None:
+def test_the_detail_names_open_ports() -> None:
     judged = allowed_ports.judge(ports(22, 80), UNKNOWN, target(allowed_ports=["22/tcp"]))
     assert detail(judged).startswith("Open and not declared: 80 Open TCP ports: 22,80")
 

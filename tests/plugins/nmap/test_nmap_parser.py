@@ -196,7 +196,7 @@ def seen_twice(**second: object) -> Ports:
     return found
 
 
-def test_what_a_second_look_bears_out() -> None:
+def test_a_second_check_that_confirms_the_scan() -> None:
     assert seen_twice(answered="2323,8022", unanswered="2320-2322") == seen_twice()
 
 
@@ -207,14 +207,14 @@ def test_open_and_not_confirmed_is_not_open() -> None:
     assert len(found.closed) == 21
 
 
-def test_one_contradiction_takes_the_word_closed() -> None:
+def test_after_one_contradiction_no_port_counts_as_closed() -> None:
     found = seen_twice(answered="2323,50070", unanswered="2320")
     assert found.open == {2323, 8022, 50070}
     assert found.contradicted == {50070}
     assert found.closed == {2320}
 
 
-def test_a_limit_takes_the_word_closed() -> None:
+def test_where_connections_are_limited_no_port_counts_as_closed() -> None:
     found = seen_twice(answered="2323", unanswered="2320", limited=True)
     assert found.open == {2323, 8022}
     assert found.closed == {2320}
@@ -223,7 +223,7 @@ def test_a_limit_takes_the_word_closed() -> None:
 @pytest.mark.parametrize(
     "second", [b"", b"127.0.0.9", b"{}", b'{"source":"","answered":"x"}', b"[" * 100_000]
 )
-def test_no_second_look(second: bytes) -> None:
+def test_no_second_check(second: bytes) -> None:
     with pytest.raises(ParseError):
         parse(LISTED, second=second)
 
@@ -258,7 +258,7 @@ def test_default_range() -> None:
     assert asked.ports == ranges(wanted - PRINTERS)
 
 
-def test_what_matters_most_is_asked_again() -> None:
+def test_important_ports_are_checked_again() -> None:
     held = target("1-100")
     again = {"allowed_ports": ["80", "99", "53/udp", 4000]}
     asked = ask(msgspec.structs.replace(held, settings={**held.settings, **again}))

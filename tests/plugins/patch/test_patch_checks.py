@@ -282,7 +282,7 @@ def test_a_mirror_that_stands_still_is_noticed(
     assert got.verdict is verdict
 
 
-def test_an_older_cache_of_the_same_repository_is_no_matter() -> None:
+def test_an_older_cache_of_the_same_repository_is_ignored() -> None:
     old = Listing(source="baseos", at=EPOCH - 400 * DAY)
     both = Metadata(listings=(*dnf_caches(1, 1).listings, old), by_source=True)
     security = Security(updates=(), labelled=True)

@@ -205,7 +205,7 @@ def test_the_script_cannot_be_started_half() -> None:
         (b"find: no such file\n", Status.ANSWERED),
     ],
 )
-def test_a_grumbling_sudo_is_no_refusal(stderr: bytes, status: Status) -> None:
+def test_a_warning_of_sudo_is_not_a_refusal(stderr: bytes, status: Status) -> None:
     root = Command(argv=("/usr/bin/find",), privilege=Privilege.ROOT)
     out = _header(1000) + batch.frame("0", NONCE, b"x", 1)
     err = batch.frame("0", NONCE, stderr, 1)
@@ -216,7 +216,7 @@ def test_a_grumbling_sudo_is_no_refusal(stderr: bytes, status: Status) -> None:
 
 
 @pytest.mark.parametrize("shell", SHELLS, ids=lambda s: s[0])
-def test_a_grumbling_sudo_hides_no_file(shell: list[str], tmp_path: Path) -> None:
+def test_a_warning_of_sudo_hides_no_file(shell: list[str], tmp_path: Path) -> None:
     (tmp_path / "sudo").write_text(
         "#!/bin/sh\necho 'sudo: unable to resolve host z: no name' >&2\nshift 2\nexec \"$@\"\n"
     )

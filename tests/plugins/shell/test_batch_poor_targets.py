@@ -91,7 +91,7 @@ def test_no_answer_is_lost_where_no_more_processes_can_be_started(
     ],
     ids=["alone", "behind the shell", "around the shell"],
 )
-def test_what_shell_and_timeout_say_at_once_is_no_answer(reported: bytes) -> None:
+def test_mixed_messages_of_shell_and_timeout_are_no_answer(reported: bytes) -> None:
     """Both write to one stream, piece by piece."""
     out = b"\n%s H 0 no yes\n" % NONCE.encode() + batch.frame("0", NONCE, b"", 125)
     err = batch.frame("0", NONCE, reported, 125)
@@ -290,7 +290,7 @@ def test_a_refusal_is_no_answer_of_a_command_that_may_end_with_1(
     assert one(find, under(sudo)).status is Status.NOT_PERMITTED
 
 
-def test_without_the_scripts_first_words_nothing_counts() -> None:
+def test_without_the_header_of_the_script_no_reply_counts() -> None:
     root = Command(argv=("/usr/bin/id",), privilege=Privilege.ROOT)
     stream = batch.frame("0", NONCE, b"", 1)
     got = batch.unframe([root], NONCE, stream, stream, cut=Status.NO_REPLY)

@@ -77,7 +77,7 @@ def test_a_line_without_the_port_holds_for_its_very_key_only(tmp_path: Path) -> 
     ["", " ", "#", "web1", "web1 ssh-ed25519", "web1 ssh-ed25519 !", "@revoked web1", "@x",
      f"# web1 {KEY}", "web1 ssh-ed25519 AAA", "\udcff\udcfe"],
 )  # fmt: skip
-def test_a_line_that_cannot_be_read_is_for_nobody(tmp_path: Path, line: str) -> None:
+def test_an_unreadable_line_of_known_hosts_matches_no_host(tmp_path: Path, line: str) -> None:
     assert len(found(tmp_path, f"{line}\nweb1 {KEY}\n{line}")) == 1
 
 
@@ -112,7 +112,7 @@ def test_a_missing_file_holds_nothing_and_an_unreadable_one_is_an_error(tmp_path
         ([f"@other web1 {KEY}"], Trust.UNKNOWN),
     ],
 )
-def test_what_a_key_is_worth(tmp_path: Path, lines: list[str], trust: Trust) -> None:
+def test_the_strength_of_a_key(tmp_path: Path, lines: list[str], trust: Trust) -> None:
     known = found(tmp_path, "\n".join(lines))
     assert judge(known, "ssh-ed25519", RAW) is trust
 

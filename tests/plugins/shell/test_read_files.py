@@ -75,7 +75,7 @@ def tree(tmp_path: Path) -> Path:
     return root
 
 
-def test_a_directory_that_means_harm_is_told_file_by_file(tree: Path) -> None:
+def test_a_hostile_directory_is_reported_file_by_file(tree: Path) -> None:
     request = ReadFiles(
         paths=(str(tree), str(tree / "gone"), str(tree / "a")), depth=1, file_limit=5000
     )

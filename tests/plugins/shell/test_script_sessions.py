@@ -169,7 +169,7 @@ def test_one_byte_more_is_cut(session: ScriptSession) -> None:
     assert (reply.ended, reply.exit_code, len(reply.stdout)) == (Ended.LIMIT, None, 5000)
 
 
-def test_a_drip_ends_at_the_deadline_with_what_came(session: ScriptSession) -> None:
+def test_slow_output_is_kept_up_to_the_deadline(session: ScriptSession) -> None:
     begun = time.monotonic()
     drip = "echo $$ >&2; while :; do echo x; sleep 0.05; done\n"
     reply = run_past_its_deadline(session, drip, after=b"x\nx\n")

@@ -369,6 +369,6 @@ def test_what_a_name_says(name: str, weak: bool, forward: bool) -> None:
     assert (is_weak(number), has_forward_secrecy(number)) == (weak, forward)
 
 
-def test_no_suite_is_offered_in_two_ages() -> None:
+def test_no_suite_is_offered_for_tls12_and_tls13() -> None:
     assert not set(suites_of(TLS12)) & set(suites_of(TLS13))
     assert len(suites_of(TLS12)) > 300

@@ -72,14 +72,14 @@ def test_support(attempts: tuple[Attempt, ...], expected: Support) -> None:
     assert support(endpoint(*attempts), "TLS 1.0") is expected
 
 
-def test_a_refusal_says_nothing_where_what_is_taken_is_refused_too() -> None:
+def test_a_rejection_settles_nothing_where_an_accepted_version_is_rejected_too() -> None:
     refused, unsteady = attempt(TLS10, alert(70)), attempt(TLS12, alert(70))
     assert support(endpoint(SPOKEN, refused, SPOKEN), "TLS 1.0") is Support.NO
     for tried in ((refused, SPOKEN, unsteady), (unsteady, refused, SPOKEN)):
         assert support(endpoint(SPOKEN, *tried), "TLS 1.0") is Support.UNSETTLED
 
 
-def test_trouble_of_the_server_counts_only_where_it_had_no_choice() -> None:
+def test_internal_errors_reject_a_version_only_if_every_offer_had_one() -> None:
     by_way = {w: tuple(s for s in suites_of(TLS10) if exchange_of(s) == w) for w in WAYS}
     apart = [attempt(TLS10, alert(80), suites=suites) for suites in by_way.values()]
     assert support(endpoint(SPOKEN, *apart, SPOKEN), "TLS 1.0") is Support.NO
@@ -87,7 +87,7 @@ def test_trouble_of_the_server_counts_only_where_it_had_no_choice() -> None:
     assert support(endpoint(SPOKEN, *apart[1:], SPOKEN), "TLS 1.0") is Support.UNSETTLED
 
 
-def test_a_narrow_offer_turns_down_nothing_else() -> None:
+def test_a_rejected_subset_rejects_no_version() -> None:
     for narrow in set(HelloSubset) - {HelloSubset.NO}:
         narrowed = attempt(TLS10, alert(40), narrow=narrow)
         assert support(endpoint(SPOKEN, narrowed, SPOKEN), "TLS 1.0") is Support.UNSETTLED
@@ -100,7 +100,7 @@ def test_what_settles_nothing_is_told() -> None:
 
 
 @pytest.mark.parametrize("version", [SSL3, TLS10, TLS11, TLS12, TLS13, TLCP])
-def test_offers_are_those_that_servers_bear(version: int) -> None:
+def test_offers_stay_below_the_size_that_servers_accept(version: int) -> None:
     offers = in_offers(suites_of(version))
     assert sorted(s for offer in offers for s in offer) == sorted(suites_of(version))
     assert len(offers[0]) < 64  # with the signalling suite no more than 64
@@ -147,7 +147,7 @@ def in_order(letters: str, version: int = TLS12) -> Endpoint:
         ("DDDDDD", False),
     ],
 )  # fmt: skip
-def test_drops_turn_down_suites_only_where_no_limit_can_be_why(letters: str, settled: bool) -> None:
+def test_drops_reject_suites_only_where_no_limit_explains_them(letters: str, settled: bool) -> None:
     (found,) = (v for v in in_order(letters).versions if v.name == "TLS 1.2")
     assert (found.weak_settled, found.weak) == (settled, ())
 

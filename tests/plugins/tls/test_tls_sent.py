@@ -91,7 +91,7 @@ def test_the_two_of_tlcp_are_found_by_use_in_any_order() -> None:
             assert (chain_order.judge(found).verdict is F) is not ordered, sent
 
 
-def test_the_one_to_encrypt_with_is_missed() -> None:
+def test_a_missing_encryption_certificate_is_reported() -> None:
     found = received(TLCP, 0xE013, made("www", "two", uses=SIGN, sm2=True), made("two", "one"))
     assert "TLCP" in found.unseen
     assert certificate_valid.judge(found, AT).verdict is U
@@ -122,7 +122,7 @@ WWW, ONE, ROOT = cert("www", "one"), cert("one", "root"), cert("root", "root")
 CROSS, OTHER = cert("root", "old"), cert("other", "other")
 
 
-def test_the_own_one_of_a_chain_in_any_order() -> None:
+def test_the_server_certificate_is_found_in_any_order() -> None:
     for count in (1, 2, 3):
         for sent in itertools.permutations((WWW, ONE, ROOT)[:count]):
             assert own_of(sent, two=False) == (WWW,)

@@ -229,7 +229,7 @@ def test_a_password_kept_in_passwd_never_ages() -> None:
     assert mod.password_age.judge(some(outside), (), NOW, LOCAL).verdict is NA
 
 
-def test_password_age_knob_and_empty_shell() -> None:
+def test_password_age_parameter_and_empty_shell() -> None:
     given_shell = some(who("a", shell=""))
     given = (secret("a", maximum=90),)
     assert mod.password_age.judge(given_shell, given, NOW, LOCAL, max_days=89).verdict is FAIL

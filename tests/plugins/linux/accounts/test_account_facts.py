@@ -71,7 +71,7 @@ def test_recorded_login_defs(recording: Make) -> None:
 # --- single parsers ---------------------------------------------------------------------------
 
 
-def test_passwd_traps(answer: Make) -> None:
+def test_unusual_lines_of_passwd(answer: Make) -> None:
     text = "root:x:0:0::/root:\r\n# note\n\n+@admins::::::\n-bad\n\u202etoor::0:0::/:/bin/sh\n"
     accounts = whole(parse_passwd(answer(text)))
     assert [a.name for a in accounts.rows] == ["root", "\u202etoor"]
@@ -129,7 +129,7 @@ def test_one_bad_line_does_not_hide_the_others(answer: Make) -> None:
     assert (group.value.unread, set(group.value.members)) == (1, {"sudo"})
 
 
-def test_lastlog_traps(answer: Make) -> None:
+def test_unusual_lines_of_lastlog(answer: Make) -> None:
     text = (
         "Username         Port     From                                       Latest\n"
         "root             pts/0    10.0.0.9                                  "

@@ -47,7 +47,7 @@ def test_recorded_parse(recording: Make) -> None:
     assert {"sshd", "login", "passwd", "common-auth", "sudo"} <= set(got.services)
 
 
-def test_traps_of_the_syntax(pam: MakePam) -> None:
+def test_unusual_syntax(pam: MakePam) -> None:
     text = (
         "# comment\r\nAUTH Required /lib/security/pam_a.so x=1 \\\r\n  y=2 # end\r\n"
         "-auth [success=1  default=ignore] pam_b.so\r\nauth optional pam_c.so [a b]\r\n"
@@ -122,7 +122,7 @@ def test_a_broken_file_spoils_only_who_includes_it(pam: MakePam) -> None:
     assert modules(got, "sshd", "auth") == [["pam_unix.so"]]
 
 
-def test_other_stands_in(pam: MakePam) -> None:
+def test_other_replaces_a_service_without_rules(pam: MakePam) -> None:
     got = pam({"other": "auth required pam_deny.so"})
     assert modules(got, "sshd", "auth") == [["pam_deny.so"]]
 

@@ -94,7 +94,7 @@ def test_password_quality(minlen: str, minclass: str, verdict: Verdict, pam: Mak
     assert password_quality.judge(pam(EL), settings, EL9, LOCAL).verdict is verdict
 
 
-def test_password_quality_knobs_and_root(pam: MakePam) -> None:
+def test_password_quality_parameters_and_root(pam: MakePam) -> None:
     settings = Settings(values={"minlen": "9", "minclass": "3", "enforce_for_root": ""})
     judged = password_quality.judge(pam(EL), settings, EL9, LOCAL, min_length=10)
     assert judged.verdict is FAIL

@@ -219,7 +219,7 @@ def test_timeout_in_the_environment(startup: MakeStartup, answer: Make) -> None:
         parse_environment(answer("", b"grep: unknown option\n"))
 
 
-def test_timeout_knobs(startup: MakeStartup) -> None:
+def test_timeout_parameters(startup: MakeStartup) -> None:
     plain = startup({"/etc/profile": "TMOUT=600\n"})
     fixed = startup({"/etc/profile": "readonly TMOUT=600\n"})
     assert session_timeout.judge(plain, ALICE, EL, (), max_seconds=599).verdict is FAIL
@@ -362,7 +362,7 @@ def test_umask_must_hold_on_the_console_too(startup: MakeStartup, files: Make) -
     assert judged.verdict is UNDETERMINED
 
 
-def test_umask_knob(startup: MakeStartup, pam: Callable[[str], Pam]) -> None:
+def test_umask_parameter(startup: MakeStartup, pam: Callable[[str], Pam]) -> None:
     given = startup({"/etc/profile": "umask 022\n"})
     assert umask.judge(given, None, pam(WIRED), ALICE, masked=0o022).verdict is PASS
 

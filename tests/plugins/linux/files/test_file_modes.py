@@ -207,7 +207,7 @@ def test_homes_of_accounts_from_elsewhere_are_never_passed_over() -> None:
     assert home_modes.judge(accounts, modes, Sources(passwd=("ldap",))).verdict is UNDETERMINED
 
 
-def test_home_modes_knob() -> None:
+def test_home_modes_parameter() -> None:
     accounts = Accounts(rows=(person("bob", 1000, "/home/bob"),))
     modes = Modes(found=(mode("/home/bob", 0o750, 1000),), whole=True)
     assert home_modes.judge(accounts, modes, LOCAL, forbidden=0o077).verdict is FAIL

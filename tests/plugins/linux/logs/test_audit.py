@@ -249,7 +249,7 @@ def test_rule_covers_topic(subtests: pytest.Subtests, answer: Make) -> None:
         "-a never,exit -S all -F exe=/usr/bin/vmtoolsd",
     ],
 )
-def test_a_rule_that_spares_noise_is_no_matter(rule: str, recorded: Read, answer: Make) -> None:
+def test_a_rule_that_excludes_noise_does_not_fail(rule: str, recorded: Read, answer: Make) -> None:
     rules = audit_rules.parse_rules(answer(f"{rule}\n" + recorded("audit-rules").text))
     assert audit_rules.audit_rules.judge(rules).verdict is Verdict.PASS
 
@@ -267,7 +267,7 @@ def test_a_rule_that_spares_noise_is_no_matter(rule: str, recorded: Read, answer
         "-a never,exit -F arch=b32 -S all",
     ],
 )
-def test_a_rule_that_keeps_records_back_settles_nothing(
+def test_a_rule_that_suppresses_records_settles_nothing(
     rule: str, recorded: Read, answer: Make
 ) -> None:
     rules = audit_rules.parse_rules(answer(f"{rule}\n" + recorded("audit-rules").text))
@@ -285,14 +285,14 @@ def test_a_rule_that_keeps_records_back_settles_nothing(
         "-a always,exclude -F msgtype>=SYSCALL -F msgtype<=1399\n",
     ],
 )  # fmt: skip
-def test_a_rule_that_silences_everything_fails(silencer: str, recorded: Read, answer: Make) -> None:
+def test_a_rule_that_suppresses_all_fails(silencer: str, recorded: Read, answer: Make) -> None:
     text = recorded("audit-rules").text + silencer
     judgement = audit_rules.audit_rules.judge(audit_rules.parse_rules(answer(text)))
     assert judgement.verdict is Verdict.FAIL
     assert judgement.detail[0].args["rules"] == (silencer.strip(),)
 
 
-def test_many_rules_that_silence_many_are_followed_in_little_time(answer: Make) -> None:
+def test_many_suppressing_rules_are_evaluated_quickly(answer: Make) -> None:
     never = "-a never,exit -F arch=b64 -S openat -F path=/x\n" * 2500
     rules = audit_rules.parse_rules(answer(never + IDENTITY * 800))
     started = time.process_time()

@@ -62,7 +62,7 @@ def test_hostile_names_stay_names() -> None:
     [("5\n", ""), ("", "755_d_0_0_1_1.0_0_//"), ("x\n", "755_d_0_0_1_1.0_0_//"),
      ("5\n", "755_d_0_0_1_1.0_0_")],
 )  # fmt: skip
-def test_a_list_that_is_not_whole_is_refused(clock: str, text: str, answers: MakeAll) -> None:
+def test_an_incomplete_list_is_refused(clock: str, text: str, answers: MakeAll) -> None:
     with pytest.raises(ParseError):
         log_files.parse_log_tree(answers(clock=clock, filesystem="", files=text))
 

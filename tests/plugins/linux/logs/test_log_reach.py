@@ -361,7 +361,7 @@ def test_records_that_a_rule_stops_are_not_sent(
     ["if x then", "{", "}", ':a, isequal, "b" stop', 'action(type="omfwd" target="h")', "@@h", "",
      'if $programname == "a" then { stop }', 'action(type="omfwd") ' * 40],
 )  # fmt: skip
-def test_a_hostile_set_up_file_is_read_in_little_time(
+def test_a_hostile_configuration_file_is_read_quickly(
     line: str, files: Callable[..., Answer]
 ) -> None:
     lines = (f"{line}\n" * 10_000)[: 1 << 18]

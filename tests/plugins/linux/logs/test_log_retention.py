@@ -84,7 +84,7 @@ def test_a_stanza_without_end_is_refused(files: Make) -> None:
         _rotations(files, "/var/log/syslog {\n rotate 4\n")
 
 
-def test_a_left_over_set_up_file_does_not_count(files: Make) -> None:
+def test_a_leftover_configuration_file_does_not_count(files: Make) -> None:
     texts = {MAIN: "weekly\ninclude /etc/logrotate.d\n"} | {
         f"/etc/logrotate.d/syslog{end}": f"/var/log/syslog {{\nrotate {count}\n}}\n"
         for end, count in (("", 4), (".rpmsave", 90), ("~", 90))

@@ -81,7 +81,7 @@ DOCKER = ("nft-docker", "iptables-docker", "iptables-save-docker")
                                            "8443/tcp -> fd00::2:443")),
     ],
 )  # fmt: skip
-def test_ports_that_docker_publishes_are_no_matter_of_the_input_chain(
+def test_ports_that_docker_publishes_bypass_the_input_chain(
     nft: str | None, iptables: str | None, save: str | None, ports: tuple[str, ...],
     recorded: Read,
 ) -> None:  # fmt: skip

@@ -247,7 +247,7 @@ def _chains(shown: dict[str, tuple[str, str]]) -> Ruleset:
     os.geteuid() != 0 or shutil.which("nft") is None or shutil.which("ip") is None,
     reason="no root, nft or ip",
 )
-def test_who_reaches_a_port_is_who_can_connect(subtests: Any) -> None:
+def test_a_port_is_judged_as_tcp_connections_reach_it(subtests: Any) -> None:
     rules: dict[str, Any] = dict(RULES)
     if shutil.which("iptables"):
         rules |= IPTABLES

@@ -17,7 +17,9 @@ INIT = Process(pid=1, uid=0, name="init")
 
 @pytest.mark.parametrize(("name", "verdict"), [("telnet", Verdict.PASS), ("time", Verdict.PASS),
                                                ("in.telnetd", Verdict.FAIL)])  # fmt: skip
-def test_a_client_is_no_service(name: str, verdict: Verdict, target: Callable[..., Target]) -> None:
+def test_clients_are_not_services(
+    name: str, verdict: Verdict, target: Callable[..., Target]
+) -> None:
     processes = (INIT, Process(pid=8, uid=1000, name=name))
     judged = services.risky_services.judge(target(), processes, NONE, frozenset())
     assert judged.verdict is verdict

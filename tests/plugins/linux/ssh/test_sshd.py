@@ -143,7 +143,7 @@ def test_key_exchanges_of_gssapi_are_offered_too(on: str, extra: str, verdict: V
     assert strong.sshd_kex.judge(USUAL, sshd, None).verdict is verdict
 
 
-def test_root_login_knob() -> None:
+def test_root_login_parameter() -> None:
     sshd = reported(permitrootlogin="without-password")
     allowed = frozenset({"no", "prohibit-password"})
     assert mod.sshd_root_login.judge(USUAL, sshd, None, allowed=allowed).verdict is PASS
@@ -155,7 +155,7 @@ def test_root_login_knob() -> None:
     )
 
 
-def test_limits_knobs() -> None:
+def test_limits_parameters() -> None:
     sshd = reported(maxauthtries="4", logingracetime="60")
     assert mod.sshd_login_limits.judge(USUAL, sshd, None, max_tries=3).verdict is FAIL
     assert mod.sshd_login_limits.judge(USUAL, sshd, None, max_grace=59).verdict is FAIL
@@ -185,7 +185,7 @@ def test_idle(interval: str, count: str, verdict: Verdict) -> None:
     assert mod.sshd_idle.judge(USUAL, sshd, None).verdict is verdict
 
 
-def test_idle_match_and_knob() -> None:
+def test_idle_match_and_parameter() -> None:
     sshd = reported(clientaliveinterval="300", clientalivecountmax="2")
     assert mod.sshd_idle.judge(USUAL, sshd, match("clientaliveinterval", "0")).verdict is (
         UNDETERMINED

@@ -655,7 +655,7 @@ def test_the_vendor_file_counts_where_there_is_no_other(files: Make) -> None:
     assert sudo_password.judge(got, LOCAL, None, None).verdict is FAIL
 
 
-def test_members_are_named_and_the_knob_tightens(read: Read) -> None:
+def test_members_are_named_and_the_parameter_tightens(read: Read) -> None:
     groups = Groups(members={"sudo": ("alice", "bob")})
     judged = scoped(read(BASE), groups, LOCAL)
     assert judged.detail[0].args["names"] == ("%sudo: alice, bob",)

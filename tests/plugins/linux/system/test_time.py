@@ -79,7 +79,7 @@ def test_time_services(
         assert not synchronised or sync.offset_s == (offset and pytest.approx(offset))
 
 
-def test_a_clock_that_is_no_number_is_refused(answers: MakeAll) -> None:
+def test_a_clock_value_that_is_not_a_number_is_refused(answers: MakeAll) -> None:
     with pytest.raises(ParseError):
         timesync.parse_timesync(answers(**{**_sections(), "clock": "x\n"}))
 

@@ -29,7 +29,7 @@ def test_a_container_is_started_by_its_host(recorded_answers: MakeAll) -> None:
     assert trust.measured_boot.judge(boot).verdict is Verdict.NOT_APPLICABLE
 
 
-def test_a_machine_made_from_a_container_s_image_is_a_machine(recorded_answers: MakeAll) -> None:
+def test_a_machine_from_a_container_image_is_no_container(recorded_answers: MakeAll) -> None:
     boot = trust.parse_boot(recorded_answers("boot-machine"))
     assert isinstance(boot, trust.Boot)
     assert trust.secure_boot.judge(boot).verdict is Verdict.FAIL

@@ -1,5 +1,7 @@
-"""Versions and suites as the prober finds them, against two that know nothing of it: nmap's script
-ssl-enum-ciphers, and `openssl s_client` asked for one suite after another."""
+"""Versions and suites as the prober finds them, compared with other programs.
+
+These are nmap's script ssl-enum-ciphers, and `openssl s_client` with one suite at a time.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +45,7 @@ def found_by_us(port: int) -> Suites:
         "max_connections": 2000,
         "starttls": "",
     }
-    # A server of ours that took 5 s to answer: the machine stood still.
+    # A server of ours that took 5 s to answer: the machine was too busy.
     replies = (asked(TlsHellos(**args, timeout_s=300, limit=64 << 20)) for _ in range(5))
     reply = next(r for r in replies if b'"timed_out"' not in r.stdout)
     reported = Answer(
@@ -151,14 +153,14 @@ def agree(kind: str, ours: Suites, nmaps: Suites) -> bool:
 
 
 @pytest.mark.parametrize("setup", SETUPS)
-def test_the_witnesses_agree(setup: str, material: Material, certs: dict[str, Path]) -> None:
+def test_openssl_and_nmap_agree(setup: str, material: Material, certs: dict[str, Path]) -> None:
     kind, options = SETUPS[setup]
     with s_server(material, certs[kind], *options) as port:
         ours = found_by_us(port)
         assert ours
         assert ours == found_by_openssl(material, port)
         seen = found_by_nmap(port)
-        for _ in range(2):  # on a machine that stood still nmap leaves out what it waited for
+        for _ in range(2):  # on a busy machine nmap leaves out what it waited for
             if not agree(kind, ours, seen):
                 seen = found_by_nmap(port)
     assert agree(kind, ours, seen), (ours, seen)
