@@ -289,7 +289,7 @@ def _changed(row: FormRow, digests: Sequence[str]) -> Iterator[FormRow]:
 def _refuse_other_steps(row: FormRow, asked: Container[str]) -> None:
     for id, entry in row.entries.items():
         if id.startswith(step_field("answer", "")) and id not in asked and entry.value:
-            raise refused(entry.where, msg("the row does not ask after this step"))
+            raise refused(entry.where, msg("the row does not ask for this step"))
 
 
 def _part(row: FormRow, step: str, key: str) -> FormRow:

@@ -193,7 +193,7 @@ def test_a_row_of_several_steps_tells_the_ones_that_were_changed() -> None:
         assert {r.key: (r["answer"], r["text"]) for r in rows} == expected, values
         assert {r.where for r in rows} <= {"Sheet!2"}
     other = steps_row(("满足", "满足", "不满足"), "看过", "", "", "")
-    assert why(other).startswith("Sheet!B2: the row does not ask after this step")
+    assert why(other).startswith("Sheet!B2: the row does not ask for this step")
     twice = steps_row(("满足", "", "不满足"), "看过", "", "", "")
     twice.active.append(
         ["不满足", *[None] * 2, "看过", *[None] * 3, row_mark("q/c/1@web1", [""] * 5)]

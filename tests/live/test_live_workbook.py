@@ -308,7 +308,7 @@ def test_what_contradicts_a_check_or_is_unknown_is_told(walk: Walk) -> None:
     changed(TO_FILL, first, "walk/9/1", Step_1="fulfilled", stated="it is")
     assert "the run has no question walk/9/1" in refused()
     changed("web1", about("1.1"), Conformity="Conforming", stated="seen")
-    assert "the item does not become that" in refused()
+    assert "no answer to it leads to this word" in refused()
     changed("web1", about("1.2"), stated="seen")
     assert "pick the word that the record leads to" in refused()
     changed("db1", about("1.2"), Result_record="mine")

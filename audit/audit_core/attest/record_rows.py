@@ -45,8 +45,8 @@ def as_question(
     verdict = _ANSWERS[result]
     states = {s.number: s.state for s in conclusion.steps} | {number: _STATES[verdict]}
     if _word(clause.rule, states) is not result:
-        why = msg("with step {step}, the only one that is left to people, the item does not become "
-                  "that: the others are settled", step=number)  # fmt: skip
+        why = msg("only step {step} is left to people, and no answer to it leads to this word: the "
+                  "other steps are settled", step=number)  # fmt: skip
         _refuse(row, why)
     place = row.place("conformity")
     entries = {**row.entries, "answer": Entry(value=verdict.value, where=place)}
