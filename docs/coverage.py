@@ -27,7 +27,8 @@ settle or deny some steps; people answer the rest. *supports*: evidence only, it
 Every clause of a profile is in every result; one without checks is 未测 and says what a person has
 to bring. A profile that extends another is shown by what it adds. The checks of databases were
 tried on PostgreSQL 15, MariaDB 10.11, Redis 7.0 and 8.0 and Valkey 8.1; what `mysql.…` asks of
-MySQL follows its documentation, unverified. Oracle, SQL Server and 达梦 cannot be asked. """
+MySQL follows its documentation, unverified. Oracle, SQL Server and 达梦 cannot be asked.
+"""
 
 
 def page() -> str:
