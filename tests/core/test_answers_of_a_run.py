@@ -136,7 +136,7 @@ def test_answers_are_packed_without_secrets_and_verified(answered: Toy) -> None:
     for subject in ((pack,), ("latest", *store)):
         verified = answered("verify", *subject)
         assert verified.code == 0, verified.stdout
-        assert "1 answers of people and 1 attachments" in verified.stdout
+        assert "1 answer of people and 1 attachment" in verified.stdout
     assert b"hunter2" not in b"".join(stored(answered).values())
     with zipfile.ZipFile(pack) as archive:
         assert b"hunter2" not in b"".join(map(archive.read, archive.namelist()))
