@@ -19,6 +19,7 @@ from msgspec import Struct
 from audit_core.api.forks import forked
 
 _SAMPLE_S = 0.03
+_SAMPLE_SHARE = 50  # pauses are so many times as long as sampling
 
 
 class Cost(Struct, frozen=True, kw_only=True):
@@ -93,13 +94,17 @@ class Memory:
 
     def _watch(self) -> None:
         own = _read(os.getpid(), "cmdline")
-        while not self._stop.wait(_SAMPLE_S):
+        pause = _SAMPLE_S
+        while not self._stop.wait(pause):
+            begun = time.monotonic()
             # A child that has not yet begun its program still shows the memory of this one.
             pids = [p for p in _tree(os.getpid(), self._spared) if _read(p, "cmdline") != own]
             held = sum(_kib(_read(pid, "smaps_rollup"), "Pss") for pid in pids)
             most = max((_kib(_read(pid, "status"), "VmHWM") for pid in pids), default=0)
             self.peak_mb = max(self.peak_mb, held / 1024)
             self.largest_mb = max(self.largest_mb, most / 1024)
+            # Adding up pages takes a process some milliseconds, which it is kept from its work.
+            pause = max(_SAMPLE_S, _SAMPLE_SHARE * (time.monotonic() - begun))
 
 
 def _tree(top: int, spared: frozenset[int]) -> list[int]:

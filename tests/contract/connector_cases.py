@@ -370,7 +370,7 @@ big = made("big", "{self.name}", Query(sql="SELECT generate_series(1, 100000) AS
 
     @contextlib.contextmanager
     def echoing(self) -> Iterator[str]:
-        """Asks for the password in plain text, and tells it in its refusal."""
+        """Knows the password, and tells it in its refusal."""
         with peer(_tell_password) as port:
             yield self._entry("echoing", "127.0.0.1", port, "GOOD")
 
@@ -382,9 +382,10 @@ def _tell_password(connection: socket.socket, number: int) -> None:
         connection.recv(4)
         connection.sendall(b"N")
     connection.recv(size - 4)
-    connection.sendall(b"R" + struct.pack("!II", 8, 3))  # the password in plain text
-    reported = connection.recv(1000)[5:].rstrip(b"\0")
-    stated = b"SFATAL\0C28P01\0Mpassword authentication failed with " + reported + b"\0\0"
+    connection.sendall(b"R" + struct.pack("!II", 12, 5) + b"salt")  # the MD5 of the password
+    connection.recv(1000)
+    stated = b"SFATAL\0C28P01\0Mpassword authentication failed with " + PASSWORD.encode()
+    stated += b"\0\0"
     connection.sendall(b"E" + struct.pack("!I", len(stated) + 4) + stated)
 
 

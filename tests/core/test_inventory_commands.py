@@ -20,6 +20,8 @@ from audit_core.model.results import (
     Results,
     ResultsIndex,
     RunStamp,
+    TargetState,
+    TargetStatus,
     encode,
 )
 from audit_linux.network.listeners import Listener
@@ -42,7 +44,8 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         schema=OBJECT_SCHEMA, object="web1", findings=(), conclusions=(), observations=(),
         facts=facts,
     ))  # fmt: skip
-    entry = ObjectEntry(object="web1", sha256="", size=len(raw))
+    reached = TargetStatus(target="web1", state=TargetState.REACHED)
+    entry = ObjectEntry(object="web1", sha256="", size=len(raw), targets=(reached,))
     stamp = RunStamp(
         id=run.id, started="", ended="", profile="", dengbao="", plugins={}, policy={},
         sealed=True, bundles={},

@@ -160,7 +160,7 @@ def results_of(run: Run, seen: list[Observation]) -> Whole:
         run=stamp,
         title="三级",
         title_en="Level 3",
-        targets=run.file.targets,
+        targets=run.file.targets or tuple(_target(o.target) for o in seen),
         clauses=(),
         checks=(),
         findings=findings,
