@@ -10,7 +10,6 @@ from typing import Annotated, Any
 from audit_core.api.sdk import (
     COLLECTED_AT,
     TARGET,
-    Absent,
     Down,
     Judgement,
     Known,
@@ -30,9 +29,9 @@ from audit_core.api.sdk import (
 )
 from audit_scan.facts import HOST, REPORT, WEB, ScanResult
 from audit_scan.kind import ScanSettings
+from audit_scan.members import Others
 from audit_scan.model import Rating, Vulnerability
 
-Others = tuple[tuple[Target, Known | Absent], ...]
 _PERIOD = 400  # days: a year of scans, and what a late one is late by
 _PORTS_ONLY = msg("A port scan is not a vulnerability scan")
 

@@ -1,4 +1,4 @@
-"""The kind of target that is a scan report, and the connector that reads its file."""
+"""The kinds of targets that tell of scans before, reports and stores, and how to read them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar, Literal
 from audit_core.api.hooks import Connector
 from audit_core.api.sdk import AccessSchema, Kind, Schema, Valid, msg
 from audit_core.model.schemas import LocalFile
+from audit_scan.history.request import RunHistory
 from audit_scan.request import ScanReport
 
 
@@ -51,6 +52,28 @@ class ReportAccess(AccessSchema, frozen=True, kw_only=True):
     file: LocalFile
 
 
+class HistorySettings(Schema, frozen=True, kw_only=True):
+    """Which runs of a store are looked at, and what was to be scanned.
+
+    `system` is the name that their inventories give the system, empty for none. `covers` are the
+    ids of zones and of hosts or web entries that each quarter a run has to reach. `complete_since`
+    declares that since this day every scan and assessment of the system is a run of this store;
+    without it that a run is missing proves nothing.
+    """
+
+    system: str = ""
+    covers: tuple[str, ...] = ()
+    complete_since: Day | None = None
+
+
+class StoreAccess(AccessSchema, frozen=True, kw_only=True):
+    """The directory of a store of runs, relative to the inventory."""
+
+    reaches_here: ClassVar[bool] = True
+
+    store: LocalFile
+
+
 KINDS = (
     Kind(
         id="scan_report",
@@ -61,6 +84,15 @@ KINDS = (
         access="scan-report",
         example={},
     ),
+    Kind(
+        id="run_history",
+        title=msg("Earlier runs"),
+        object_types=("register",),
+        settings=HistorySettings,
+        needs_access=True,
+        access="run-store",
+        example={},
+    ),
 )
 CONNECTORS = (
     Connector(
@@ -69,6 +101,14 @@ CONNECTORS = (
         accepts=(ScanReport,),
         access=ReportAccess,
         open="audit_scan.session:open",
+        isolated=True,
+    ),
+    Connector(
+        name="run-store",
+        kinds=("run_history",),
+        accepts=(RunHistory,),
+        access=StoreAccess,
+        open="audit_scan.history.session:open",
         isolated=True,
     ),
 )

@@ -19,6 +19,8 @@ from typing import ClassVar
 
 import pytest
 
+from audit_core.model.results import encode
+from audit_core.store.runs import Run, RunFile, Store
 from core.toy import OFFERS, install, policy
 from hostile.http_answers import HttpPeer, page
 from hostile.mysql_packets import greeting, packet
@@ -554,6 +556,38 @@ big = report("big", ratings=(), limit=600)
         return f"  - {{id: {id}, kind: scan_report, access: {{file: {self._file}}}}}\n"
 
 
+class RunStore(RegisterFiles):
+    """The connector of audit_scan that reads the stamps of runs in a store."""
+
+    name = "run-store"
+
+    def prepare(self) -> None:
+        self._store = self.folder / "kept"
+        ids = [f"20260101T0000{n:02}Z-abcdef" for n in range(20)]
+        for id in ids:
+            folder = self._store / "runs" / id
+            folder.mkdir(parents=True)
+            stamp = RunFile(schema="dengbao/run/1", id=id, started="2026-01-01T00:00:00Z",
+                            profile="p", profile_sha256="", inventory_sha256="", dengbao="0",
+                            plugins={}, targets=())  # fmt: skip
+            (folder / "run.json").write_bytes(encode(stamp))
+            (folder / "bundles").mkdir()
+            Store(self._store).seal(Run(folder), "2026-01-01T00:00:00Z")
+        file = self._store / "runs" / ids[-1] / "run.json"
+        self._opened = self.stack.enter_context(contextlib.closing(Opened(file)))
+        self.source = """
+from audit_scan.history.request import RunHistory
+def history(name, **more):
+    return made(name, "run_history", RunHistory(**more))
+plain = history("plain", system="another")
+slow = history("slow", system="s", timeout_s=0)
+big = history("big", runs=90, limit=600)
+"""
+
+    def target(self, id: str, *, secret: str = "GOOD", address: str = "127.0.0.1") -> str:
+        return f"  - {{id: {id}, kind: run_history, access: {{store: {self._store}}}}}\n"
+
+
 class RouteFiles(RegisterFiles):
     """The connector of audit_api, which reads a file of this machine."""
 
@@ -709,5 +743,5 @@ big = asked("big", limit=1000)
 
 CASES: tuple[type[Case], ...] = (
     Ssh, Local, Ports, Tls, Http, ExampleDatabase, Postgresql, Mysql, Redis, RegisterFiles,
-    ScanReports, RouteFiles,
+    ScanReports, RunStore, RouteFiles,
 )  # fmt: skip
