@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable
+from typing import Any
 
 from msgspec import Struct
 
-from audit_core.api.sdk import Answer, Partial, ReadFile, fact, partial, read_rows
+from audit_core.api.sdk import (
+    Absent,
+    Answer,
+    ParseError,
+    Partial,
+    ReadFile,
+    fact,
+    partial,
+    read_rows,
+)
 from audit_linux.id_fields import SPACE, colon_fields, id_number
 
 
@@ -67,6 +77,17 @@ def groups_of(groups: Groups, accounts: Iterable[tuple[str, int]]) -> dict[str, 
             if member in found:
                 found[member].add(name)
     return {account: frozenset(names) for account, names in found.items()}
+
+
+def as_far_as_read(parse: Any, given: Any) -> tuple[Any, bool]:
+    """What `parse` reads, None where it reads nothing, and whether it reads all of it."""
+    try:
+        got = parse(given)
+    except ParseError:
+        return None, False
+    if isinstance(got, Partial):
+        return got.value, False
+    return (None, False) if isinstance(got, Absent) else (got, True)
 
 
 _LIMIT = 32 << 20  # as of accounts: a group for each of 200,000

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from audit_core.model import Check, Fact
 from audit_linux.files import (
+    empty_groups,
     file_modes,
     mount_options,
     package_files,
@@ -18,6 +19,7 @@ from audit_linux.files import (
 _SUBJECTS = (file_modes, sweep_checks, root_runs, secrets, mount_options)
 FACTS: tuple[Fact, ...] = (
     *package_files.FACTS,
+    *empty_groups.FACTS,
     *(fact for subject in _SUBJECTS for fact in subject.FACTS),
 )
 CHECKS: tuple[Check, ...] = tuple(check for subject in _SUBJECTS for check in subject.CHECKS)

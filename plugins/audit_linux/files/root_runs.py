@@ -24,12 +24,11 @@ from audit_core.api.sdk import (
     passed,
     undetermined,
 )
+from audit_linux.files.empty_groups import EMPTY_GROUPS, EmptyGroups
 from audit_linux.files.root_hooks import HOOKS, of_pam
 from audit_linux.files.root_jobs import CRON, UNIT_FILES, Job, started
 from audit_linux.files.sweep import LEVELS, SWEEP, Sweep
-from audit_linux.groups import GROUPS, Groups
 from audit_linux.pam import PAM, Pam
-from audit_linux.passwd import ACCOUNTS, Accounts
 from audit_linux.sudo.sudoers import SUDOERS, Sudoers
 from audit_linux.units import UNITS, Units
 
@@ -159,11 +158,10 @@ def _changed_by_others(jobs: list[Job], others: Others) -> list[str]:
         known_or_absent(optional(SUDOERS)),
         known_or_absent(optional(HOOKS)),
         known_or_absent(optional(PAM)),
-        known_or_absent(GROUPS),
-        known_or_absent(ACCOUNTS),
+        known_or_absent(EMPTY_GROUPS),
     ),
     severity=Severity.HIGH,
-    version=3,
+    version=4,
     remedy=msg(
         "Make root the owner of the named programs and of all directories above them, "
         "and remove write permission for others (chown root, chmod go-w)"
@@ -177,23 +175,22 @@ def root_runs(
     sudoers: Sudoers | Absent | None,
     hooks: tuple[Job, ...] | Absent | None,
     pam: Pam | Absent | None,
-    groups: Groups | Absent,
-    accounts: Accounts | Absent,
+    groups: EmptyGroups | Absent,
 ) -> Judgement:
     """What root runs through cron, systemd and sudo cannot be changed by other accounts."""
-    others = Others(sweep, _without_members(known(groups), known(accounts)))
+    empty = known(groups) or EmptyGroups(gids=frozenset())
+    others = Others(sweep, empty.gids)
     of_units = (*(known(unit_files) or ()), *(known(hooks) or ()))
     begun, idle = _by_start(of_units, known(units))
     jobs = [*(known(cron) or ()), *begun, *_sudo_jobs(known(sudoers)), *of_pam(known(pam))]
-    bad = _changed_by_others(jobs, others)
-    bad += [rows for place in _PLACES for rows in _place(place, others)]
-    bad += _sudo_places(known(sudoers), others)
+    bad = _all_changed(jobs, known(sudoers), others)
     expected = msg("programs and directories above them that only root may change")
     if bad:
         detail = msg("Root runs programs, or reads settings, that others may change: {names}",
                      names=capped(bad))  # fmt: skip
         return failed(detail, expected=expected)
     later = _changed_by_others(idle, others)
+    peopled = [] if empty.whole else _all_changed(jobs, known(sudoers), Others(sweep))
     deep = [p for job in jobs for p in job.programs if p.count("/") > LEVELS]
     unclear = [f"{job.where}: {' '.join(job.programs)}" for job in jobs if job.unclear]
     rows = (
@@ -201,6 +198,9 @@ def root_runs(
                     names=capped(later))),
         (deep, msg("These directories are nested too deeply to be searched; check them: {names}",
                    names=capped(deep))),
+        (peopled, msg("Whether anybody is in the groups that may change these is not known, for "
+                      "a row of /etc/passwd or /etc/group was not read, or others exist in a "
+                      "directory: {names}", names=capped(peopled))),
         (unclear, msg("Check what these commands start: {names}", names=capped(unclear))),
     )  # fmt: skip
     doubts = [message for wanted, message in rows if wanted]
@@ -210,19 +210,16 @@ def root_runs(
     return passed(count, expected=expected)
 
 
+def _all_changed(jobs: list[Job], sudoers: Sudoers | None, others: Others) -> list[str]:
+    """What others may change of what `jobs` run, of the settings of root and of those of sudo."""
+    found = _changed_by_others(jobs, others)
+    found += [rows for place in _PLACES for rows in _place(place, others)]
+    return [*found, *_sudo_places(sudoers, others)]
+
+
 def _place(place: str, others: Others) -> list[str]:
     own = others.of(place)
     return [own] if own else list(others.below(place))
-
-
-def _without_members(groups: Groups | None, accounts: Accounts | None) -> frozenset[int]:
-    """The numbers of local groups that nobody is in; none where that is not known."""
-    if groups is None or accounts is None or groups.unread or groups.nis or accounts.nis:
-        return frozenset()
-    own = {account.gid for account in accounts.rows}
-    return frozenset(
-        gid for name, gid in groups.gids.items() if not groups.members[name] and gid not in own
-    )
 
 
 def _by_start(jobs: tuple[Job, ...], units: Units | None) -> tuple[list[Job], list[Job]]:

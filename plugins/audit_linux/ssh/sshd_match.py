@@ -4,21 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any
-
 from msgspec import Struct
 
-from audit_core.api.sdk import (
-    Absent,
-    Answers,
-    ParseError,
-    Partial,
-    ReadFile,
-    fact,
-    optional,
-)
+from audit_core.api.sdk import Answers, ReadFile, fact, optional
 from audit_linux import nsswitch
-from audit_linux.groups import Groups, groups_of, parse_group
+from audit_linux.groups import Groups, as_far_as_read, groups_of, parse_group
 from audit_linux.nsswitch import Sources, parse_sources
 from audit_linux.passwd import ACCOUNTS_LIMIT, Accounts, parse_passwd
 from audit_linux.ssh.sshd_files import Override, Term
@@ -36,11 +26,11 @@ class Names(Struct, frozen=True, kw_only=True):
 
 def parse_names(answers: Answers) -> Names:
     """The accounts of /etc/passwd with their groups in /etc/group."""
-    accounts, accounts_read = _value(parse_passwd, answers["passwd"])
+    accounts, accounts_read = as_far_as_read(parse_passwd, answers["passwd"])
     groups, groups_read = None, True
     if answers["group"]:
-        groups, groups_read = _value(parse_group, answers["group"])
-    sources, sources_read = _value(parse_sources, answers)
+        groups, groups_read = as_far_as_read(parse_group, answers["group"])
+    sources, sources_read = as_far_as_read(parse_sources, answers)
     local = isinstance(sources, Sources) and not (sources.passwd or sources.group)
     rows = accounts.rows if isinstance(accounts, Accounts) else ()
     listed = groups if isinstance(groups, Groups) else Groups(members={})
@@ -49,17 +39,6 @@ def parse_names(answers: Answers) -> Names:
         whole=accounts_read and groups_read and sources_read and local
         and not getattr(accounts, "nis", ()),
     )  # fmt: skip
-
-
-def _value(parse: Any, given: Any) -> tuple[Any, bool]:
-    """What `parse` reads, and whether it reads all of it."""
-    try:
-        got = parse(given)
-    except ParseError:
-        return None, False
-    if isinstance(got, Partial):
-        return got.value, False
-    return (None, False) if isinstance(got, Absent) else (got, True)
 
 
 NAMES = fact(

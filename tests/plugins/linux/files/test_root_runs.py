@@ -13,13 +13,12 @@ from msgspec import structs
 from audit_core.api.sdk import Answers
 from audit_core.api.testkit import target_of
 from audit_core.model import Verdict
+from audit_linux.files.empty_groups import parse_empty_groups
 from audit_linux.files.root_hooks import of_pam, parse_hooks
 from audit_linux.files.root_jobs import Job, parse_cron, parse_units_of_root, programs
 from audit_linux.files.root_runs import root_runs
 from audit_linux.files.sweep import Acl, Entry, Sweep, argv, parse_sweep
-from audit_linux.groups import parse_group
 from audit_linux.pam import Line, Pam
-from audit_linux.passwd import Accounts
 from audit_linux.sudo.sudoers import Grant, Sudoers
 from audit_linux.units import Units
 from invented import answers as invented
@@ -58,10 +57,12 @@ def verdict(
     hooks: tuple[Job, ...] = (),
     pam: Pam | None = None,
     groups: str = "root:x:0:\ndev:x:9:bob\nstaff:x:50:\n",
+    accounts: str = "root:x:0:0:root:/root:/bin/sh\n",
 ) -> Verdict:
-    members, accounts = parse_group(invented.answer(groups.encode())), Accounts(rows=())
+    named = {"group": invented.answer(groups.encode()), "passwd": invented.answer(accounts.encode())}
+    empty = parse_empty_groups(Answers(target=target_of("host"), named=named))
     found: Verdict = root_runs.judge(
-        sweep, cron, units, UNITS, sudoers, hooks, pam, members, accounts
+        sweep, cron, units, UNITS, sudoers, hooks, pam, empty
     ).verdict
     return found
 
@@ -208,6 +209,26 @@ def test_owners_of_the_files_and_groups_without_members() -> None:
     link = structs.replace(FINE, links={"/etc/profile.d/x.sh": "/home/bob/x"},
                            owned=(entry("/home/bob", uid=1000),))  # fmt: skip
     assert verdict(link) is FAIL
+
+
+def test_a_row_that_cannot_be_read_matters_only_to_groups_without_members() -> None:
+    cron = jobs(x="@daily root /opt/run\n")
+    group = "root:x:0:\ndev:x:9:bob\nstaff:x:50:\n"
+    account = "root:x:0:0:root:/root:/bin/sh\n"
+    bad_row, nis = "eve:x:many:\n", "+::::::\n"
+    gaps: tuple[dict[str, str], ...] = (
+        {"groups": group + bad_row}, {"accounts": account + bad_row}, {"accounts": account + nis},
+        {"groups": group + "+:::\n"},
+    )  # fmt: skip
+    for sweep, whole, gap in (
+        (FINE, PASS, PASS),
+        (structs.replace(FINE, owned=(entry("/opt", uid=9),)), FAIL, FAIL),
+        (structs.replace(FINE, owned=(entry("/opt", 0o775, gid=9),)), FAIL, FAIL),
+        (structs.replace(FINE, owned=(entry("/opt", 0o775, gid=50),)), PASS, UNDETERMINED),
+    ):
+        assert verdict(sweep, cron) is whole
+        for rows in gaps:
+            assert verdict(sweep, cron, **rows) is gap, (sweep, rows)
 
 
 def test_programs_of_a_shell_line() -> None:
