@@ -33,6 +33,7 @@ from audit_core.api.sdk import (
 from audit_linux.pam import PAM, PROOF, Pam, Unresolved, paths, stack, wrong_password
 from audit_linux.ssh.sshd import Sshd
 from audit_linux.ssh.sshd_files import Override
+from audit_linux.ssh.sshd_logins import KEYS, Login, sure_logins
 from audit_linux.ssh.sshd_match import like
 from audit_linux.ssh.sshd_offered import SHOWN, OfferedAlgorithms
 from audit_linux.ssh.sshd_server import Server, sshd_check
@@ -250,10 +251,57 @@ def sshd_login_limits(
     return settings_as(server, ("maxauthtries", "logingracetime"), good, expected)
 
 
+def _drops(interval: str, count: str, most: int, never: bool) -> bool | None:
+    """Whether a client that does not answer is dropped within `most` seconds; None if not known.
+
+    A count of 0 drops nobody where it is `never`, as in OpenSSH 8.2 and later; before, and in
+    distributions that took the change over, who knows.
+    """
+    every, times = seconds(interval), integer(count)
+    if every == 0:
+        return False
+    if every is None or times is None:
+        return None
+    if not times:
+        return False if never else None
+    return _within(every * times, most)
+
+
+def _of_block(
+    one: Override, changed: list[Override], sshd: Sshd,
+    drops: Callable[[str, str], bool | None],
+) -> bool | None:  # fmt: skip
+    """What `drops` says where only the block of `one` sets these values."""
+    values = {key: sshd.one(key) for key in ("clientaliveinterval", "clientalivecountmax")}
+    if any(other.terms != one.terms for other in changed):
+        # another block may set the second value: the interval decides where it is 0
+        return False if one.key == "clientaliveinterval" and seconds(one.value) == 0 else None
+    values |= {other.key: other.value for other in changed[::-1]}
+    return drops(*values.values())
+
+
+def _of_no_count(interval: str, count: str, never: bool) -> tuple[Message, ...]:
+    """What a count of 0 means, where it is one."""
+    if integer(count) != 0 or not seconds(interval):
+        return ()
+    return (_NEVER if never else _DEPENDS,)
+
+
+_NEVER = msg("A ClientAliveCountMax of 0 drops nobody (OpenSSH 8.2 and later)")
+_DEPENDS = msg(
+    "A ClientAliveCountMax of 0 drops nobody since OpenSSH 8.2; of which release this server is, "
+    "was not told: set 1 or more"
+)
+
+
+def _values(outside: str, changed: list[Override], key: str) -> list[str]:
+    return [outside, *(one.value for one in changed if one.key == key)]
+
+
 @sshd_check(
     "linux.sshd-idle",
     severity=Severity.LOW,
-    version=4,
+    version=5,
     remedy=msg("Set ClientAliveInterval 300 and ClientAliveCountMax 2 in sshd_config"),
 )
 def sshd_idle(
@@ -263,26 +311,27 @@ def sshd_idle(
 ) -> Judgement:
     """The SSH server drops connections whose client no longer answers."""
     sshd = server.sshd
-    interval = seconds(sshd.one("clientaliveinterval"))
-    count = integer(sshd.one("clientalivecountmax"))
-    detail = [
-        msg(
-            "ClientAliveInterval {interval}, ClientAliveCountMax {count}",
-            interval=interval,
-            count=count,
-        )
-    ]
-    changed = server.overrides("clientaliveinterval", "clientalivecountmax")
+    interval, count = sshd.one("clientaliveinterval"), sshd.one("clientalivecountmax")
+    shown = msg("ClientAliveInterval {interval}, ClientAliveCountMax {count}",
+                interval=seconds(interval), count=integer(count))  # fmt: skip
     expected = msg("interval × count of 1 to {seconds} s", seconds=max_seconds)
-    if interval is None or count is None or (interval and not count):
-        # A count of 0 means at once before OpenSSH 8.2, and never since.
-        return undetermined(*detail, expected=expected)
-    if not _within(interval * count, max_seconds):
-        return failed(*detail, expected=expected)
-    if changed:
-        detail.append(msg("Match blocks set other values: {names}", names=_matched(changed)))
-        return undetermined(*detail, expected=expected)
-    return server.settled(passed(*detail, expected=expected))
+    never = "pubkeyauthoptions" in sshd.values  # printed since OpenSSH 8.2
+
+    def drops(interval: str, count: str) -> bool | None:
+        return _drops(interval, count, max_seconds, never)
+
+    if drops(interval, count) is False:
+        return failed(shown, *_of_no_count(interval, count, never), expected=expected)
+    changed = server.overrides("clientaliveinterval", "clientalivecountmax")
+    sets = msg("Match blocks set other values: {names}", names=_matched(changed))
+    if server.surely([o for o in changed if _of_block(o, changed, sshd, drops) is False]):
+        return failed(shown, sets, expected=expected)
+    pairs = [(i, c) for i in _values(interval, changed, "clientaliveinterval")
+             for c in _values(count, changed, "clientalivecountmax")]  # fmt: skip
+    detail = (shown, sets) if changed else (shown,)
+    if all(drops(*pair) for pair in pairs):
+        return server.settled(passed(*detail, expected=expected))
+    return undetermined(*detail, *_of_no_count(interval, count, never), expected=expected)
 
 
 _PREFIX = re.compile(r"[0-9a-fA-F.:]+/([0-9]{1,3})")
@@ -345,9 +394,9 @@ def _two(methods: str) -> bool:
     return "key" in proofs and len(proofs) > 1
 
 
-def two_methods(sshd: Sshd) -> bool:
+def _two_each(methods: str) -> bool:
     """Whether each list of AuthenticationMethods asks for two different proofs."""
-    lists = sshd.one("authenticationmethods").split()
+    lists = methods.split()
     return bool(lists) and all(_two(one) for one in lists)
 
 
@@ -394,7 +443,7 @@ def _key_alone(sshd: Sshd) -> bool:
 @sshd_check(
     "linux.second-factor",
     severity=Severity.MEDIUM,
-    version=6,
+    version=7,
     also=(known_or_absent(optional(PAM)), TARGET, known_or_absent(optional(SHOWN))),
     remedy=msg(
         "Set AuthenticationMethods publickey,password, or add a one-time password to PAM; declare "
@@ -409,9 +458,9 @@ def second_factor(
 ) -> Judgement:
     """Login over SSH requires two different factors on this host.
 
-    It fails where a password or a key alone surely opens an account, unless a place is declared
-    that asks for the second factor (`second_factor_at`), or the host was reached through a jump
-    host, which may ask for it: then it is undetermined.
+    It fails where a password or a key alone surely opens an account, also by a Match block that
+    fits one, unless a place is declared that asks for the second factor (`second_factor_at`), or
+    the host was reached through a jump host, which may ask for it: then it is undetermined.
     """
     methods = server.sshd.one("authenticationmethods") or "any"
     detail = msg("AuthenticationMethods is {methods}", methods=shortened(methods))
@@ -422,7 +471,8 @@ def second_factor(
         modules, none = (), False
     otp = msg("One-time password modules in PAM: {names}", names=modules)
     changed = server.overrides("authenticationmethods")
-    if two_methods(server.sshd) and not changed:
+    if all(_two_each(each) for each in (server.sshd.one("authenticationmethods"),
+                                        *(one.value for one in changed))):  # fmt: skip
         return server.settled(passed(detail, otp, expected=expected))
     place = target.settings.get("second_factor_at")
     if isinstance(place, str) and place:
@@ -432,8 +482,26 @@ def second_factor(
     enough = _key_alone(server.sshd) or (none and _one_is_enough(server.sshd))
     if enough and not changed:
         return _one_factor(shown, (detail, otp), expected)
+    if weak := _weak_logins(server, none=none):
+        named = msg("One factor is enough for these accounts: {names}", names=capped(weak))
+        return _one_factor(shown, (detail, otp, named), expected)
     elsewhere = msg("Not determined on this host; a bastion host may require the second factor")
     return undetermined(detail, otp, elsewhere, expected=expected)
+
+
+def _weak_logins(server: Server, *, none: bool) -> list[str]:
+    """The accounts that one factor surely opens where Match blocks set something; with `none`, PAM
+    asks for no more than a password.
+    """
+    if not server.overrides(*KEYS):
+        return []
+    return [f"{one.name} ({one.methods or 'any'})" for one in sure_logins(server)
+            if _opens(one, none=none)]  # fmt: skip
+
+
+def _opens(login: Login, *, none: bool) -> bool:
+    single = login.single
+    return bool(single) and (none or ("publickey" in single and "any" not in login.methods))
 
 
 def _one_factor(

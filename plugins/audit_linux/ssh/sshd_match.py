@@ -18,10 +18,12 @@ class Names(Struct, frozen=True, kw_only=True):
     """The accounts of the host with the names of their groups.
 
     `whole` is False where others may exist: in a directory service, or in a line that was not read.
+    `shells` are those with a shell that lets them log in.
     """
 
     groups_of: dict[str, frozenset[str]]
     whole: bool = True
+    shells: tuple[str, ...] = ()
 
 
 def parse_names(answers: Answers) -> Names:
@@ -36,6 +38,7 @@ def parse_names(answers: Answers) -> Names:
     listed = groups if isinstance(groups, Groups) else Groups(members={})
     return Names(
         groups_of=groups_of(listed, ((row.name, row.gid) for row in rows)),
+        shells=tuple(row.name for row in rows if row.has_shell),
         whole=accounts_read and groups_read and sources_read and local
         and not getattr(accounts, "nis", ()),
     )  # fmt: skip
@@ -96,6 +99,19 @@ def concerns(
     # Of another source an account may be in more groups, root too.
     by_group = any(term == "group" for term, _ in override.terms)
     return False if names.whole or (of_root and not by_group) else None
+
+
+def others_of(override: Override) -> frozenset[Term]:
+    """The criteria of a block that name no account."""
+    return frozenset(t for t in override.terms if t[0] not in _OF_ACCOUNTS and t[0] != "all")
+
+
+def fits_account(override: Override, name: str, names: Names) -> bool:
+    """Whether an account fits what the criteria say of accounts."""
+    return all(
+        _OF_ACCOUNTS[term](name, argument, names)
+        for term, argument in override.terms if term in _OF_ACCOUNTS
+    )  # fmt: skip
 
 
 def _of_others(term: str, argument: str, ports: frozenset[str]) -> bool | None:

@@ -187,9 +187,14 @@ def test_idle(interval: str, count: str, verdict: Verdict) -> None:
 
 def test_idle_match_and_parameter() -> None:
     sshd = reported(clientaliveinterval="300", clientalivecountmax="2")
-    assert mod.sshd_idle.judge(USUAL, sshd, match("clientaliveinterval", "0")).verdict is (
-        UNDETERMINED
-    )
+    for value, expected in (("0", FAIL), ("400", PASS), ("600", FAIL), ("x", UNDETERMINED)):
+        judged = mod.sshd_idle.judge(USUAL, sshd, match("clientaliveinterval", value))
+        assert judged.verdict is expected, value
+    for count, expected in (("0", FAIL), ("2", PASS)):  # OpenSSH 8.2 and later print the options
+        new = reported(
+            clientaliveinterval="300", clientalivecountmax=count, pubkeyauthoptions="none"
+        )
+        assert mod.sshd_idle.judge(USUAL, new, None).verdict is expected
     assert mod.sshd_idle.judge(USUAL, sshd, None, max_seconds=600).verdict is PASS
     assert mod.sshd_idle.judge(USUAL, sshd, None, max_seconds=599).verdict is FAIL
 

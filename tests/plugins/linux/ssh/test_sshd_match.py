@@ -13,10 +13,12 @@ import pytest
 from msgspec import structs
 
 from audit_core.model import Absent, Answer, Answers, Verdict
+from audit_linux.pam import parse_pam
 from audit_linux.ssh import sshd_checks as checks
 from audit_linux.ssh.sshd import Running, Servers, Sshd
 from audit_linux.ssh.sshd_files import SshdFiles, keyword_of, parse_sshd_files
 from audit_linux.ssh.sshd_match import Names, fits, parse_names
+from invented.answers import TARGET
 
 Make = Callable[..., Answer]
 PASS, FAIL, UNDETERMINED = Verdict.PASS, Verdict.FAIL, Verdict.UNDETERMINED
@@ -266,3 +268,55 @@ def test_pattern_lists() -> None:
         ("bob", "[b]ob", False), ("eve", "!bob", False), ("", "*", True),
     ]:  # fmt: skip
         assert fits(text, patterns) is matches, (text, patterns)
+
+
+def test_idle_times_of_match_blocks(files: Make) -> None:
+    sshd = Sshd(values={"clientaliveinterval": ("300",), "clientalivecountmax": ("2",)})
+    for text, verdict in (
+        ("Match User nobodyhere\nClientAliveInterval 0", PASS),
+        ("Match User alice\nClientAliveInterval 0", FAIL),
+        ("Match User alice\nClientAliveInterval 400\nClientAliveCountMax 1", PASS),
+        ("Match User alice\nClientAliveInterval 600\nClientAliveCountMax 2", FAIL),
+        # alice may be in both
+        ("Match User alice\nClientAliveInterval 450\nMatch Group ops\nClientAliveCountMax 3",
+         UNDETERMINED),
+        ("Match User alice\nClientAliveInterval 0\nMatch Group ops\nClientAliveCountMax 3", FAIL),
+    ):  # fmt: skip
+        reported = _read(files, {MAIN: text})
+        judged = checks.sshd_idle.judge(USUAL, sshd, reported, None, None, PEOPLE)
+        assert judged.verdict is verdict, text
+
+
+_PEOPLE = structs.replace(PEOPLE, shells=("root", "alice"))
+_TWO, _ONE = "AuthenticationMethods publickey,password\n", "AuthenticationMethods password\n"
+# What stands outside is one factor (any) or two; alice is the only account that may log in.
+FACTORS = {
+    ("any", f"Match User bob\n{_TWO}"): FAIL,
+    ("any", f"Match User alice\n{_TWO}"): UNDETERMINED,
+    ("any", f"Match Address 10.0.0.0/8\n{_TWO}"): UNDETERMINED,
+    ("any", f"Match User alice\n{_ONE}"): FAIL,
+    ("two", f"Match User bob\n{_ONE}"): PASS,  # there is no bob
+    ("two", f"Match User alice\n{_ONE}"): FAIL,
+    ("two", f"Match User alice\n{_TWO}"): PASS,
+    ("two", f"Match User root\n{_ONE}"): UNDETERMINED,  # PermitRootLogin no
+    ("two", f"Match Group ops Address 10.0.0.1\n{_ONE}"): FAIL,
+    ("two", f"Match User alice\n{_ONE}PasswordAuthentication no\n"): UNDETERMINED,
+    ("two", f"Match User alice\n{_TWO}Match Group ops\n{_ONE}"): UNDETERMINED,
+    ("two", "Match User alice\nAuthenticationMethods publickey\n"): FAIL,
+    ("two", f"Match User alice\n{_ONE}AllowUsers bob\n"): UNDETERMINED,
+    ("two", f"Match User alice\n{_ONE}DenyGroups o*\n"): UNDETERMINED,
+}
+
+
+def test_second_factor_of_match_blocks(files: Make) -> None:
+    plain = parse_pam(files({"/etc/pam.d/sshd": "auth required pam_unix.so\n"}))
+    outside = {"any": "any", "two": "publickey,password"}
+    for (methods, text), verdict in FACTORS.items():
+        sshd = Sshd(values=GOOD.values | {
+            "authenticationmethods": (outside[methods],), "passwordauthentication": ("yes",),
+            "pubkeyauthentication": ("yes",), "kbdinteractiveauthentication": ("no",),
+        })  # fmt: skip
+        reported = _read(files, {MAIN: text})
+        rest = (None, None, _PEOPLE, plain, TARGET, None)
+        judged = checks.second_factor.judge(USUAL, sshd, reported, *rest)
+        assert judged.verdict is verdict, (methods, text)
