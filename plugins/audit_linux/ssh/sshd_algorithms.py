@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from typing import Annotated
 
@@ -19,7 +20,7 @@ from audit_core.api.sdk import (
     shortened,
     undetermined,
 )
-from audit_linux.ssh.sshd_server import Server, shown_check
+from audit_linux.ssh.sshd_server import Server, shown_check, sshd_check
 
 # GCM, CTR and ChaCha20-Poly1305; every CBC mode, RC4, Blowfish and CAST is left out.
 _CIPHERS = frozenset({
@@ -154,4 +155,80 @@ sshd_host_keys = _strong(
     msg("The SSH server offers strong host key signatures only."),
 )  # fmt: skip
 
-CHECKS = (sshd_ciphers, sshd_macs, sshd_kex, sshd_host_keys)
+# Of users' keys, and of the keys of hosts that are trusted; the names before OpenSSH 8.5 first.
+# In Match blocks these stand alone of all lists of algorithms: sshd refuses the others there.
+_OF_USERS = ("pubkeyacceptedkeytypes", "pubkeyacceptedalgorithms")
+_OF_HOSTS = ("hostbasedacceptedkeytypes", "hostbasedacceptedalgorithms")
+
+
+@sshd_check(
+    "linux.sshd-user-signatures",
+    severity=Severity.MEDIUM,
+    remedy=msg(
+        "Remove the named algorithms from PubkeyAcceptedAlgorithms and HostbasedAcceptedAlgorithms "
+        "(PubkeyAcceptedKeyTypes before OpenSSH 8.5), also in Match blocks"
+    ),
+)
+def sshd_user_signatures(
+    server: Server, *, allowed: Annotated[frozenset[str], Subset] = _HOST_KEYS
+) -> Judgement:
+    """The SSH server accepts strong signatures of users' keys only."""
+    expected = msg("only {allowed}", allowed=listed(allowed))
+    keys = [key for kinds, method in ((_OF_USERS, "pubkeyauthentication"),
+                                      (_OF_HOSTS, "hostbasedauthentication"))
+            if _is_on(server, method) for key in kinds]  # fmt: skip
+    if not keys:
+        none = msg("The SSH server accepts no keys (PubkeyAuthentication no)")
+        return server.settled(passed(none, expected=expected))
+    changed = server.overrides(*keys)
+    weak = _weak_of(allowed, ((key, server.sshd.one(key)) for key in keys))
+    inside = [o for o in changed if _weak_of(allowed, ((o.key, o.value),))]
+    weak += _weak_of(allowed, ((o.key, o.value) for o in server.surely(inside)))
+    if weak:
+        detail = msg("Signatures are accepted that are weak: {names}", names=capped(weak))
+        return failed(detail, expected=expected)
+    doubts = _unclear(server, keys, allowed)
+    doubts += [f"Match {o.criteria}" for o in changed if not _is_plain(o.value, allowed)]
+    if doubts:
+        detail = msg("Which signatures are accepted is not known of: {names}", names=capped(doubts))
+        return undetermined(detail, expected=expected)
+    names = tuple(shortened(name) for key in keys for name in server.sshd.algorithms(key))
+    return server.settled(passed(msg("Accepted: {names}", names=names), expected=expected))
+
+
+def _is_on(server: Server, method: str) -> bool:
+    """Whether a kind of key may open a login: PubkeyAuthentication is on where nothing is told."""
+    usual = "yes" if method == "pubkeyauthentication" else "no"
+    values = (server.sshd.one(method) or usual, *(o.value for o in server.overrides(method)))
+    return any(value.lower() != "no" for value in values)
+
+
+def _weak_of(allowed: frozenset[str], lists: Iterable[tuple[str, str]]) -> list[str]:
+    """The known names in `lists` that are not accepted; what a list takes away is none."""
+    return [
+        f"{key} {name}"
+        for key, text in lists if not text.startswith("-")
+        for name in text.lstrip("+^").split(",")
+        if name and name not in allowed and _is_known_signature(name)
+    ]  # fmt: skip
+
+
+def _is_known_signature(name: str) -> bool:
+    # `ssh-*` and `*` bring the weak ones in, wherever the server knows them
+    wild = [weak for weak in ("ssh-rsa", "ssh-dss") if "*" in name and fnmatchcase(weak, name)]
+    return bool(wild) or _known("hostkeyalgorithms", name)
+
+
+def _is_plain(text: str, allowed: frozenset[str]) -> bool:
+    """Whether a list stands for itself and names accepted algorithms only."""
+    return bool(text) and text[0] not in "+^-" and set(text.split(",")) <= allowed
+
+
+def _unclear(server: Server, keys: list[str], allowed: frozenset[str]) -> list[str]:
+    """Which lists are not known, of each two names the one that the release prints."""
+    pairs = [keys[at : at + 2] for at in range(0, len(keys), 2)]
+    told = [next((k for k in pair if server.sshd.one(k)), pair[-1]) for pair in pairs]
+    return [key for key in told if not _is_plain(server.sshd.one(key), allowed)]
+
+
+CHECKS = (sshd_ciphers, sshd_macs, sshd_kex, sshd_host_keys, sshd_user_signatures)

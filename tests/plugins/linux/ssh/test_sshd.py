@@ -348,6 +348,7 @@ _GOOD = reported(
     permitrootlogin="no", permitemptypasswords="no", usepam="yes", maxauthtries="4",
     logingracetime="60", clientaliveinterval="300", clientalivecountmax="2", ciphers="aes256-ctr",
     macs="hmac-sha2-256", kexalgorithms="curve25519-sha256", hostkeyalgorithms="ssh-ed25519",
+    pubkeyacceptedalgorithms="ssh-ed25519",
     allowusers="bob@10.0.0.5", authenticationmethods="publickey,password",
 )  # fmt: skip
 _MORE: dict[str, tuple[Any, ...]] = {mod.second_factor.id: (*[None] * 4, TARGET, None)}

@@ -16,6 +16,7 @@ from audit_core.model import Absent, Answer, Answers, Verdict
 from audit_linux.pam import parse_pam
 from audit_linux.ssh import sshd_checks as checks
 from audit_linux.ssh.sshd import Running, Servers, Sshd
+from audit_linux.ssh.sshd_algorithms import sshd_user_signatures
 from audit_linux.ssh.sshd_files import SshdFiles, keyword_of, parse_sshd_files
 from audit_linux.ssh.sshd_match import Names, fits, parse_names
 from invented.answers import TARGET
@@ -320,3 +321,41 @@ def test_second_factor_of_match_blocks(files: Make) -> None:
         rest = (None, None, _PEOPLE, plain, TARGET, None)
         judged = checks.second_factor.judge(USUAL, sshd, reported, *rest)
         assert judged.verdict is verdict, (methods, text)
+
+
+_STRONG = "ssh-ed25519,rsa-sha2-512"
+# What `sshd -T` of OpenSSH 9.2 prints for `+ssh-rsa` and `ssh-*`, and what stands in Match blocks,
+# which sshd -T -C shows to act alike.
+SIGNATURES = {
+    ("pubkeyacceptedalgorithms", _STRONG, ""): PASS,
+    ("pubkeyacceptedkeytypes", _STRONG, ""): PASS,  # before OpenSSH 8.5
+    ("pubkeyacceptedalgorithms", f"{_STRONG},ssh-rsa", ""): FAIL,
+    ("pubkeyacceptedkeytypes", "ssh-dss,ssh-ed25519", ""): FAIL,
+    ("pubkeyacceptedalgorithms", "+ssh-rsa", ""): FAIL,  # in files, without sudo
+    ("pubkeyacceptedalgorithms", "^ssh-ed25519", ""): UNDETERMINED,
+    ("pubkeyacceptedalgorithms", "-ssh-rsa", ""): UNDETERMINED,
+    ("pubkeyacceptedalgorithms", "ssh-new@example.org", ""): UNDETERMINED,
+    ("port", "22", ""): UNDETERMINED,
+    ("pubkeyauthentication", "no", ""): PASS,
+    ("pubkeyauthentication", "no", "Match User alice\nPubkeyAuthentication yes"): UNDETERMINED,
+    ("pubkeyacceptedalgorithms", _STRONG, "Match User alice\nPubkeyAcceptedAlgorithms +ssh-rsa"):
+        FAIL,
+    ("pubkeyacceptedalgorithms", _STRONG, "Match User alice\nPubkeyAcceptedKeyTypes ssh-*"): FAIL,
+    ("pubkeyacceptedalgorithms", _STRONG, "Match User bob\nPubkeyAcceptedAlgorithms +ssh-rsa"):
+        PASS,  # there is no bob
+    ("pubkeyacceptedalgorithms", _STRONG, "Match User alice\nPubkeyAcceptedAlgorithms -ssh-rsa"):
+        UNDETERMINED,
+    ("pubkeyacceptedalgorithms", _STRONG, "Match User alice\nPubkeyAcceptedAlgorithms ssh-ed25519"):
+        PASS,
+    ("pubkeyacceptedalgorithms", _STRONG, "Match all\nHostbasedAcceptedAlgorithms +ssh-rsa"): PASS,
+    ("pubkeyacceptedalgorithms", _STRONG,
+     "Match all\nHostbasedAuthentication yes\nHostbasedAcceptedAlgorithms +ssh-rsa"): FAIL,
+}  # fmt: skip
+
+
+def test_signatures_of_users(files: Make) -> None:
+    for (key, value, text), verdict in SIGNATURES.items():
+        reported = _read(files, {MAIN: text})
+        sshd = Sshd(values={key: (value,)})
+        judged = sshd_user_signatures.judge(USUAL, sshd, reported, None, None, PEOPLE)
+        assert judged.verdict is verdict, (key, value, text)
