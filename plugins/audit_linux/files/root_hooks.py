@@ -10,6 +10,7 @@
 | `/etc/apt/apt.conf.d/*` (apt.conf(5)) | `DPkg::Post-Invoke` and its kin |
 | `/etc/rsyslog.d/*` | `omprog`: `binary="…"` |
 | `/etc/environment` | programs in the folders of PATH |
+| `/etc/profile`, `/etc/bash.bashrc` and the like | files that `.` or `source` names |
 """
 
 from __future__ import annotations
@@ -119,6 +120,14 @@ def _search_path(file: FileEntry) -> Iterator[str]:
         yield from (folder for folder in value.strip().split(":") if folder.startswith("/"))
 
 
+def _sourced(file: FileEntry) -> Iterator[str]:
+    """The files with a path that a start-up file of shells runs in its place."""
+    for simple in simple_commands(file.text if "\0" not in file.text else ""):
+        words = [word for word in simple.words if word.text != "--"]
+        if len(words) > 1 and words[0].text in (".", "source") and words[1].plain:
+            yield from (text for text in (words[1].text,) if text.startswith("/"))
+
+
 _READERS: tuple[tuple[tuple[str, ...], Callable[[FileEntry], Iterator[str]]], ...] = (
     (("/etc/ld.so.preload",), _preload),
     (("/etc/ld.so.conf", "/etc/ld.so.conf.d"), _library_folders),
@@ -128,8 +137,8 @@ _READERS: tuple[tuple[tuple[str, ...], Callable[[FileEntry], Iterator[str]]], ..
     (("/etc/apt/apt.conf", "/etc/apt/apt.conf.d"), _apt),
     (("/etc/rsyslog.conf", "/etc/rsyslog.d"), _omprog),
     (("/etc/environment",), _search_path),
-    # shells of all users read these: judged by their owners alone
-    (("/etc/profile", "/etc/profile.d", "/etc/bash.bashrc", "/etc/bashrc"), lambda file: iter(())),
+    # shells of all users read these, root's among them: what they start is found by its PATH
+    (("/etc/profile", "/etc/profile.d", "/etc/bash.bashrc", "/etc/bashrc"), _sourced),
 )
 
 
