@@ -40,6 +40,7 @@ from audit_patch.model import (
     Signatures,
     Source,
     Sources,
+    Unattended,
     Update,
 )
 from audit_patch.text import grep_rows, records
@@ -116,6 +117,8 @@ AUTOMATIC = Command(
         "upgrade", "APT::Periodic::Unattended-Upgrade",
     ),
 )  # fmt: skip
+
+UNATTENDED = Command(argv=("apt-config", "dump", "Unattended-Upgrade"))
 
 _UPGRADABLE = re.compile(
     r"(?P<name>[a-z0-9][a-z0-9+.-]*)/(?P<archives>[^ ]*) (?P<new>[^ ]+) (?P<arch>[^ ]+)"
@@ -426,3 +429,23 @@ def parse_automatic(answer: Answer) -> Automatic:
     values = {key: value.strip("'") for key, _, value in rows}
     on = values.get("enable", "1") != "0" and values.get("upgrade", "0") not in {"", "0"}
     return Automatic(installs=on, settings=tuple(f"{k}={v}" for k, v in sorted(values.items())))
+
+
+_SETTING = re.compile(r'(?P<key>\S+) "(?P<value>.*)";')
+
+
+def parse_unattended(answer: Answer) -> Unattended:
+    """The lists of unattended-upgrades, as apt reads them from all its files."""
+    lists: dict[str, list[str]] = {}
+    for line in answer.lines:
+        row = _SETTING.fullmatch(line)
+        if row is None:
+            raise ParseError(msg("not the output of apt-config dump"))
+        _, name, *items = [*row["key"].lower().split("::"), ""]
+        if len(items) > 1:  # an item of a list, with a name of its own or without
+            lists.setdefault(name, []).append(row["value"])
+    return Unattended(
+        left_out=tuple(lists.get("package-blacklist", ())),
+        only=tuple(lists.get("package-whitelist", ())),
+        origins=(*lists.get("origins-pattern", ()), *lists.get("allowed-origins", ())),
+    )

@@ -40,6 +40,7 @@ from audit_patch.facts import (
     SIGNATURES,
     SOURCES,
     STARTERS,
+    UNATTENDED,
     UPDATERS,
 )
 from audit_patch.model import (
@@ -52,6 +53,7 @@ from audit_patch.model import (
     Security,
     Signatures,
     Sources,
+    Unattended,
     Update,
 )
 from audit_patch.releases import Support
@@ -351,12 +353,15 @@ def metadata_fresh(
 
 @check(
     "patch.automatic-updates",
-    needs=(AUTOMATIC, UPDATERS, optional(STARTERS)),
+    needs=(AUTOMATIC, UPDATERS, optional(STARTERS), known_or_absent(optional(UNATTENDED))),
     severity=Severity.LOW,
-    version=2,
+    version=3,
 )
 def automatic_updates(
-    automatic: Automatic, updaters: tuple[str, ...], starters: tuple[str, ...] | None
+    automatic: Automatic,
+    updaters: tuple[str, ...],
+    starters: tuple[str, ...] | None,
+    unattended: Unattended | Absent | None,
 ) -> Judgement:
     """The host installs updates by the distribution's own automatic mechanism."""
     wanted = msg("automatic updates, or records of manual updates")
@@ -365,13 +370,37 @@ def automatic_updates(
             "Automatic updates are configured: {settings}; installed: {programs}",
             settings=capped(automatic.settings), programs=capped(updaters),
         )  # fmt: skip
+        without = _without(known(unattended))
         if not starters:
-            idle = msg("No active timer of systemd starts them")
-            return undetermined(detail, idle, expected=wanted)
+            without.append(msg("No active timer of systemd starts them"))
+        if without or not starters:
+            return undetermined(detail, *without, expected=wanted)
         started = msg("They are started by {units}", units=capped(starters))
         return passed(detail, started, expected=wanted)
     detail = msg("No automatic update mechanism is configured: updates are installed manually")
     return undetermined(detail, expected=wanted)
+
+
+# An origin of security updates, or a pattern that every origin fits.
+_OF_SECURITY = re.compile(r"security|^[\s,:*]*$|^(?:o|origin|a|archive|suite|l|label)=\*$", re.I)
+
+
+def _without(unattended: Unattended | None) -> list[Message]:
+    """What unattended-upgrades does not install."""
+    found: list[Message] = []
+    if unattended is None:
+        return found
+    if unattended.left_out:
+        found.append(msg("Automatic updates leave out the packages whose names begin like these "
+                         "patterns; check that they are updated: {names}",
+                         names=capped(unattended.left_out)))  # fmt: skip
+    if unattended.only:
+        found.append(msg("Automatic updates are for these packages only: {names}",
+                         names=capped(unattended.only)))  # fmt: skip
+    if not any(_OF_SECURITY.search(origin) for origin in unattended.origins):
+        found.append(msg("No origin of automatic updates is one of security updates: {names}",
+                         names=capped(unattended.origins)))  # fmt: skip
+    return found
 
 
 @check(

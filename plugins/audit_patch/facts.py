@@ -19,6 +19,7 @@ from audit_patch.model import (
     Security,
     Signatures,
     Sources,
+    Unattended,
 )
 
 AskAndParse = tuple[Command | dict[str, NamedAsk], Parser]
@@ -105,6 +106,15 @@ AUTOMATIC = _each(
     apt=(apt.AUTOMATIC, apt.parse_automatic),
     dnf=(rpm.AUTOMATIC, rpm.parse_automatic),
 )  # fmt: skip
+UNATTENDED = fact(
+    "patch.unattended",
+    Unattended,
+    kind="host",
+    providers=(
+        provider(apt.UNATTENDED, apt.parse_unattended, package_manager="apt"),
+        provider(host.RELEASE, host.unheard_of),
+    ),
+)
 ESM = fact(
     "patch.esm",
     Esm,
@@ -126,5 +136,5 @@ RELEASE = fact("patch.release", Release, kind="host", ask=host.RELEASE, parse=ho
 
 FACTS = (
     PENDING, SECURITY, NEWER, FIXED, BUILDS, SOURCES, METADATA, SIGNATURES, AUTOMATIC, UPDATERS,
-    STARTERS, RESTART, KERNELS, RELEASE, ESM,
+    STARTERS, RESTART, KERNELS, RELEASE, ESM, UNATTENDED,
 )  # fmt: skip

@@ -133,6 +133,17 @@ class Automatic(Struct, frozen=True, kw_only=True):
     settings: tuple[str, ...]
 
 
+class Unattended(Struct, frozen=True, kw_only=True):
+    """What unattended-upgrades leaves out: patterns of packages, and the origins that it takes.
+
+    `only` are patterns of packages beside which nothing is installed.
+    """
+
+    left_out: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
+    origins: tuple[str, ...] = ()
+
+
 class Release(Struct, frozen=True, kw_only=True):
     """What /etc/os-release says; empty where it does not say."""
 

@@ -11,7 +11,7 @@ import pytest
 from audit_core.api.testkit import whole
 from audit_core.model import Absent, Answer, Answers, ParseError, Partial, Reason
 from audit_patch import apt
-from audit_patch.model import Esm, Listing, Newer, Pending, Source, Update
+from audit_patch.model import Esm, Listing, Newer, Pending, Source, Unattended, Update
 from recorded.patch import answer, answers, recording, run, run_all
 
 
@@ -378,3 +378,29 @@ def test_a_warning_about_a_source_written_twice_takes_nothing_back() -> None:
     failed = apt.parse_policy(answer(policy, twice + b"W: Failed to fetch x\n"))
     assert isinstance(failed, Partial)
     assert failed.value.items
+
+
+# apt-config of apt 2.6.1 with these lines in a file.
+UNATTENDED = """\
+Unattended-Upgrade "";
+Unattended-Upgrade::Origins-Pattern "";
+Unattended-Upgrade::Origins-Pattern:: "origin=Debian,label=Debian-Security";
+Unattended-Upgrade::Package-Blacklist "";
+Unattended-Upgrade::Package-Blacklist:: ".*";
+Unattended-Upgrade::Package-Blacklist:: "linux-";
+Unattended-Upgrade::Package-Whitelist "";
+Unattended-Upgrade::Package-Whitelist:: "bash";
+Unattended-Upgrade::Package-Whitelist-Strict "false";
+Unattended-Upgrade::Package-Blacklist::mine "openssl";
+"""
+
+
+def test_lists_of_unattended_upgrades() -> None:
+    assert apt.parse_unattended(answer(UNATTENDED.encode())) == Unattended(
+        left_out=(".*", "linux-", "openssl"),
+        only=("bash",),
+        origins=("origin=Debian,label=Debian-Security",),
+    )
+    assert apt.parse_unattended(answer(b"")) == Unattended()
+    with pytest.raises(ParseError):
+        apt.parse_unattended(answer(b"E: no such command"))

@@ -23,6 +23,7 @@ from audit_patch.model import (
     Signatures,
     Source,
     Sources,
+    Unattended,
     Update,
 )
 
@@ -481,7 +482,23 @@ def test_automatic_updates(
     installs: bool, programs: tuple[str, ...], starters: tuple[str, ...] | None, verdict: Verdict
 ) -> None:
     automatic = Automatic(installs=installs, settings=())
-    assert judge(checks.automatic_updates, automatic, programs, starters).verdict is verdict
+    found = judge(checks.automatic_updates, automatic, programs, starters, None)
+    assert found.verdict is verdict
+
+
+def test_what_unattended_upgrades_leaves_out() -> None:
+    automatic, rest = Automatic(installs=True, settings=()), (("uu",), ("x.timer",))
+    security = "origin=Debian,codename=${distro_codename},label=Debian-Security"
+    for given, verdict in (
+        (Unattended(origins=(security,)), PASS),
+        (Unattended(origins=("${distro_id}:${distro_codename}-security",)), PASS),
+        (Unattended(origins=("origin=*",)), PASS),
+        (Unattended(origins=(security,), left_out=("linux-",)), UNDETERMINED),
+        (Unattended(origins=(security,), only=("bash",)), UNDETERMINED),
+        (Unattended(origins=("origin=Debian,label=Debian",)), UNDETERMINED),
+        (Unattended(), UNDETERMINED),
+    ):
+        assert judge(checks.automatic_updates, automatic, *rest, given).verdict is verdict, given
 
 
 @pytest.mark.parametrize(
