@@ -180,12 +180,13 @@ def root_runs(
     pam: Pam | Absent | None,
     groups: EmptyGroups | Absent,
 ) -> Judgement:
-    """What root runs through cron, systemd, sudo and its shell cannot be changed by other accounts."""
+    """What root runs through cron, systemd, sudo and shells cannot be changed by other accounts."""
     empty = known(groups) or EmptyGroups(gids=frozenset())
     others = Others(sweep, empty.gids)
     of_units = (*(known(unit_files) or ()), *(known(hooks) or ()))
     begun, idle = _by_start(of_units, known(units))
-    jobs = [*(known(cron) or ()), *(known(shell) or ()), *begun, *_sudo_jobs(known(sudoers)), *of_pam(known(pam))]
+    named = (*(known(cron) or ()), *(known(shell) or ()))
+    jobs = [*named, *begun, *_sudo_jobs(known(sudoers)), *of_pam(known(pam))]
     bad = _all_changed(jobs, known(sudoers), others)
     expected = msg("programs and directories above them that only root may change")
     if bad:
@@ -201,9 +202,9 @@ def root_runs(
                     names=capped(later))),
         (deep, msg("These directories are nested too deeply to be searched; check them: {names}",
                    names=capped(deep))),
-        (peopled, msg("Whether anybody is in the groups that may change these is not known, for "
-                      "a row of /etc/passwd or /etc/group was not read, or others exist in a "
-                      "directory: {names}", names=capped(peopled))),
+        (peopled, msg("Groups may change these, and whether they have members is not known (a row "
+                      "of /etc/passwd or /etc/group was not read, or NIS adds to them): {names}",
+                      names=capped(peopled))),
         (unclear, msg("Check what these commands start: {names}", names=capped(unclear))),
     )  # fmt: skip
     doubts = [message for wanted, message in rows if wanted]

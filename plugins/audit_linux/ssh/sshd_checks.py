@@ -289,8 +289,8 @@ def _of_no_count(interval: str, count: str, never: bool) -> tuple[Message, ...]:
 
 _NEVER = msg("A ClientAliveCountMax of 0 drops nobody (OpenSSH 8.2 and later)")
 _DEPENDS = msg(
-    "A ClientAliveCountMax of 0 drops nobody since OpenSSH 8.2; of which release this server is, "
-    "was not told: set 1 or more"
+    "A ClientAliveCountMax of 0 drops nobody since OpenSSH 8.2; the release of this server is not "
+    "known: set 1 or more"
 )
 
 

@@ -47,7 +47,8 @@ def sure_logins(server: Server) -> Iterator[Login]:
     overrides = server.overrides(*KEYS)
     if names is None:
         return
-    places = dict.fromkeys([frozenset[Term](), *(others_of(one) for one in server.surely(overrides))])
+    sure = server.surely(overrides)
+    places = dict.fromkeys([frozenset[Term](), *(others_of(one) for one in sure)])
     for name in names.shells[:_MOST_ACCOUNTS]:
         fitting = [one for one in overrides if fits_account(one, name, names)]
         if may_log_in(server, names, name):
@@ -65,9 +66,7 @@ def _logins(
             yield Login(name=name, methods=methods, on=frozenset(on))
 
 
-def _value(
-    server: Server, key: str, fitting: list[Override], place: frozenset[Term]
-) -> str | None:
+def _value(server: Server, key: str, fitting: list[Override], place: frozenset[Term]) -> str | None:
     """What holds for `key` where the criteria `place` do; None where others may, too."""
     for one in fitting:
         if one.key == key:

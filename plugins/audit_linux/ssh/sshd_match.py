@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+
 from msgspec import Struct
 
 from audit_core.api.sdk import Answers, ReadFile, fact, optional

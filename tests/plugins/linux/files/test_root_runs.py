@@ -61,7 +61,10 @@ def verdict(
     groups: str = "root:x:0:\ndev:x:9:bob\nstaff:x:50:\n",
     accounts: str = "root:x:0:0:root:/root:/bin/sh\n",
 ) -> Verdict:
-    named = {"group": invented.answer(groups.encode()), "passwd": invented.answer(accounts.encode())}
+    named = {
+        "group": invented.answer(groups.encode()),
+        "passwd": invented.answer(accounts.encode()),
+    }
     empty = parse_empty_groups(Answers(target=target_of("host"), named=named))
     found: Verdict = root_runs.judge(
         sweep, cron, units, UNITS, sudoers, hooks, shell, pam, empty
