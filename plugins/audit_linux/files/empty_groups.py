@@ -36,7 +36,7 @@ def parse_empty_groups(answers: Answers) -> EmptyGroups:
 
 
 EMPTY_GROUPS = fact(
-    "linux.empty-groups",
+    "linux.groups-without-members",
     EmptyGroups,
     kind="host",
     asks={

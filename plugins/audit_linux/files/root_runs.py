@@ -27,7 +27,6 @@ from audit_core.api.sdk import (
 from audit_linux.files.empty_groups import EMPTY_GROUPS, EmptyGroups
 from audit_linux.files.root_hooks import HOOKS, of_pam
 from audit_linux.files.root_jobs import CRON, UNIT_FILES, Job, started
-from audit_linux.files.root_shell import ROOT_SHELL
 from audit_linux.files.sweep import LEVELS, SWEEP, Sweep
 from audit_linux.pam import PAM, Pam
 from audit_linux.sudo.sudoers import SUDOERS, Sudoers
@@ -158,7 +157,6 @@ def _changed_by_others(jobs: list[Job], others: Others) -> list[str]:
         known_or_absent(optional(UNITS)),
         known_or_absent(optional(SUDOERS)),
         known_or_absent(optional(HOOKS)),
-        known_or_absent(optional(ROOT_SHELL)),
         known_or_absent(optional(PAM)),
         known_or_absent(EMPTY_GROUPS),
     ),
@@ -176,17 +174,15 @@ def root_runs(
     units: Units | Absent | None,
     sudoers: Sudoers | Absent | None,
     hooks: tuple[Job, ...] | Absent | None,
-    shell: tuple[Job, ...] | Absent | None,
     pam: Pam | Absent | None,
     groups: EmptyGroups | Absent,
 ) -> Judgement:
-    """What root runs through cron, systemd, sudo and shells cannot be changed by other accounts."""
+    """What root runs through cron, systemd and sudo cannot be changed by other accounts."""
     empty = known(groups) or EmptyGroups(gids=frozenset())
     others = Others(sweep, empty.gids)
     of_units = (*(known(unit_files) or ()), *(known(hooks) or ()))
     begun, idle = _by_start(of_units, known(units))
-    named = (*(known(cron) or ()), *(known(shell) or ()))
-    jobs = [*named, *begun, *_sudo_jobs(known(sudoers)), *of_pam(known(pam))]
+    jobs = [*(known(cron) or ()), *begun, *_sudo_jobs(known(sudoers)), *of_pam(known(pam))]
     bad = _all_changed(jobs, known(sudoers), others)
     expected = msg("programs and directories above them that only root may change")
     if bad:
@@ -240,5 +236,5 @@ def _by_start(jobs: tuple[Job, ...], units: Units | None) -> tuple[list[Job], li
     return begun, [job for job in jobs if not runs & {job.unit, *job.by}]
 
 
-FACTS = (CRON, UNIT_FILES, HOOKS, ROOT_SHELL)
+FACTS = (CRON, UNIT_FILES, HOOKS)
 CHECKS = (root_runs,)

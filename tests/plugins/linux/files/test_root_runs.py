@@ -17,7 +17,6 @@ from audit_linux.files.empty_groups import parse_empty_groups
 from audit_linux.files.root_hooks import of_pam, parse_hooks
 from audit_linux.files.root_jobs import Job, parse_cron, parse_units_of_root, programs
 from audit_linux.files.root_runs import root_runs
-from audit_linux.files.root_shell import ROOT_SHELL, parse_root_shell
 from audit_linux.files.sweep import Acl, Entry, Sweep, argv, parse_sweep
 from audit_linux.pam import Line, Pam
 from audit_linux.sudo.sudoers import Grant, Sudoers
@@ -56,7 +55,6 @@ def verdict(
     units: tuple[Job, ...] = (),
     sudoers: Sudoers | None = None,
     hooks: tuple[Job, ...] = (),
-    shell: tuple[Job, ...] = (),
     pam: Pam | None = None,
     groups: str = "root:x:0:\ndev:x:9:bob\nstaff:x:50:\n",
     accounts: str = "root:x:0:0:root:/root:/bin/sh\n",
@@ -66,9 +64,7 @@ def verdict(
         "passwd": invented.answer(accounts.encode()),
     }
     empty = parse_empty_groups(Answers(target=target_of("host"), named=named))
-    found: Verdict = root_runs.judge(
-        sweep, cron, units, UNITS, sudoers, hooks, shell, pam, empty
-    ).verdict
+    found: Verdict = root_runs.judge(sweep, cron, units, UNITS, sudoers, hooks, pam, empty).verdict
     return found
 
 
@@ -236,20 +232,7 @@ def test_a_row_that_cannot_be_read_matters_only_to_groups_without_members() -> N
             assert verdict(sweep, cron, **rows) is gap, (sweep, rows)
 
 
-ROOTS_SHELL = """\
-# . /opt/comment
-. /opt/first
-  source "$HOME/.cargo/env" # why
-[ -f ~/.aliases ] && . ~/.aliases
-if [ -r /opt/second ]; then . '/opt/second'; fi
-export TOKEN=of-a-password; PS1='$ '
-for f in a; do . /opt/"third"; done
-. $UNKNOWN/x; . ./relative; echo . /opt/no
-eval . /opt/no
-"""
-
-
-def test_files_that_start_up_files_of_shells_run(tmp_path: Path) -> None:
+def test_files_that_start_up_files_of_shells_run() -> None:
     for text, expected in (
         (". /opt/x\n", FAIL), ("[ -r /opt/x ] && source /opt/x\n", FAIL), ("/opt/x\n", PASS),
         ('. "$HOME/x"\n', PASS), ("# . /opt/x\n", PASS), (". /etc/x\n", PASS),
@@ -258,19 +241,6 @@ def test_files_that_start_up_files_of_shells_run(tmp_path: Path) -> None:
         assert isinstance(found, tuple)
         bad = structs.replace(FINE, owned=(entry("/opt", uid=1000),))
         assert verdict(bad, hooks=found) is expected, text
-    # grep itself, asked for the same of another file
-    (tmp_path / ".bashrc").write_text(ROOTS_SHELL)
-    (ask,) = ROOT_SHELL.providers[0].every_ask
-    argv = [a.replace("/root", str(tmp_path)) for a in ask.argv]
-    printed = subprocess.run(argv, capture_output=True, check=False).stdout
-    assert b"password" not in printed
-    told = invented.answer(printed.replace(str(tmp_path).encode(), b"/root"))
-    jobs_of_root = parse_root_shell(told)
-    names = ["/opt/first", "/root/.cargo/env", "/root/.aliases", "/opt/second", "/opt/third"]
-    assert [job.programs[0] for job in jobs_of_root] == names
-    for place, expected in (("/opt", FAIL), ("/srv", PASS)):
-        owned = structs.replace(FINE, owned=(entry(place, uid=1000),))
-        assert verdict(owned, shell=jobs_of_root) is expected
 
 
 def test_programs_of_a_shell_line() -> None:
