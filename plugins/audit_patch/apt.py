@@ -441,9 +441,9 @@ def parse_unattended(answer: Answer) -> Unattended:
         row = _SETTING.fullmatch(line)
         if row is None:
             raise ParseError(msg("not the output of apt-config dump"))
-        _, name, *items = [*row["key"].lower().split("::"), ""]
-        if len(items) > 1:  # an item of a list, with a name of its own or without
-            lists.setdefault(name, []).append(row["value"])
+        parts = row["key"].lower().split("::")
+        if len(parts) > 2:  # an item of a list, with a name of its own or without
+            lists.setdefault(parts[1], []).append(row["value"])
     return Unattended(
         left_out=tuple(lists.get("package-blacklist", ())),
         only=tuple(lists.get("package-whitelist", ())),

@@ -217,9 +217,9 @@ def test_a_row_that_cannot_be_read_matters_only_to_groups_without_members() -> N
     group = "root:x:0:\ndev:x:9:bob\nstaff:x:50:\n"
     account = "root:x:0:0:root:/root:/bin/sh\n"
     bad_row, nis = "eve:x:many:\n", "+::::::\n"
-    gaps: tuple[dict[str, str], ...] = (
-        {"groups": group + bad_row}, {"accounts": account + bad_row}, {"accounts": account + nis},
-        {"groups": group + "+:::\n"},
+    gaps = (
+        (group + bad_row, account), (group, account + bad_row), (group, account + nis),
+        (group + "+:::\n", account),
     )  # fmt: skip
     for sweep, whole, gap in (
         (FINE, PASS, PASS),
@@ -229,7 +229,8 @@ def test_a_row_that_cannot_be_read_matters_only_to_groups_without_members() -> N
     ):
         assert verdict(sweep, cron) is whole
         for rows in gaps:
-            assert verdict(sweep, cron, **rows) is gap, (sweep, rows)
+            judged = verdict(sweep, cron, groups=rows[0], accounts=rows[1])
+            assert judged is gap, (sweep, rows)
 
 
 def test_files_that_start_up_files_of_shells_run() -> None:
