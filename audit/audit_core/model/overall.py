@@ -20,7 +20,7 @@ class Bounds(Struct, frozen=True):
 
 
 class Count(Struct, frozen=True, kw_only=True):
-    """A number as first found, and how many of them a re-test found fixed: `10（其中 5 个已整改）`."""
+    """A number as first found, and how many a re-test found fixed: `10（其中 5 个已整改）`."""
 
     first: int = 0
     fixed: int = 0
