@@ -300,7 +300,7 @@ def test_a_rolled_up_record_counts_what_others_meet_and_names_who_does_not(
         return records(made, "org")[first.clause][0]
 
     assert record(4).startswith(
-        f"1）SSH 不允许 root 用口令登录：4 个（主机）中 3 个符合；[{hosts[0]}] 经核查"
+        f"1）SSH 不允许 root 用口令登录：共 4 个（主机），其中 3 个符合；[{hosts[0]}] 经核查"
     )
     # one or two are stated by their values
     two = record(2)
