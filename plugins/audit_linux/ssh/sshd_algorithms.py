@@ -197,7 +197,7 @@ def sshd_user_signatures(
 
 
 def _is_on(server: Server, method: str) -> bool:
-    """Whether a kind of key may open a login: PubkeyAuthentication is on where nothing is told."""
+    """Whether a kind of key may open a login: PubkeyAuthentication is on where nothing is set."""
     usual = "yes" if method == "pubkeyauthentication" else "no"
     values = (server.sshd.one(method) or usual, *(o.value for o in server.overrides(method)))
     return any(value.lower() != "no" for value in values)
@@ -227,8 +227,8 @@ def _is_plain(text: str, allowed: frozenset[str]) -> bool:
 def _unclear(server: Server, keys: list[str], allowed: frozenset[str]) -> list[str]:
     """Which lists are not known, of each two names the one that the release prints."""
     pairs = [keys[at : at + 2] for at in range(0, len(keys), 2)]
-    told = [next((k for k in pair if server.sshd.one(k)), pair[-1]) for pair in pairs]
-    return [key for key in told if not _is_plain(server.sshd.one(key), allowed)]
+    judged = [next((k for k in pair if server.sshd.one(k)), pair[-1]) for pair in pairs]
+    return [key for key in judged if not _is_plain(server.sshd.one(key), allowed)]
 
 
 CHECKS = (sshd_ciphers, sshd_macs, sshd_kex, sshd_host_keys, sshd_user_signatures)
