@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import stat
 import time
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from audit_api.formats import Document, NoRoutes
 from audit_api.kind import RoutesAccess
 from audit_api.model import Head
 from audit_api.request import Routes
+from audit_core.api.declared_files import read_declared
 from audit_core.api.sessions import OneByOne
 from audit_core.model import (
     ConnectionContext,
@@ -27,7 +27,6 @@ from audit_core.model import (
 )
 from audit_core.model.errors import InputError
 from audit_core.policy.strict_yaml import as_written, load_bytes
-from audit_core.text.system_errors import os_error
 
 FILE_MAX = 16 << 20
 """Bytes of a file in JSON; YAML is read strictly, up to 2 MB."""
@@ -55,18 +54,9 @@ def open(context: ConnectionContext) -> OneByOne:
 def answered(request: Routes, path: Path) -> Reply:
     """The routes in the file at `path`, or why there are none."""
     until = time.monotonic() + request.timeout_s
-    try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            why = msg("{file} is not a regular file", file=str(path))
-            return Reply(request=request, status=Status.NOT_REGULAR, detail=why)
-        with path.open("rb") as stream:
-            raw = stream.read(FILE_MAX + 1)
-    except FileNotFoundError:
-        why = msg("{file} does not exist", file=str(path))
-        return Reply(request=request, status=Status.UNREACHABLE, detail=why)
-    except OSError as error:
-        why = msg("{file}: {error}", file=str(path), error=os_error(error))
-        return Reply(request=request, status=Status.NOT_PERMITTED, detail=why)
+    raw = read_declared(request, path, lambda stream: stream.read(FILE_MAX + 1))
+    if isinstance(raw, Reply):
+        return raw
     try:
         lines = lines_of(request, path.name, raw)
     except Refused as error:

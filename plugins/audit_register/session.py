@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import stat
 import time
 from pathlib import Path
 
+from audit_core.api.declared_files import read_declared
 from audit_core.api.sessions import OneByOne
 from audit_core.model import ConnectionContext, Reply, Request, SessionInfo, Status, msg
-from audit_core.text.system_errors import os_error
 from audit_register.builtin_registers import BY_ID
 from audit_register.kinds import RegisterAccess
 from audit_register.reading.grid import Unreadable
@@ -57,19 +56,10 @@ def _answered(request: RegisterRows, path: Path, sheet: str) -> Reply:
 
 
 def _bytes(request: Request, path: Path) -> bytes | Reply:
-    """The bytes of the file, or why there are none. Only a regular file is opened."""
-    try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            why = msg("{file} is no regular file", file=str(path))
-            return Reply(request=request, status=Status.NOT_REGULAR, detail=why)
-        with path.open("rb") as stream:
-            raw = stream.read(FILE_MAX + 1)
-    except FileNotFoundError:
-        why = msg("{file} is not there", file=str(path))
-        return Reply(request=request, status=Status.UNREACHABLE, detail=why)
-    except OSError as error:
-        why = msg("{file}: {error}", file=str(path), error=os_error(error))
-        return Reply(request=request, status=Status.NOT_PERMITTED, detail=why)
+    """The bytes of the file, or why there are none."""
+    raw = read_declared(request, path, lambda stream: stream.read(FILE_MAX + 1))
+    if isinstance(raw, Reply):
+        return raw
     if len(raw) > FILE_MAX:
         why = msg("{file}: it is larger than {count} bytes", file=path.name, count=FILE_MAX)
         return Reply(request=request, status=Status.MALFORMED, detail=why)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import stat
 import time
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import IO
 
 import msgspec
 
+from audit_core.api.declared_files import read_declared
 from audit_core.api.sessions import OneByOne
 from audit_core.model import (
     ConnectionContext,
@@ -22,7 +23,6 @@ from audit_core.model import (
     msg,
     verbatim,
 )
-from audit_core.text.system_errors import os_error
 from audit_scan.formats import FORMATS, Report, Row
 from audit_scan.kind import ReportAccess
 from audit_scan.model import Head, Rating, Vulnerability
@@ -58,18 +58,7 @@ def open(context: ConnectionContext) -> OneByOne:
 
 
 def _answered(request: ScanReport, path: Path) -> Reply:
-    try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            why = msg("{file} is not a regular file", file=str(path))
-            return Reply(request=request, status=Status.NOT_REGULAR, detail=why)
-        with path.open("rb") as stream:
-            return _read(request, path.name, stream)
-    except FileNotFoundError:
-        why = msg("{file} does not exist", file=str(path))
-        return Reply(request=request, status=Status.UNREACHABLE, detail=why)
-    except OSError as error:
-        why = msg("{file}: {error}", file=str(path), error=os_error(error))
-        return Reply(request=request, status=Status.NOT_PERMITTED, detail=why)
+    return read_declared(request, path, partial(_read, request, path.name))
 
 
 def _read(request: ScanReport, name: str, stream: IO[bytes]) -> Reply:
