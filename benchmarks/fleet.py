@@ -161,7 +161,7 @@ class Recorded:
         written: set[bytes] = set()
         for frame, seen in self._frames:
             if seen is None:
-                yield _told(frame, run, id)
+                yield _changed_frame(frame, run, id)
                 continue
             out = self._answer(host, seen)
             for blob in {out, self._blobs[seen.stderr_sha256]} - written:
@@ -183,7 +183,7 @@ def _files(raw: bytes) -> tuple[FileEntry, ...]:
     return decode_files(raw)
 
 
-def _told(frame: frames.Frame, run: str, id: str) -> bytes:
+def _changed_frame(frame: frames.Frame, run: str, id: str) -> bytes:
     """A frame that holds no answer, as that of `id`; blobs are written with their answers."""
     if frame.kind == "blob":
         return b""

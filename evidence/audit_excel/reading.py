@@ -92,7 +92,7 @@ class _Reader:
         self._run = ""
         self._rows_seen: _RowsByKey = {}
         self._parts_seen: _RowsByKey = {}
-        self._said: dict[str, Translator] = {}
+        self._translators: dict[str, Translator] = {}
         self._known: dict[str, dict[str, str]] = {}
 
     def form(self, book: Any) -> Form:
@@ -179,10 +179,10 @@ class _Reader:
         return at[0] if at else -1
 
     def _say(self, message: Message, lang: str) -> str:
-        if lang not in self._said:
+        if lang not in self._translators:
             folder = Path(__file__).parent / "locale"
-            self._said[lang] = Translator(lang, {"audit_excel": folder})
-        return self._said[lang].say(message)
+            self._translators[lang] = Translator(lang, {"audit_excel": folder})
+        return self._translators[lang].say(message)
 
     def _record(self, row: FormRow, digests: Sequence[str], text: str) -> Iterator[FormRow]:
         """`row` where a person changed it; it stands on two sheets, and may be changed on one."""

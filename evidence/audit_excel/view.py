@@ -71,7 +71,7 @@ class View(Words):
 
     def _take(self, objects: Sequence[ObjectResults]) -> None:
         self.found = tuple(f for o in objects for f in o.findings)
-        self._told = {o.object: o.about for o in objects}
+        self._about = {o.object: o.about for o in objects}
         self.conclusions = tuple(c for o in objects for c in o.conclusions)
         self.findings = {f.id: f for o in objects for f in (*o.cited, *o.findings)}
         self._cited = {f.id for o in objects for f in o.cited} - {f.id for f in self.found}
@@ -215,7 +215,7 @@ class View(Words):
         colon = "：" if self.zh else ": "
         return tuple(
             f"{self.say(answer.title)}{colon}{self.say(answer.value)}"
-            for answer in self._told.get(id, ())
+            for answer in self._about.get(id, ())
         )
 
     def sessions_text(self, id: str) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Answers the question for routes from a file. Runs in a worker process."""
+"""Reads routes from a file. Runs in a worker process."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ FILE_MAX = 16 << 20
 
 
 class Refused(Exception):
-    """The file is none that is read; `detail` says why."""
+    """The file cannot be read; `detail` says why."""
 
     def __init__(self, detail: Message) -> None:
         super().__init__(str(detail))

@@ -139,19 +139,19 @@ def session_cookies(entry: Page) -> Judgement:
 def login_asked(opened: tuple[Opened, ...]) -> Judgement:
     """Places that need a login are refused without one."""
     served = [one for one in opened if _is_served(one)]
-    details = msg("Without a login: {answers}", answers=capped_messages(map(_told, opened)))
+    details = msg("Without a login: {answers}", answers=capped_messages(map(_described, opened)))
     if served:
         return failed(msg("Served without a login: {answers}",
-                          answers=capped_messages(map(_told, served))))  # fmt: skip
+                          answers=capped_messages(map(_described, served))))  # fmt: skip
     unsure = [one for one in opened if not _is_refused(one)]
     if unsure:
         more = msg("Whether these are refusals is not certain: {answers}",
-                   answers=capped_messages(map(_told, unsure)))  # fmt: skip
+                   answers=capped_messages(map(_described, unsure)))  # fmt: skip
         return undetermined(details, more)
     return passed(details)
 
 
-def _told(one: Opened) -> Message:
+def _described(one: Opened) -> Message:
     if one.ended is not Ended.ANSWERED:
         return msg("{url}: no answer", url=one.url)
     if one.error:

@@ -1,4 +1,4 @@
-"""Answers the question for a register from its file. Runs in a worker process."""
+"""Reads a register from its file. Runs in a worker process."""
 
 from __future__ import annotations
 

@@ -180,7 +180,7 @@ def _first_seen(one: Vulnerability, day: str, before: list[ScanResult]) -> str:
     return day
 
 
-def _told(one: Vulnerability, first: str) -> Message:
+def _described(one: Vulnerability, first: str) -> Message:
     return msg("{host} {port}: {title} ({id}, {rating}), open since {day}", host=one.host,
                port=one.port, title=one.title, id=one.id, rating=one.rating.value,
                day=first)  # fmt: skip
@@ -208,9 +208,9 @@ def findings_fixed(
         first = _first_seen(one, report.day, before)
         limit = medium_days if one.rating is Rating.MEDIUM else high_days
         if one.rating is not Rating.UNRATED and _days(first, report.day) > limit:
-            late.append(_told(one, first))
+            late.append(_described(one, first))
         elif one.rating is Rating.UNRATED or _days(first, today) > limit:
-            unsure.append(_told(one, first))
+            unsure.append(_described(one, first))
     expected = msg("critical and high: {high} days, medium: {medium} days", high=high_days,
                    medium=medium_days)  # fmt: skip
     return _fixed(report, left, late, unsure, expected)

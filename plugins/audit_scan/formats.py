@@ -179,11 +179,11 @@ class Nessus(Report):
                     list[str](),
                     False,
                 )
-                self._told = False
+                self._host_taken = False
             case ["Report", "ReportHost", "HostProperties", "tag"]:
                 self._key = given.get("name", "")
             case ["Report", "ReportHost", "ReportItem"]:
-                self._tell()
+                self._take_host()
                 self._item(given)
 
     def _item(self, given: Given) -> None:
@@ -197,9 +197,9 @@ class Nessus(Report):
             title=given.get("pluginName", "")[:200], rating=rating,
         ))  # fmt: skip
 
-    def _tell(self) -> None:
-        if not self._told:
-            self._told = True
+    def _take_host(self) -> None:
+        if not self._host_taken:
+            self._host_taken = True
             self._take(ScannedHost(host=self._host, names=tuple(self._names)))
 
     def end(self, path: list[str], text: str) -> None:
@@ -208,7 +208,7 @@ class Nessus(Report):
             case ["Report", "ReportHost", "HostProperties", "tag"]:
                 self._property(text)
             case ["Report", "ReportHost"]:
-                self._tell()
+                self._take_host()
                 if not self._done:
                     self._wrong("the scan of a host did not end")
 

@@ -1,4 +1,4 @@
-"""Answers the question for a report from its file. Runs in a worker process."""
+"""Reads the report of a scanner from its file. Runs in a worker process."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _PIECE = 1 << 20
 
 
 class Refused(Exception):
-    """The file is no report that is read; `detail` says why."""
+    """The file is not a report that can be read; `detail` says why."""
 
     def __init__(self, detail: Message) -> None:
         super().__init__(str(detail))

@@ -71,13 +71,13 @@ class _Client:
     def __init__(self, peer: socket.socket, where: TlsAddress, until: float, suites: Any) -> None:
         self._peer, self._where, self._until, self._suites = peer, where, until, suites
         self._raw, self._waiting, self._total = bytearray(), bytearray(), 0
-        self._said = b""
+        self._messages = b""
 
     def renegotiate(self) -> Renegotiation:
         random = os.urandom(96)
         first = client_hello(TLS12, self._suites, self._where.name, random)
         self._peer.sendall(first)
-        self._said += first[5:]
+        self._messages += first[5:]
         got = self._server_flight()
         hello = read_hello(got[_HELLO])
         if hello.version != TLS12 or hello.suite not in self._suites:
@@ -85,7 +85,7 @@ class _Client:
         exchange, secret = agree(hello.suite, got.get(_KEY_EXCHANGE), got.get(_CERTIFICATE))
         out = _message(_CERTIFICATE, b"\0\0\0") if _REQUEST in got else b""
         out += _message(16, exchange)
-        self._said += out
+        self._messages += out
         randoms = random[:32], got[_HELLO][2:34]
         master = self._master(hello.suite, secret, randoms, MASTER_SECRET in hello.extensions)
         mine, theirs = Protection.both(hello.suite, master, randoms)
@@ -104,7 +104,7 @@ class _Client:
 
     def _digest(self, suite: int) -> bytes:
         name = "sha384" if suite_name(suite).endswith("SHA384") else "sha256"
-        return hash_of(name, self._said).digest()
+        return hash_of(name, self._messages).digest()
 
     def _server_flight(self) -> dict[int, bytes]:
         got: dict[int, bytes] = {}
@@ -121,7 +121,7 @@ class _Client:
                     break
                 whole = bytes(self._waiting[:size])
                 del self._waiting[:size]
-                self._said += whole
+                self._messages += whole
                 got[whole[0]] = whole[4:]
         if _HELLO not in got:
             raise NotTls(msg("no hello of the server"))

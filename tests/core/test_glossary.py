@@ -85,7 +85,8 @@ def defined() -> Iterator[str]:
     """The modules, classes, functions and variables of the project that have a retired name."""
     names = "|".join(sorted(RETIRED))
     named = re.compile(
-        rf"^ *(?:(?:class|def|async def) ({names})\b|({names})(?:, \w+)* ?(?::|=[^=]))",
+        rf"^ *(?:(?:class|def|async def) _?({names})\b"
+        rf"|(?:self\.)?_?({names})(?:, \w+)* ?(?::|=[^=]))",
         re.MULTILINE,
     )
     tops = ("audit", "plugins", "evidence", "profiles", "benchmarks", "tests")

@@ -39,7 +39,7 @@ _LINES = ("{k}={v}", "{k} = {v}", "# {k}={v}", "; {k}={v}", "-{k}", "-{k} = {v}"
 Files = dict[str, str | None]
 
 
-def _spelt(choose: random.Random) -> str:
+def _key_written(choose: random.Random) -> str:
     key = choose.choice([*KEYS])
     slashes, last = key.replace(".", "/"), key.rpartition(".")[2]
     return choose.choice((
@@ -55,7 +55,7 @@ def case(seed: int) -> Files:
     made: Files = {}
 
     def text(lines: int) -> str:
-        chosen = (choose.choice(_LINES).format(k=_spelt(choose), v=choose.randint(0, 2))
+        chosen = (choose.choice(_LINES).format(k=_key_written(choose), v=choose.randint(0, 2))
                   for _ in range(lines))  # fmt: skip
         return "\n".join(chosen) + "\n"
 

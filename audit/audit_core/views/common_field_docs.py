@@ -6,7 +6,7 @@ _TIME = "UTC, ISO 8601."
 HEX = "SHA-256, 64 hex digits."
 _DIGEST = "`sha256:` and 64 hex digits, by which the evidence is found."
 LANGUAGE = "In the language of the command."
-TOLD = "English as stored, in the language of the command as printed."
+STORED_TEXT = "English as stored, in the language of the command as printed."
 
 ANYWHERE: dict[str, str] = {
     "affirmed_if": "When the step counts as affirmed, in Chinese; a yes may be the bad answer.",

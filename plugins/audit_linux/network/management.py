@@ -85,7 +85,7 @@ WRAPPERS = fact(
 )
 
 
-class _Way(Struct, frozen=True, kw_only=True):
+class _Approach(Struct, frozen=True, kw_only=True):
     """The addresses that reach a port over an interface (empty: any)."""
 
     port: int
@@ -133,14 +133,14 @@ def _asked(listeners: tuple[Listener, ...], ipv6: bool) -> list[tuple[int, str]]
 
 def _ways(
     asked: list[tuple[int, str]], names: tuple[str, ...], address: str | None, chains: Chains,
-) -> list[_Way]:  # fmt: skip
+) -> list[_Approach]:  # fmt: skip
     ways = []
     for port, packet in asked:
         to = _to(address, packet)
         for name in names or ("",):
             who = reached(Question(packet=packet, port=port, interface=name, to=to), chains)
             ways.append(
-                _Way(port=port, packet=packet, interface=name, sure=who.sure, maybe=who.maybe)
+                _Approach(port=port, packet=packet, interface=name, sure=who.sure, maybe=who.maybe)
             )
     return ways
 
@@ -173,8 +173,8 @@ def _declared(target: Target) -> tuple[dict[str, Spans] | None, list[str]]:
 
 
 def _beyond(
-    ways: list[_Way], allowed: dict[str, Spans] | None, most: int
-) -> tuple[tuple[_Way, ...], tuple[_Way, ...]]:
+    ways: list[_Approach], allowed: dict[str, Spans] | None, most: int
+) -> tuple[tuple[_Approach, ...], tuple[_Approach, ...]]:
     """The ways that surely go beyond what is allowed, and those that may.
 
     Nothing declared: up to `most` IPv4 addresses, or as many networks of IPv6 (/64) and 256 times
@@ -321,9 +321,9 @@ def _unfollowed(
 class _Answer(Struct, frozen=True, kw_only=True):
     """The ways to the ports, and those that surely or perhaps go beyond what is allowed."""
 
-    ways: tuple[_Way, ...]
-    surely: tuple[_Way, ...]
-    maybe: tuple[_Way, ...]
+    ways: tuple[_Approach, ...]
+    surely: tuple[_Approach, ...]
+    maybe: tuple[_Approach, ...]
 
     @property
     def whole(self) -> bool:

@@ -127,7 +127,7 @@ def _is_late(target: Target, place: Place, history: History, period: _Period) ->
     return was and not since
 
 
-def _told(target: Target, last: str) -> str:
+def _target_with_date(target: Target, last: str) -> str:
     return f"{target.id} ({last})" if last else target.id
 
 
@@ -163,10 +163,10 @@ def reached_in_time(
     doubts = _doubts(target, history, period, (*reports, *registers))
     late = [t for t, place in missing if _is_late(t, place, history, period)]
     if late and not doubts:
-        names = capped([_told(t, last[t.id]) for t in late])
+        names = capped([_target_with_date(t, last[t.id]) for t in late])
         return failed(detail, msg("Not reached since, with the day of the last time: {names}",
                                   names=names), expected=expected)  # fmt: skip
-    names = capped([_told(t, last[t.id]) for t, _ in missing])
+    names = capped([_target_with_date(t, last[t.id]) for t, _ in missing])
     open_ = msg("No run is known that reached them since: {names}", names=names)
     return undetermined(detail, open_, *doubts, expected=expected)
 

@@ -1,4 +1,4 @@
-"""Answers the question for earlier runs from a store on this machine. Runs in a worker process.
+"""Reads earlier runs from a store on this machine. Runs in a worker process.
 
 Only stamps, seals and indexes of results are read, no evidence. Nothing is written or locked.
 """
@@ -36,7 +36,7 @@ KINDS = ("host", "web")
 class _As(enum.Enum):
     """As what a run of the store counts."""
 
-    TOLD = enum.auto()
+    LISTED = enum.auto()
     OLDER = enum.auto()
     OTHER = enum.auto()
     DOUBTFUL = enum.auto()
@@ -71,7 +71,7 @@ def answered(request: RunHistory, store: Path) -> Reply:
     """The earlier runs in `store`, the newest first."""
     try:
         next((store / "runs").iterdir(), None)
-        stdout = _told(request, Store(store))
+        stdout = _listed(request, Store(store))
     except (FileNotFoundError, NotADirectoryError):
         why = msg("{file} is no store of runs", file=str(store))
         return Reply(request=request, status=Status.UNREACHABLE, detail=why)
@@ -85,7 +85,7 @@ def answered(request: RunHistory, store: Path) -> Reply:
     return Reply(request=request, exit_code=0, stdout=stdout[: request.limit], truncated=cut)
 
 
-def _told(request: RunHistory, store: Store) -> bytes:
+def _listed(request: RunHistory, store: Store) -> bytes:
     deadline = time.monotonic() + request.timeout_s
     counts: Counter[_As] = Counter()
     rows: list[bytes] = []
@@ -96,14 +96,14 @@ def _told(request: RunHistory, store: Store) -> bytes:
         run = Run(store.root / "runs" / id)
         found = _read(run, request.system)
         if isinstance(found, tuple):
-            counts[_As.TOLD if counts[_As.TOLD] < request.runs else _As.OLDER] += 1
+            counts[_As.LISTED if counts[_As.LISTED] < request.runs else _As.OLDER] += 1
             if not counts[_As.OLDER]:
                 rows += [msgspec.json.encode(one) for one in _as_evaluated(run, *found)]
         elif found is _As.DOUBTFUL:
             doubtful.add(f"{id[:4]}-{id[4:6]}-{id[6:8]}")
         else:
             counts[found] += 1
-    head = StoreHead(read=counts[_As.TOLD], others=counts[_As.OTHER], older=counts[_As.OLDER],
+    head = StoreHead(read=counts[_As.LISTED], others=counts[_As.OTHER], older=counts[_As.OLDER],
                      doubtful=tuple(sorted(doubtful)))  # fmt: skip
     return b"".join(line + b"\n" for line in (msgspec.json.encode(head), *rows))
 

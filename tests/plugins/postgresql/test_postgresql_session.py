@@ -152,13 +152,17 @@ def test_a_socket_and_a_jump_host(server: PostgresqlServer) -> None:
         assert jump.log.read_text().count("Accepted publickey") == 1
 
 
-def _told(kind: bytes, body: bytes) -> bytes:
+def _packet(kind: bytes, body: bytes) -> bytes:
     return kind + struct.pack(">i", len(body) + 4) + body
 
 
-_LET_IN = _told(b"R", struct.pack(">i", 0)) + _told(b"S", b"server_version\0" b"15.0\0") + _told(
-    b"S", b"client_encoding\0UTF8\0") + _told(b"Z", b"I")  # fmt: skip
-_ASKS_FOR_IT = _told(b"R", struct.pack(">i", 3))  # AuthenticationCleartextPassword
+_LET_IN = (
+    _packet(b"R", struct.pack(">i", 0))
+    + _packet(b"S", b"server_version\015.0\0")
+    + _packet(b"S", b"client_encoding\0UTF8\0")
+    + _packet(b"Z", b"I")
+)
+_ASKS_FOR_IT = _packet(b"R", struct.pack(">i", 3))  # AuthenticationCleartextPassword
 
 
 def lying(*answers: bytes) -> tuple[Reply | ConnectError, bytes]:
@@ -199,7 +203,7 @@ def test_servers_that_lie() -> None:
     assert PASSWORD.encode() not in heard
     outcome, _ = lying(b"\xff\0garbage\r\n" * 20)
     assert isinstance(outcome, ConnectError)
-    began = _told(b"C", b"BEGIN\0") + _told(b"Z", b"T")
+    began = _packet(b"C", b"BEGIN\0") + _packet(b"Z", b"T")
     outcome, _ = lying(_LET_IN, began, b"\xffjunk" * 50)
     assert isinstance(outcome, Reply)
     assert outcome.status is Status.MALFORMED

@@ -35,7 +35,7 @@ def _asked(request: ReadFiles, *before: str) -> batch.ScriptResponse:
     return answered
 
 
-def _told(response: batch.ScriptResponse, root: Path) -> dict[str, str | bytes]:
+def _read_back(response: batch.ScriptResponse, root: Path) -> dict[str, str | bytes]:
     """What was read by path below `root`, else the status."""
     assert response.status is Status.ANSWERED, response
     assert response.files is not None
@@ -79,7 +79,7 @@ def test_a_hostile_directory_is_reported_file_by_file(tree: Path) -> None:
     request = ReadFiles(
         paths=(str(tree), str(tree / "gone"), str(tree / "a")), depth=1, file_limit=5000
     )
-    assert _told(_asked(request), tree) == {
+    assert _read_back(_asked(request), tree) == {
         "a": HOSTILE, ".hidden": b"h", "empty": b"", "new\nline 'quoted' \\ \x01": b"n",
         "\udcff\udcfe": b"latin", "loop": "broken_link", "b\nloop": "broken_link",
         "nowhere": "broken_link", "link": b"s", "pipe": "not_regular", "big": "too_big",
@@ -88,13 +88,13 @@ def test_a_hostile_directory_is_reported_file_by_file(tree: Path) -> None:
 
 
 def test_directories_are_entered_as_deep_as_asked_and_never_in_circles(tree: Path) -> None:
-    one = _told(_asked(ReadFiles(paths=(str(tree / "sub"),), depth=1)), tree)
+    one = _read_back(_asked(ReadFiles(paths=(str(tree / "sub"),), depth=1)), tree)
     assert one == {"sub/s": b"s"}
-    two = _told(_asked(ReadFiles(paths=(str(tree / "sub"),), depth=2, names=("[ds]",))), tree)
+    two = _read_back(_asked(ReadFiles(paths=(str(tree / "sub"),), depth=2, names=("[ds]",))), tree)
     assert two == {"sub/s": b"s", "sub/deep/d": b"d"}  # up/ would be a circle
-    assert _told(_asked(ReadFiles(paths=(str(tree / "sub"),))), tree) == {"sub": "not_regular"}
+    assert _read_back(_asked(ReadFiles(paths=(str(tree / "sub"),))), tree) == {"sub": "not_regular"}
     named = ReadFiles(paths=(str(tree / "a"), str(tree / "sub")), depth=1, names=("none*",))
-    assert _told(_asked(named), tree) == {"a": HOSTILE}
+    assert _read_back(_asked(named), tree) == {"a": HOSTILE}
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_directories_are_entered_as_deep_as_asked_and_never_in_circles(tree: Pat
 def test_a_glob_is_matched_on_the_target_as_sh_would(
     tree: Path, glob: str, found: dict[str, bytes]
 ) -> None:
-    assert _told(_asked(ReadFiles(globs=(f"{tree}/{glob}",))), tree) == found
+    assert _read_back(_asked(ReadFiles(globs=(f"{tree}/{glob}",))), tree) == found
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become nobody")
@@ -123,20 +123,20 @@ def test_what_is_closed_is_named(tree: Path) -> None:
     (tree / "link2").symlink_to("sub/s")
     for place in ("sub/s", "link2"):
         request = ReadFiles(paths=(str(tree / place),))
-        assert _told(_asked(request, *NOBODY), tree) == {place: "not_permitted"}
-    inside = _told(_asked(ReadFiles(paths=(str(tree),), depth=2), *NOBODY), tree)
+        assert _read_back(_asked(request, *NOBODY), tree) == {place: "not_permitted"}
+    inside = _read_back(_asked(ReadFiles(paths=(str(tree),), depth=2), *NOBODY), tree)
     assert {k: v for k, v in inside.items() if v == "not_permitted"}.keys() == {
         "a", "sub", "link", "link2"
     }  # fmt: skip
     # a directory that only lies beside what was asked for hides nothing of it
-    beside = _told(_asked(ReadFiles(paths=(str(tree),), depth=1), *NOBODY), tree)
+    beside = _read_back(_asked(ReadFiles(paths=(str(tree),), depth=1), *NOBODY), tree)
     assert "sub" not in beside
     glob = ReadFiles(globs=(f"{tree}/*/s",))
     # links into it may lead to directories
-    assert _told(_asked(glob, *NOBODY), tree) == dict.fromkeys(
+    assert _read_back(_asked(glob, *NOBODY), tree) == dict.fromkeys(
         ("sub", "link", "link2"), "not_permitted"
     )
-    assert _told(_asked(ReadFiles(globs=(f"{tree}/em*/s",)), *NOBODY), tree) == {}
+    assert _read_back(_asked(ReadFiles(globs=(f"{tree}/em*/s",)), *NOBODY), tree) == {}
 
 
 def test_what_is_too_much_is_visibly_cut(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ def _expected(deny: int, unlock: int, interval: int) -> dict[str, Any]:
     }
 
 
-def _told(lock: Lock, user: str) -> dict[str, Any]:
+def _lock_reported(lock: Lock, user: str) -> dict[str, Any]:
     like_root = user == "root" or lock.admins == "nogroup"
     unlock = lock.root_unlock if like_root else lock.unlock
     if unlock is None:
@@ -59,4 +59,4 @@ def test_pam_faillock_locks_as_is_read_here(
             (lock,) = locks_of(stack, "sshd", conf)
             assert lock is not None
             for user, did in case["did"].items():
-                assert _told(lock, user) == did, user
+                assert _lock_reported(lock, user) == did, user

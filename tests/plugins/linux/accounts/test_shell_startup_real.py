@@ -42,7 +42,7 @@ def _timeouts(startup: Startup) -> set[int | None]:
     return _possible(found, [seconds(one.text) for one in found], 0)
 
 
-def _told(text: str) -> int:
+def _timeout_of(text: str) -> int:
     return 0 if text == "unset" else seconds(text) or 0
 
 
@@ -60,7 +60,7 @@ def test_shells_end_with_what_is_read_here(subtests: Any) -> None:
                 if did is not None and case["name"] not in NOT_FOLLOWED and did["umask"] != "0":
                     _agree(masks, int(did["umask"], 8), shell, case["name"])
             if case["bash"] is not None:
-                _agree(times, _told(case["bash"]["tmout"]), "bash", "")
+                _agree(times, _timeout_of(case["bash"]["tmout"]), "bash", "")
     assert settled >= 115  # of 175: not by being vague
 
 
