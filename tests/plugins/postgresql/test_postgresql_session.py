@@ -158,7 +158,7 @@ def _packet(kind: bytes, body: bytes) -> bytes:
 
 _LET_IN = (
     _packet(b"R", struct.pack(">i", 0))
-    + _packet(b"S", b"server_version\015.0\0")
+    + _packet(b"S", b"server_version\x0015.0\0")
     + _packet(b"S", b"client_encoding\0UTF8\0")
     + _packet(b"Z", b"I")
 )
