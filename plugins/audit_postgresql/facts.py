@@ -8,11 +8,12 @@ from audit_postgresql import (
     audit_trail,
     client_auth,
     durability,
+    logins,
     privileges,
     server,
 )
 
 FACTS = (
     *server.FACTS, *accounts.FACTS, *client_auth.FACTS, *access_checks.FACTS, *privileges.FACTS,
-    *audit_trail.FACTS, *durability.FACTS,
+    *audit_trail.FACTS, *durability.FACTS, *logins.FACTS,
 )  # fmt: skip

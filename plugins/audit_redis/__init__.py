@@ -10,6 +10,6 @@ from audit_core.api.hooks import locale_beside, offers
 
 dengbao_kinds = offers("audit_redis.kind:KINDS")
 dengbao_connectors = offers("audit_redis.offers:CONNECTORS")
-dengbao_facts = offers("audit_redis.server:FACTS")
+dengbao_facts = offers("audit_redis.facts:FACTS")
 dengbao_checks = offers("audit_redis.checks:CHECKS")
 dengbao_locales = locale_beside(__file__)

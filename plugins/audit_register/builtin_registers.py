@@ -35,6 +35,7 @@ STAFF = Register(
         _column("department", "部门", "Department"),
         _column("post", "岗位", "Post"),
         _may("accounts", "系统账户", "Accounts", _LIST),
+        _may("administers", "管理范围", "Administers", _LIST, needed=False),
         _may("left", "离职日期", "Left on", _DATE),
         _may("signed", "保密协议签署日期", "Confidentiality signed on", _DATE),
         _may("trained", "最近培训日期", "Last trained on", _DATE),

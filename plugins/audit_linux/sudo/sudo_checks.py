@@ -309,7 +309,7 @@ def sudo_password(
     return unless_more_sources(passed(*detail, expected=expected), sources, "sudoers")
 
 
-def _by_risk(sudoers: Sudoers, groups: Groups | Absent | None) -> dict[Risk, list[Grant]]:
+def by_risk(sudoers: Sudoers, groups: Groups | Absent | None) -> dict[Risk, list[Grant]]:
     """What others than root may run as root, by what it gives; ROOT is any command."""
     found: dict[Risk, list[Grant]] = {}
     order, loading = _Order(sudoers, groups), _loading(sudoers, free=False)
@@ -363,7 +363,7 @@ def sudo_scope(
     if sudoers is None:
         return unless_more_sources(_NO_SUDO, sources, "sudoers")
     admins |= {f"%{name}" for name in declared(target, "admin_groups") or ()}
-    found = _by_risk(sudoers, groups)
+    found = by_risk(sudoers, groups)
     beyond = {what: _beyond(grants, admins) for what, grants in found.items()}
     expected = msg("full rights only for {admins}", admins=listed(admins))
     bad = [template(names=beyond[what]) for what, template in _EXCESS if beyond.get(what)]
@@ -405,7 +405,7 @@ def _rights(
         for who in grant.who:
             of_whom.setdefault(who, []).append(at)
     details = [
-        f"{a.name}: {_commands(sudoers, of_whom, _called(a, of[a.name], groups))}" for a in people
+        f"{a.name}: {_commands(sudoers, of_whom, called(a, of[a.name], groups))}" for a in people
     ]
     if not details:
         return ()
@@ -413,7 +413,7 @@ def _rights(
                 names=capped(details)),)  # fmt: skip
 
 
-def _called(account: Account, teams: frozenset[str], groups: Groups | None) -> frozenset[str]:
+def called(account: Account, teams: frozenset[str], groups: Groups | None) -> frozenset[str]:
     """How rules may name an account: itself, its groups, each by name or number."""
     numbers = {groups.gids[name] for name in teams if name in groups.gids} if groups else set()
     names = {account.name, f"#{account.uid}", *(f"%{name}" for name in teams)}

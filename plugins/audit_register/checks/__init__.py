@@ -4,6 +4,7 @@ May import `audit_core` and `audit_register`.
 """
 
 from audit_register.checks import (
+    accounts,
     data,
     organisation,
     people,
@@ -16,6 +17,7 @@ from audit_register.checks import (
 CHECKS = (
     *upkeep.CHECKS,
     *people.CHECKS,
+    *accounts.CHECKS,
     *data.CHECKS,
     *organisation.CHECKS,
     *performance.CHECKS,

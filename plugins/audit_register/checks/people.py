@@ -1,4 +1,4 @@
-"""Staff, leavers and their accounts."""
+"""Staff: what they signed and learned, and the reviews of their rights."""
 
 from __future__ import annotations
 
@@ -10,22 +10,15 @@ from audit_core.api.sdk import (
     Judgement,
     Message,
     Severity,
-    Subset,
     check,
     complete,
     failed,
     msg,
-    not_applicable,
-    passed,
-    undetermined,
 )
-from audit_register.checks.upkeep import STAFF_REGISTER, Staff, staff_of
 from audit_register.facts import BY_REGISTER, Row, Table
 from audit_register.rules import age, date_of, day_of, each_row, judged, recent
 
 STAFF = BY_REGISTER["staff"]
-_NO_STAFF = msg("No register of staff is declared")
-_UNREAD = msg("A register of staff could not be read")
 
 
 def _there(table: Table, now: str) -> list[Row]:
@@ -93,74 +86,4 @@ def rights_reviewed(table: Table, now: str, *, max_days: Annotated[int, Down] = 
     return judged(late, summary, msg("at most {days} days ago", days=max_days))
 
 
-@check(
-    "register.leavers-have-no-account",
-    needs=("linux.login-accounts", STAFF_REGISTER, COLLECTED_AT),
-    kind="host",
-    severity=Severity.HIGH,
-    remedy=msg("Disable the accounts of people who have left"),
-)
-def leavers(accounts: tuple[str, ...], registers: Staff, now: str) -> Judgement:
-    """Nobody who has left has an account on the host that can be logged in to."""
-    if not registers:
-        return not_applicable(_NO_STAFF)
-    staff = staff_of(registers)
-    if staff is None:
-        return undetermined(_UNREAD)
-    today = day_of(now)
-    gone = {
-        account: row
-        for row in staff.values()
-        if (left := date_of(row, "left")) is not None and left <= today
-        for account in row["accounts"] or ()
-    }
-    still = [account for account in accounts if account in gone]
-    if still:
-        return failed(
-            *(
-                msg("{account} belongs to {number}, who left on {date}", account=account,
-                    number=str(gone[account]["staff_no"]), date=str(gone[account]["left"]))
-                for account in still[:10]
-            )
-        )  # fmt: skip
-    return passed(
-        msg("{count} accounts can be logged in to, none of somebody who left", count=len(accounts))
-    )
-
-
-@check(
-    "register.accounts-have-owner",
-    needs=("linux.login-accounts", STAFF_REGISTER),
-    kind="host",
-    severity=Severity.MEDIUM,
-    remedy=msg("Enter each account in the register of staff, or remove it"),
-)
-def owned(
-    accounts: tuple[str, ...],
-    registers: Staff,
-    *,
-    services: Annotated[frozenset[str], Subset] = frozenset({"root"}),
-) -> Judgement:
-    """Each account that can be logged in to belongs to one person in the register of staff."""
-    if not registers:
-        return not_applicable(_NO_STAFF)
-    staff = staff_of(registers)
-    if staff is None:
-        return undetermined(_UNREAD)
-    owners: dict[str, list[str]] = {}
-    for number, row in staff.items():
-        for account in row["accounts"] or ():
-            owners.setdefault(account, []).append(number)
-    concerned = [account for account in accounts if account not in services]
-    wrong = [
-        msg("{account} has no owner in the register of staff", account=account)
-        if account not in owners
-        else msg("{account} is shared by {numbers}", account=account,
-                 numbers=tuple(owners[account]))
-        for account in concerned
-        if len(owners.get(account, ())) != 1
-    ]  # fmt: skip
-    return judged(wrong, msg("{count} accounts, each with an owner", count=len(concerned)))
-
-
-CHECKS = (signed, trained, rights_reviewed, leavers, owned)
+CHECKS = (signed, trained, rights_reviewed)

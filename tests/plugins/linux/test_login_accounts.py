@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from audit_core.api.sdk import Partial
+from collections.abc import Callable
+
+from audit_core.api.sdk import Answer, Partial
 from audit_linux.accounts.login_accounts import login_accounts
+from audit_linux.groups import Groups
 from audit_linux.nsswitch import Sources
 from audit_linux.passwd import Account, Accounts, Secret
+from audit_linux.sudo.administrators import administrators
+from audit_linux.sudo.sudoers import Sudoers, parse_sudoers
 
 NOW = "2026-11-29T00:00:00Z"
 
 
-def account(name: str, shell: str = "/bin/bash") -> Account:
-    return Account(name=name, uid=1000, gid=1000, home="/home/x", shell=shell, field="shadowed")
+def account(name: str, shell: str = "/bin/bash", uid: int = 1000) -> Account:
+    return Account(name=name, uid=uid, gid=1000, home="/home/x", shell=shell, field="shadowed")
 
 
 def secret(name: str, *, locked: bool = False, expires: int | None = None) -> Secret:
@@ -28,3 +33,22 @@ def test_who_can_log_in() -> None:
     more = login_accounts(accounts, shadow, Sources(passwd=("ldap",)), NOW)
     assert isinstance(more, Partial)
     assert more.value == ("a", "locked")
+
+
+def test_who_can_become_root(files: Callable[..., Answer]) -> None:
+    names = ("named", "by_group", "in_docker", "few", "nobody", "not_listed")
+    accounts = Accounts(rows=(account("toor", uid=0), *map(account, names)))
+    groups = Groups(
+        members={"sudo": ("by_group",), "docker": ("in_docker",)}, gids={"sudo": 27, "docker": 99}
+    )
+    rules = "%sudo ALL=(ALL:ALL) ALL\nnamed ALL=(ALL) ALL\nfew ALL=(root) /bin/true\n" \
+            "not_listed ALL=(ALL) ALL\n"  # fmt: skip
+    sudoers = parse_sudoers(files({"/etc/sudoers": rules}))
+    assert isinstance(sudoers, Sudoers)
+    logins = ("toor", *names[:-1])
+    found = administrators(accounts, logins, groups, sudoers, Sources())
+    assert found == ("toor", "named", "by_group", "in_docker")
+    # a host without sudo: the group gives nothing by itself
+    assert administrators(accounts, logins, groups, None, Sources()) == ("toor", "in_docker")
+    more = administrators(accounts, logins, groups, sudoers, Sources(sudoers=("ldap",)))
+    assert isinstance(more, Partial)

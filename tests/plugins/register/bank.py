@@ -24,7 +24,19 @@ from audit_core.evaluate.roll_ups import EVERYTHING, RollUps
 from audit_core.evaluate.tally import Tallies, Totals, tallied
 from audit_core.inventory import with_system_objects
 from audit_core.inventory.reading import read_inventory
-from audit_core.model import Builtin, Check, Conclusion, Fact, Finding, Known, Result, Target, Tree
+from audit_core.model import (
+    Builtin,
+    Check,
+    Conclusion,
+    Fact,
+    Finding,
+    Known,
+    Result,
+    Target,
+    Tree,
+    Verdict,
+    msg,
+)
 from audit_core.model.attestations import AnswerVerdict, Attestation, StepOf
 from audit_core.policy import load_policy
 from audit_core.policy.strict_yaml import load_bytes
@@ -39,6 +51,12 @@ STARTER = Path(audit_profiles.__file__).parent / "starters/smart-finance"
 TODAY = datetime.date(2026, 11, 29)
 NOW = f"{TODAY}T12:00:00Z"
 HOST = """  - {id: web1, address: 10.1.0.5, access: {via: local}, business_system: core, zone: dmz}
+  - id: core-db
+    kind: postgresql
+    address: 10.2.0.9
+    business_system: core
+    zone: lan
+    access: {user: audit, password: "env:PASSWORD"}
 """
 _ENTERED = re.compile(r"(service: customer_service_platform.*?)no_entry: [^}]*")
 Edit = Callable[[str], str]
@@ -89,8 +107,12 @@ class Bank:
         accounts: tuple[str, ...] = ("root", "zhangsan"),
         denied: Iterable[tuple[str, int]] = (),
         facts: Mapping[str, Known] = seen.GOOD,
+        failing: Iterable[tuple[str, str]] = (),
     ) -> dict[tuple[str, str], Conclusion]:
-        """The conclusions by clause and object, once `edits` were made to its files."""
+        """The conclusions by clause and object, once `edits` were made to its files.
+
+        `failing` are checks that fail besides, each with its target.
+        """
         files, tables = dict(self._files), dict(self._tables)
         for name, edit in (edits or {}).items():
             changed = edit(files[name])
@@ -105,7 +127,15 @@ class Bank:
             targets = self._read(files["inventory.yaml"])
         world = _World(targets, tables, accounts, {**seen.GOOD, **facts})
         findings = [f for target in targets for f in self._findings(world, target)]
+        findings += [self._failed(id, target) for id, target in failing]
         return self._assessed(targets, findings, denied)
+
+    def _failed(self, id: str, target: str) -> Finding:
+        return Finding(
+            id=f"{id}@{target}", check=id, check_version=1, target=target, verdict=Verdict.FAIL,
+            severity=self.checks[id].severity, why="", detail=(msg("made up"),), expected=None,
+            evidence=(),
+        )  # fmt: skip
 
     def _read(self, text: str) -> tuple[Target, ...]:
         document = load_bytes(text.encode(), "inventory.yaml")

@@ -14,6 +14,7 @@ from audit_api.facts import RouteTable
 from audit_api.model import Head as RoutesHead
 from audit_api.model import Route
 from audit_core.api.sdk import Known
+from audit_database.logins import LoginAccount
 from audit_http.facts import Page, Times
 from audit_http.model import Ended, Hop, Opened, Timed
 from audit_scan.facts import ScanResult
@@ -64,12 +65,20 @@ def routes(*of: Route) -> RouteTable:
     return RouteTable(head=RoutesHead(format="openapi", file="api.yaml", sha256=""), routes=of)
 
 
+def logins(**powers: tuple[str, ...]) -> tuple[LoginAccount, ...]:
+    """Accounts of a database, the initial superuser among them, with the rights of each."""
+    held = {"postgres": ("SUPERUSER",), **powers}
+    return tuple(LoginAccount(name=name, powers=rights) for name, rights in held.items())
+
+
 GOOD: Mapping[str, Known] = {
     name: Known(value=value)
     for name, value in {
         "http.entry": _ENTRY, "http.privacy-notice": _NOTICE,
         "http.complaints": page("complaints"), "http.opened": opened(401), "http.times": times(),
         "scan.report": _SCAN, "api.routes": routes(_ROUTE),
+        "linux.administrators": ("root", "zhangsan"),
+        "postgresql.login-accounts": logins(zhangsan=("SUPERUSER",), lisi=()),
     }.items()
 }  # fmt: skip
 PLAIN = replace(_ENTRY, hops=(Hop(url="http://pay.bank.example/", status=200),))
@@ -85,6 +94,12 @@ FAULTS: tuple[tuple[str, str, Any, set[str]], ...] = (
     ("answers that fail", "http.times", times(bad=6), {"4.2"}),
     ("a host that was not scanned", "scan.report", replace(_SCAN, reached=frozenset({"x"})),
      {"7.2.4"}),
+    ("root for somebody with another post", "linux.administrators", ("lisi",), set()),
+    ("root for somebody without a post", "linux.administrators", ("sunqi",), {"6.2.2"}),
+    ("a role of somebody who left", "postgresql.login-accounts", logins(sunqi=()), {"6.2.2"}),
+    ("a role that nobody knows", "postgresql.login-accounts", logins(app=()), {"6.2.2"}),
+    ("a superuser without a post", "postgresql.login-accounts", logins(sunqi=("CREATEDB",)),
+     {"6.2.2"}),
     ("a route without authentication", "api.routes",
      routes(_ROUTE, replace(_ROUTE, path="/open", authenticated=False)), {"6.4.3"}),
     ("a route in the clear", "api.routes", routes(replace(_ROUTE, encrypted=False)), {"6.4.3"}),

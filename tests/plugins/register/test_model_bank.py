@@ -84,7 +84,7 @@ FAULTS: tuple[tuple[str, str, Edit, set[str]], ...] = (
     ("an entry that does not exist", "interfaces", cell(1, 3, "web9/tls:443"), {"6.4.3"}),
     ("no leading group for a year", "meetings", cell(1, 1, OLD), {"7.1.1"}),
     ("a leading group without minutes", "meetings", cell(1, 4, "否"), {"7.1.1"}),
-    ("somebody was not trained", "staff", cell(1, 8, OLD), {"7.1.2"}),
+    ("somebody was not trained", "staff", cell(1, 9, OLD), {"7.1.2"}),
     ("no attack drill for a year", "drills", cell(3, 1, OLD), {"7.1.2"}),
     ("an assessment of 366 days ago", "assessments", cell(1, 4, day(366)), {"7.1.3"}),
     ("an assessment of another system", "assessments", cell(1, 2, "hr"), {"7.1.3"}),
@@ -105,7 +105,7 @@ FAULTS: tuple[tuple[str, str, Edit, set[str]], ...] = (
     ("old signatures on hosts", "products", cell(4, 5, day(31)), {"7.2.5"}),
     ("an old security policy", "policies", cell(1, 4, OLD), {"7.2.6"}),
     ("no internal check for a quarter", "evaluations", cell(3, 1, day(93)), {"8.1.1.1"}),
-    ("somebody signed nothing", "staff", cell(2, 7, ""), {"8.1.1.2"}),
+    ("somebody signed nothing", "staff", cell(2, 8, ""), {"8.1.1.2"}),
     ("a return that was late", "returns", cell(2, 3, day(9)), {"8.1.2"}),
     ("a return without a receipt", "returns", cell(1, 4, ""), {"8.1.2"}),
     ("a complaint that was answered late", "complaints", cell(1, 9, day(60)), {"8.2"}),
@@ -126,6 +126,20 @@ INVENTORY: tuple[tuple[str, Edit, set[str]], ...] = (
     ("zones that overlap", replaced("10.2.0.0/16", "10.1.128.0/17"), {"7.2.2"}),
     ("a host in another zone", replaced("address: 10.1.0.5, access: {via", "address: 10.2.0.5, "
      "access: {via"), {"7.2.2"}),
+)  # fmt: skip
+
+
+# on which target what fails, and the clauses that turn
+ROLLED_UP: tuple[tuple[str, str, set[str]], ...] = (
+    ("core-db", "postgresql.tls-enforced", {"4.1", "6.2.1"}),
+    ("core-db", "postgresql.tls-in-use postgresql.replication-tls", {"6.2.1"}),
+    ("web1", "linux.private-files", {"6.2.1"}),
+    ("core-db", "postgresql.powers postgresql.public-tables postgresql.hba-trust "
+     "postgresql.connection-log postgresql.log-exceptions", {"6.2.2"}),
+    ("web1", "linux.root-groups linux.sudo-scope linux.redis-password linux.no-empty-password "
+     "linux.log-kept-or-sent", {"6.2.2"}),
+    ("core-db", "postgresql.archiving", {"6.2.3"}),
+    ("web1", "linux.malware-agent linux.malware-signatures", {"7.2.5"}),
 )  # fmt: skip
 
 
@@ -155,6 +169,21 @@ def test_each_single_fault_turns_its_own_clauses(bank: Bank, subtests: pytest.Su
     for accounts in (("root", "sunqi"), ("root", "nobody-knows")):
         with subtests.test(accounts[1]):
             assert changed(good, bank.concluded(accounts=accounts)) == {"6.2.2"}
+
+
+def test_what_fails_on_a_host_or_database_turns_the_clauses_that_roll_it_up(
+    bank: Bank, subtests: pytest.Subtests
+) -> None:
+    good = bank.concluded()
+    for target, checks, clauses in ROLLED_UP:
+        for check in checks.split():
+            with subtests.test(check):
+                bad = bank.concluded(failing=[(check, target)])
+                assert changed(good, bad) == clauses
+    # one record names what failed; nothing is repeated for each object
+    bad = bank.concluded(failing=[("postgresql.tls-enforced", "core-db")])
+    turned = {key for key in bad if bad[key].conclusion != good[key].conclusion}
+    assert turned == {("4.1", "organisation"), ("6.2.1", "core")}
 
 
 def test_every_other_clause_turns_with_what_a_person_denies(bank: Bank) -> None:

@@ -1,0 +1,71 @@
+"""Accounts compared with the register of staff."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from audit_core.api.sdk import Judgement, Known, Target, Verdict
+from audit_core.api.testkit import target_of
+from audit_database.logins import LoginAccount
+from audit_mysql.accounts import Account
+from audit_mysql.logins import logins as of_mysql
+from audit_mysql.object_rights import Holder
+from audit_postgresql.accounts import Member, Role
+from audit_postgresql.logins import logins as of_postgresql
+from audit_register.checks.accounts import CHECKS
+from audit_register.facts import Row, Table
+
+BY_ID = {check.id: check for check in CHECKS}
+DB = Target(id="db1", kind="postgresql", object_type="database", business_system="core")
+
+
+def staff(*rows: Mapping[str, object]) -> tuple[tuple[Target, Known], ...]:
+    table = Table(
+        register="staff", file="staff.csv", sha256="",
+        rows=tuple(Row(number=n, cells={"staff_no": str(n), "left": None, "accounts": None, **row})
+                   for n, row in enumerate(rows, 2)),
+    )  # fmt: skip
+    return ((target_of("staff_register"), Known(value=table)),)
+
+
+def rights(account: LoginAccount, *rows: Mapping[str, object]) -> Judgement:
+    return BY_ID["register.postgresql-rights"].judge(DB, (account,), staff(*rows))
+
+
+def test_where_an_account_of_the_register_counts() -> None:
+    accounts = (LoginAccount(name="dba"), LoginAccount(name="postgres"))
+    owners = BY_ID["register.postgresql-owners"]
+    for entry, verdict in (("dba", "pass"), ("db1:dba", "pass"), ("core:dba", "pass"),
+                           ("db2:dba", "fail"), ("DBA", "fail")):  # fmt: skip
+        assert owners.judge(DB, accounts, staff({"accounts": [entry]})).verdict == verdict
+    part = Target(id="db1/postgresql:5432", kind="postgresql", object_type="database")
+    assert owners.judge(part, accounts, staff({"accounts": ["db1:dba"]})).verdict is Verdict.PASS
+
+
+def test_rights_of_administrators_need_a_post() -> None:
+    mighty = LoginAccount(name="dba", powers=("SUPERUSER",))
+    for administers, verdict in ((["db1"], "pass"), (["core"], "pass"), (["全部"], "pass"),
+                                 (["db2"], "fail"), (None, "fail")):  # fmt: skip
+        row = {"accounts": ["dba"], "administers": administers}
+        assert rights(mighty, row).verdict == verdict
+    # a register without the column says nothing, and an account without an owner has no post
+    assert rights(mighty, {"accounts": ["dba"]}).verdict is Verdict.UNDETERMINED
+    assert rights(mighty, {"administers": ["db1"]}).verdict is Verdict.UNDETERMINED
+    assert rights(LoginAccount(name="dba"), {"accounts": ["dba"]}).verdict is Verdict.PASS
+    # two people share it: the one without a post is enough
+    shared = {"accounts": ["dba"], "administers": None}
+    assert rights(mighty, {**shared, "administers": ["db1"]}, shared).verdict is Verdict.FAIL
+
+
+def test_accounts_of_the_servers() -> None:
+    role = Role(
+        name="a", superuser=False, login=True, create_role=True, create_database=False,
+        replication=False, bypass_rls=False, until=None, expired=None, bootstrap=False,
+    )  # fmt: skip
+    found = of_postgresql((role,), (Member(name="a", of="pg_read_all_data"),))
+    assert found == (LoginAccount(name="a", powers=("CREATEROLE", "pg_read_all_data")),)
+    holders = tuple(
+        Holder(account=Account(user="u", host=host, role=0, methods="set x"), rights=frozenset(r))
+        for host, r in (("10.%", {"INSERT", "USAGE"}), ("localhost", {"FILE"}))
+    )
+    assert of_mysql(holders) == (LoginAccount(name="u", powers=("FILE", "INSERT")),)
