@@ -158,16 +158,21 @@ class _Writer:
     def expected(self, check: Check) -> list[str]:
         """The distinct texts that the check gives as `expected`, with the defaults in place."""
         defaults = {p.name: p.default for p in check.parameters}
-        domain = check.title.domain
         texts = {
-            text: {name: _argument(name, value, defaults) for name, value in args.items()}
-            for text, args in _expected_in(check.judge, set())
+            (package, text): {
+                name: _argument(name, value, defaults) for name, value in args.items()
+            }
+            for package, text, args in _expected_in(check.judge, set())
         }
         return [
-            render(msg(text, **args), lambda _, id: self.translator.text(id, domain))
-            for text, args in texts.items()
+            self.rendered(package, msg(text, **args))
+            for (package, text), args in texts.items()
             if not re.fullmatch(r"\{\w+\}", text)
         ]
+
+    def rendered(self, package: str, message: Message) -> str:
+        """A message of `package` in the language of the page."""
+        return render(message, lambda _, id: self.translator.text(id, package))
 
     def parameters(self, check: Check) -> Iterator[str]:
         for p in check.parameters:
@@ -224,26 +229,29 @@ def _anchor(id: str) -> str:
 
 def _expected_in(
     function: Callable[..., Any], seen: set[Any]
-) -> Iterator[tuple[str, dict[str, ast.expr]]]:
-    """Each literal message that `function` passes on as `expected`: its text and its arguments.
+) -> Iterator[tuple[str, str, dict[str, ast.expr]]]:
+    """Each literal message that `function` passes on as `expected`: package, text and arguments.
 
-    Functions of the same package that it calls are read, too.
+    Functions of plugins that it calls are read, too; those of the core pass on what they get.
     """
     function = inspect.unwrap(function)
     if function in seen or not isinstance(function, FunctionType):
         return
     seen.add(function)
-    tree = _tree(function)
+    tree, package = _tree(function), _package(function)
     names = function.__globals__
     made = {**_assigned(tree), **{k: v for k, v in names.items() if isinstance(v, Message)}}
     for node in ast.walk(tree):
         if isinstance(node, ast.keyword) and node.arg == "expected":
-            yield from _message(node.value, made)
-    package = function.__module__.partition(".")[0]
+            yield from ((package, *found) for found in _message(node.value, made))
     for node in ast.walk(tree):
         called = names.get(node.id) if isinstance(node, ast.Name) else None
-        if inspect.isfunction(called) and called.__module__.partition(".")[0] == package:
+        if inspect.isfunction(called) and _package(called) != "audit_core":
             yield from _expected_in(called, seen)
+
+
+def _package(function: Callable[..., Any]) -> str:
+    return function.__module__.partition(".")[0]
 
 
 @functools.cache

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from audit_core.connectors.secrets import is_reference
 from audit_core.model import Closing, ConnectError, ConnectionContext, Reason, msg
+from audit_database.access import DatabaseAccess, Tls
 
 # Debian and SUSE; RHEL and Kylin; Alpine. The first that is there holds.
 _BUNDLES = (
@@ -44,6 +45,14 @@ def tls_context(ca: str | None, certificate: str | None, key: str | None) -> ssl
     if certificate is not None:
         made.load_cert_chain(certificate, key)
     return made
+
+
+def tls_of(access: DatabaseAccess, key: str | None) -> ssl.SSLContext | None:
+    """The TLS that `access` declares, with the private key at `key`; None over a Unix socket."""
+    if access.socket is not None or access.tls is Tls.PLAIN:
+        return None
+    ca = authorities(access.tls_ca) if access.tls is Tls.VERIFY else None
+    return tls_context(ca, access.certificate, key)
 
 
 class KeyText(Closing):

@@ -13,14 +13,14 @@ def no_connection(place: str, words: str) -> ConnectError:
     """There is no connection to `place`; `words` are those of the driver or the system."""
     return ConnectError(
         Reason.UNREACHABLE,
-        msg("{place}: no connection: {error}", place=place, error=_error_text(words)),
+        msg("{place}: no connection: {error}", place=place, error=error_verbatim(words)),
     )
 
 
 def no_tls(place: str, words: str) -> ConnectError:
     """The server at `place` speaks without TLS only."""
     why = msg(
-        "{place}: the server does not offer TLS: {error}", place=place, error=_error_text(words)
+        "{place}: the server does not offer TLS: {error}", place=place, error=error_verbatim(words)
     )
     if not words:
         why = msg("{place}: the server does not offer TLS", place=place)
@@ -31,16 +31,25 @@ def no_tls(place: str, words: str) -> ConnectError:
 def not_verified(place: str, words: str) -> ConnectError:
     """TLS failed, or the certificate is not one that is accepted."""
     why = msg(
-        "{place}: the server could not be verified: {error}", place=place, error=_error_text(words)
+        "{place}: the server could not be verified: {error}",
+        place=place,
+        error=error_verbatim(words),
     )
     return ConnectError(Reason.UNREACHABLE, why, remedy=_VERIFY)
 
 
 def refused(place: str, words: str) -> ConnectError:
     """The login was refused, which counts."""
-    why = msg("{place}: the login was refused: {error}", place=place, error=_error_text(words))
+    why = msg("{place}: the login was refused: {error}", place=place, error=error_verbatim(words))
     return ConnectError(Reason.NOT_PERMITTED, why, refused=True)
 
 
-def _error_text(words: str) -> Verbatim:
+def password_in_clear(place: str) -> ConnectError:
+    """The server at `place` wants the password itself over a connection without TLS."""
+    why = msg("{place}: the server asked for the password itself, which needs TLS", place=place)
+    return ConnectError(Reason.NOT_PERMITTED, why, remedy=msg("Leave out `tls: plain`"))
+
+
+def error_verbatim(words: str) -> Verbatim:
+    """The error text of a server or driver: verbatim, at most 500 characters."""
     return verbatim(words.strip()[:500])

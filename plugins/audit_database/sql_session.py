@@ -19,8 +19,8 @@ from audit_core.model import (
     SessionInfo,
     Status,
     msg,
-    verbatim,
 )
+from audit_database.connect_errors import error_verbatim
 from audit_database.data.dialect import Dialect
 from audit_database.data.requests import Sample
 from audit_database.data.rules import Rules, applied
@@ -166,7 +166,7 @@ class SqlSession(LoginSession):
         grants = request.grants if isinstance(request, Query) else ()
         if failure.status is Status.NOT_PERMITTED and grants:
             needed = "; ".join(grants).replace("{user}", self.info.user)
-            error_text = msg("{error}; it needs: {grants}", error=error_text, grants=needed)
+            error_text = with_grants(error_text, needed)
         return Reply(request=request, status=failure.status, detail=error_text)
 
 
@@ -198,6 +198,11 @@ class _Taken:
             self.add(encoded_row([row[n] for n in places]))
 
 
+def with_grants(error: Message, grants: str) -> Message:
+    """The error of a question that the account may not ask, and what would let it."""
+    return msg("{error}; it needs: {grants}", error=error, grants=grants)
+
+
 def error_message(words: str) -> Message:
     """The error text of a server as a message: verbatim, at most 500 characters."""
-    return msg("{error}", error=verbatim(words.strip()[:500]))
+    return msg("{error}", error=error_verbatim(words))

@@ -28,6 +28,7 @@ from audit_core.api.sdk import (
 )
 from audit_database.query import Query
 from audit_database.rows import only_row, rows_as
+from audit_database.sessions_tls import sessions_encrypted
 from audit_mysql.accounts import ACCOUNTS, Account, usable
 from audit_mysql.rights import SESSIONS as SESSIONS_GRANTS
 from audit_mysql.server import KIND, SETTINGS, Settings
@@ -182,13 +183,11 @@ def tls_in_use(found: tuple[Session, ...]) -> Judgement:
     """Every current session over the network, except our own, is encrypted."""
     plain = sum(row.sessions - row.own for row in found if row.way == "TCP/IP")
     every = plain + sum(row.sessions - row.own for row in found if row.way == "SSL/TLS")
-    if not every:
-        return not_applicable(msg("There is no other session over the network at present"))
-    if plain:
-        return failed(
-            msg("{plain} of {every} sessions are not encrypted", plain=plain, every=every)
-        )
-    return passed(msg("{every} sessions over the network, all over TLS", every=every))
+    return sessions_encrypted(
+        plain, every,
+        over_tls=msg("{every} sessions over the network, all over TLS", every=every),
+        none=msg("There is no other session over the network at present"),
+    )  # fmt: skip
 
 
 def _has_both(account: Account) -> bool:

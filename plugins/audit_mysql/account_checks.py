@@ -22,6 +22,7 @@ from audit_core.api.sdk import (
     rounded_down,
     undetermined,
 )
+from audit_database.login_names import easily_confused
 from audit_mysql.accounts import ACCOUNTS, PASSWORDS, Account, usable
 from audit_mysql.server import PLUGINS, RELEASE, SETTINGS, Plugin, Release, Settings
 
@@ -64,13 +65,9 @@ def empty_passwords(accounts: tuple[Account, ...]) -> Judgement:
 )  # fmt: skip
 def account_names(accounts: tuple[Account, ...]) -> Judgement:
     """No two accounts have names that are easily confused."""
-    by_name: dict[str, set[str]] = {}
-    for account in usable(accounts):
-        by_name.setdefault(account.user.strip().casefold(), set()).add(account.user)
-    same = [name for found in by_name.values() if len(found) > 1 for name in sorted(found)]
-    if same:
+    users = sorted({account.user for account in usable(accounts)})
+    if same := easily_confused(users):
         return failed(msg("Users with similar names: {names}", names=listed(same)))
-    users = sorted(found.pop() for found in by_name.values())
     return passed(msg("User names: {names}", names=listed(user or "''" for user in users)))
 
 

@@ -9,8 +9,15 @@ from __future__ import annotations
 
 import ssl
 
-from audit_core.model import ConnectError, Reason, msg, verbatim
-from audit_database.connect_errors import no_connection, no_tls, not_verified, refused
+from audit_core.model import ConnectError, Reason, msg
+from audit_database.connect_errors import (
+    error_verbatim,
+    no_connection,
+    no_tls,
+    not_verified,
+    password_in_clear,
+    refused,
+)
 from audit_mysql.driver import NoTls, ReadableLogin
 
 # too many connections; host or account over its limit; server shutdown; out of memory or threads
@@ -26,7 +33,7 @@ def not_connected(error: Exception, place: str) -> ConnectError:
         case NoTls():
             return no_tls(place, "")
         case ReadableLogin():
-            return _readable(place)
+            return password_in_clear(place)
         case ssl.SSLError():
             return not_verified(place, str(error))
         case OSError():
@@ -47,10 +54,10 @@ def _parts(error: Exception) -> tuple[int | None, str]:
 
 def _not_connected(number: int | None, error_text: str, place: str) -> ConnectError:
     if number is None and "cryptography" in error_text:
-        return _readable(place)
+        return password_in_clear(place)
     if number is None or number in _BUSY or 2000 <= number < 2059:
         return no_connection(place, error_text)
-    quoted = verbatim(error_text[:500])
+    quoted = error_verbatim(error_text)
     if number in _NOT_FROM_HERE:
         why = msg(
             "{place}: the server admits no login from here: {error}", place=place, error=quoted
@@ -69,8 +76,3 @@ def _not_connected(number: int | None, error_text: str, place: str) -> ConnectEr
         )
         return ConnectError(Reason.NOT_PERMITTED, why, remedy=msg("Leave out `tls: plain`"))
     return refused(place, error_text)
-
-
-def _readable(place: str) -> ConnectError:
-    why = msg("{place}: the server asked for the password itself, which needs TLS", place=place)
-    return ConnectError(Reason.NOT_PERMITTED, why, remedy=msg("Leave out `tls: plain`"))

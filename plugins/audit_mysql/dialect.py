@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from audit_database.data.dialect import Listed
+from audit_database.sql_text import literals, quoted_name
 
 OWN = (
     "CONCAT('''', LEFT(CURRENT_USER(), CHAR_LENGTH(CURRENT_USER()) - "
@@ -26,12 +27,11 @@ class _Mysql:
 
     def quoted(self, *names: str) -> str:
         """Names in backticks, joined by dots; not even ANSI_QUOTES changes what these are."""
-        return ".".join("`" + name.replace("`", "``") + "`" for name in names)
+        return quoted_name("`", names)
 
     def catalogue(self) -> str:
         """The columns of the database that the account has any right on: no others are shown."""
-        types = ", ".join(f"'{name}'" for name in _LOOKED_INTO)
-        engines = ", ".join(f"'{name}'" for name in _ELSEWHERE)
+        types, engines = literals(_LOOKED_INTO), literals(_ELSEWHERE)
         return f"""
 SELECT c.TABLE_SCHEMA AS `schema`, c.TABLE_NAME AS `table`,
   CASE WHEN t.TABLE_TYPE LIKE '%VIEW' THEN 'view' WHEN t.ENGINE IN ({engines}) THEN 'foreign'

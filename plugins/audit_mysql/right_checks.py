@@ -21,6 +21,7 @@ from audit_core.api.sdk import (
     settings_of,
     undetermined,
 )
+from audit_database.administrators import administrators_only
 from audit_mysql.access_checks import ASKER, Asker
 from audit_mysql.accounts import ACCOUNTS, DATA, POWERFUL, Account
 from audit_mysql.kind import MysqlSettings
@@ -38,8 +39,6 @@ from audit_mysql.object_rights import (
 )
 from audit_mysql.server import MYSQL, RELEASE, SETTINGS, Release, Settings
 
-_EXPECTED = msg("declared administrators only")
-
 
 def _administrators(target: Target) -> frozenset[str] | None:
     declared = settings_of(target, MysqlSettings).administrators
@@ -53,17 +52,8 @@ def _is_one(account: Account, administrators: frozenset[str]) -> bool:
 def _by_declaration(
     target: Target, found: dict[str, bool], text: Message, none: Message
 ) -> Judgement:
-    """Judges names that have rights; the value says whether one is a declared administrator."""
-    if not found:
-        return passed(none)
-    if _administrators(target) is None:
-        more = msg("Which of them are administrators is not declared: administrators")
-        return undetermined(text, more, expected=_EXPECTED)
-    others = [name for name, declared in found.items() if not declared]
-    if others:
-        detail = msg("Not declared as administrators: {names}", names=listed(others))
-        return failed(text, detail, expected=_EXPECTED)
-    return passed(text, expected=_EXPECTED)
+    declared = _administrators(target) is not None
+    return administrators_only(found, declared=declared, detail=text, none=none)
 
 
 def _holding(holders: Iterable[Holder], rights: frozenset[str]) -> list[Holder]:

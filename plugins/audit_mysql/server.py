@@ -13,17 +13,17 @@ from msgspec import Struct
 
 from audit_core.api.sdk import (
     Answer,
-    Message,
     ParseError,
     Platform,
     PlatformQuestions,
     Request,
     derive,
     fact,
-    msg,
 )
 from audit_database.query import Query
 from audit_database.rows import only_row, rows_as
+from audit_database.settings import ServerSettings
+from audit_database.sql_text import literals
 
 KIND = "mysql"
 MARIADB, MYSQL = "mariadb", "mysql"
@@ -81,28 +81,12 @@ class _Row(Struct, frozen=True, kw_only=True):
     Value: str | None = None
 
 
-class Settings(Struct, frozen=True, kw_only=True):
+class Settings(ServerSettings, frozen=True, kw_only=True):
     """Global variables by name, in lower case; a server shows them to every account."""
-
-    values: dict[str, str]
-
-    def get(self, name: str) -> str:
-        """The value; empty where there is no such setting."""
-        return self.values.get(name, "")
 
     def on(self, name: str) -> bool:
         """Whether a switch is on."""
         return self.get(name).upper() in ("ON", "1", "YES", "TRUE")
-
-    def number(self, name: str) -> int | None:
-        """The value as a whole number; None where it is none."""
-        text = self.get(name).split(".", 1)[0]
-        return int(text) if text.isascii() and text.isdigit() else None
-
-    def as_message(self, *names: str) -> Message:
-        """The settings `names` with their values, for a record; `-` where there is none."""
-        pairs = (f"{name} = {self.get(name) or '-'}" for name in names)
-        return msg("{values}", values=", ".join(pairs))
 
 
 _NAMES = (
@@ -131,10 +115,9 @@ _LIKE = (
 
 def _settings_query() -> Query:
     # never all of them: report_password and the like hold secrets
-    names = ", ".join(f"'{name}'" for name in _NAMES)
     like = " OR ".join(f"Variable_name LIKE '{pattern}'" for pattern in _LIKE)
     return Query(
-        sql=f"SHOW GLOBAL VARIABLES WHERE Variable_name IN ({names}) OR {like}",
+        sql=f"SHOW GLOBAL VARIABLES WHERE Variable_name IN ({literals(_NAMES)}) OR {like}",
         label="SHOW GLOBAL VARIABLES",
     )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ssl
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -13,8 +12,7 @@ from pymysql.constants import CR, ER
 from pymysql.cursors import SSCursor
 
 from audit_core.model import ConnectionContext, SessionInfo, Status
-from audit_database.access import Tls
-from audit_database.client_tls import KeyText, authorities, tls_context
+from audit_database.client_tls import KeyText, tls_of
 from audit_database.query import Query
 from audit_database.reach import Reach, dialled
 from audit_database.sql_session import Failure, Rows, SqlSession
@@ -204,7 +202,7 @@ class _Server:
         return link
 
     def _link(self) -> Link:
-        tls = None if self._access.socket is not None else self._tls()
+        tls = tls_of(self._access, self._key.path)
         given: dict[str, Any] = {"ssl": tls} if tls is not None else {"ssl_disabled": True}
         return Link(
             encrypted=tls is not None or self._access.socket is not None,
@@ -218,15 +216,6 @@ class _Server:
             program_name="dengbao",
             **given,
         )
-
-    def _tls(self) -> ssl.SSLContext | None:
-        own = self._access.certificate, self._key.path
-        match self._access.tls:
-            case Tls.PLAIN:
-                return None
-            case Tls.ENCRYPT:
-                return tls_context(None, *own)
-        return tls_context(authorities(self._access.tls_ca), *own)
 
 
 def _execute(link: Link, statement: str) -> None:

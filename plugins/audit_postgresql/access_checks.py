@@ -21,6 +21,7 @@ from audit_core.api.sdk import (
     undetermined,
 )
 from audit_database.query import Query
+from audit_database.sessions_tls import sessions_encrypted
 from audit_postgresql.accounts import GROUPS, ROLES, Group, Role
 from audit_postgresql.client_auth import (
     CLIENT_AUTH,
@@ -151,16 +152,12 @@ def tls_in_use(found: tuple[Protected, ...]) -> Judgement:
     """Every current session from another machine is encrypted."""
     plain = sum(row.sessions for row in found if not row.encrypted)
     every = sum(row.sessions for row in found)
-    if not every:
-        return not_applicable(msg("There is no session from another machine at present"))
-    if plain:
-        return failed(
-            msg("{plain} of {every} sessions are not encrypted", plain=plain, every=every)
-        )
     versions = ", ".join(sorted({row.version or "?" for row in found if row.encrypted}))
-    return passed(
-        msg("{every} sessions from other machines, all over TLS: {versions}",
-            every=every, versions=versions or "-")
+    return sessions_encrypted(
+        plain, every,
+        over_tls=msg("{every} sessions from other machines, all over TLS: {versions}",
+                     every=every, versions=versions or "-"),
+        none=msg("There is no session from another machine at present"),
     )  # fmt: skip
 
 

@@ -24,6 +24,8 @@ from audit_core.api.sdk import (
     settings_of,
     undetermined,
 )
+from audit_database.administrators import administrators_only
+from audit_database.login_names import easily_confused
 from audit_postgresql.accounts import MEMBERS, ROLES, SCHEMES, Member, Role, Scheme
 from audit_postgresql.client_auth import CLIENT_AUTH, ELSEWHERE, PASSWORDS, ClientAuth
 from audit_postgresql.kind import PostgresqlSettings
@@ -36,11 +38,7 @@ from audit_postgresql.server import LOADED, SETTINGS, Settings, unseen
 )  # fmt: skip
 def role_names(roles: tuple[Role, ...]) -> Judgement:
     """No two roles have names that are easily confused."""
-    by_name: dict[str, list[str]] = {}
-    for role in roles:
-        by_name.setdefault(role.name.strip().casefold(), []).append(role.name)
-    same = [name for names in by_name.values() if len(names) > 1 for name in names]
-    if same:
+    if same := easily_confused(role.name for role in roles):
         return failed(msg("Roles with similar names: {names}", names=listed(same)))
     login = [role.name for role in roles if role.login]
     return passed(msg("{count} roles may log in: {names}", count=len(login), names=listed(login)))
@@ -115,7 +113,7 @@ def _credcheck(settings: Settings, min_length: int, expected: Message) -> Judgem
     names = ("credcheck.password_min_length", *(f"credcheck.password_{c}" for c in _CLASSES))
     if hidden := unseen(settings, *names):
         return hidden
-    values = {name: _number(settings.get(name)) for name in names}
+    values = {name: settings.number(name) or 0 for name in names}
     detail = msg("{values}", values=", ".join(f"{name} = {n}" for name, n in values.items()))
     length, *classes = values.values()
     if length < min_length or sum(n > 0 for n in classes) < 2:
@@ -137,10 +135,6 @@ def _without_exceptions(settings: Settings, detail: Message, expected: Message) 
         note = msg("Passwords that a client sends hashed are not checked")
         return undetermined(detail, more, note, expected=expected)
     return passed(detail, more, expected=expected)
-
-
-def _number(text: str) -> int:
-    return int(text) if text.lstrip("-").isdigit() else 0
 
 
 @check(
@@ -173,7 +167,7 @@ def lockout(settings: Settings, auth: ClientAuth | Absent, *, attempts: int = 5)
         )
     if hidden := unseen(settings, "credcheck.max_auth_failure"):
         return hidden
-    most = _number(settings.get("credcheck.max_auth_failure"))
+    most = settings.number("credcheck.max_auth_failure") or 0
     free = "credcheck.whitelist_auth_failure"
     ok = 0 < most <= attempts and not settings.get(free).strip()
     return expect(
@@ -225,20 +219,12 @@ def powers(target: Target, roles: tuple[Role, ...], members: tuple[Member, ...])
     for member in members:
         held[member.name] = (*held.get(member.name, ()), member.of)
     found = [f"{name} ({', '.join(what)})" for name, what in held.items()]
-    if not found:
-        return passed(msg("Only the initial superuser has server-wide rights"))
-    detail = msg("Roles with server-wide rights: {names}", names=listed(found))
-    if administrators is None:
-        return undetermined(
-            detail,
-            msg(
-                "Which of them are administrators is not declared in the inventory: administrators"
-            ),
-        )
-    more = [name for name in held if name not in administrators]
-    if more:
-        return failed(detail, msg("Not declared as administrators: {names}", names=listed(more)))
-    return passed(detail)
+    return administrators_only(
+        {name: name in (administrators or ()) for name in held},
+        declared=administrators is not None,
+        detail=msg("Roles with server-wide rights: {names}", names=listed(found)),
+        none=msg("Only the initial superuser has server-wide rights"),
+    )
 
 
 CHECKS = (

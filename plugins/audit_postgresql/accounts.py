@@ -7,6 +7,7 @@ from msgspec import Struct
 from audit_core.api.sdk import fact
 from audit_database.query import Query
 from audit_database.rows import rows_as
+from audit_database.sql_text import literals
 from audit_postgresql.server import KIND
 
 PASSWORD_GRANTS = (
@@ -93,12 +94,11 @@ SCHEMES = fact(
     ),
     parse=rows_as(Scheme),
 )  # fmt: skip
-_IN_POWERFUL = ", ".join(f"'{name}'" for name in POWERFUL)
 MEMBERS = fact(
     "postgresql.powerful-members", tuple[Member, ...], kind=KIND,
     ask=Query(
         sql="SELECT r.rolname AS name, g.rolname AS of FROM pg_catalog.pg_roles r, "
-            f"pg_catalog.pg_roles g WHERE (g.rolname IN ({_IN_POWERFUL}) OR g.rolsuper "
+            f"pg_catalog.pg_roles g WHERE (g.rolname IN ({literals(POWERFUL)}) OR g.rolsuper "
             "OR g.rolcreaterole OR g.rolcreatedb OR g.rolreplication OR g.rolbypassrls) "
             "AND r.rolcanlogin AND r.oid <> g.oid "
             "AND NOT r.rolsuper AND pg_catalog.pg_has_role(r.oid, g.oid, 'MEMBER') ORDER BY 1, 2",

@@ -388,7 +388,7 @@ def idle_timeout(
         return failed(msg("Release {major} has no such setting", major=release.major))
     if hidden := unseen(settings, "idle_session_timeout"):
         return hidden
-    value = int(settings.get("idle_session_timeout") or 0)  # milliseconds
+    value = settings.number("idle_session_timeout") or 0  # milliseconds
     detail = settings.as_message("idle_session_timeout")
     longer = [
         f"{o.role or '*'} @ {o.database or '*'}: {o.value}" for o in overrides

@@ -9,8 +9,15 @@ from __future__ import annotations
 
 import re
 
-from audit_core.model import ConnectError, Reason, msg, verbatim
-from audit_database.connect_errors import no_connection, no_tls, not_verified, refused
+from audit_core.model import ConnectError, Reason, msg
+from audit_database.connect_errors import (
+    error_verbatim,
+    no_connection,
+    no_tls,
+    not_verified,
+    password_in_clear,
+    refused,
+)
 
 _OURS = re.compile(
     r"Connection refused|No route to host|Network is unreachable|timeout expired|timed out"
@@ -28,7 +35,7 @@ _NO_ENTRY = re.compile(r"no pg_hba\.conf entry|pg_hba\.conf rejects")
 
 def not_connected(words: str, place: str) -> ConnectError:
     """What a failed connection to `place` means, by what libpq reports."""
-    error_text = verbatim(words.strip()[:500])
+    error_text = error_verbatim(words)
     if _NO_ENTRY.search(words):
         why = msg(
             "{place}: pg_hba.conf allows no such login: {error}", place=place, error=error_text
@@ -36,9 +43,7 @@ def not_connected(words: str, place: str) -> ConnectError:
         remedy = msg("Add a line to pg_hba.conf for this account, from this address, over TLS")
         return ConnectError(Reason.NOT_PERMITTED, why, remedy=remedy, refused=True)
     if _IN_CLEAR.search(words):
-        why = msg("{place}: the server asked for the password itself, which needs TLS",
-                  place=place)  # fmt: skip
-        return ConnectError(Reason.NOT_PERMITTED, why, remedy=msg("Leave out `tls: plain`"))
+        return password_in_clear(place)
     if _NO_TLS.search(words):
         return no_tls(place, words)
     if _TLS.search(words):

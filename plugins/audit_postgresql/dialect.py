@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from audit_database.data.dialect import Listed
+from audit_database.sql_text import literals, quoted_name
 
 _PAGE = 8192
 _ROWS_A_PAGE = 10  # fewer than most tables have: the sample is rather too large
@@ -20,11 +21,10 @@ class _Postgresql:
 
     def quoted(self, *names: str) -> str:
         """Names in double quotes, joined by dots. NUL is in no name of the catalogue."""
-        return ".".join('"' + name.replace('"', '""') + '"' for name in names)
+        return quoted_name('"', names)
 
     def catalogue(self) -> str:
         """The columns of everything in pg_class that has rows; partitions are in their table."""
-        types = ", ".join(f"'{name}'" for name in _LOOKED_INTO)
         return f"""
 SELECT n.nspname AS schema, c.relname AS table,
   CASE WHEN c.relkind = 'v' THEN 'view' WHEN c.relkind = 'f' THEN 'foreign' ELSE 'table' END
@@ -32,7 +32,7 @@ SELECT n.nspname AS schema, c.relname AS table,
   a.attname AS column, pg_catalog.format_type(a.atttypid, a.atttypmod) AS type,
   CASE WHEN a.atttypmod < 4 THEN NULL WHEN t.typname IN ('varchar', 'bpchar')
     THEN a.atttypmod - 4 WHEN t.typname = 'numeric' THEN (a.atttypmod - 4) >> 16 END AS length,
-  COALESCE(b.typname, t.typname) IN ({types}) AS looked_into,
+  COALESCE(b.typname, t.typname) IN ({literals(_LOOKED_INTO)}) AS looked_into,
   pg_catalog.has_schema_privilege(n.oid, 'USAGE')
     AND pg_catalog.has_column_privilege(c.oid, a.attnum, 'SELECT') AS readable,
   NOT pg_catalog.row_security_active(c.oid) AS whole,

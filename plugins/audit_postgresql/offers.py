@@ -23,7 +23,7 @@ _THERE = msg("In the database of the data set, for the tables that are there now
 
 def grants(what: Sequence[Grant], user: str, say: Callable[[Message], str]) -> str:
     """The SQL that makes a role which may see what is asked, of tables those of data sets only."""
-    quoted = '"' + user.replace('"', '""') + '"'
+    quoted = DIALECT.quoted(user)
     lines = (
         f"-- {say(_HOW)}",
         f"CREATE ROLE {quoted} LOGIN CONNECTION LIMIT 4;",

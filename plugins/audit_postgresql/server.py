@@ -27,6 +27,8 @@ from audit_core.api.sdk import (
 )
 from audit_database.query import Query
 from audit_database.rows import only_row, rows_as
+from audit_database.settings import ServerSettings
+from audit_database.sql_text import literals
 
 KIND = "postgresql"
 MONITOR = ("GRANT pg_monitor TO {user}",)
@@ -61,15 +63,10 @@ class _Row(Struct, frozen=True, kw_only=True):
     setting: str | None
 
 
-class Settings(Struct, frozen=True, kw_only=True):
+class Settings(ServerSettings, frozen=True, kw_only=True):
     """Settings by name. Where not `whole`, one that is missing may be hidden from the account."""
 
-    values: dict[str, str]
     whole: bool
-
-    def get(self, name: str) -> str:
-        """The value; empty where there is no such setting, or it is hidden."""
-        return self.values.get(name, "")
 
     def on(self, name: str) -> bool:
         """Whether the boolean setting `name` is on; False where it was not shown."""
@@ -80,11 +77,6 @@ class Settings(Struct, frozen=True, kw_only=True):
         loaded = ",".join(self.get(name) for name in _LOADED)
         names = (word.strip().strip('"').rsplit("/", 1)[-1] for word in loaded.split(","))
         return library in {name.removesuffix(".so") for name in names}
-
-    def as_message(self, *names: str) -> Message:
-        """The settings `names` with their values, for a record; `-` where there is none."""
-        pairs = (f"{name} = {self.get(name) or '-'}" for name in names)
-        return msg("{values}", values=", ".join(pairs))
 
     def hidden(self, *names: str) -> tuple[str, ...]:
         """Those of `names` whose value the account may not see."""
@@ -110,10 +102,10 @@ _LIKE = ("credcheck.", "passwordcheck.", "auth_delay.", "pgaudit.")
 
 def _setting_query() -> Query:
     # never all of them: primary_conninfo and archive_command may hold passwords
-    names = ", ".join(f"'{name}'" for name in _NAMES)
     like = " OR ".join(f"name LIKE '{prefix}%'" for prefix in _LIKE)
     return Query(
-        sql=f"SELECT name, setting FROM pg_catalog.pg_settings WHERE name IN ({names}) OR {like}",
+        sql="SELECT name, setting FROM pg_catalog.pg_settings "
+            f"WHERE name IN ({literals(_NAMES)}) OR {like}",
         label="pg_settings", grants=MONITOR,
     )  # fmt: skip
 

@@ -7,9 +7,8 @@ never a certain fail here.
 
 from __future__ import annotations
 
-import datetime
-
-from audit_core.api.sdk import Judgement, Message, msg, passed, undetermined
+from audit_core.api.sdk import Judgement, Message, msg
+from audit_database.release import supported_until
 
 ENDS = {
     ("Redis", (6, 2)): "2025-02-28", ("Redis", (7, 0)): "2024-07-29",
@@ -23,12 +22,5 @@ ENDS = {
 def state_of(product: str, series: tuple[int, int], now: str, detail: Message) -> Judgement:
     """What is known here about a series at a time."""
     end = ENDS.get((product, series))
-    day = datetime.datetime.fromisoformat(now).date().isoformat()
-    if end is None:
-        return undetermined(detail, msg("The end of its support is not known here"))
-    if end < day:
-        return undetermined(detail, msg(
-            "the project ended its support on {end} (unverified date); whether the distribution "
-            "still maintains it has to be checked on the host", end=end,
-        ))  # fmt: skip
-    return passed(detail, msg("supported until {end} (unverified date)", end=end))
+    noted = msg("{release} (the end of its support is an unverified date)", release=detail)
+    return supported_until(noted if end else detail, end, now, packaged=True)

@@ -22,11 +22,10 @@ from audit_core.model import (
     Status,
     msg,
 )
-from audit_database.access import Tls
-from audit_database.client_tls import KeyText, authorities, tls_context
+from audit_database.client_tls import KeyText, tls_of
 from audit_database.connect_errors import no_connection, not_verified, refused
 from audit_database.reach import Reach, dialled
-from audit_database.sql_session import LoginSession, error_message
+from audit_database.sql_session import LoginSession, error_message, with_grants
 from audit_redis.access import RedisAccess
 from audit_redis.link import Link, TooLarge
 from audit_redis.request import (
@@ -124,18 +123,14 @@ class RedisSession(LoginSession):
 
     def _dial(self) -> socket.socket:
         plain = dialled(self._access.socket or self._reach.dial(), _CONNECT_S)
-        if self._access.socket is not None or self._access.tls is Tls.PLAIN:
-            return plain
         try:
-            return self._context().wrap_socket(plain, server_hostname=self._reach.name)
+            tls = tls_of(self._access, self._key.path)
+            return (
+                plain if tls is None else tls.wrap_socket(plain, server_hostname=self._reach.name)
+            )
         except BaseException:
             plain.close()
             raise
-
-    def _context(self) -> ssl.SSLContext:
-        verified = self._access.tls is Tls.VERIFY
-        ca = authorities(self._access.tls_ca) if verified else None
-        return tls_context(ca, self._access.certificate, self._key.path)
 
     # --- asking ---------------------------------------------------------------------------------
 
@@ -260,7 +255,7 @@ def _refused(request: RedisRequest, error: redis.ResponseError) -> Reply:
     # the words differ: `this user has no permissions` in 7.0, `User x has` in 7.2 and Valkey
     if isinstance(error, NoPermissionError) or error_text.startswith("NOAUTH"):
         needed = " ".join(request.grants)
-        detail = msg("{error}; it needs: {grants}", error=detail, grants=needed)
+        detail = with_grants(detail, needed)
         return Reply(request=request, status=Status.NOT_PERMITTED, detail=detail)
     unknown = "unknown command" in error_text or "unknown subcommand" in error_text.lower()
     status = Status.UNSUPPORTED if unknown else Status.MALFORMED

@@ -18,6 +18,7 @@ from audit_core.api.sdk import (
     settings_of,
     undetermined,
 )
+from audit_database.administrators import administrators_only
 from audit_redis.kind import RedisSettings
 from audit_redis.server import SETTINGS, USERS, Settings, User
 
@@ -71,23 +72,21 @@ def dangerous_commands(target: Target, users: tuple[User, ...]) -> Judgement:
     """Only declared administrators may run commands that change or stop the server."""
     declared = settings_of(target, RedisSettings).administrators
     holders = [user for user in _enabled(users) if user.dangerous]
-    undeclared = [
-        msg("{name}: {commands}", name=user.name, commands=", ".join(user.dangerous))
-        for user in holders if user.name not in (declared or ())
-    ][:_MOST]  # fmt: skip
+    found = {user.name: user.name in (declared or ()) for user in holders}
     unsure = [
         msg("{name}: not known whether it may run {commands}", name=user.name,
             commands=", ".join(user.unknown))
         for user in _enabled(users) if user.unknown and user.name not in (declared or ())
     ][:_MOST]  # fmt: skip
-    if undeclared and declared is None:
-        return undetermined(msg("Declare who administers the server (administrators)"), *undeclared)
-    if undeclared:
-        return failed(*undeclared)
     # a renamed command is told to be unknown, and is still there under its other name
-    if unsure:
+    if unsure and all(found.values()):
         return undetermined(*unsure)
-    return passed(msg("Users that may run dangerous commands: {names}", names=_names(holders)))
+    commands = listed(f"{user.name} ({', '.join(user.dangerous)})" for user in holders)
+    return administrators_only(
+        found, declared=declared is not None,
+        detail=msg("Users that may run dangerous commands: {names}", names=commands),
+        none=msg("No user may run dangerous commands"),
+    )  # fmt: skip
 
 
 @check(
