@@ -45,7 +45,7 @@ from audit_core.api.sdk import (
     "backup.present",
     needs=SET,
     severity=Severity.HIGH,
-    version=5,
+    version=6,
     when_absent=open_points.NO_FOLDER,
     remedy=msg("Set the backup up, or correct what the inventory declares"),
 )
@@ -79,7 +79,7 @@ def _no_full_backup(files: Files) -> Message | None:
     "backup.fresh",
     needs=(SET, CLOCK, TARGET, COLLECTED_AT),
     severity=Severity.HIGH,
-    version=5,
+    version=6,
     when_absent=open_points.NO_FOLDER,
     remedy=msg("Find out why the backup job did not run or did not finish"),
 )
@@ -168,7 +168,9 @@ def _dated(
     allowed: float,
     wanted: Message,
 ) -> Judgement:
-    newest = full[0]
+    near = [f for f in full if clock - f.at + skew <= allowed * 3600]
+    # Of several files of one time, as hard links are, one with a fitting name will do.
+    newest = next((f for f in near if not _older_by_name(f, clock, allowed)), full[0])
     age = clock - newest.at
     # A file dated after the host's clock was dated by another: the collector's has to do.
     hours = rounded_up(age if age >= 0 else age + skew, HOUR)
@@ -183,7 +185,7 @@ def _dated(
             return undetermined(detail, why, *noted, expected=wanted)
         return passed(detail, *noted, expected=wanted)
     if why := _why_not_old(full, files, clock, latest, skew, allowed):
-        return undetermined(detail, why, *noted, expected=wanted)
+        return undetermined(detail, why, *(n for n in noted if n != why), expected=wanted)
     return failed(detail, expected=wanted)
 
 
@@ -226,7 +228,7 @@ def _why_not_old(
         COLLECTED_AT,
     ),
     severity=Severity.MEDIUM,
-    version=5,
+    version=6,
     when_absent=open_points.NO_FOLDER,
     remedy=msg("Keep more generations, or correct the declared number"),
 )
@@ -322,7 +324,7 @@ def known_hours(target: Target) -> float | None:
     "backup.size",
     needs=(SET, CLOCK, TARGET, COLLECTED_AT),
     severity=Severity.HIGH,
-    version=5,
+    version=6,
     when_absent=open_points.NO_FOLDER,
     remedy=msg("Check the log of the backup job: the newest backup may be incomplete"),
 )
@@ -456,6 +458,7 @@ def _compared(runs: tuple[Generation, ...], percent: int) -> tuple[list[Message]
     "backup.whole",
     needs=(SET, TESTS, ENDS, CLOCK, TARGET, COLLECTED_AT),
     severity=Severity.HIGH,
+    version=2,
     remedy=msg("Check the log of the backup job, and make the backup again"),
 )
 def whole(
@@ -468,7 +471,8 @@ def whole(
 ) -> Judgement:
     """The newest backup can be read to its end: archives pass their test, dumps are finished."""
     wanted = msg("archives that pass their own test, and SQL dumps with their last line")
-    settled = open_points.finished_files(files, clock, open_points.latest_time(clock, collected_at))
+    latest = open_points.latest_time(clock, collected_at)
+    settled = open_points.finished_files(files, clock, latest)
     runs = generations(settled, known_hours(target))
     why = (
         open_points.kept_by_program(files)
@@ -476,7 +480,8 @@ def whole(
         or open_points.incomplete_list(files)
     )
     if why or not runs:
-        return undetermined(why or open_points.NO_FILE, expected=wanted)
+        ahead = open_points.dated_in_future(files, clock, latest)
+        return undetermined(why or ahead or open_points.NO_FILE, expected=wanted)
     newest = runs[0].files
     if empty := _without_content(newest):
         return failed(empty, expected=wanted)

@@ -24,10 +24,12 @@ _ZIP_END = b"PK\x05\x06"
 _FORMATS_OF_NOTHING = frozenset({"gzip", "bzip2", "xz", "zstd", "lz4", "zip"})
 _CIPHER = 4096  # an encrypted file below this may be one of nothing: keys to many are long
 # A file up to this size may be a header without data: what the programs write for an empty data
-# base, archive or disk (Redis 7, pg_dump 15, SQLite 3, MySQL 8, qemu-img 7.2, cpio, 7-Zip).
+# base, archive or disk (Redis 7, pg_dump 15, MySQL 8, cpio, dar, 7-Zip); SQLite 3 takes a page for
+# each table, an image (qemu-img 7.2: vmdk, vhdx, vdi, vhd) grows with the disk.
 _OF_NOTHING = {
-    b"REDIS0": 256, b"PGDMP": 4096, b"SQLite format 3": 4096, b"\xfebin": 256, b"XBSTCK01": 4096,
-    b"QFI\xfb": 256 << 10, b"KDMV": 1 << 20, b"vhdxfile": 8 << 20, b"07070": 512,
+    b"REDIS0": 256, b"PGDMP": 4096, b"SQLite format 3": 64 << 10, b"\xfebin": 256,
+    b"XBSTCK01": 4096, b"QFI\xfb": 256 << 10, b"KDMV": 16 << 20, b"vhdxfile": 8 << 20,
+    b"<<< ": 8 << 20, b"conectix": 8 << 20, b"\0\0\0\x7b": 1024, b"07070": 512,
     b"7z\xbc\xaf\x27\x1c": 512, b"Rar!": 512, b"!<arch>\n": 68, b"\x6d\xe2\x99\x81": 512,
     b"\x1f\x9d": 512, b"LZIP": 512, b"\x5d\x00\x00": 512, b"\x89LZO": 512,
     b"\xff\x06\x00\x00sNaPpY": 512,
@@ -54,17 +56,21 @@ def content(file: BackupFile, ends: Ends | None, inside: Inside | None) -> Conte
         return Content.FULL if file.size > SMALL else Content.UNREAD
     if _is_empty(file, ends):
         return Content.EMPTY
-    if inside is not None and (found := _by_inside(inside)) is not None:
+    if inside is not None and (found := _by_inside(file, ends, inside)) is not None:
         return found
     return _by_size(file, ends)
 
 
-def _by_inside(inside: Inside) -> Content | None:
+def _by_inside(file: BackupFile, ends: Ends, inside: Inside) -> Content | None:
+    """None where `inside` does not tell."""
     if inside.holds:
         return Content.DOUBTFUL if inside.schema else Content.FULL
     if inside.readable and inside.header:
         return Content.EMPTY
-    return None if inside.readable else Content.DOUBTFUL
+    dump = names.is_dump(file.name) and _is_text(ends.head)
+    if not inside.readable or dump or names.is_sql(file.name) or ends.head.startswith(b"PGDMP"):
+        return Content.DOUBTFUL  # as a dump it would have a row somewhere
+    return None
 
 
 def _by_size(file: BackupFile, ends: Ends) -> Content:
@@ -127,7 +133,13 @@ def _is_empty(file: BackupFile, ends: Ends) -> bool:
 
 
 def _no_gzip(size: int, head: bytes, tail: bytes) -> bool:
-    return size < _TINY and len(tail) >= 8 and tail[-8:] == bytes(8)
+    """Whether it ends with one of nothing, and nothing stands before that.
+
+    gzip files may be put one behind the other. A file of nothing has 20 bytes, and the name of
+    the original where there is one.
+    """
+    named = head[3:4] != b"\0" and size < _TINY
+    return tail[-8:] == bytes(8) and (named or size == 20)
 
 
 def _no_bzip2(size: int, head: bytes, tail: bytes) -> bool:

@@ -17,6 +17,7 @@ from msgspec import structs
 
 from audit_backup import declared, names, programs
 from audit_backup.content import SMALL, content
+from audit_backup.magic import is_beside
 from audit_backup.model import BackupFile, Ends, Files, Inside, Tested
 from audit_core.api.sdk import (
     Absent,
@@ -108,17 +109,27 @@ def ask_ends(target: Target) -> Command | Message:
 
 
 # -o prints no data: only the words that a statement or a comment of the program begins with.
+# pg_dump lists what is in its own format without compression: `TABLE DATA` for each table with it.
+_ROWS = (
+    "^[[:blank:]]*([Ii][Nn][Ss][Ee][Rr][Tt] |[Rr][Ee][Pp][Ll][Aa][Cc][Ee] INTO |UPSERT "
+    '|COPY [[:alnum:]_.,"() ]+ FROM stdin)|TABLE DATA'
+)
 _STATEMENTS = (
-    "^(-- (MySQL|MariaDB) dump |-- PostgreSQL database |INSERT |REPLACE INTO "
-    '|COPY [[:alnum:]_.,"() ]+ FROM stdin'
-    "|CREATE (TABLE|VIEW|FUNCTION|PROCEDURE|SEQUENCE|TYPE|INDEX|ROLE|USER))"
+    f"^(-- (MySQL|MariaDB) dump |-- PostgreSQL database )|{_ROWS}"
+    "|^CREATE (TABLE|VIEW|FUNCTION|PROCEDURE|SEQUENCE|TYPE|INDEX|ROLE|USER)"
 )
 # A line without an end would fill the memory.
 _GREP = (_PRLIMIT, "--as=1073741824")
 _TEXTS = (
-    (_ZGREP, (".sql", ".dump", ".dmp", ".bak", ".gz")), (_XZGREP, (".xz", ".bz2")),
-    (_ZSTDGREP, (".zst",)),
+    (_ZGREP, (".sql", ".dump", ".dmp", ".bak", *names.OWN_DUMPS, ".gz")),
+    (_XZGREP, (".xz", ".bz2")), (_ZSTDGREP, (".zst",)),
 )  # fmt: skip
+# In a larger dump rows are looked for up to the first one.
+_LARGE_TEXTS = (
+    (_ZGREP, (".sql", ".sql.gz", *names.OWN_DUMPS, ".dump")), (_XZGREP, (".sql.xz", ".sql.bz2")),
+    (_ZSTDGREP, (".sql.zst",)),
+)  # fmt: skip
+_LARGE = 16 << 20
 _TAR_NAMES = (*names.TARS, ".tar.*")
 
 
@@ -139,16 +150,20 @@ def _either(*parts: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def ask_insides(target: Target) -> Command | Message:
-    """List small tar archives, and find the statements in small SQL dumps."""
+    """List small tar archives, sum zip archives, and find the statements in SQL dumps."""
+    small = ("-size", f"-{SMALL + 1}c")
     return _command(
         target,
         lambda folder, pattern, depth: (
             _FIND, "-H", folder, "-maxdepth", depth, "-xdev", "-type", "f", "-name", pattern,
-            "-size", "+0", "-size", f"-{SMALL + 1}c",
+            "-size", "+0", "-size", f"-{_LARGE + 1}c",
             *_either(
-                _framed(_names(*_TAR_NAMES), _TAR, "-tvf"),
-                *(_framed(_names(*ends), *_GREP, program, "-aoE", "-m", "500", _STATEMENTS)
-                  for program, ends in _TEXTS),
+                _framed(_names(".zip"), _UNZIP, "-Zt"),
+                _framed((*small, *_names(*_TAR_NAMES)), _TAR, "-tvf"),
+                *(_framed((*small, *_names(*ends)), *_GREP, program, "-aoE", "-m", "500",
+                          _STATEMENTS) for program, ends in _TEXTS),
+                *(_framed(_names(*ends), *_GREP, program, "-aoE", "-m", "1", _ROWS)
+                  for program, ends in _LARGE_TEXTS),
             ),
         ),
         _LIMIT * 4,
@@ -163,7 +178,8 @@ _MARKS = (
 _TARS = (
     (_GZIP, ("-tq",), (".tar.gz", ".tgz")), (_XZ, ("-tq",), (".tar.xz", ".txz")),
     (_BZIP2, ("-tq",), (".tar.bz2", ".tbz2", ".tbz")), (_ZSTD, ("-tq",), (".tar.zst", ".tzst")),
-    (_LZ4, ("-tq",), (".lz4",)), (_UNZIP, ("-tqq",), (".zip",)), (_TAR, ("-tf",), (".tar",)),
+    (_LZ4, ("-tq",), (".lz4",)), (_UNZIP, ("-tqq",), (".zip",)),
+    (_TAR, ("-t", "--exclude=*", "-f"), (".tar",)),  # read to its end, and no name is printed
 )  # fmt: skip
 _PACKED = (
     (_GZIP, _ZGREP, ".gz"), (_XZ, _XZGREP, ".xz"), (_BZIP2, _XZGREP, ".bz2"),
@@ -200,13 +216,16 @@ def _marks(grep: str) -> tuple[str, ...]:
     return ("(", "-exec", *_GREP, grep, "-aoE", _MARKS, "{}", ";", "-o", "-true", ")")
 
 
+_DIGESTED = 8 << 20  # bytes of a file; thirty of them take a second
+
+
 def ask_digests(target: Target) -> Command | Message:
     """The digest of each small file: copies of one backup have one."""
     return _command(
         target,
         lambda folder, pattern, depth: (
             _FIND, "-H", folder, "-maxdepth", depth, "-xdev", "-type", "f", "-name", pattern,
-            "-size", "+0", "-size", f"-{(256 << 10) + 1}c",
+            "-size", "+0", "-size", f"-{_DIGESTED + 1}c",
             "-exec", _SHA256SUM, "-bz", "--", "{}", "+",
         ),
         _LIMIT * 4,
@@ -418,22 +437,29 @@ _MEMBER = re.compile(r"[-hl]\S{9}\S? +\S+ +(\d+) ")
 
 
 def parse_insides(answer: Answer) -> dict[str, Inside] | Absent:
-    """What small archives and dumps hold, by name."""
+    """What archives and dumps hold, by name."""
     if absent := _refusal(answer):
         return absent
-    found = {name: _inside(name, text, ended) for name, text, ended in _runs(answer)}
+    missing = any(name in answer.stderr for name in (b"grep': No such file", b"prlimit'"))
+    found = {name: _inside(name, text, ended, missing) for name, text, ended in _runs(answer)}
     return {name: inside for name, inside in found.items() if inside is not None}
 
 
-def _inside(name: str, text: str, ended: bool) -> Inside | None:
-    """None of a file that is no SQL dump as far as is known."""
+_SUM = re.compile(r"\d+ files?, (\d+) bytes uncompressed")
+
+
+def _inside(name: str, text: str, ended: bool, missing: bool) -> Inside | None:
+    """None of a file that is no SQL dump as far as is known; `missing`: a program is not there."""
     lines = text.splitlines()
+    if name.lower().endswith(".zip"):
+        total = _SUM.match(lines[0]) if lines else None
+        return Inside(holds=total[1] != "0", readable=True, header=True) if total else None
     if names.is_tar(name):
         sizes = [row for line in lines if (row := _MEMBER.match(line))]
         return Inside(holds=sum(row[1] != "0" for row in sizes), readable=ended, header=True)
     headers = sum(line.startswith("-- ") for line in lines)
     if not lines:
-        return None
+        return None if missing else Inside(holds=0, readable=True)
     statements = [line for line in lines if not line.startswith("-- ")]
     schema = bool(statements) and all(line.startswith("CREATE ") for line in statements)
     return Inside(holds=len(statements), readable=ended, header=headers > 0, schema=schema)
@@ -567,16 +593,27 @@ def looked_into(
     if archives is not None:
         return Files(files=archives, complete=True, listed=True)
     ends, insides = known(ends) or {}, known(insides) or {}
-    made = {folder.name: folder.at for folder in files.folders}
-    details = [
-        structs.replace(
-            file,
-            at=made.get(names.snapshot(file.name), file.at),
-            content=content(file, ends.get(file.name), insides.get(file.name)),
-        )
-        for file in files.files
-    ]
-    return structs.replace(files, files=tuple(sorted(details, key=lambda f: (-f.at, f.name))))
+    beside = tuple(f for f in files.files if f.name in ends and is_beside(ends[f.name].head))
+    found = [
+        structs.replace(f, at=_made(f, files), content=content(f, ends.get(f.name),
+                                                               insides.get(f.name)))
+        for f in files.files if f not in beside
+    ]  # fmt: skip
+    return structs.replace(
+        files,
+        files=tuple(sorted(found, key=lambda f: (-f.at, f.name))),
+        aside=(*files.aside, *beside),
+    )
+
+
+def _made(file: BackupFile, files: Files) -> float:
+    """When `file` was made: with its snapshot, whose directory has the time that its name has."""
+    top = names.snapshot(file.name)
+    at = next((f.at for f in files.folders if f.name == top), None)
+    days = names.days(top)
+    if at is None or (days and not any(names.is_of_day(at, day) for day in days)):
+        return file.at
+    return at
 
 
 SET = derive(

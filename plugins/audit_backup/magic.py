@@ -69,3 +69,12 @@ def _packet(head: bytes) -> tuple[int, int]:
     if head[0] & 0x40:
         return head[0] & 0x3F, 2 if head[1] < 192 else 3 if head[1] < 224 else 6
     return (head[0] & 0x3C) >> 2, {0: 2, 1: 3, 2: 5}.get(head[0] & 3, 1)
+
+
+# Signatures, keys, certificates and scripts lie beside backups.
+_NO_BACKUP = (b"-----BEGIN PGP S", b"-----BEGIN CERTI", b"-----BEGIN PUBLI", b"ssh-", b"#!")
+
+
+def is_beside(head: bytes) -> bool:
+    """Whether the first bytes are those of a signature, a certificate, a key or a script."""
+    return head.startswith(_NO_BACKUP)

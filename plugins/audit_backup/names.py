@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
-from datetime import date
+from datetime import UTC, date, datetime
 
 ARCHIVES = (
     ".gz", ".tgz", ".xz", ".txz", ".bz2", ".tbz2", ".tbz", ".zst", ".tzst", ".lz4", ".zip", ".tar",
@@ -19,7 +20,8 @@ _ASIDE = (
     ".failed", ".started", ".running", ".stamp", ".timestamp", ".marker", ".flag", ".notes",
     ".note", ".protected", ".readme", ".sh", ".snar", ".toc", ".manifest", ".lst", ".list",
     ".minisig", ".status", ".state", ".touch", "-wal", "-shm", "-journal", ".crdownload",
-    ".inprogress", ".in_progress", ".uploading", ".aria2", ".wip", ".p7s", ".tsr",
+    ".inprogress", ".in_progress", ".uploading", ".aria2", ".wip", ".p7s", ".tsr", ".error",
+    ".errors", ".stderr", ".bash", ".bat", ".cmd", ".ps1", ".pub", ".pubkey", ".cron",
 )  # fmt: skip
 _ASIDE_NAMES = re.compile(
     r"(?:readme|notes?|lock|lockfile|manifest|index|latest|last|current|status|stamp|timestamp"
@@ -29,7 +31,8 @@ _ASIDE_NAMES = re.compile(
 # Notes about backups, or the backup of a configuration: the name does not tell which.
 _UNCLEAR = (
     ".txt", ".md", ".html", ".htm", ".json", ".yaml", ".yml", ".xml", ".csv", ".conf", ".cfg",
-    ".ini", ".info", ".py", ".pl", ".out", ".doc", ".pdf", ".rst",
+    ".ini", ".info", ".py", ".pl", ".out", ".doc", ".pdf", ".rst", ".meta", ".metadata", ".pem",
+    ".crt", ".cer", ".key", ".properties", ".toml",
 )  # fmt: skip
 _ASKS_ALL = frozenset("*?")
 
@@ -61,6 +64,14 @@ ROTATED = tuple(f".{end}.[0-9]*" for end in ("gz", "xz", "bz2", "zst", "lz4", "z
 def is_packed(path: str) -> bool:
     """Whether the name is that of a compressed file, whose first bytes tell its format."""
     return is_archive(path) and not path.lower().endswith(".tar")
+
+
+OWN_DUMPS = (".pgdump", ".backup", ".custom", "toc.dat")  # in the format of pg_dump
+
+
+def is_sql(path: str) -> bool:
+    """Whether the name is that of an SQL text, packed or not."""
+    return ".sql" in (path[-4:].lower(), posixpath.splitext(path.lower())[0][-4:])
 
 
 _DUMPS = (".sql", ".dump", ".dmp", ".bak", ".rdb", ".img", ".qcow2", ".vma", ".ldif", ".backup")
@@ -106,6 +117,18 @@ def days(name: str) -> list[date]:
     return found
 
 
+_ZONES = 14 * 3600  # seconds by which a day may begin or end at another time
+
+
+def is_of_day(at: float, day: date) -> bool:
+    """Whether the time `at` (seconds since 1970) is on `day` in some time zone, or the night after.
+
+    A job that began on that day may end on the next.
+    """
+    begin = datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()
+    return begin - _ZONES <= at <= begin + 86400 + 2 * _ZONES
+
+
 def undated(name: str) -> str:
     """`name` without days and times of day: what stays the same from one night to the next."""
     return _MOMENT.sub("@", name.lower())
@@ -126,9 +149,14 @@ _SNAPSHOT = re.compile(
 
 
 def snapshot(name: str) -> str:
-    """The directory at the top that holds `name` if rsnapshot gives it such a name, or ''."""
+    """The directory at the top that holds `name` if it is one of rsnapshot or has a day, or ''.
+
+    A dump in a directory with a day (20261129/db.sql) is none: it has a time and a series.
+    """
     top, _, rest = name.partition("/")
-    return top if rest and _SNAPSHOT.fullmatch(top) else ""
+    if not rest or is_archive(rest) or is_dump(rest):
+        return ""
+    return top if _SNAPSHOT.fullmatch(top) or (days(top) and "/" in rest) else ""
 
 
 # Segments of PostgreSQL's and MySQL's logs of changes are named by a number.

@@ -107,6 +107,10 @@ def test_archives_of_nothing_are_no_backup(tmp_path: Path, subtests: Any) -> Non
         "named_@.gz": packed("gzip -c", HEADER),
         "dump_@.sql": b"--\n-- PostgreSQL database dump\n--\n",
     }
+    for name in ("a", "b"):
+        (tmp_path / "tree" / name).mkdir()
+    subprocess.run(["zip", "-qr", tmp_path / "e.zip", "tree"], cwd=tmp_path, check=True)
+    cases["z_@.zip"] = (tmp_path / "e.zip").read_bytes()
     for number, (name, content) in enumerate(cases.items()):
         with subtests.test(name):
             folder = tmp_path / str(number)
@@ -118,15 +122,16 @@ def test_archives_of_nothing_are_no_backup(tmp_path: Path, subtests: Any) -> Non
 
 
 def test_what_may_be_an_archive_of_nothing_does_not_pass(tmp_path: Path, subtests: Any) -> None:
-    (tmp_path / "empty").mkdir()
-    subprocess.run(["zip", "-qr", "e.zip", "empty"], cwd=tmp_path, check=True)
     cases = {
-        "z_@.zip": (tmp_path / "e.zip").read_bytes(), "x_@.bin.gz": packed("gzip -c", b"hello"),
+        "x_@.bin.gz": packed("gzip -c", b"hello"), "y_@.bin.gz": packed("gzip -c", b"") * 2,
+        "v_@.vmdk": b"KDMV\x01\0\0\0" + bytes(1 << 20), "d_@.1.dar": b"\0\0\0\x7b" + bytes(230),
+        "b_@.vdi": b"<<< QEMU VM Virtual Disk Image >>>" + bytes(41_000),
+        "m_@.vhd": b"conectix\0\0\0\2" + bytes(23_000),
         "zero_@.img": bytes(4096), "no-suffix_@": HEADER,
         "x_@.gpg": b"\x85\x01\x8c\x03" + bytes(600),
         "r_@.rdb": b"REDIS0011\xfa\tredis-ver\x057.0.15\xff" + bytes(60),
         "q_@.qcow2": b"QFI\xfb\x00\x00\x00\x03" + bytes(190_000),
-        "e_@.db": b"SQLite format 3\0" + bytes(4080),
+        "e_@.db": b"SQLite format 3\0" + bytes(12_272),
         "p_@.pgdump": b"PGDMP\x01\x0e\x00" + bytes(900), "c_@.cpio": b"070701" + b"0" * 506,
     }  # fmt: skip
     for name, content in cases.items():
@@ -148,6 +153,8 @@ def test_whole_archives_pass(tmp_path: Path, subtests: Any) -> None:
         return HEADER + TABLE + rows(200 + night) + TRAILER
 
     makers: dict[str, Callable[[int], bytes]] = {"db-@.sql": dump}
+    makers["t-@.tar"] = lambda n: tarred(tmp_path / "tree", "a") + bytes(512 * n)
+    makers["two-@.sql.gz"] = lambda n: packed("gzip -c", dump(n)) + packed("gzip -c", b"")
     for end, program in PACKERS.items():
         makers[f"db-@.dat.{end}"] = lambda n, p=program: packed(p, os.urandom(5000 + n))  # type: ignore[misc]
         if end != "lz4":
@@ -209,7 +216,11 @@ def test_what_a_failed_job_leaves_does_not_pass(tmp_path: Path) -> None:
         "c_1.env": b"status=1 cannot connect to the server\n",
         "n_1.lzma": packed("xz --format=lzma -c", b""), "n_2.br": b"\x3b",
         "n_3.sz": b"\xff\x06\x00\x00sNaPpY", "s_1.sql": schema,
-        "s_2.sql.gz": packed("gzip -c", schema),
+        "s_2.sql.gz": packed("gzip -c", schema), "s_3.sql": schema * 90,
+        "s_4.sql.gz": packed("gzip -c", page + os.urandom(90_000).hex().encode()),
+        "s_5.sql.zst": packed("zstd -qc", b"pg_dump: error: " + os.urandom(9000).hex().encode()),
+        "s_6.dump": error * 2000, "s_7.pgdump": b"PGDMP\x01\x0e\0" + bytes(90_000),
+        "toc.dat": b"PGDMP\x01\x0e\0" + bytes(9000),
         "v_1": b"\1\2\3\4\0\0\xfc\0\0\0\0\1BB02" + os.urandom(9000),
         "a_1": b"AMANDA: TAPESTART DATE 20261128020000 TAPE DAILY-1\n" + bytes(32700),
     }  # fmt: skip
@@ -221,7 +232,9 @@ def test_what_a_failed_job_leaves_does_not_pass(tmp_path: Path) -> None:
     assert {f.name: f.content for f in files.files} == dict.fromkeys(held, Content.DOUBTFUL)
     assert len(files.aside) == 3
     assert checks.present.judge(files).verdict is U
-    fine = {"t.cfg": b"hostname x\n" * 60, "d.sql": schema + rows(3), "b.bin": os.urandom(90),
+    fine = {"t.cfg": b"hostname x\n" * 60, "p.pgdump": b"PGDMP\x01\x0e\0\nTABLE DATA\0" * 5000,
+            "o.sql": schema * 90 + b"  insert into t values (1);\n", "d.sql": schema + rows(3),
+            "b.bin": os.urandom(90),
             "z.bin.zst": b"\x50\x2a\x4d\x18" + os.urandom(900),
             "host.i": b"[client]\nhost = db1\nport = 3306\nuser = b\n",
             "s.env": b"HOST=db1\nPORT=3306\nDATA=/srv/data\nUSER=b\n",
@@ -282,6 +295,13 @@ def test_what_lies_beside_backups_is_none(tmp_path: Path, subtests: Any) -> None
         with subtests.test(name):
             put(tmp_path / "side" / name / name, b"x" * 3000)
             assert verdicts(tmp_path / "side" / name)[:4] == [F] * 4
+    for name, content in (
+        ("run", b"#!/bin/sh\n" * 99),
+        ("db.bin.asc", b"-----BEGIN PGP SIGNATURE-----\n" * 99),
+    ):
+        with subtests.test(name):
+            put(tmp_path / "head" / name / name, content)
+            assert verdicts(tmp_path / "head" / name)[:4] == [F] * 4
     for name, content in (("BACKUP_OK", b""), ("report.txt", b"x" * 3000), ("x.json", b"{}")):
         with subtests.test(name):
             put(tmp_path / "unclear" / name / name, content)
@@ -313,10 +333,28 @@ def test_generations_are_counted_by_content(tmp_path: Path) -> None:
     first = put(links / f"db-{day(0)}.bin", os.urandom(900))
     for night in range(1, 30):
         os.link(first, links / f"db-{day(night)}.bin")
-    assert judged(links)["copies"].verdict is F
+    assert [judged(links)[c].verdict for c in ("fresh", "copies")] == [P, F]
     same = tmp_path / "same"
     nights(same, "db-@.bin", lambda _: b"the same" * 100)
     assert judged(same)["copies"].verdict is U
+    content = os.urandom(900_000)
+    nights(tmp_path / "large", "db-@.bin", lambda _: content)
+    assert judged(tmp_path / "large")["copies"].verdict is U
+
+
+def test_snapshots_of_rsync_have_the_day_of_their_directory(tmp_path: Path) -> None:
+    for night in range(6, -1, -1):
+        top, before = tmp_path / day(night), tmp_path / day(night + 1)
+        put(top / "srv" / "changes", os.urandom(900), 40 * NIGHT)
+        if before.exists():
+            os.link(before / "srv" / "same", top / "srv" / "same")
+        else:
+            put(top / "srv" / "same", os.urandom(900), 90 * NIGHT)
+        os.utime(top, (time.time() - night * NIGHT - 3600,) * 2)
+    assert verdicts(tmp_path, depth=3)[:4] == [P] * 4
+    os.utime(tmp_path / day(0), (time.time() - 90 * NIGHT,) * 2)  # as rsync -a leaves it
+    os.utime(tmp_path / day(1), (time.time() - 90 * NIGHT,) * 2)
+    assert judged(tmp_path, depth=3)["fresh"].verdict is U
 
 
 def test_snapshots_with_hard_links_are_generations(tmp_path: Path) -> None:
@@ -363,9 +401,10 @@ def test_a_directory_of_a_backup_program_is_asked_of_the_program(
 def test_rotated_files_are_one_series(tmp_path: Path) -> None:
     for number in range(7):
         name = "db.sql.gz" + (f".{number}" if number else "")
-        put(tmp_path / name, packed("gzip -c", os.urandom(5000 + number)), number * NIGHT + 3600)
+        data = TABLE + os.urandom(5000 + number)
+        put(tmp_path / name, packed("gzip -c", data), number * NIGHT + 3600)
     assert verdicts(tmp_path)[:4] == [P] * 4
-    put(tmp_path / "db.sql.gz", packed("gzip -c", os.urandom(900)))
+    put(tmp_path / "db.sql.gz", packed("gzip -c", TABLE + os.urandom(900)))
     assert verdicts(tmp_path)[3] is F
 
 
