@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from audit_core.pack.documents import HAS_SM3, File
-from audit_core.pack.zip_writer import Written, ZipWriter
+from audit_core.pack.zip_writer import AT_ONCE, Written, ZipWriter, pack
 
 _CHUNK = 1 << 20
 # A reader rejects members that expand more than RATIO times, as zip bombs do; what
@@ -27,6 +27,9 @@ _DIGESTS = tuple(
     for method in ("md5", "sha256", *(("sm3",) if HAS_SM3 else ()))
 )
 """Of nothing: copies begin faster than new ones, and a large pack takes 300,000."""
+
+KEPT = 16 << 20
+"""Bytes of packed contents that are kept: hosts of one owner answer much alike."""
 Chunks = Callable[[], Iterator[bytes]]
 
 
@@ -63,6 +66,71 @@ def of_file(handle: IO[bytes]) -> Chunks:
     return pieces
 
 
+class _Digests:
+    """The digests of a file that is read piece by piece."""
+
+    def __init__(self) -> None:
+        self.begin()
+
+    def begin(self) -> None:
+        """Nothing was read."""
+        self._each: list[Any] = [digest.copy() for digest in _DIGESTS]
+
+    def update(self, piece: bytes) -> None:
+        """Reads `piece`."""
+        for digest in self._each:
+            digest.update(piece)
+
+    def content(self, size: int, how: Written, packed: bytes) -> _Content:
+        """What was read, which stands in a zip as `how` says."""
+        md5, sha256, *sm3 = (digest.hexdigest() for digest in self._each)
+        return _Content(size, md5, sha256, sm3[0] if sm3 else None, how, packed)
+
+
+class _Content(Struct, frozen=True):
+    """What a file holds: its digests, and how it stands in a zip."""
+
+    size: int
+    md5: str
+    sha256: str
+    sm3: str | None
+    how: Written
+    packed: bytes
+
+
+def _ratio(size: int) -> int:
+    """How many times a member may shrink; small ones are never bombs, however much they do."""
+    return RATIO if size > SMALL else size + 1
+
+
+def _packed(data: bytes) -> _Content:
+    digests = _Digests()
+    digests.update(data)
+    return digests.content(len(data), *pack(data, ratio=_ratio(len(data))))
+
+
+class _Contents:
+    """The contents added last, by SHA-256: what several hosts answered is packed once."""
+
+    def __init__(self) -> None:
+        self._room = KEPT
+        self._kept: dict[str, _Content] = {}
+
+    def get(self, sha256: str) -> _Content | None:
+        """The content that has this digest; None where it is not kept."""
+        found = self._kept.pop(sha256, None)
+        if found is not None:
+            self._kept[sha256] = found
+        return found
+
+    def keep(self, content: _Content) -> None:
+        """Keeps `content`, and no longer what was not asked for longest."""
+        self._kept[content.sha256] = content
+        self._room -= content.how.packed
+        while self._room < 0:
+            self._room += self._kept.pop(next(iter(self._kept))).how.packed
+
+
 class _Line(Struct, frozen=True, array_like=True):
     """A file in the spool, and how it stands in the zip."""
 
@@ -74,8 +142,9 @@ class _Line(Struct, frozen=True, array_like=True):
 class Archive:
     """A zip being written. Its list of files is kept in a temporary file, not in memory."""
 
-    def __init__(self, handle: IO[bytes], started: str) -> None:
+    def __init__(self, handle: IO[bytes], started: str, contents: _Contents | None = None) -> None:
         self._handle, self._started = handle, started
+        self._contents = contents or _Contents()
         self._zip = ZipWriter(handle, zip_time(started))
         self._spool = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the archive)
         self._listed = 0
@@ -83,7 +152,7 @@ class Archive:
 
     def part(self) -> Archive:
         """An archive for another process to fill, in a temporary file, for `take`."""
-        return Archive(tempfile.TemporaryFile(), self._started)
+        return Archive(tempfile.TemporaryFile(), self._started, self._contents)
 
     def take(self, part: Archive) -> None:
         """Adds the files of `part`, which another process has filled and settled."""
@@ -102,22 +171,34 @@ class Archive:
         self._handle.close()
         self._spool.close()
 
-    def add(self, name: str, chunks: Chunks, size: int) -> File:
-        """Adds one member; `chunks` may be read twice."""
-        digests: list[Any] = []
+    def add(self, name: str, chunks: Chunks, size: int, *, stored: bool = False) -> File:
+        """Adds one member, not compressed if `stored`; `chunks` may be read twice."""
+        digests = _Digests()
 
         def hashed() -> Iterator[bytes]:
-            digests[:] = (digest.copy() for digest in _DIGESTS)
+            digests.begin()
             for piece in chunks():
-                for digest in digests:
-                    digest.update(piece)
+                digests.update(piece)
                 yield piece
 
-        # Small members are never bombs, however much they shrink.
-        how = self._zip.add(name, hashed, size, ratio=RATIO if size > SMALL else size + 1)
-        md5, sha256, *sm3 = (digest.hexdigest() for digest in digests)
-        file = File(name=name, size=size, sha256=sha256, sm3=sm3[0] if sm3 else None)
-        self._list(_Line(file, md5, how))
+        how = self._zip.add(name, hashed, size, ratio=_ratio(size), stored=stored)
+        return self._enter(name, digests.content(size, how, b""))
+
+    def add_bytes(self, name: str, data: bytes, sha256: str = "") -> File:
+        """Adds `data` as one member; `sha256`, where it is given, is its digest."""
+        if len(data) > AT_ONCE:
+            return self.add(name, of_bytes(data), len(data))
+        content = self._contents.get(sha256) if sha256 else None
+        if content is None:
+            content = _packed(data)
+            if sha256:
+                self._contents.keep(content)
+        self._zip.add_packed(name, content.size, content.how, content.packed)
+        return self._enter(name, content)
+
+    def _enter(self, name: str, content: _Content) -> File:
+        file = File(name=name, size=content.size, sha256=content.sha256, sm3=content.sm3)
+        self._list(_Line(file, content.md5, content.how))
         return file
 
     def _list(self, line: _Line) -> None:

@@ -85,10 +85,16 @@ def hex_of(digest: str) -> str:
     return digits
 
 
-def files(stored: Stored, observation: Evidence, folder: str) -> Iterator[tuple[str, bytes]]:
-    """The files (name, bytes) of one observation; raises InputError where bytes are missing."""
-    yield f"{folder}/observation.json", stored.get(hex_of(observation.digest))
-    if observation.stderr_size:
-        yield f"{folder}/stderr.txt", stored.get(observation.stderr_sha256)
-    if observation.stdout_size:
-        yield f"{folder}/stdout.txt", stored.get(observation.stdout_sha256)
+def files(stored: Stored, observation: Evidence, folder: str) -> Iterator[tuple[str, bytes, str]]:
+    """The files of one observation: name, bytes, and their SHA-256, empty for what is of it alone.
+
+    Raises InputError where bytes are missing.
+    """
+    yield f"{folder}/observation.json", stored.get(hex_of(observation.digest)), ""
+    streams = (
+        ("stderr.txt", observation.stderr_size, observation.stderr_sha256),
+        ("stdout.txt", observation.stdout_size, observation.stdout_sha256),
+    )
+    for name, size, sha256 in streams:
+        if size:
+            yield f"{folder}/{name}", stored.get(sha256), sha256

@@ -31,7 +31,8 @@ from audit_core.model.results import (
 from audit_core.model.review import RecordProblem
 from audit_core.pack import documents as d
 from audit_core.pack import evidence, signing
-from audit_core.pack.archive import Archive, of_bytes, of_file
+from audit_core.pack import zip_format as z
+from audit_core.pack.archive import Archive, of_file
 from audit_core.pack.keys import SigningKey, public_pem
 from audit_core.pack.parallel import Place, add_each
 from audit_core.store.answers import AnswersFolder, attached
@@ -168,11 +169,11 @@ def _add_records(archive: Archive, job: _Job) -> dict[str, Place]:
     begun = archive.mark()
     add_each(archive, results.entries, partial(_add_object, results))
     _add_answers(archive, job)
-    _add(archive, d.RESULTS, encode(results.index))
+    archive.add_bytes(d.RESULTS, encode(results.index))
     for name in (d.RUN, d.SEAL):
         path = job.run.folder / name
         if name == d.RUN or path.exists():
-            _add(archive, name, path.read_bytes())
+            archive.add_bytes(name, path.read_bytes())
     return marks | {"": (begun, archive.mark())}
 
 
@@ -182,12 +183,12 @@ def _add_evidence(job: _Job, width: int, archive: Archive, item: tuple[ObjectEnt
     with evidence.opened(job.run, job.results.bundle_of(entry)) as stored:
         for number, seen in enumerate(job.results.observations_of(entry), before + 1):
             folder = evidence.folder(number, seen, width)
-            for name, data in evidence.files(stored, seen, folder):
-                _add(archive, name, data)
+            for name, data, sha256 in evidence.files(stored, seen, folder):
+                archive.add_bytes(name, data, sha256)
 
 
 def _add_object(results: Results, archive: Archive, entry: ObjectEntry) -> None:
-    _add(archive, d.object_name(entry.sha256), results.load(entry))
+    archive.add_bytes(d.object_name(entry.sha256), results.load(entry))
 
 
 def _add_answers(archive: Archive, job: _Job) -> None:
@@ -196,12 +197,8 @@ def _add_answers(archive: Archive, job: _Job) -> None:
     if not digest:
         return
     for stored in attached(folder.load(digest)):
-        _add(archive, d.attachment_name(stored), folder.attachment(stored))
-    _add(archive, d.answers_name(digest), folder.set_path(digest).read_bytes())
-
-
-def _add(archive: Archive, name: str, data: bytes) -> None:
-    archive.add(name, of_bytes(data), len(data))
+        archive.add_bytes(d.attachment_name(stored), folder.attachment(stored))
+    archive.add_bytes(d.answers_name(digest), folder.set_path(digest).read_bytes())
 
 
 def _source(archive: Archive, job: _Job, lang: str, marks: Mapping[str, Place]) -> PackSource:
@@ -277,7 +274,9 @@ def _export_name(taken: set[str], folder: Path, path: Path) -> str:
 
 def _add_file(archive: Archive, path: Path, name: str) -> None:
     with path.open("rb") as handle:
-        archive.add(name, of_file(handle), path.stat().st_size)
+        # A workbook is a zip: its members are compressed.
+        stored = handle.read(len(z.LOCAL_BEGIN)) == z.LOCAL_BEGIN
+        archive.add(name, of_file(handle), path.stat().st_size, stored=stored)
 
 
 def _manifest(archive: Archive, job: _Job, lang: str, failed: tuple[str, ...]) -> d.Manifest:
@@ -307,8 +306,8 @@ def _add_tail(archive: Archive, key: SigningKey, manifest: d.Manifest, folder: P
     rows = {"files": lambda: (file for file, _ in archive.listed(0, end))}
     written = _add_pieces(archive, d.MANIFEST, encode_pieces(manifest, rows), folder)
     detail = signing.Predicate(run=manifest.run, root=manifest.root, dengbao=manifest.dengbao)
-    _add(archive, d.SIGNATURE, signing.sign(written.sha256, detail, key))
-    _add(archive, d.KEY, public_pem(key.private.public_key()))
+    archive.add_bytes(d.SIGNATURE, signing.sign(written.sha256, detail, key))
+    archive.add_bytes(d.KEY, public_pem(key.private.public_key()))
     _add_pieces(archive, d.SUMS, d.sums(archive.digests()), folder)
 
 

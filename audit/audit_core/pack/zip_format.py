@@ -10,6 +10,7 @@ LOCATOR = struct.Struct("<4sLQL")
 END64 = struct.Struct("<4sQ2H2L4Q")
 ENTRY = struct.Struct("<4s6H3L5H2L")
 LOCAL = struct.Struct("<4s5H3L2H")
+LOCAL_BEGIN = b"PK\x03\x04"
 MAX16, MAX32 = 0xFFFF, 0xFFFFFFFF
 WIDE = (1 << 31) - 1
 """Above this, sizes and places are written with 64 bits."""
@@ -37,5 +38,5 @@ def local_head(
     if wide:
         extra = struct.pack("<2H2Q", 1, 16, size, packed)
         sizes = (MAX32, MAX32)
-    fixed = (b"PK\x03\x04", version(wide=wide), *kind, crc)
+    fixed = (LOCAL_BEGIN, version(wide=wide), *kind, crc)
     return LOCAL.pack(*fixed, *sizes, len(name), len(extra)) + name + extra

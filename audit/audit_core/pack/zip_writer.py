@@ -17,8 +17,11 @@ from msgspec import Struct
 
 from audit_core.pack import zip_format as z
 
-_AT_ONCE = 1 << 20
+AT_ONCE = 1 << 20
 """Bytes of a member that is written in one step: most are small, and each step costs."""
+
+_LEVEL = 4
+"""Of 174 MB of 80 hosts, level 6 leaves 46.1 MB in 4.0 s, level 4 47.6 MB in 2.3 s."""
 
 
 class Written(Struct, frozen=True, array_like=True):
@@ -48,17 +51,30 @@ class ZipWriter:
         self._at = self._place = handle.seek(0, os.SEEK_END)
 
     def add(
-        self, name: str, chunks: Callable[[], Iterator[bytes]], size: int, *, ratio: int
-    ) -> Written:
+        self, name: str, chunks: Callable[[], Iterator[bytes]], size: int, *, ratio: int,
+        stored: bool = False,
+    ) -> Written:  # fmt: skip
         """Adds a member of `size` bytes; raises ValueError where `chunks` are more or fewer.
 
         One that shrinks more than `ratio` times is stored as it is; its `chunks` are read again.
         """
-        member = self._written(name, chunks, size, z.DEFLATED)
+        member = self._written(name, chunks, size, z.STORED if stored else z.DEFLATED)
         if member.packed * ratio < size:
             member = self._written(name, chunks, size, z.STORED)
         self._enter(member)
         return Written(member.method, member.crc, member.packed)
+
+    def add_packed(self, name: str, size: int, how: Written, packed: bytes) -> None:
+        """Adds a member of `size` bytes that `pack` has made."""
+        member = self._member(name, size, how)
+        self._write(self._at, self._head(member) + packed)
+        self._enter(member)
+
+    def _member(self, name: str, size: int, how: Written) -> _Member:
+        return _Member(
+            name=name.encode("ascii"), method=how.method, size=size, start=self._at, crc=how.crc,
+            packed=how.packed,
+        )  # fmt: skip
 
     def take(self, data: IO[bytes], members: Iterable[tuple[str, int, Written]]) -> None:
         """Adds `members`, by name and size, which another writer has written to `data`, in order.
@@ -67,12 +83,9 @@ class ZipWriter:
         """
         data.seek(0)
         self._handle.seek(self._at)
-        shutil.copyfileobj(data, self._handle, _AT_ONCE)
+        shutil.copyfileobj(data, self._handle, AT_ONCE)
         for name, size, how in members:
-            self._enter(_Member(
-                name=name.encode("ascii"), method=how.method, size=size, start=self._at,
-                crc=how.crc, packed=how.packed,
-            ))  # fmt: skip
+            self._enter(self._member(name, size, how))
         self._place = self._at
 
     def _enter(self, member: _Member) -> None:
@@ -84,15 +97,8 @@ class ZipWriter:
         self, name: str, chunks: Callable[[], Iterator[bytes]], size: int, method: int
     ) -> _Member:
         member = _Member(name=name.encode("ascii"), method=method, size=size, start=self._at)
-        pieces = _packed(member, chunks())
-        if size <= _AT_ONCE:
-            data = b"".join(pieces)
-            member.packed = len(data)
-            _check_size(member, size)
-            self._write(self._at, self._head(member) + data)
-            return member
         end = self._at + len(self._head(member))
-        for piece in pieces:
+        for piece in _packed(member, chunks()):
             self._write(end + member.packed, piece)
             member.packed += len(piece)
         _check_size(member, size)
@@ -155,9 +161,19 @@ def _check_size(member: _Member, size: int) -> None:
         raise ValueError(f"{member.name.decode()}: {member.size} bytes, not {size}")
 
 
+def pack(data: bytes, *, ratio: int) -> tuple[Written, bytes]:
+    """`data` for `add_packed`: as it is where it shrinks more than `ratio` times."""
+    deflate = zlib.compressobj(_LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
+    packed, method = deflate.compress(data) + deflate.flush(), z.DEFLATED
+    if len(packed) * ratio < len(data):
+        packed, method = data, z.STORED
+    return Written(method, zlib.crc32(data), len(packed)), packed
+
+
 def _packed(member: _Member, chunks: Iterator[bytes]) -> Iterator[bytes]:
     """The bytes of `member` as they stand in the zip; its checksum and size are kept."""
-    deflate = zlib.compressobj(6, zlib.DEFLATED, -15) if member.method == z.DEFLATED else None
+    deflates = member.method == z.DEFLATED
+    deflate = zlib.compressobj(_LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS) if deflates else None
     member.size = 0
     for piece in chunks:
         member.crc = zlib.crc32(piece, member.crc)

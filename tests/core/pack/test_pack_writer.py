@@ -21,6 +21,7 @@ from audit_core.api.hooks import Exporter
 from audit_core.model import msg
 from audit_core.model.errors import InputError, StoreError, ToolMissing
 from audit_core.model.results import PackSource
+from audit_core.pack import archive as archive_module
 from audit_core.pack import documents as d
 from audit_core.pack.archive import Archive, of_bytes
 from audit_core.pack.evidence import folder, hex_of
@@ -288,13 +289,14 @@ def test_an_invalid_digest_never_becomes_a_path(run: tuple[Run, Whole], digest: 
 
 
 def test_packing_does_not_hold_the_evidence_in_memory(
-    store: Store, key: object, tmp_path: Path
+    store: Store, key: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from audit_core.pack.keys import SigningKey
     from audit_core.pack.writer import write_pack
     from audit_core.text.translate import Translator
 
     assert isinstance(key, SigningKey)
+    monkeypatch.setattr(archive_module, "KEPT", 1 << 20)
     run, results = _large(store)
     tracemalloc.start()
     try:
@@ -313,6 +315,26 @@ def test_packing_does_not_hold_the_evidence_in_memory(
     assert (tmp_path / "large.zip").stat().st_size > 10 << 20
     assert peak < 6 << 20
     assert verify(tmp_path / "large.zip").problems == ()
+
+
+def test_contents_that_are_kept_make_no_difference(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alike = [b"same" * 1000, b"", os.urandom(100), b"same" * 1000, b"\0" * (1 << 17)]
+    found = []
+    for room, known in ((1 << 20, False), (1 << 20, True), (0, True)):
+        monkeypatch.setattr(archive_module, "KEPT", room)
+        path = tmp_path / f"{room}{known}.zip"
+        with path.open("w+b") as handle:
+            archive = Archive(handle, "2026-11-23T10:15:00Z")
+            for number, data in enumerate(alike * 2):
+                sha256 = hashlib.sha256(data).hexdigest() if known else ""
+                archive.add_bytes(f"f{number}", data, sha256)
+            listed = list(archive.listed())
+            archive.close()
+        assert list(members(path).values()) == alike * 2
+        found.append((path.read_bytes(), listed))
+    assert found[0] == found[1] == found[2]
 
 
 def _large(store: Store) -> tuple[Run, Whole]:
