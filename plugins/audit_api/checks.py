@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 from audit_api.facts import ROUTES, RouteTable
 from audit_api.kind import RoutesSettings
 from audit_api.model import Route
 from audit_core.api.sdk import (
     TARGET,
-    Absent,
     Judgement,
-    Known,
     Message,
+    Others,
     Severity,
     Target,
+    all_known,
     capped,
     check,
     each,
@@ -26,8 +25,6 @@ from audit_core.api.sdk import (
     settings_of,
     undetermined,
 )
-
-Registers = tuple[tuple[Target, Known | Absent], ...]
 
 
 def _named(what: Message, routes: Iterable[Route]) -> Message:
@@ -101,15 +98,14 @@ def limited(table: RouteTable) -> Judgement:
     remedy=msg("Enter the routes in the register of interfaces, by path, name or operationId; or "
                "name the row that stands for all of them (interface)"),
 )  # fmt: skip
-def registered(target: Target, table: RouteTable, registers: Registers) -> Judgement:
+def registered(target: Target, table: RouteTable, registers: Others) -> Judgement:
     """Each route, or the interface that stands for all, is in the register of interfaces."""
     if not registers:
         return undetermined(msg("No register of interfaces is declared"))
-    if any(not isinstance(got, Known) or got.incomplete for _, got in registers):
+    tables = all_known(registers)
+    if tables is None:
         return undetermined(msg("A register of interfaces could not be read in full"))
-    rows: Iterable[Any] = (
-        row for _, g in registers if isinstance(g, Known) for row in g.value.rows
-    )
+    rows = (row for table in tables for row in table.rows)
     there = {str(row["interface"]).casefold() for row in rows if row["interface"]}
     whole = settings_of(target, RoutesSettings).interface
     if whole:

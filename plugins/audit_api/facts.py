@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
-
-import msgspec
 from msgspec import Struct
 
 from audit_api.model import Head, Route
 from audit_api.request import Routes
-from audit_core.api.sdk import Answer, Message, ParseError, Partial, fact, msg, partial, verbatim
-
-T = TypeVar("T", bound=Struct)
+from audit_core.api.sdk import Answer, Message, Partial, fact, json_as, msg, partial, verbatim
 
 
 class RouteTable(Struct, frozen=True, kw_only=True):
@@ -21,18 +16,16 @@ class RouteTable(Struct, frozen=True, kw_only=True):
     routes: tuple[Route, ...] = ()
 
 
-def _decoded(line: bytes, type_: type[T]) -> T:
-    try:
-        return msgspec.json.decode(line, type=type_)
-    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        raise ParseError(msg("not the routes of a file")) from error
+_NOT_ROUTES = msg("not the routes of a file")
 
 
 def parse_routes(answer: Answer) -> RouteTable | Partial:
     """The routes; incomplete where some were left out."""
     head, *lines = answer.stdout.splitlines() or [b""]
-    top = _decoded(head, Head)
-    routes = tuple(_decoded(line, Route) for line in (lines[:-1] if answer.truncated else lines))
+    top = json_as(head, Head, _NOT_ROUTES)
+    routes = tuple(
+        json_as(line, Route, _NOT_ROUTES) for line in (lines[:-1] if answer.truncated else lines)
+    )
     reported: list[Message] = [
         msg("left out: {route}", route=verbatim(one)) for one in top.problems
     ]

@@ -31,6 +31,7 @@ from audit_core.api.sdk import (
     capped,
     check,
     failed,
+    few,
     known,
     known_or_absent,
     msg,
@@ -487,7 +488,7 @@ def whole(
         return failed(empty, expected=wanted)
     found = _of(newest, tests, ends)
     if bad := [_bad(test) for test in found.values() if _is_bad(test)]:
-        return failed(*bad[:10], expected=wanted)
+        return failed(*few(bad, 10), expected=wanted)
     if (
         why := _untested(newest, found)
         or open_points.unsearched_places(files)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterable, Mapping
-from datetime import date
 from typing import Annotated, Any, Literal
 
 from audit_backup.propose import backups
 from audit_core.api.sdk import (
     ANY_KIND,
+    Day,
     Kind,
     Positive,
     PositiveFloat,
@@ -37,19 +37,11 @@ def _is_pattern(pattern: str) -> bool:
     return bool(pattern) and "/" not in pattern and pattern.isprintable()
 
 
-def _is_date(text: str) -> bool:
-    try:
-        return len(text) == 10 and bool(date.fromisoformat(text))
-    except ValueError:
-        return False
-
-
 Directory = Annotated[str, Valid(holds=_is_path, expected=msg("an absolute path without .."))]
 Pattern = Annotated[str, Valid(holds=_is_pattern, expected=msg("a file name pattern"))]
 Depth = Annotated[
     int, Valid(holds=lambda n: 1 <= n <= 5, expected=msg("a whole number from 1 to 5"))
 ]
-Day = Annotated[str, Valid(holds=_is_date, expected=msg("a date like 2026-05-31"))]
 
 
 class BackupSettings(Schema, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ from audit_core.api.sdk import (
     Target,
     check,
     failed,
+    few,
     msg,
     not_applicable,
     passed,
@@ -46,10 +47,8 @@ def _settings(target: Target) -> DataSetSettings:
 
 
 def _texts(found: Iterable[OutcomeText | Held]) -> tuple[Message, ...]:
-    texts = [each.text if isinstance(each, OutcomeText) else each.as_message for each in found]
-    if len(texts) <= _MOST:
-        return tuple(texts)
-    return (*texts[:_MOST], msg("{count} more columns", count=len(texts) - _MOST))
+    texts = (each.text if isinstance(each, OutcomeText) else each.as_message for each in found)
+    return few(texts, _MOST)
 
 
 def _judged(found: Sequence[OutcomeText], sample: Sampled, *more: Message) -> Judgement:

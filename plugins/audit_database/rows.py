@@ -16,10 +16,11 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import Struct
 
-from audit_core.api.sdk import Answer, Message, ParseError, Partial, msg, verbatim
+from audit_core.api.sdk import Answer, Message, ParseError, Partial, few, json_value, msg, verbatim
 
 S = TypeVar("S", bound=Struct)
 
+_NOT_ROWS = msg("not the requested rows")
 DATABASE = "database"
 _PROBLEMS = 20  # of rows that cannot be read, as many as are told one by one
 
@@ -87,7 +88,7 @@ def rows_as(type_: type[S]) -> Callable[[Answer], tuple[S, ...] | Partial]:
                 why = verbatim(str(error))
                 problems.append(msg("row {number} cannot be read: {why}", number=number, why=why))
         if problems:
-            return Partial(value=tuple(found), problems=_few(problems))
+            return Partial(value=tuple(found), problems=few(problems, _PROBLEMS))
         return tuple(found)
 
     return parse
@@ -108,19 +109,12 @@ def only_row(type_: type[S]) -> Callable[[Answer], S]:
     return parse
 
 
-def _few(problems: list[Message]) -> tuple[Message, ...]:
-    if len(problems) <= _PROBLEMS:
-        return tuple(problems)
-    more = msg("{count} more rows cannot be read", count=len(problems) - _PROBLEMS)
-    return (*problems[:_PROBLEMS], more)
-
-
 def _rows(answer: Answer) -> Iterator[dict[str, Any] | Message]:
     """Each row by column; a message for each database that failed. ParseError where it is none."""
     columns: list[str] | None = None
     asked: dict[str, Any] = {}
     for line in answer.lines:
-        match _value(line):
+        match json_value(line, _NOT_ROWS):
             case {"columns": list(names)}:
                 columns = [str(name) for name in names]
             case {"database": str(name)}:
@@ -131,13 +125,6 @@ def _rows(answer: Answer) -> Iterator[dict[str, Any] | Message]:
             case list(values) if columns is not None and len(values) == len(columns):
                 yield asked | dict(zip(columns, values, strict=True))
             case _:
-                raise ParseError(msg("not the requested rows"))
+                raise ParseError(_NOT_ROWS)
     if columns is None and answer.stdout == b"":
-        raise ParseError(msg("not the requested rows"))
-
-
-def _value(line: str) -> Any:
-    try:
-        return json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise ParseError(msg("not the requested rows")) from error
+        raise ParseError(_NOT_ROWS)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any, TypeVar
 
-import msgspec
 from msgspec import Struct
 
 from audit_core.api.sdk import (
@@ -17,6 +16,7 @@ from audit_core.api.sdk import (
     Target,
     derive,
     fact,
+    json_as,
     msg,
     partial,
     settings_of,
@@ -126,17 +126,13 @@ def _times(target: Target) -> HttpTimes | Message:
 # --- reading --------------------------------------------------------------------------------------
 
 
-def _decoded(line: bytes, type_: type[T]) -> T:
-    try:
-        return msgspec.json.decode(line, type=type_)
-    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        raise ParseError(msg("not the answer that was asked for")) from error
+_NOT_ASKED_FOR = msg("not the answer that was asked for")
 
 
 def parse_page(answer: Answer) -> Page | Partial:
     """The page; incomplete where it was cut."""
     line, _, body = answer.stdout.partition(b"\n")
-    head = _decoded(line, Head)
+    head = json_as(line, Head, _NOT_ASKED_FOR)
     if not head.hops:
         raise ParseError(msg("not the answer that was asked for"))
     kind = (head.hops[-1].header("content-type") or "").lower()
@@ -160,7 +156,7 @@ def _charset(kind: str, body: bytes) -> str:
 def _lines(answer: Answer, type_: type[T]) -> list[T]:
     if answer.truncated or not answer.stdout:
         raise ParseError(msg("not the answer that was asked for"))
-    return [_decoded(line, type_) for line in answer.stdout.splitlines()]
+    return [json_as(line, type_, _NOT_ASKED_FOR) for line in answer.stdout.splitlines()]
 
 
 def parse_opened(answer: Answer) -> tuple[Opened, ...] | Partial:

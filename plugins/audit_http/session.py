@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from audit_core.api.sdk import settings_of
-from audit_core.api.sessions import OneByOne
+from audit_core.api.sessions import OneByOne, cut_reply
 from audit_core.model import (
     ConnectError,
     ConnectionContext,
@@ -184,8 +184,7 @@ def _reply(request: Request, found: list[Any]) -> Reply:
     if not found:
         return Reply(request=request, status=Status.TIMED_OUT)
     lines = b"".join(msgspec.json.encode(one) + b"\n" for one in found)
-    cut = len(lines) > request.limit
-    return Reply(request=request, exit_code=0, stdout=lines[: request.limit], truncated=cut)
+    return cut_reply(request, lines)
 
 
 def _redirect(url: str, got: Got) -> str | None:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
-import json
-from typing import Any
 
 import msgspec
 from msgspec import Struct
 
-from audit_core.api.sdk import Answer, Message, ParseError, Partial, fact, msg, partial
+from audit_core.api.sdk import Answer, Message, ParseError, Partial, fact, json_value, msg, partial
 from audit_redis.request import RedisConfig, RedisInfo, RedisUsers
 
 KIND = "redis"
@@ -160,18 +158,16 @@ def _info(answer: Answer) -> Info:
     return Info(fields=fields)
 
 
-def _json(line: str) -> Any:
-    try:
-        return json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise ParseError(msg("not the answer that was asked for")) from error
+_NOT_ASKED_FOR = msg("not the answer that was asked for")
 
 
 def _settings(answer: Answer) -> Settings:
     try:
-        found = Settings(values=msgspec.convert(_json(answer.text), dict[str, str]))
+        found = Settings(
+            values=msgspec.convert(json_value(answer.text, _NOT_ASKED_FOR), dict[str, str])
+        )
     except msgspec.ValidationError as error:
-        raise ParseError(msg("not the answer that was asked for")) from error
+        raise ParseError(_NOT_ASKED_FOR) from error
     if not {"bind", "port"} <= set(found.values):  # every release has them; a proxy may tell none
         raise ParseError(msg("the server accepts CONFIG GET, but returns no settings"))
     return found
@@ -180,16 +176,16 @@ def _settings(answer: Answer) -> Settings:
 def _users(answer: Answer) -> tuple[User, ...] | Partial:
     found, problems = [], []
     for line in answer.lines:
-        value = _json(line)
+        value = json_value(line, _NOT_ASKED_FOR)
         if isinstance(value, dict) and set(value) == {"more"}:
             problems.append(msg("{count} more users", count=str(value["more"])))
             continue
         try:
             found.append(msgspec.convert(value, User))
         except msgspec.ValidationError as error:
-            raise ParseError(msg("not the answer that was asked for")) from error
+            raise ParseError(_NOT_ASKED_FOR) from error
     if not found:
-        raise ParseError(msg("not the answer that was asked for"))  # default is always there
+        raise ParseError(_NOT_ASKED_FOR)  # default is always there
     return partial(tuple(found), problems)
 
 

@@ -10,6 +10,7 @@ from audit_core.api.sdk import (
     Target,
     check,
     failed,
+    few,
     known,
     known_or_absent,
     listed,
@@ -21,8 +22,6 @@ from audit_core.api.sdk import (
 from audit_database.administrators import administrators_only
 from audit_redis.kind import RedisSettings
 from audit_redis.server import SETTINGS, USERS, Settings, User
-
-_MOST = 30
 
 
 def _enabled(users: tuple[User, ...]) -> list[User]:
@@ -73,11 +72,11 @@ def dangerous_commands(target: Target, users: tuple[User, ...]) -> Judgement:
     declared = settings_of(target, RedisSettings).administrators
     holders = [user for user in _enabled(users) if user.dangerous]
     found = {user.name: user.name in (declared or ()) for user in holders}
-    unsure = [
+    unsure = few(
         msg("{name}: not known whether it may run {commands}", name=user.name,
             commands=", ".join(user.unknown))
         for user in _enabled(users) if user.unknown and user.name not in (declared or ())
-    ][:_MOST]  # fmt: skip
+    )  # fmt: skip
     # a renamed command is told to be unknown, and is still there under its other name
     if unsure and all(found.values()):
         return undetermined(*unsure)
@@ -100,11 +99,11 @@ def user_rights(target: Target, users: tuple[User, ...]) -> Judgement:
     if bad:
         return failed(msg("Users with all commands on all keys: {names}", names=_names(bad)))
     others = [user for user in _enabled(users) if user.name not in declared]
-    rights = [
+    rights = few(
         msg("{name}: commands {commands}; keys {keys}", name=user.name,
             commands=user.commands or "-", keys=user.keys or "-")
         for user in others
-    ][:_MOST]  # fmt: skip
+    )  # fmt: skip
     return passed(*rights) if rights else passed(msg("Only administrators are enabled"))
 
 

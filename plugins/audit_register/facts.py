@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from msgspec import Struct
@@ -14,6 +13,7 @@ from audit_core.api.sdk import (
     ParseError,
     Partial,
     fact,
+    json_value,
     msg,
     partial,
     verbatim,
@@ -51,11 +51,7 @@ class Table(Struct, frozen=True, kw_only=True):
         return BY_ID[self.register].column(column).title()
 
 
-def _values(line: str) -> Any:
-    try:
-        return json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise ParseError(msg("not the rows of a register")) from error
+_NOT_ROWS = msg("not the rows of a register")
 
 
 class _Reader:
@@ -70,15 +66,15 @@ class _Reader:
 
     def head(self, line: str) -> dict[str, Any]:
         """What the first line says of the file; ParseError where it is none."""
-        match _values(line):
+        match json_value(line, _NOT_ROWS):
             case {"file": str(), "sha256": str(), "sheet": str(), "columns": list(columns)} as head:
                 if all(isinstance(c, str) and c in self._known for c in columns):
                     return dict(head)
-        raise ParseError(msg("not the rows of a register"))
+        raise ParseError(_NOT_ROWS)
 
     def line(self, columns: list[str], line: str) -> None:
         """Takes a row, or what is said after the rows."""
-        match _values(line):
+        match json_value(line, _NOT_ROWS):
             case [int(number), list(values)] if len(values) == len(columns):
                 cells = dict(zip(columns, values, strict=True))
                 self.rows.append(Row(number=number, cells=cells))
@@ -86,7 +82,7 @@ class _Reader:
                 self.masked, self.left = masked, left
                 self.wrong += [self._wrong(one) for one in wrong]
             case _:
-                raise ParseError(msg("not the rows of a register"))
+                raise ParseError(_NOT_ROWS)
 
     def _wrong(self, one: Any) -> Message:
         match one:
@@ -94,7 +90,7 @@ class _Reader:
                 id in self._known
             ):
                 return _wrong_cell(row, at, self._register.column(id), text)
-        raise ParseError(msg("not the rows of a register"))
+        raise ParseError(_NOT_ROWS)
 
 
 _WANTED = {
@@ -131,7 +127,7 @@ _TOLD = 10
 def _table(register: Register, answer: Answer) -> Table | Partial:
     lines = answer.lines
     if not lines:
-        raise ParseError(msg("not the rows of a register"))
+        raise ParseError(_NOT_ROWS)
     reader = _Reader(register)
     head = reader.head(lines[0])
     for line in lines[1:]:

@@ -6,13 +6,13 @@ import datetime
 from collections.abc import Callable, Iterable, Sequence
 
 from audit_core.api.sdk import (
-    Absent,
     Judgement,
-    Known,
     Message,
-    Target,
+    Others,
+    all_known,
     days_text,
     failed,
+    few,
     msg,
     passed,
     undetermined,
@@ -24,7 +24,7 @@ SHOWN = 10
 """Problems that a finding lists; the others are counted."""
 
 
-Registers = tuple[tuple[Target, Known | Absent], ...]
+Registers = Others
 """Registers of one kind, as `each` gives them."""
 
 
@@ -57,9 +57,7 @@ def judged(problems: Iterable[Message], summary: Message, expected: Message | No
     every = tuple(problems)
     if not every:
         return passed(summary, expected=expected)
-    more = len(every) - SHOWN
-    rest = (msg("{count} more rows", count=more),) if more > 0 else ()
-    return failed(*every[:SHOWN], *rest, expected=expected)
+    return failed(*few(every, SHOWN), expected=expected)
 
 
 def unrecorded(detail: Message, expected: Message | None = None) -> Judgement:
@@ -71,12 +69,8 @@ def unrecorded(detail: Message, expected: Message | None = None) -> Judgement:
 
 def rows_in(registers: Registers) -> list[Row] | None:
     """The rows of all registers of a kind; None where one of them could not be read in full."""
-    rows: list[Row] = []
-    for _, got in registers:
-        if not isinstance(got, Known) or got.incomplete:
-            return None
-        rows += got.value.rows
-    return rows
+    tables = all_known(registers)
+    return None if tables is None else [row for table in tables for row in table.rows]
 
 
 UNREAD = msg("A register of this kind could not be read in full")

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections import Counter
-from collections.abc import Iterable
-from typing import Annotated, Any
+from typing import Annotated
 
 from audit_core.api.sdk import (
     COLLECTED_AT,
@@ -14,8 +13,10 @@ from audit_core.api.sdk import (
     Judgement,
     Known,
     Message,
+    Others,
     Severity,
     Target,
+    all_known,
     capped,
     capped_messages,
     check,
@@ -29,7 +30,6 @@ from audit_core.api.sdk import (
 )
 from audit_scan.facts import HOST, REPORT, WEB, ScanResult
 from audit_scan.kind import ScanSettings
-from audit_scan.members import Others
 from audit_scan.model import Rating, Vulnerability
 
 _PERIOD = 400  # days: a year of scans, and what a late one is late by
@@ -56,11 +56,10 @@ def _alike(target: Target, reports: Others) -> list[tuple[Target, ScanResult]]:
 
 def _recorded(registers: Others, purpose: str) -> list[str] | None:
     """The days of the register of scans; None where there is none that was read in full."""
-    if not registers or any(not isinstance(g, Known) or g.incomplete for _, g in registers):
+    tables = all_known(registers)
+    if not tables:
         return None
-    rows: Iterable[Any] = (
-        row for _, g in registers if isinstance(g, Known) for row in g.value.rows
-    )
+    rows = (row for table in tables for row in table.rows)
     return [str(row["date"]) for row in rows if row["kind"] == purpose and row["date"]]
 
 

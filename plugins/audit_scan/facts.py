@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
-
-import msgspec
 from msgspec import Struct
 
 from audit_core.api.sdk import (
     TARGET,
     Answer,
     Message,
-    ParseError,
     Partial,
     Target,
     derive,
     fact,
+    json_as,
     msg,
     partial,
     verbatim,
 )
 from audit_scan.model import Head, ScannedHost, Vulnerability
 from audit_scan.request import ScanReport
-
-T = TypeVar("T", bound=Struct)
 
 
 class ScanResult(Struct, frozen=True, kw_only=True):
@@ -40,24 +35,20 @@ class ScanResult(Struct, frozen=True, kw_only=True):
         return (self.head.ended or self.head.started)[:10]
 
 
-def _decoded(line: bytes, type_: type[T]) -> T:
-    try:
-        return msgspec.json.decode(line, type=type_)
-    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        raise ParseError(msg("not what a scan report says")) from error
+_NOT_A_REPORT = msg("not what a scan report says")
 
 
 def parse_report(answer: Answer) -> ScanResult | Partial:
     """The report; incomplete where the scan did not end, or the report holds a part of it."""
     head, *lines = answer.stdout.splitlines() or [b""]
-    top = _decoded(head, Head)
+    top = json_as(head, Head, _NOT_A_REPORT)
     hosts, found = set[str](), list[Vulnerability]()
     names = set[str]()
     for line in lines if not answer.truncated else lines[:-1]:
         if line.startswith(b'{"host":') and b'"rating":' in line:
-            found.append(_decoded(line, Vulnerability))
+            found.append(json_as(line, Vulnerability, _NOT_A_REPORT))
         else:
-            host = _decoded(line, ScannedHost)
+            host = json_as(line, ScannedHost, _NOT_A_REPORT)
             hosts.add(host.host)
             names |= {host.host.lower(), *map(str.lower, host.names)}
     result = ScanResult(head=top, reached=frozenset(names), hosts=len(hosts), open=tuple(found))

@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-import datetime
-from typing import Annotated, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from audit_core.api.hooks import Connector
-from audit_core.api.sdk import AccessSchema, Kind, Schema, Valid, msg
+from audit_core.api.sdk import AccessSchema, Day, Kind, Schema, msg
 from audit_core.model.schemas import LocalFile
 from audit_scan.history.request import RunHistory
 from audit_scan.request import ScanReport
-
-
-def _is_day(text: str) -> bool:
-    try:
-        return datetime.date.fromisoformat(text).isoformat() == text
-    except ValueError:
-        return False
-
-
-Day = Annotated[str, Valid(holds=_is_day, expected=msg("a date like 2026-01-31"))]
 
 
 class Accepted(Schema, frozen=True, kw_only=True):

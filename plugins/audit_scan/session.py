@@ -11,18 +11,9 @@ from typing import IO
 
 import msgspec
 
-from audit_core.api.declared_files import read_declared
-from audit_core.api.sessions import OneByOne
-from audit_core.model import (
-    ConnectionContext,
-    Message,
-    Reply,
-    Request,
-    SessionInfo,
-    Status,
-    msg,
-    verbatim,
-)
+from audit_core.api.declared_files import OutOfTime, Unreadable, file_session, read_declared
+from audit_core.api.sessions import OneByOne, cut_reply
+from audit_core.model import ConnectionContext, Reply, msg, verbatim
 from audit_scan.formats import FORMATS, Report, Row
 from audit_scan.kind import ReportAccess
 from audit_scan.model import Head, Rating, Vulnerability
@@ -34,27 +25,10 @@ FILE_MAX = 512 << 20
 _PIECE = 1 << 20
 
 
-class Refused(Exception):
-    """The file is not a report that can be read; `detail` says why."""
-
-    def __init__(self, detail: Message) -> None:
-        super().__init__(str(detail))
-        self.detail = detail
-
-
-class OutOfTime(Exception):
-    """The reading took too long."""
-
-
 def open(context: ConnectionContext) -> OneByOne:
     """A session that reads the file of the target; nobody logs in."""
     access: ReportAccess = context.access
-
-    def answer(request: Request) -> Reply:
-        assert isinstance(request, ScanReport)  # noqa: S101 (nothing else is accepted)
-        return _answered(request, Path(access.file))
-
-    return OneByOne(answer, SessionInfo(connector="scan-report"))
+    return file_session("scan-report", ScanReport, partial(_answered, path=Path(access.file)))
 
 
 def _answered(request: ScanReport, path: Path) -> Reply:
@@ -67,19 +41,10 @@ def _read(request: ScanReport, name: str, stream: IO[bytes]) -> Reply:
     )
     try:
         file.read(stream)
-    except (Refused, NotXml) as error:
-        words = error.detail if isinstance(error, Refused) else _not_xml(error)
-        why = msg("{file}: {detail}", file=name, detail=words)
-        return Reply(request=request, status=Status.MALFORMED, detail=why)
-    except OutOfTime:
-        return Reply(request=request, status=Status.TIMED_OUT)
-    stdout = b"".join(msgspec.json.encode(one) + b"\n" for one in file.values())
-    cut = len(stdout) > request.limit
-    return Reply(request=request, exit_code=0, stdout=stdout[: request.limit], truncated=cut)
-
-
-def _not_xml(error: NotXml) -> Message:
-    return msg("it is not a complete XML document: {error}", error=verbatim(str(error)[:300]))
+    except NotXml as error:
+        why = msg("it is not a complete XML document: {error}", error=verbatim(str(error)[:300]))
+        raise Unreadable(why) from error
+    return cut_reply(request, b"".join(msgspec.json.encode(one) + b"\n" for one in file.values()))
 
 
 class ReportFile:
@@ -95,12 +60,12 @@ class ReportFile:
         self._digest, self._size = hashlib.sha256(), 0
 
     def read(self, stream: IO[bytes]) -> None:
-        """Reads all of `stream`; NotXml, Refused or OutOfTime."""
+        """Reads all of `stream`; NotXml, Unreadable or OutOfTime."""
         xml = XmlStream(self)
         while piece := stream.read(_PIECE):
             self._size += len(piece)
             if self._size > FILE_MAX:
-                raise Refused(msg("it is larger than {count} bytes", count=FILE_MAX))
+                raise Unreadable(msg("it is larger than {count} bytes", count=FILE_MAX))
             if time.monotonic() > self._deadline:
                 raise OutOfTime
             self._digest.update(piece)
@@ -114,7 +79,7 @@ class ReportFile:
         if self._report is None:
             made = FORMATS.get(path[0])
             if made is None:
-                raise Refused(msg("it is not a report of nmap, Nessus or Greenbone: it begins "
+                raise Unreadable(msg("it is not a report of nmap, Nessus or Greenbone: it begins "
                                   "with {name}", name=path[0][:80]))  # fmt: skip
             self._report = made(self._take)
         self._report.start(path, given)
@@ -128,7 +93,7 @@ class ReportFile:
         if isinstance(row, Vulnerability) and row.rating not in self._ratings:
             return
         if len(self._rows) == self._most:
-            raise Refused(msg("it has more than {count} hosts and findings: export it in parts",
+            raise Unreadable(msg("it has more than {count} hosts and findings: export it in parts",
                               count=self._most))  # fmt: skip
         self._rows.append(row)
 

@@ -7,16 +7,17 @@ from collections.abc import Iterable, Iterator
 
 from audit_core.api.sdk import (
     TARGET,
-    Absent,
     Judgement,
     Known,
     Message,
+    Others,
     Severity,
     Target,
     capped,
     check,
     each,
     failed,
+    few,
     msg,
     not_applicable,
     passed,
@@ -27,7 +28,6 @@ from audit_service.declared import DATA_SET, ENDPOINT, HOST, SYSTEM, WEB, ZONE, 
 from audit_service.kinds import ServiceSettings, ZoneSettings
 
 _SHOWN = 10
-Others = tuple[tuple[Target, Known | Absent], ...]
 
 
 def _missing(named: Iterable[str], there: Others) -> tuple[str, ...]:
@@ -127,7 +127,7 @@ def zone_networks(target: Target, zones: Others) -> Judgement:
         if _overlap(mine, theirs)
     )  # fmt: skip
     if shared:
-        return failed(*shared[:_SHOWN])
+        return failed(*few(shared, _SHOWN))
     return passed(msg("Networks of the zone: {networks}", networks=capped(own, sort=False)))
 
 
@@ -163,7 +163,7 @@ def zone_members(target: Target, hosts: Others) -> Judgement:
             wrong.append(msg("{host} has the address {address}, outside of the zone", host=host.id,
                              address=declared.address))  # fmt: skip
     if wrong:
-        return failed(*wrong[:_SHOWN])
+        return failed(*few(wrong, _SHOWN))
     if unknown:
         return undetermined(msg("The addresses of {hosts} are not known",
                                 hosts=capped(unknown, sort=False)))  # fmt: skip

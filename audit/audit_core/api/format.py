@@ -5,14 +5,17 @@ Imports the model only; plugins get these from `audit_core.api.sdk`.
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from audit_core.model import Message, ParseError, Values, cut_to, msg, verbatim
+
+T = TypeVar("T")
 
 CAP = 20
 """The most values that a message lists; the rest is counted."""
@@ -38,6 +41,14 @@ def capped(values: Iterable[object], *, sort: bool = True) -> Values:
 def capped_messages(messages: Iterable[Message]) -> Values:
     """`messages` in their order; a `CutList` of the first 20 where there are more."""
     return cut_to(messages, CAP)
+
+
+def few(messages: Iterable[Message], most: int = CAP) -> tuple[Message, ...]:
+    """The first `most` of `messages`, and how many more there are."""
+    every = tuple(messages)
+    if len(every) <= most:
+        return every
+    return (*every[:most], msg("… and {count} more", count=len(every) - most))
 
 
 def present(*messages: Message | None) -> tuple[Message, ...]:
@@ -98,6 +109,22 @@ def decimal_number(text: str) -> float:
     if value is None:
         raise ParseError(msg("not a number: {text}", text=verbatim(text)))
     return value
+
+
+def json_value(text: str, otherwise: Message) -> Any:
+    """The value that `text` holds as JSON; ParseError with `otherwise` for anything else."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ParseError(otherwise) from error
+
+
+def json_as(raw: bytes, type_: type[T], otherwise: Message) -> T:
+    """The `type_` that `raw` holds as JSON; ParseError with `otherwise` for anything else."""
+    try:
+        return msgspec.json.decode(raw, type=type_)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise ParseError(otherwise) from error
 
 
 def json_document(raw: bytes) -> Any:

@@ -30,8 +30,11 @@ from audit_core.api.format import (
     days_text,
     decimal,
     decimal_number,
+    few,
     integer,
+    json_as,
     json_document,
+    json_value,
     present,
     rounded_down,
     rounded_up,
@@ -51,6 +54,7 @@ from audit_core.model import (
     Command,
     Complete,
     CutList,
+    Day,
     Description,
     Each,
     EachPart,
@@ -124,6 +128,7 @@ __all__ = [
     "Check",
     "Command",
     "CutList",
+    "Day",
     "Description",
     "Down",
     "Fact",
@@ -138,6 +143,7 @@ __all__ = [
     "Message",
     "Name",
     "Need",
+    "Others",
     "ParseError",
     "Part",
     "Partial",
@@ -167,6 +173,7 @@ __all__ = [
     "Values",
     "Verbatim",
     "Verdict",
+    "all_known",
     "c_integer",
     "capped",
     "capped_messages",
@@ -181,10 +188,13 @@ __all__ = [
     "expect",
     "fact",
     "failed",
+    "few",
     "filled",
     "first_of",
     "integer",
+    "json_as",
     "json_document",
+    "json_value",
     "known",
     "known_or_absent",
     "listed",
@@ -303,11 +313,21 @@ def complete(of: Source) -> Complete:
 
 T = TypeVar("T")
 R = TypeVar("R")
+Others = tuple[tuple[Target, Known | Absent], ...]
+"""What `each` gives: a fact about every target of a kind."""
 
 
 def known(value: T | Absent | None) -> T | None:
     """`value`, or None where it is absent."""
     return None if isinstance(value, Absent) else value
+
+
+def all_known(others: Others) -> tuple[Any, ...] | None:
+    """What `each` gives, without the targets; None where a value is absent or incomplete."""
+    values = [got for _, got in others]
+    if any(not isinstance(got, Known) or got.incomplete for got in values):
+        return None
+    return tuple(got.value for got in values if isinstance(got, Known))
 
 
 def partial(value: T, problems: Iterable[Message]) -> T | Partial:

@@ -33,7 +33,14 @@ __all__ = [
     "Session",
     "SessionInfo",
     "Status",
+    "cut_reply",
 ]
+
+
+def cut_reply(request: Request, stdout: bytes) -> Reply:
+    """The reply with `stdout`, cut at the limit of the request."""
+    cut = len(stdout) > request.limit
+    return Reply(request=request, exit_code=0, stdout=stdout[: request.limit], truncated=cut)
 
 
 class OneByOne(Closing):

@@ -19,7 +19,7 @@ from msgspec import Struct
 from audit_core.attest.answers_in_force import GROUPS
 from audit_core.attest.limits import dates_in
 from audit_core.attest.questions import StepKey, roots
-from audit_core.model import as_is, msg
+from audit_core.model import Day, as_is, msg
 from audit_core.model.attestations import (
     AnswerFile,
     AnswerSet,
@@ -60,13 +60,6 @@ Redact = Callable[[bytes], tuple[bytes, tuple[str, ...]]]
 """The bytes without secrets, and the names of the rules that cut something."""
 
 
-def _is_day(text: str) -> bool:
-    try:
-        return datetime.date.fromisoformat(text).isoformat() == text
-    except ValueError:
-        return False
-
-
 def _is_text(text: str) -> bool:
     return bool(text.strip()) and len(text) <= MAX_TEXT and text.replace("\n", "").isprintable()
 
@@ -80,7 +73,6 @@ def _is_digest(text: str) -> bool:
 
 
 _SHORT_ENOUGH = msg("printable text of 1 to {count} characters", count=MAX_TEXT)
-Day = Annotated[str, Valid(holds=_is_day, expected=msg("a day like 2026-11-29"))]
 Text = Annotated[
     str,
     Valid(holds=_is_text, expected=_SHORT_ENOUGH),

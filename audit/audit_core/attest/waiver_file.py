@@ -11,8 +11,8 @@ from typing import Annotated
 from msgspec import Struct
 
 from audit_core.attest.answers_in_force import GROUPS
-from audit_core.attest.reading import MAX_FILES, Day, Name, Redact, Text
-from audit_core.model import as_is, msg
+from audit_core.attest.reading import MAX_FILES, Name, Redact, Text
+from audit_core.model import Day, as_is, msg
 from audit_core.model.attestations import AnswerFile
 from audit_core.model.errors import InputError
 from audit_core.model.schemas import Valid

@@ -103,6 +103,7 @@ from audit_core.model.requests import (
 )
 from audit_core.model.schemas import (
     AccessSchema,
+    Day,
     HostName,
     KeyFile,
     Name,
@@ -137,6 +138,7 @@ __all__ = [
     "ConnectionContext",
     "Coverage",
     "CutList",
+    "Day",
     "Description",
     "Each",
     "EachPart",

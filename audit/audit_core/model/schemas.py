@@ -6,6 +6,7 @@ that say more, and, for access, the markers `SecretRef`, `KeyFile`, `HostName` a
 
 from __future__ import annotations
 
+import datetime
 import ipaddress
 import re
 import typing
@@ -91,6 +92,14 @@ def _is_port_range(value: int | str) -> bool:
     return found is not None and int(found[1]) <= int(found[2] or found[1]) <= 65535
 
 
+def _is_day(text: str) -> bool:
+    try:
+        return datetime.date.fromisoformat(text).isoformat() == text  # it reads weeks, too
+    except ValueError:
+        return False
+
+
+Day = Annotated[str, Valid(holds=_is_day, expected=msg("a day like 2026-11-29"))]
 Port = Annotated[int, Valid(holds=_is_port, expected=msg("a port from 1 to 65535"))]
 PortRange = Annotated[
     int | str,

@@ -13,6 +13,7 @@ import re
 
 from msgspec import Struct, structs
 
+from audit_core.api.check_digits import id_check_holds, luhn_holds
 from audit_database.data import numbers
 from audit_database.data.surnames import DOUBLE, SINGLE
 
@@ -172,20 +173,20 @@ def _number(run: str, finds: _Finds) -> None:
         finds.candidates.append(Data.ID_CARD)
         if numbers.has_birth_date(run):
             finds.shaped.append(Data.ID_CARD)
-            if numbers.id_check_holds(run):
+            if id_check_holds(run):
                 finds.hit(Data.ID_CARD, run, 2)
                 return
     if run.isdecimal() and numbers.has_issuer(run):
         finds.candidates.append(Data.BANK_CARD)
         finds.shaped.append(Data.BANK_CARD)
-        if numbers.luhn_holds(run):
+        if luhn_holds(run):
             finds.hit(Data.BANK_CARD, run, 4)
 
 
 def _tracks(finds: _Finds) -> None:
     for pattern in (_TRACK, _TRACK_1):
         for found in pattern.finditer(finds.text):
-            if numbers.has_issuer(found[1]) and numbers.luhn_holds(found[1]):
+            if numbers.has_issuer(found[1]) and luhn_holds(found[1]):
                 finds.hit(Data.TRACK, found[0], 0)
 
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import datetime
 
+from audit_core.api.check_digits import id_check_holds
+
 _REGIONS = frozenset(
     (11, 12, 13, 14, 15, 21, 22, 23, 31, 32, 33, 34, 35, 36, 37, 41, 42, 43, 44, 45, 46,
      50, 51, 52, 53, 54, 61, 62, 63, 64, 65, 71, 81, 82, 83)
 )  # fmt: skip
-_ID_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
-_ID_CHECK = "10X98765432"
 _CODE_LETTERS = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 _CODE_WEIGHTS = (1, 3, 9, 27, 19, 26, 16, 17, 20, 29, 25, 13, 8, 24, 10, 30, 28)
 # Of each range of first digits, the lengths that are issued.
@@ -48,12 +48,6 @@ def has_birth_date(text: str) -> bool:
     return born.year < 2100
 
 
-def id_check_holds(text: str) -> bool:
-    """Whether the last of 18 characters is the check digit of an identity card."""
-    total = sum(weight * int(digit) for weight, digit in zip(_ID_WEIGHTS, text, strict=False))
-    return _ID_CHECK[total % 11] == text[17]
-
-
 def is_id_card(text: str) -> bool:
     """Whether `text` is the number of an identity card, in capitals."""
     if len(text) != 18 or not (text[:17] + text[17].replace("X", "0")).isdecimal():
@@ -67,15 +61,6 @@ def has_issuer(digits: str) -> bool:
         return False
     first = int(digits[:6])
     return any(low <= first <= high and len(digits) in lengths for low, high, lengths in _ISSUERS)
-
-
-def luhn_holds(digits: str) -> bool:
-    """Whether the last digit is the check digit by Luhn."""
-    total = 0
-    for place, digit in enumerate(reversed(digits)):
-        value = int(digit)
-        total += value if place % 2 == 0 else (value * 2 - 9 if value > 4 else value * 2)
-    return total % 10 == 0
 
 
 def looks_like_credit_code(text: str) -> bool:

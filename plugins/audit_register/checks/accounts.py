@@ -16,18 +16,20 @@ from audit_core.api.sdk import (
     Check,
     Judgement,
     Message,
+    Others,
     Severity,
     Subset,
     Target,
     capped,
     check,
     failed,
+    few,
     msg,
     not_applicable,
     passed,
     undetermined,
 )
-from audit_register.checks.upkeep import STAFF_REGISTER, Staff, staff_of
+from audit_register.checks.upkeep import STAFF_REGISTER, staff_of
 from audit_register.facts import Row
 from audit_register.rules import SHOWN, date_of, day_of, judged
 
@@ -116,7 +118,7 @@ def _leavers(source: _Source, id: str) -> Check:
         severity=Severity.HIGH, version=source.version,
         remedy=msg("Disable the accounts of people who have left"),
     )  # fmt: skip
-    def leavers(target: Target, accounts: Any, registers: Staff, now: str) -> Judgement:
+    def leavers(target: Target, accounts: Any, registers: Others, now: str) -> Judgement:
         """Nobody who has left has an account that can be logged in to."""
         staff = staff_of(registers)
         if not registers:
@@ -147,7 +149,7 @@ def _owned(source: _Source, id: str) -> Check:
     def owned(
         target: Target,
         accounts: Any,
-        registers: Staff,
+        registers: Others,
         *,
         services: Annotated[frozenset[str], Subset] = source.services,
     ) -> Judgement:
@@ -182,7 +184,7 @@ def _within(source: _Source, id: str) -> Check:
     def within(
         target: Target,
         accounts: Any,
-        registers: Staff,
+        registers: Others,
         *,
         services: Annotated[frozenset[str], Subset] = source.services,
     ) -> Judgement:
@@ -196,9 +198,9 @@ def _within(source: _Source, id: str) -> Check:
         held = {n: what for n, what in _powers(accounts).items() if n not in services}
         wrong, open_ = _beyond(held, owners, target)
         if wrong:
-            return failed(*wrong[:SHOWN])
+            return failed(*few(wrong, SHOWN))
         if open_:
-            return undetermined(*open_[:SHOWN])
+            return undetermined(*few(open_, SHOWN))
         return passed(msg("{count} accounts of administrators, all as the register has them",
                           count=len(held)))  # fmt: skip
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from audit_core.api.sdk import (
-    Absent,
     Check,
     Judgement,
-    Known,
     Message,
+    Others,
     Severity,
-    Target,
     check,
     each,
     failed,
@@ -18,22 +16,16 @@ from audit_core.api.sdk import (
 from audit_register.builtin_registers import BY_ID, REGISTERS
 from audit_register.columns import Register
 from audit_register.facts import BY_REGISTER, Row, Table
-from audit_register.rules import empty, judged, label
+from audit_register.rules import empty, judged, label, rows_in
 
-Staff = tuple[tuple[Target, Known | Absent], ...]
 _OWNERS = ("owner", "staff_no", "chair")
 STAFF_REGISTER = each("staff_register", BY_REGISTER["staff"])
 
 
-def staff_of(registers: Staff) -> dict[str, Row] | None:
+def staff_of(registers: Others) -> dict[str, Row] | None:
     """Everybody in the registers of staff by number; None where one was not read in full."""
-    found: dict[str, Row] = {}
-    for _, got in registers:
-        if not isinstance(got, Known) or got.incomplete:
-            return None
-        table: Table = got.value
-        found |= {str(row["staff_no"]): row for row in table.rows}
-    return found or None
+    rows = rows_in(registers) or ()
+    return {str(row["staff_no"]): row for row in rows} or None
 
 
 def problems(table: Table, staff: dict[str, Row] | None) -> list[Message]:
@@ -92,7 +84,7 @@ def _kept(register: Register) -> Check:
             "Complete the register: fill empty values, name current staff, remove duplicates"
         ),
     )
-    def kept(table: Table, registers: Staff) -> Judgement:
+    def kept(table: Table, registers: Others) -> Judgement:
         """The register is complete: no empty values, no duplicates, owners are on the staff."""
         if not table.rows:
             return failed(msg("The register has no rows"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import re
 
+from audit_core.api.check_digits import id_check_holds, luhn_holds
 from audit_register.columns import Column, Holds, Mask
 from audit_register.reading.grid import Formula
 
@@ -135,19 +136,10 @@ def _is_personal(number: str) -> bool:
     return (
         (len(number) == 11 and number[0] == "1" and number[1] in "3456789")
         or is_identity_number(number)
-        or (16 <= len(number) <= 19 and number.isdigit() and _luhn(number))
+        or (16 <= len(number) <= 19 and number.isdigit() and luhn_holds(number))
     )
 
 
 def is_identity_number(number: str) -> bool:
     """Whether the check digit of GB 11643 is right."""
-    if not re.fullmatch(r"[0-9]{17}[0-9Xx]", number):
-        return False
-    weights = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
-    total = sum(w * int(d) for w, d in zip(weights, number, strict=False))
-    return "10X98765432"[total % 11] == number[-1].upper()
-
-
-def _luhn(number: str) -> bool:
-    doubled = (int(d) * (2 if n % 2 else 1) for n, d in enumerate(reversed(number)))
-    return sum(d - 9 if d > 9 else d for d in doubled) % 10 == 0
+    return bool(re.fullmatch(r"[0-9]{17}[0-9Xx]", number)) and id_check_holds(number.upper())

@@ -6,8 +6,9 @@ import csv
 import io
 from collections.abc import Iterator
 
+from audit_core.api.declared_files import Unreadable
 from audit_core.api.sdk import Message, msg, verbatim
-from audit_register.reading.grid import Grid, Row, Unreadable
+from audit_register.reading.grid import Grid, Row
 
 _SEPARATORS = ",;\t，"
 _FIELD_MAX = 32_000

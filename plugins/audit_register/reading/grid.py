@@ -12,14 +12,6 @@ Row = tuple[int, list[object]]
 """The number of a row in its file, and its cells; empty ones are None."""
 
 
-class Unreadable(Exception):
-    """Why a register cannot be read, with its place."""
-
-    def __init__(self, detail: Message) -> None:
-        super().__init__(str(detail))
-        self.detail = detail
-
-
 class Grid(Struct, frozen=True, kw_only=True):
     """A sheet of a file, or the only table in it; `place(row, column)` names a cell (from 0)."""
 

@@ -9,22 +9,19 @@ from collections.abc import Iterable, Iterator
 from pathlib import PurePath
 from typing import Any
 
+from audit_core.api.declared_files import OutOfTime, Unreadable
 from audit_core.api.sdk import Message, msg
 from audit_core.model import cut_to
 from audit_register.columns import Column, Register, missing
 from audit_register.reading import csv_file, yaml_file
 from audit_register.reading.cells import WrongCell, hidden, masked, value_of
-from audit_register.reading.grid import Formula, Grid, Row, Unreadable
+from audit_register.reading.grid import Formula, Grid, Row
 from audit_register.reading.xlsx_file import Workbook
 
 HEAD_ROWS = 20
 """Rows among which the heads are looked for: titles and notes may stand above."""
 
 _MOST_WRONG = 200
-
-
-class OutOfTime(Exception):
-    """The reading took too long."""
 
 
 class RegisterFile:

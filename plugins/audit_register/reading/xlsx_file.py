@@ -18,8 +18,9 @@ from typing import Any
 import openpyxl
 from openpyxl.utils import get_column_letter, range_boundaries
 
+from audit_core.api.declared_files import Unreadable
 from audit_core.api.sdk import Message, msg
-from audit_register.reading.grid import Formula, Grid, Row, Unreadable
+from audit_register.reading.grid import Formula, Grid, Row
 
 MAX_PARTS = 2_000
 MAX_UNPACKED = 256 << 20

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from audit_core.api.declared_files import Unreadable
 from audit_core.api.sdk import Message, msg
 from audit_core.model.errors import InputError
 from audit_core.policy.strict_yaml import Node, load_bytes
-from audit_register.reading.grid import Grid, Row, Unreadable
+from audit_register.reading.grid import Grid, Row
 
 
 def grid_of(raw: bytes, name: str) -> Grid:

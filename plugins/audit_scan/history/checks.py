@@ -17,6 +17,7 @@ from audit_core.api.sdk import (
     Judgement,
     Known,
     Message,
+    Others,
     Severity,
     Target,
     capped,
@@ -24,6 +25,7 @@ from audit_core.api.sdk import (
     complete,
     each,
     failed,
+    few,
     msg,
     passed,
     settings_of,
@@ -34,7 +36,6 @@ from audit_scan.facts import HOST, REPORT, WEB, Place
 from audit_scan.history.facts import HISTORY, History
 from audit_scan.history.model import Concluded, EarlierRun, SeenTarget
 from audit_scan.kind import HistorySettings
-from audit_scan.members import Others
 
 _WORDS = {
     "conforming": msg("conforming"),
@@ -217,7 +218,7 @@ def assessed_in_time(
     resumed = done is not None and _within(done[0], period)
     doubts = _doubts(target, history, period, registers)
     if begun or doubts or resumed:
-        return undetermined(*detail, *begun[:3], *doubts, expected=expected)
+        return undetermined(*detail, *few(begun, 3), *doubts, expected=expected)
     return failed(*detail, expected=expected)
 
 

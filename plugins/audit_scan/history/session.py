@@ -9,14 +9,16 @@ import enum
 import time
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
-from audit_core.api.sessions import OneByOne
-from audit_core.model import ConnectionContext, Message, Reply, Request, SessionInfo, Status, msg
+from audit_core.api.declared_files import OutOfTime, file_session
+from audit_core.api.sessions import OneByOne, cut_reply
+from audit_core.model import ConnectionContext, Message, Reply, Status, msg
 from audit_core.model.errors import InputError, StoreError
 from audit_core.model.overall import SystemConclusion
 from audit_core.model.results import INDEX_SCHEMA, ObjectEntry, RunStamp, TargetState
@@ -42,10 +44,6 @@ class _As(enum.Enum):
     DOUBTFUL = enum.auto()
 
 
-class OutOfTime(Exception):
-    """The reading took too long."""
-
-
 class _Index(Struct, frozen=True, kw_only=True):
     """The part of `ResultsIndex` that is read."""
 
@@ -59,12 +57,7 @@ class _Index(Struct, frozen=True, kw_only=True):
 def open(context: ConnectionContext) -> OneByOne:
     """A session that reads the store of the target; nobody logs in."""
     access: StoreAccess = context.access
-
-    def answer(request: Request) -> Reply:
-        assert isinstance(request, RunHistory)  # noqa: S101 (nothing else is accepted)
-        return answered(request, Path(access.store))
-
-    return OneByOne(answer, SessionInfo(connector="run-store"))
+    return file_session("run-store", RunHistory, partial(answered, store=Path(access.store)))
 
 
 def answered(request: RunHistory, store: Path) -> Reply:
@@ -81,8 +74,7 @@ def answered(request: RunHistory, store: Path) -> Reply:
         return Reply(request=request, status=Status.NOT_PERMITTED, detail=why)
     except OutOfTime:
         return Reply(request=request, status=Status.TIMED_OUT)
-    cut = len(stdout) > request.limit
-    return Reply(request=request, exit_code=0, stdout=stdout[: request.limit], truncated=cut)
+    return cut_reply(request, stdout)
 
 
 def _listed(request: RunHistory, store: Store) -> bytes:

@@ -12,6 +12,7 @@ from audit_api import session
 from audit_api.checks import authenticated, encrypted, limited, registered
 from audit_api.facts import ROUTES, RouteTable
 from audit_api.request import Routes
+from audit_core.api.declared_files import Unreadable
 from audit_core.api.sdk import Answer, Known, Partial, Target
 from audit_core.model import Status, Verdict
 
@@ -139,7 +140,7 @@ def test_files_that_are_none(tmp_path: Path) -> None:
     deep = "[" * 100_000
     for raw in ("", "a: b", "{}", "[]", '{"openapi": "2"}', "{", deep, "a: *b", "\0", "a: &x [*x]",
                 '{"a":' * 5000):  # fmt: skip
-        with pytest.raises(session.Refused):
+        with pytest.raises(Unreadable):
             read(raw)
     for root in ({"openapi": "3.1.0"}, {"openapi": "3.1.0", "paths": []},
                  {"swagger": "2.0", "paths": {"/a": {"get": None}}}, {"_format_version": 1,
@@ -147,7 +148,7 @@ def test_files_that_are_none(tmp_path: Path) -> None:
         assert isinstance(read(root), RouteTable)
     assert isinstance(read({"openapi": "3.0.0", "paths": {"/a": 1}}), Partial)
     many = {"openapi": "3.0.0", "paths": {f"/{n}": {"get": {}} for n in range(20)}}
-    with pytest.raises(session.Refused, match="more than 5"):
+    with pytest.raises(Unreadable, match="more than 5"):
         read(many, rows=5)
     (tmp_path / "a.json").write_text(json.dumps(SWAGGER))
     for name, status in (("a.json", Status.ANSWERED), ("b", Status.UNREACHABLE),

@@ -11,14 +11,14 @@ from pathlib import Path
 import openpyxl
 import pytest
 
+from audit_core.api.declared_files import OutOfTime, Unreadable
 from audit_core.api.sdk import Answer, Partial
 from audit_core.api.testkit import target_of
 from audit_core.model import english
 from audit_register.builtin_registers import BY_ID, REGISTERS
 from audit_register.facts import BY_REGISTER, Table
 from audit_register.reading.cells import hidden
-from audit_register.reading.grid import Unreadable
-from audit_register.reading.register_file import OutOfTime, RegisterFile
+from audit_register.reading.register_file import RegisterFile
 
 GOOD = "日期,会议,主持人工号,有纪要\n2026-01-31,网络安全与信息化领导小组,1001,是\n"
 

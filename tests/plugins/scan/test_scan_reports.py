@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from audit_core.api.declared_files import OutOfTime, Unreadable
 from audit_core.api.sdk import Answer, Known, Partial, Target
 from audit_core.model import Status, Verdict
 from audit_scan import session
@@ -126,11 +127,11 @@ def test_files_that_are_no_reports_or_hostile() -> None:
                 '<?xml version="1.0" encoding="no-such"?><nmaprun/>', "\x1f\x8b\0"):  # fmt: skip
         with pytest.raises(NotXml):
             read(raw)
-    with pytest.raises(session.Refused, match="begins with html"):
+    with pytest.raises(Unreadable, match="begins with html"):
         read("<html/>")
     many = "".join(f"<ReportHost name='h{n}'/>" for n in range(50))
     nessus = f"<NessusClientData_v2><Report>{many}</Report></NessusClientData_v2>"
-    with pytest.raises(session.Refused, match="more than 20"):
+    with pytest.raises(Unreadable, match="more than 20"):
         read(nessus, rows=20)
     # a long text is not kept, and costs no more than its reading
     long = NESSUS.replace("<risk_factor>", "<plugin_output>" + "x&amp;\n" * 200_000 +
@@ -138,7 +139,7 @@ def test_files_that_are_no_reports_or_hostile() -> None:
     began = time.process_time()
     assert len(whole(long).open) == 2
     assert time.process_time() - began < 2
-    with pytest.raises(session.OutOfTime):
+    with pytest.raises(OutOfTime):
         session.ReportFile("r", 9, time.monotonic() - 1).read(io.BytesIO(NMAP))
 
 
