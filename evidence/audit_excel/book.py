@@ -13,7 +13,7 @@ from openpyxl import Workbook
 from openpyxl.writer.excel import ExcelWriter
 
 from audit_core.model.results import PackSource
-from audit_excel import lists, records, review_sheets, summary_sheets
+from audit_excel import lists, records, review_sheets, shared_evidence, summary_sheets
 from audit_excel.parts import MAX_OBJECTS, Part, parts
 from audit_excel.plan import SIDE_BY_SIDE, make_plan
 from audit_excel.processes import spread
@@ -134,6 +134,7 @@ def _write(
         lists.issue_sheet(book, view, plan)
         review_sheets.last_time_sheet(book, view, plan)
         lists.questions_sheet(book, view, plan)
+        shared_evidence.shared_sheet(book, view, plan)
         records.layer_sheets(book, view, plan)
         records.object_sheets(book, view, plan)
         lists.check_sheet(book, view, plan)

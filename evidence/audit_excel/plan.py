@@ -21,6 +21,17 @@ SIDE_BY_SIDE = 1_000
 """Objects side by side on one worksheet of the matrix."""
 
 
+def related(view: View) -> tuple[Clause, ...]:
+    """The clauses whose evidence is compared with that of other standards.
+
+    All of a catalog with a crosswalk, in the first workbook; none elsewhere.
+    """
+    if view.part.name != NAME:
+        return ()
+    crossed = {clause.catalog for clause in view.results.clauses if clause.related}
+    return tuple(clause for clause in view.results.clauses if clause.catalog in crossed)
+
+
 class MatrixBlock(Struct, frozen=True, kw_only=True):
     """Objects side by side, and the clauses that concern one of them."""
 
@@ -38,6 +49,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     issues: TableSheets
     last_time: TableSheets | None
     missing: TableSheets
+    shared: TableSheets | None
     checks: TableSheets
     problems: TableSheets | None
     assets: TableSheets
@@ -114,12 +126,14 @@ def make_plan(view: View, *, rows_each: int = MAX_ROWS, side_by_side: int = SIDE
     main = view.part.name == NAME
     problems = _problems(view) if main else ()
     before = view.source.last_time if main else ()
+    crossed = related(view)
     fixed: dict[str, Any] = {
         "cover": reserved(text("Cover")),
         "overview": reserved(text("Overview")),
         "issues": reserved(text("Issues"), len(found)),
         "last_time": reserved(text("Issues of last time"), len(before)) if before else None,
         "missing": reserved(text("To be provided"), len(asked)),
+        "shared": reserved(text("Shared evidence"), len(crossed)) if crossed else None,
         "checks": reserved(text("Check results"), len(view.found)),
         "problems": reserved(text("Review of the records"), len(problems)) if problems else None,
         "assets": reserved(text("Assets"), len(view.targets)),

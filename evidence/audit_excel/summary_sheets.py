@@ -129,6 +129,7 @@ def _contents(view: View, plan: Plan, sheet: Sheet) -> None:
         ),
         (plan.last_time, text("What became of the issues of the run before")),
         (plan.missing, text("Material needed before these items can be concluded")),
+        (plan.shared, text("What the evidence of another standard covers, and what is left")),
         *((sheets, text("Records of this layer")) for sheets in plan.layers.values()),
         (plan.checks, text("The verdict of every check on every object")),
         (plan.problems, text("What a reviewer would reject in the records")),

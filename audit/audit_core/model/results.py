@@ -62,14 +62,22 @@ class RunStamp(Struct, frozen=True, kw_only=True):
     judged: str = ""
 
 
+class RelatedClause(Struct, frozen=True, kw_only=True):
+    """A clause of another catalog that has to do with one, and the checks that speak for both."""
+
+    catalog: str
+    clause: str
+    checks: tuple[str, ...] = ()
+
+
 class Clause(Struct, frozen=True, kw_only=True):
     """One requirement item (测评项) as data. Texts are gists in own words, never the standard's.
 
     `layer`, `control_point` and `gist` are Chinese; the `_en` twins are translations. `methods`
     are of interview, examine, test. `objects` is the object list of GB/T 28448 as data. The clause
     has a conclusion on objects of the types in `concerns`; those not in `applies_to` never have
-    the item. `confidence` says how sure the source of the row is; anything but `read` must be
-    shown as unverified.
+    the item. `related` are clauses of other catalogs whose evidence counts here, too. `confidence`
+    says how sure the source of the row is; anything but `read` must be shown as unverified.
     """
 
     catalog: str
@@ -92,6 +100,7 @@ class Clause(Struct, frozen=True, kw_only=True):
     steps: tuple[Step, ...] = (Step(),)
     rule: UnitRule = WHOLE_CLAUSE
     high_risk_rule: str = ""
+    related: tuple[RelatedClause, ...] = ()
     confidence: str = "read"
     note: str = ""
 

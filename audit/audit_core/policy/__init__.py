@@ -12,10 +12,12 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import NoReturn
 
+from msgspec import structs
+
 from audit_core.model import Check, Message, Role, as_is, msg
 from audit_core.model.errors import ConfigError, InputError, UsageError
 from audit_core.model.gradings import Grading
-from audit_core.model.results import Clause
+from audit_core.model.results import Clause, RelatedClause
 from audit_core.policy import catalogs as _catalogs
 from audit_core.policy import gradings as _gradings
 from audit_core.policy import mappings as _mappings
@@ -314,7 +316,8 @@ class _Assembly:
         mapped = frozenset(b.check for b in bindings) - {c.id for c in self._declared}
         params = _profiles.merged_params(self._layers, self._checks, mapped)
         return Profile(
-            id=file.id, title=file.title.zh, title_en=file.title.en, clauses=self._clauses,
+            id=file.id, title=file.title.zh, title_en=file.title.en,
+            clauses=tuple(map(self._related, self._clauses)),
             bindings=bindings,
             params=params,
             overrides=_profiles.merged_overrides(self._layers, self._checks, mapped, params),
@@ -424,6 +427,19 @@ class _Assembly:
             Binding(catalog=clause.catalog, clause=clause.id, check=id, step=step, role=role)
             for (step, id), role in sorted(found.items(), key=lambda e: (e[0][0] or 0, e[0][1]))
         ]
+
+    def _related(self, clause: Clause) -> Clause:
+        """`clause` with those of other catalogs that its crosswalk names, and their checks."""
+        crossings = self._policy.catalog(clause.catalog).crosswalk.get(clause.id, ())
+        if not crossings:
+            return clause
+        supporting = self._crossed(clause)
+        found = []
+        for one in crossings:
+            mapped = self._policy.mapping(one.catalog).of(one.clause)
+            checks = tuple(dict.fromkeys(id for _, id in mapped if id in supporting))
+            found.append(RelatedClause(catalog=one.catalog, clause=one.clause, checks=checks))
+        return structs.replace(clause, related=tuple(found))
 
     def _crossed(self, clause: Clause) -> dict[str, None]:
         # a clause that only people can attest is not supported by checks either

@@ -217,6 +217,8 @@ HERE: dict[str, str] = {
     "CatalogUse.object_types": "Only clauses that apply to one of these object types.",
     "CatalogUse.scopes": "Only clauses of these scopes; left out: of the catalog's first one.",
     "CatalogUse.tags": "Only clauses with one of these words: attribute, method, `high_risk`.",
+    "Clause.related": "Clauses of other catalogs whose evidence counts here, too.",
+    "RelatedClause.checks": "Ids of the checks that speak for both clauses.",
     "CrosswalkRow.other": "Id of the clause of the second catalog.",
     "CrosswalkRow.other_gist": f"Gist of that clause. {LANGUAGE}",
     "Declaration.absent": "`true`: the field is not set, or empty.",
