@@ -35,7 +35,7 @@ from audit_excel.fill_in import (
     read_row,
     step_field,
 )
-from audit_excel.xlsx import refused
+from audit_excel.xlsx import check_characters, refused
 
 MAX_CELLS = 4_000_000
 MAX_WIDTH = 200
@@ -61,10 +61,9 @@ def read(path: Path, raw: bytes) -> Form:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # openpyxl tells of parts that it leaves out
             book = openpyxl.load_workbook(io.BytesIO(raw), read_only=True, keep_links=False)
-    except InputError:
-        raise
     except Exception as error:
         raise refused(path.name, msg("it is not an intact .xlsx file")) from error
+    xlsx.check_sheets(path.name, raw, book)
     return _Reader(path.name).form(book)
 
 
@@ -122,10 +121,7 @@ class _Reader:
     def _rows(self, sheet: Any) -> Iterator[tuple[int, dict[int, Any]]]:
         """The cells of each row that hold something, by column from 0."""
         last = 0
-        for number, row in enumerate(sheet.iter_rows(max_col=MAX_WIDTH), 1):
-            cells = {n: cell for n, cell in enumerate(row) if cell.value is not None}
-            if not cells:
-                continue
+        for number, cells in xlsx.rows(sheet, MAX_WIDTH):
             self._cells += len(cells)
             if number - last > _GAP or self._cells > MAX_CELLS:
                 raise refused(f"{sheet.title}!{number}", msg("it has too many rows or cells"))
@@ -319,9 +315,7 @@ def _text(cell: Any, where: str) -> str:
     text = plain(str(value))
     if len(text) > MAX_TEXT:
         raise refused(where, msg("the text has more than {count} characters", count=MAX_TEXT))
-    bad = next((c for c in text if not (c.isprintable() or c in "\n\t")), None)
-    if bad is not None:
-        raise refused(where, msg("the character U+{code} is not accepted", code=f"{ord(bad):04X}"))
+    check_characters(text, where)
     return text
 
 

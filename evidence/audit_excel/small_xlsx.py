@@ -57,19 +57,20 @@ def load(path: Path, *, values: bool = False) -> tuple[Any, tuple[str, ...]]:
             )
     except Exception as error:
         raise refused(path.name, msg("it is not an intact .xlsx file")) from error
+    xlsx.check_sheets(path.name, raw, book)
     texts = dict.fromkeys(str(one.message) for one in warned)
     return book, (*lost, *texts)
 
 
 def _count(name: str, archive: zipfile.ZipFile) -> None:
-    """Refuses more cells than openpyxl can hold in little memory."""
+    """Refuses more cells and rows than openpyxl can hold in little memory."""
     left = MAX_CELLS
     for part in archive.namelist():
         if part.lower().endswith(".xml"):
             for cells, place in _cells(f"{name}: {part}", archive.read(part)):
                 left -= cells
                 if left < 0:
-                    problem = msg("it has more than {count} cells", count=MAX_CELLS)
+                    problem = msg("it has more than {count} cells and rows", count=MAX_CELLS)
                     raise refused(" ".join((f"{name}: {part}", place)).strip(), problem)
 
 
@@ -79,7 +80,7 @@ def _cells(where: str, raw: bytes) -> Iterator[tuple[int, str]]:
 
     def start(element: str, attributes: dict[str, str]) -> None:
         local = element.rpartition(":")[2]
-        if local == "c":
+        if local in ("c", "row"):
             found.append((1, ""))
         elif local in _LARGE:
             ref = attributes.get("ref", "")

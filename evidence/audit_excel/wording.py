@@ -14,8 +14,9 @@ from audit_core.model import msg
 from audit_core.policy.input_errors import NOTHING, as_quoted, one_of
 from audit_core.policy.strict_yaml import load_bytes, read_bytes
 from audit_excel import small_xlsx
+from audit_excel.fill_in import plain
 from audit_excel.template_map import ReadMap, WordingFile
-from audit_excel.xlsx import refused
+from audit_excel.xlsx import check_characters, refused
 
 MAX_ROWS = 20_000
 MAX_TEXT = 4_000
@@ -99,7 +100,7 @@ def _xlsx_rows(given: ReadMap, path: Path, wording: WordingFile) -> Iterator[Row
     by_row: dict[int, dict[int, str]] = {}
     for (row, column), cell in sorted(book[name]._cells.items()):
         if cell.value is not None:
-            by_row.setdefault(row, {})[column] = str(cell.value)
+            by_row.setdefault(row, {})[column] = plain(str(cell.value))
     for row, cells in by_row.items():
         yield f"{path.name}: {name}!{row}", [cells.get(n, "") for n in range(1, max(cells) + 1)]
 
@@ -113,6 +114,7 @@ def _checked(name: str, found: Iterator[tuple[str, str, str]]) -> dict[str, str]
             raise refused(where, msg("{id} has another text above", id=id[:40]))
         if len(text) > MAX_TEXT:
             raise refused(where, msg("the text has more than {count} characters", count=MAX_TEXT))
+        check_characters(text, where)
         if len(texts) > MAX_ROWS:
             raise refused(where, msg("it has more than {count} texts", count=MAX_ROWS))
     if not texts:

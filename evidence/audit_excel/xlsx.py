@@ -7,24 +7,33 @@ to limits on its size and on that of all together: a zip bomb costs a bounded am
 from __future__ import annotations
 
 import io
+import itertools
 import re
 import zipfile
 import zlib
 from collections.abc import Iterator
+from typing import Any
+
+from openpyxl.cell.read_only import ReadOnlyCell
+from openpyxl.worksheet._reader import WorkSheetParser
 
 from audit_core.model import Message, msg
 from audit_core.model.errors import InputError
+from audit_core.text.escape import unprintable
 
 MAX_FILE = 64 << 20
 MAX_PARTS = 2_000
 MAX_PART = 128 << 20
 MAX_ALL = 256 << 20
+MAX_ROWS = 250_000
+"""Rows that are written down in a sheet, empty ones too."""
 
 _OLE = b"\xd0\xcf\x11\xe0"
 _DTD = re.compile(rb"<!(DOCTYPE|ENTITY)", re.IGNORECASE)
 _MACRO = re.compile(r"vbaproject|macrosheets/|dialogsheets/|activex|\.bin$", re.IGNORECASE)
 _LINKED = re.compile(r"externallinks?/|connections\.xml|querytables/", re.IGNORECASE)
 _MACRO_TYPE = re.compile(rb"macroEnabled|vbaProject", re.IGNORECASE)
+_SHEET = re.compile(rb"<(?:[A-Za-z0-9]+:)?sheet[\s/>]")
 _HARMLESS = re.compile(r"printersettings/[^/]*\.bin$", re.IGNORECASE)
 
 
@@ -48,6 +57,13 @@ def check(name: str, raw: bytes, *, most: int | None = None) -> None:
 def refused(where: str, why: Message) -> InputError:
     """The error that `where`, a file or a place in it, is refused."""
     return InputError(msg("{where}: {why}", where=where, why=why))
+
+
+def check_characters(text: str, where: str) -> None:
+    """Raises InputError where `text` has a character that nobody can see."""
+    bad = unprintable(text)
+    if bad:
+        raise refused(where, msg("the character U+{code} is not accepted", code=f"{ord(bad):04X}"))
 
 
 def _check_parts(name: str, archive: zipfile.ZipFile, most: int) -> None:
@@ -96,3 +112,43 @@ def _check_content(where: str, part: str, pieces: Iterator[bytes]) -> None:
             raise refused(where, msg("document types and entities are not accepted"))
         if part == "[Content_Types].xml" and _MACRO_TYPE.search(piece):
             raise refused(where, msg("macros and embedded programs are not accepted"))
+
+
+def check_sheets(name: str, raw: bytes, book: Any) -> None:
+    """Raises InputError where openpyxl left out a sheet that the workbook lists, or it has none."""
+    with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+        listed = len(_SHEET.findall(archive.read("xl/workbook.xml")))
+    if not book.worksheets or listed != len(book.sheetnames):
+        raise refused(name, msg("a worksheet that it lists is missing"))
+
+
+def rows(sheet: Any, width: int) -> Iterator[tuple[int, dict[int, Any]]]:
+    """The rows of a read-only `sheet` that hold something: number, and cells by column from 0.
+
+    Cells beyond `width` columns are left out. `iter_rows` of openpyxl makes every empty row up to
+    the last one, stops where the sheet says that it ends, and passes over rows out of order: so
+    the rows are taken from its parser. Raises InputError where they are not in order.
+    """
+    book, before = sheet.parent, 0
+    with sheet._get_source() as source:
+        parser = WorkSheetParser(
+            source, sheet._shared_strings, epoch=book.epoch, date_formats=book._date_formats,
+            timedelta_formats=book._timedelta_formats,
+        )  # fmt: skip
+        for count, (number, row) in enumerate(parser.parse(), 1):
+            parser.row_dimensions.clear()  # heights: they would be kept for every row
+            where = f"{sheet.title}!{number}"
+            columns = [cell["column"] for cell in row]
+            if number <= before or any(a >= b for a, b in itertools.pairwise(columns)):
+                raise refused(where, msg("rows or cells are not in order: save it as .xlsx anew"))
+            if count > MAX_ROWS:
+                why = msg("it has more than {count} rows: delete the empty ones", count=MAX_ROWS)
+                raise refused(where, why)
+            before = number
+            held = {
+                cell["column"] - 1: ReadOnlyCell(sheet, **cell)
+                for cell in row
+                if cell["value"] is not None and cell["column"] <= width
+            }
+            if held:
+                yield number, held

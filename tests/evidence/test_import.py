@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime
 import io
+import re
+import time
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -245,6 +247,41 @@ def test_dangerous_files_are_refused_before_anything_is_read(
     monkeypatch.setattr(xlsx, "MAX_ALL", 20_000)
     with pytest.raises(InputError, match="unpacked it would have more"):
         read(Path("w.xlsx"), packed(parts | {"xl/x.xml": b"<" + bytes(1 << 20)}))
+
+
+def test_rows_are_read_as_they_are_written_down_and_none_is_overlooked() -> None:
+    raw = raw_of(filled(blank(), 4))
+    with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    sheet = "xl/worksheets/sheet1.xml"
+    end = b"</sheetData>"
+
+    def with_rows(more: bytes) -> bytes:
+        return packed(parts | {sheet: parts[sheet].replace(end, more + end)})
+
+    text = b'<row r="%d"><c r="A%d" t="inlineStr"><is><t>x</t></is></c></row>'
+    size = re.sub(rb'<dimension ref="[^"]*"', b'<dimension ref="A1"', parts[sheet])
+    for same in (with_rows(b'<row r="1048576" ht="9" customHeight="1"/>'),
+                 packed(parts | {sheet: size})):  # fmt: skip
+        begun = time.process_time()
+        assert read(Path("w.xlsx"), same) == read(Path("w.xlsx"), raw)
+        assert time.process_time() - begun < 2  # a million empty rows are not made
+    empty = b"".join(b'<row r="%d"/>' % n for n in range(9, 30_000))
+    cases = {
+        with_rows(text % (1048576, 1048576)): "待补充材料!1048576: it has too many rows",
+        with_rows(text % (10**11, 10**11)): "待补充材料!100000000000: it has too many rows",
+        with_rows(text % (4, 4)): "待补充材料!4: rows or cells are not in order",
+        with_rows(text % (-1, 1)): "待补充材料!-1: rows or cells are not in order",
+        with_rows(empty): "待补充材料!20004: it has more than 20000 rows",
+        packed({n: d for n, d in parts.items() if n != sheet}): "w.xlsx: a worksheet that it lists",
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(xlsx, "MAX_ROWS", 20_000)
+        for data, place in cases.items():
+            with pytest.raises(InputError) as caught:
+                read(Path("w.xlsx"), data)
+            assert str(caught.value.detail).startswith(place), (str(caught.value.detail), place)
+    assert reported(reading(filled(blank(), 4, ("满足", "　看\xa0过", *ANSWERED[2:]))))
 
 
 def test_an_exported_workbook_reads_back_as_it_was_and_tells_what_was_filled_in(

@@ -121,6 +121,11 @@ class Walk:
         done = self("import", self.workbook, "--by", "赵六", *words).ended(0)
         return done.stdout
 
+    def stored(self) -> dict[str, bytes]:
+        """Every file of the store."""
+        files = (path for path in self.store.rglob("*") if path.is_file())
+        return {str(path): path.read_bytes() for path in files}
+
     def concluded(self) -> dict[tuple[str, str], tuple[str, list[str]]]:
         reported = self("results", "latest", "--format", "json").ended(0).json["conclusions"]
         return {(c["clause"], c["target"]): (c["conclusion"], c["range"]) for c in reported}
@@ -220,7 +225,9 @@ def test_three_people_finish_a_pack_with_the_workbook(walk: Walk) -> None:
     assert "Nothing was stored" in dry
     assert not list(walk.store.rglob("in-use.json"))
     assert "Stored." in walk.taken_over("--run", "latest", "--yes")
+    stored = walk.stored()
     assert "Nothing differs" in walk.taken_over("--yes")
+    assert walk.stored() == stored
     after = walk.concluded()
     assert {key: word for key, (word, _) in after.items() if word != "conforming"} == {
         ("1.1", "web1"): "partly_conforming"

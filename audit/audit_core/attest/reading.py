@@ -46,6 +46,7 @@ from audit_core.policy.input_errors import (
     wrong_text,
 )
 from audit_core.policy.strict_yaml import Document, load_bytes, read_bytes
+from audit_core.text.escape import unprintable
 from audit_core.text.system_errors import os_error
 
 MAX_FILES = 200
@@ -61,7 +62,7 @@ Redact = Callable[[bytes], tuple[bytes, tuple[str, ...]]]
 
 
 def _is_text(text: str) -> bool:
-    return bool(text.strip()) and len(text) <= MAX_TEXT and text.replace("\n", "").isprintable()
+    return bool(text.strip()) and len(text) <= MAX_TEXT and not unprintable(text)
 
 
 def _is_name(text: str) -> bool:

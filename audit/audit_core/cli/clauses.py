@@ -60,7 +60,8 @@ class _EvidenceLocation(Struct, frozen=True, kw_only=True):
 
 def explain(context: Context) -> int:
     """One clause, from its rule and steps to findings and evidence."""
-    run = context.store.find(context.args.run) if context.args.run else None
+    named = context.args.run or ("latest" if context.args.target else None)
+    run = context.store.find(named) if named else None
     results = stored.read_results(context, run) if run is not None else None
     if results is None:
         found = _clauses(context, (c for k in context.policy.catalogs() for c in k.clauses))

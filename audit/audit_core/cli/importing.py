@@ -11,7 +11,7 @@ from audit_core.attest.importing import Change, Imported, Source, imported
 from audit_core.cli import answers
 from audit_core.cli.context import Context
 from audit_core.cli.output import print_table, say
-from audit_core.cli.stored import read_results
+from audit_core.cli.stored import evaluated, read_results
 from audit_core.model import msg
 from audit_core.model.errors import InputError, ToolMissing
 from audit_core.model.forms import Form
@@ -25,7 +25,7 @@ _CODED = frozenset({"answer", "status", "retest", "risk"})
 
 
 def import_document(context: Context) -> int:
-    """Prints what a document changes of the answers of its run; `--yes` stores it."""
+    """Prints what a document changes of its run; `--yes` stores it and evaluates the run."""
     path: Path = context.args.document
     raw = _bytes(path)
     form = _form(context, path, raw)
@@ -40,6 +40,7 @@ def import_document(context: Context) -> int:
     _show(context, run, found)
     if found.changes and context.args.yes:
         folder.use(found.answers, found.blobs, in_use.judged)
+        evaluated(context, run)  # here, so that the same import once more changes no byte
         say(context.text("Stored. dengbao pack {run} -o FILE writes the pack anew", run=run.id))
     elif found.changes:
         say(context.text("Nothing was stored; the same command with --yes does"))

@@ -466,8 +466,8 @@ class _Commands:
         self._option(made, "clause", metavar="CLAUSE",
                      help=msg("id of a clause, or CATALOG/CLAUSE"))  # fmt: skip
         self._option(made, "run", nargs="?", metavar="RUN",
-                     help=msg("what this run says of it: id of a run, a unique prefix, or "
-                              "latest"))  # fmt: skip
+                     help=msg("what this run says of it: id of a run, a unique prefix, or latest "
+                              "(default with --target: latest)"))  # fmt: skip
         self._store(made)
         self._option(made, "--profile", metavar="P",
                      help=msg("evaluate with this profile (default: that of the run)"))  # fmt: skip

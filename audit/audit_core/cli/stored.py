@@ -41,7 +41,7 @@ def take_answers(context: Context, run: Run, given: answers.GivenStatements) -> 
     answers.take(context, run, profile_of(context, run), given)
 
 
-def _evaluated(context: Context, run: Run) -> Results:
+def evaluated(context: Context, run: Run) -> Results:
     """The results of `run`, evaluated now and stored; raises StoreError where they cannot be."""
     work = context.work(profile_of(context, run))
     folder = ResultsFolder(run.results_path(work.profile.id))
@@ -127,7 +127,7 @@ def _before(context: Context, run: Run) -> Results | None:
 
 def conclude(context: Context, run: Run, *, output: Path | None) -> int:
     """Evaluates `run`, prints the results, and writes the pack to `output` if given."""
-    results = _evaluated(context, run)
+    results = evaluated(context, run)
     packed = None
     if output is not None:
         check_output(output)

@@ -223,10 +223,9 @@ class _Files:
         self, name: str, required: tuple[str, ...], known: tuple[str, ...] | None = None
     ) -> Iterator[_Row]:
         """The rows of a table; no other columns than `known`, where it is given."""
-        path = self.path(name)
+        path, raw = self.path(name), self.read(name)
+        reader = csv.reader(io.StringIO(_utf8(raw, path), newline=""), strict=True)
         try:
-            text = self.read(name).decode("utf-8-sig")
-            reader = csv.reader(io.StringIO(text, newline=""), strict=True)
             header = next(reader, [])
             _check_header(str(path), header, required, known)
             for cells in reader:
@@ -243,21 +242,23 @@ class _Files:
                 for column, cell in zip(header, cells, strict=True):
                     _must_be_plain(where, column, cell)
                 yield _Row(dict(zip(header, cells, strict=True)), where)
-        except UnicodeDecodeError as error:
-            raise InputError(
-                msg("{path}: expected a CSV table in UTF-8", path=str(path))
-            ) from error
         except csv.Error as error:
+            where = f"{path}:{reader.line_num or 1}"
             raise InputError(
-                msg(
-                    "{path}: expected a CSV table: {error}",
-                    path=str(path),
-                    error=verbatim(str(error)),
-                )
-            ) from error
+                msg("{where}: expected a CSV table: {error}", where=where,
+                    error=verbatim(str(error)))
+            ) from error  # fmt: skip
 
     def sha256(self) -> str:
         return digest(self._read)
+
+
+def _utf8(raw: bytes, path: Path) -> str:
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        where = f"{path}:{1 + raw[: error.start].count(10)}"
+        raise InputError(msg("{where}: expected a CSV table in UTF-8", where=where)) from error
 
 
 def _must_be_plain(where: str, column: str, cell: str) -> None:

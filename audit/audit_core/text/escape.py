@@ -87,6 +87,12 @@ def _blank(text: str) -> str:
     return "".join(pictures.get(c) or _backslashed(ord(c)) for c in text)
 
 
+def unprintable(text: str) -> str:
+    """The first character that is neither printable nor any blank, tab or line feed; else none."""
+    doubtful = (c for c in text if not c.isprintable())
+    return next((c for c in doubtful if c not in "\n\t" and unicodedata.category(c) != "Zs"), "")
+
+
 def show(text: str) -> str:
     """`text` with invisible characters made visible, reversibly.
 

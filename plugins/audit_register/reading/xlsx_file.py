@@ -1,13 +1,15 @@
 """Registers in xlsx (ECMA-376), read row by row.
 
-openpyxl in its read-only mode holds one row in memory; it tells nothing of merged cells, so that
-their list at the end of a sheet is looked for in the bytes. It also ends where `dimension` says
-that a sheet ends; many programs write `A1` there, whatever follows, so that it is not believed.
+openpyxl in its read-only mode tells nothing of merged cells, so that their list at the end of a
+sheet is looked for in the bytes. It ends where `dimension` says that a sheet ends (many programs
+write `A1` there, whatever follows), makes every empty row up to the last one, and passes over rows
+out of order: so the rows are taken from its parser.
 """
 
 from __future__ import annotations
 
 import io
+import itertools
 import re
 import warnings
 import zipfile
@@ -17,12 +19,14 @@ from typing import Any
 
 import openpyxl
 from openpyxl.utils import get_column_letter, range_boundaries
+from openpyxl.worksheet._reader import WorkSheetParser
 
 from audit_core.api.declared_files import Unreadable
 from audit_core.api.sdk import Message, msg
 from audit_register.reading.grid import Formula, Grid, Row
 
 MAX_PARTS = 2_000
+MAX_WIDTH = 1_000
 MAX_UNPACKED = 256 << 20
 _DTD = re.compile(rb"<!(DOCTYPE|ENTITY)", re.IGNORECASE)
 _MERGED = re.compile(rb'<(?:\w+:)?mergeCell\s[^>]*?ref="([A-Z0-9:]{1,30})"')
@@ -59,8 +63,11 @@ class Workbook:
         for part in parts:
             if part.filename.lower().endswith((".xml", ".rels")):
                 with self._archive.open(part) as stream:
-                    if _DTD.search(stream.read(1 << 16)):
-                        raise Unreadable(msg("document types and entities are not accepted"))
+                    start = stream.read(1 << 16)
+                if not start.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+                    raise Unreadable(msg("{part} is not XML in UTF-8", part=part.filename))
+                if _DTD.search(start):
+                    raise Unreadable(msg("document types and entities are not accepted"))
 
     def grid(self, sheet: str) -> Grid:
         """The sheet of that name."""
@@ -72,12 +79,9 @@ class Workbook:
         return Grid(sheet=sheet, rows=self._rows(sheet), place=place)
 
     def _rows(self, sheet: str) -> Iterator[Row]:
-        found = self._book[sheet]
-        found.reset_dimensions()
         try:
-            for number, row in enumerate(found.iter_rows(), 1):
-                yield number, [_value(cell) for cell in row]
-        except (ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error, EOFError,
+            yield from _written(self._book[sheet], self._book)
+        except (ValueError, LookupError, TypeError, zipfile.BadZipFile, zlib.error, EOFError,
                 SyntaxError) as error:  # fmt: skip
             raise Unreadable(
                 msg("the sheet {sheet} cannot be read to its end", sheet=sheet)
@@ -99,9 +103,33 @@ class Workbook:
                 before = piece[-200:]
 
 
-def _value(cell: Any) -> object:
-    value = cell.value
-    if getattr(cell, "data_type", "") == "f":
+def _written(sheet: Any, book: Any) -> Iterator[Row]:
+    """The rows that are written down in `sheet`; Unreadable where they are not in order."""
+    before = 0
+    with sheet._get_source() as source:
+        parser = WorkSheetParser(
+            source, sheet._shared_strings, epoch=book.epoch, date_formats=book._date_formats,
+            timedelta_formats=book._timedelta_formats,
+        )  # fmt: skip
+        for number, row in parser.parse():
+            parser.row_dimensions.clear()  # heights: they would be kept for every row
+            columns = [cell["column"] for cell in row]
+            if number <= before or any(a >= b for a, b in itertools.pairwise(columns)):
+                raise Unreadable(
+                    msg("sheet {sheet}, row {row}: rows or cells are not in order; save it as "
+                        ".xlsx anew", sheet=sheet.title, row=number)
+                )  # fmt: skip
+            before = number
+            values: list[object] = [None] * min(columns[-1] if columns else 0, MAX_WIDTH)
+            for cell in row:
+                if cell["column"] <= MAX_WIDTH:
+                    values[cell["column"] - 1] = _value(cell)
+            yield number, values
+
+
+def _value(cell: dict[str, Any]) -> object:
+    value = cell["value"]
+    if cell["data_type"] == "f":
         return Formula(str(value))
     if isinstance(value, str):
         return value.strip() or None

@@ -242,7 +242,7 @@ def write(folder: Path, clauses: str, about: str = ABOUT) -> Path:
     catalog = folder / "catalogs" / "mine"
     catalog.mkdir(parents=True)
     (catalog / "catalog.yaml").write_text(about)
-    (catalog / "clauses.csv").write_text(clauses)
+    (catalog / "clauses.csv").write_text(clauses, errors="surrogateescape")
     return catalog
 
 
@@ -276,7 +276,8 @@ def test_a_catalog_of_ones_own_is_read(tmp_path: Path) -> None:
         ("id,gist,applies_to\n1,x,servers\n", "clauses.csv:2: applies_to: expected one of"),
         ("id,gist,scope\n1,x,clod\n", "clauses.csv:2: scope: expected one of general"),
         ("id,gist,twin,twin_fit\n1,x,2,sam\n", "clauses.csv:2: twin_fit: expected one of same"),
-        ('id,gist\n1,"x\n', "clauses.csv: expected a CSV table: “unexpected end of data”"),
+        ('id,gist\n1,"x\n', "clauses.csv:2: expected a CSV table: “unexpected end of data”"),
+        ("id,gist\n1,\udcff\n", "clauses.csv:2: expected a CSV table in UTF-8"),
     ],
 )  # fmt: skip
 def test_a_broken_table_is_refused_with_its_line(

@@ -195,6 +195,18 @@ def with_dimension(raw: bytes, size: str) -> bytes:
     return out.getvalue()
 
 
+def changed(raw: bytes, old: bytes | None, new: bytes) -> bytes:
+    """The workbook with `new` for `old`, or for the whole, in its second sheet."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(raw)) as before, zipfile.ZipFile(out, "w") as after:
+        for name in before.namelist():
+            data = before.read(name)
+            if name == "xl/worksheets/sheet2.xml":
+                data = new if old is None else data.replace(old, new)
+            after.writestr(name, data)
+    return out.getvalue()
+
+
 def test_rows_beyond_the_size_that_a_sheet_tells_are_read() -> None:
     heads, *_ = GOOD.splitlines()
     rows = [("2026-01-31", "other", "1001", "yes")] * 30
@@ -203,3 +215,14 @@ def test_rows_beyond_the_size_that_a_sheet_tells_are_read() -> None:
         assert len(table(with_dimension(raw, size), "m.xlsx").rows) == 30, size
     with pytest.raises(Unreadable, match="more than 20 rows"):
         lines(with_dimension(raw, "A1"), "m.xlsx", rows=20)
+    last = b'<row r="1048576" ht="9"/></sheetData>'
+    assert len(table(changed(raw, b"</sheetData>", last), "m.xlsx").rows) == 30
+    again = b'<row r="3"><c r="A3"><v>1</v></c></row></sheetData>'
+    assert "sheet 会议, row 3: rows or cells are not in order" in reported(
+        changed(raw, b"</sheetData>", again), "m.xlsx"
+    )
+    missing = b'<row r="99"><c r="A99" t="s"><v>999</v></c></row></sheetData>'
+    assert "cannot be read to its end" in reported(changed(raw, b"</sheetData>", missing), "m.xlsx")
+    with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+        utf16 = archive.read("xl/worksheets/sheet2.xml").decode().encode("utf-16")
+    assert "not XML in UTF-8" in reported(changed(raw, None, utf16), "m.xlsx")
