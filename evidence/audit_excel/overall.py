@@ -8,6 +8,7 @@ from audit_core.model import Message, as_is, cut_to, msg
 from audit_core.model.overall import Bounds, SystemConclusion, WaiverResult
 from audit_core.model.overrides import Change, OverrideInfo
 from audit_core.model.waivers import WaiverFault
+from audit_core.views.results_view import grade_word
 from audit_excel.view import View
 
 _FAULTS = {
@@ -37,7 +38,7 @@ def conclusions(view: View) -> Iterator[tuple[str, ...]]:
 def _lines(view: View, system: SystemConclusion) -> Iterator[str]:
     grading = system.grading
     title = (grading.zh if view.zh else grading.en) or grading.id
-    word = _word(view, system) or view.text("no conclusion yet")
+    word = view.say(grade_word(system, zh=view.zh)) or view.text("no conclusion yet")
     yield view.say(msg("{title}: {word}", title=title, word=word))
     score = grading.score_zh if view.zh else grading.score_en
     known = _range(system.score) if system.score is not None else view.text("none")
@@ -54,14 +55,6 @@ def _lines(view: View, system: SystemConclusion) -> Iterator[str]:
     if grading.confidence != "read" or grading.unverified:
         named = grading.unverified or (grading.confidence,)
         yield view.say(msg("※ Not checked against the source: {named}", named=named))
-
-
-def _word(view: View, system: SystemConclusion) -> str:
-    grade = next((g for g in system.grading.grades if g.id == system.word), None)
-    if grade is None:
-        return ""
-    word = grade.zh if view.zh else grade.en
-    return view.say(msg("{word} (pending)", word=word)) if system.pending else word
 
 
 def _range(bounds: Bounds) -> str:

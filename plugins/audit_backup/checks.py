@@ -19,6 +19,7 @@ from audit_backup.model import BackupFile, Content, Ends, Files, Tested
 from audit_backup.names import days, is_archive, is_dump, is_increment, is_packed, snapshot
 from audit_core.api.sdk import (
     COLLECTED_AT,
+    DAY,
     HOUR,
     TARGET,
     Absent,
@@ -119,7 +120,7 @@ def _nothing_to_date(files: Files, clock: int, latest: float, wanted: Message) -
     return open_points.judge_no_content(files, wanted)
 
 
-_ANYWHERE = 14 * 3600  # seconds by which a day may end later in another time zone
+_ANYWHERE = 14 * HOUR  # seconds by which a day may end later in another time zone
 
 
 def _older_by_name(newest: BackupFile, clock: int, allowed: float) -> Message | None:
@@ -127,8 +128,8 @@ def _older_by_name(newest: BackupFile, clock: int, allowed: float) -> Message | 
     day = max(days(newest.name), default=None)
     if day is None:
         return None
-    over = datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp() + 86400 + _ANYWHERE
-    if clock - over <= allowed * 3600:
+    over = datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp() + DAY + _ANYWHERE
+    if clock - over <= allowed * HOUR:
         return None
     return msg(
         "Its name has the date {day}: it may be the copy of an older backup", day=day.isoformat()
@@ -139,8 +140,8 @@ def _younger_by_name(files: Iterable[BackupFile], clock: int, allowed: float) ->
     """A message where a name has a day within the objective: a copy may keep older times."""
     for file in files:
         for day in days(file.name):
-            over = datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp() + 86400
-            if -2 * 86400 < clock - over <= allowed * 3600:
+            over = datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp() + DAY
+            if -2 * DAY < clock - over <= allowed * HOUR:
                 return msg(
                     "The name of {name} has the date {day}, but its time is older: it may be the "
                     "time of the original",
@@ -169,7 +170,7 @@ def _dated(
     allowed: float,
     wanted: Message,
 ) -> Judgement:
-    near = [f for f in full if clock - f.at + skew <= allowed * 3600]
+    near = [f for f in full if clock - f.at + skew <= allowed * HOUR]
     # Of several files of one time, as hard links are, one with a fitting name will do.
     newest = next((f for f in near if not _older_by_name(f, clock, allowed)), full[0])
     age = clock - newest.at
@@ -181,7 +182,7 @@ def _dated(
         detail = msg("The newest backup that the backup program lists is {hours} h old: {name}",
                      name=newest.name.rstrip("'"), hours=hours)  # fmt: skip
     noted = open_points.still_written(files, clock)
-    if age + skew <= allowed * 3600:
+    if age + skew <= allowed * HOUR:
         if why := _older_by_name(newest, clock, allowed) or _stopped(full, clock, allowed):
             return undetermined(detail, why, *noted, expected=wanted)
         return passed(detail, *noted, expected=wanted)
@@ -192,7 +193,7 @@ def _dated(
 
 def _stopped(full: list[BackupFile], clock: int, allowed: float) -> Message | None:
     """A message where one of several regular backups is no longer made."""
-    stopped = overdue(full, clock, allowed * 3600)
+    stopped = overdue(full, clock, allowed * HOUR)
     if not stopped:
         return None
     return msg("Backups of this kind were made regularly and no longer are: {names}",
@@ -207,12 +208,12 @@ def _why_not_old(
         return why
     if why := _younger_by_name(full, clock, allowed) or _mirrored(full):
         return why
-    if skew and clock - full[0].at - skew <= allowed * 3600:
+    if skew and clock - full[0].at - skew <= allowed * HOUR:
         hours = rounded_up(skew, HOUR)
         return msg("The clocks of host and collector differ by {hours} h", hours=hours)
     newer = [f for f in files.files if f.at > full[0].at]
     if why := open_points.unknown_content(
-        f for f in newer if clock - f.at - skew <= allowed * 3600
+        f for f in newer if clock - f.at - skew <= allowed * HOUR
     ):
         return why
     return next(iter(open_points.still_written(files, clock)), None)

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from audit_backup import names
 from audit_backup.model import BackupFile
+from audit_core.api.sdk import DAY
 
 _LEAST_GAP = 1800.0  # seconds between two generations where no objective is declared
 
@@ -42,7 +43,7 @@ def generations(files: Iterable[BackupFile], rpo_hours: float | None) -> tuple[G
 
 
 def _by_time(files: list[BackupFile], rpo_hours: float | None) -> tuple[Generation, ...]:
-    least = _LEAST_GAP if rpo_hours is None else min(rpo_hours * 900, 86400.0 / 2)
+    least = _LEAST_GAP if rpo_hours is None else min(rpo_hours * 900, DAY / 2)
     groups: list[list[BackupFile]] = []
     for file in files:
         if not groups or groups[-1][0].at - file.at >= least:

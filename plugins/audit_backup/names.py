@@ -6,6 +6,8 @@ import posixpath
 import re
 from datetime import UTC, date, datetime
 
+from audit_core.api.sdk import DAY, HOUR
+
 ARCHIVES = (
     ".gz", ".tgz", ".xz", ".txz", ".bz2", ".tbz2", ".tbz", ".zst", ".tzst", ".lz4", ".zip", ".tar",
 )  # fmt: skip
@@ -117,7 +119,7 @@ def days(name: str) -> list[date]:
     return found
 
 
-_ZONES = 14 * 3600  # seconds by which a day may begin or end at another time
+_ZONES = 14 * HOUR  # seconds by which a day may begin or end at another time
 
 
 def is_of_day(at: float, day: date) -> bool:
@@ -126,7 +128,7 @@ def is_of_day(at: float, day: date) -> bool:
     A job that began on that day may end on the next.
     """
     begin = datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()
-    return begin - _ZONES <= at <= begin + 86400 + 2 * _ZONES
+    return begin - _ZONES <= at <= begin + DAY + 2 * _ZONES
 
 
 def undated(name: str) -> str:

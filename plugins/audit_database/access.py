@@ -87,8 +87,3 @@ class DatabaseAccess(AccessSchema, frozen=True, kw_only=True):
     def named(self) -> str:
         """The name of what is logged in with, never its value."""
         return f"{self.user} {self.key or self.password or 'no password'}"
-
-
-def credentials(access: DatabaseAccess) -> tuple[str, ...]:
-    """The names of what is logged in with, never its value: the server's, then the jump host's."""
-    return (access.named,) if access.jump is None else (access.named, access.jump.named)

@@ -6,6 +6,7 @@ import re
 from typing import Annotated
 
 from audit_core.api.sdk import (
+    DAY,
     TARGET,
     Absent,
     Judgement,
@@ -28,8 +29,6 @@ from audit_core.api.sdk import (
 from audit_http.facts import ENTRY, NAMED, OPENED, Page
 from audit_http.kind import WebSettings
 from audit_http.model import Cookie, Ended, Hop, Opened
-
-_DAY_S = 86_400
 
 
 def answered(hop: Hop) -> Message:
@@ -95,7 +94,7 @@ def hsts(entry: Page, *, days: Annotated[int, Up] = 180) -> Judgement:
     found = re.search(r"(?:^|;)\s*max-age\s*=\s*\"?([0-9]{1,12})", reported, re.IGNORECASE)
     seconds = int(found[1]) if found else 0
     detail = msg("Strict-Transport-Security: {value}", value=reported)
-    return (passed if seconds >= days * _DAY_S else failed)(detail, expected=expected)
+    return (passed if seconds >= days * DAY else failed)(detail, expected=expected)
 
 
 _SESSION = re.compile(r"sess|(^|[._-])sid$|^sid|token|auth|jwt|ticket|^jsession|^php|sso|passport",

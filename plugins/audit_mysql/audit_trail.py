@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from audit_core.api.sdk import (
+    DAY,
     Judgement,
     Message,
     Severity,
@@ -195,10 +196,10 @@ def binlog_kept(settings: Settings, *, days: int = 7) -> Judgement:
         return not_applicable(settings.as_message("log_bin"))
     detail = settings.as_message("binlog_expire_logs_seconds", "expire_logs_days")
     seconds = settings.number("binlog_expire_logs_seconds") or round(
-        float(settings.get("expire_logs_days") or 0) * 86400
+        float(settings.get("expire_logs_days") or 0) * DAY
     )
     expected = msg("for ever (0), or at least {days} days", days=days)
-    return expect(seconds == 0 or seconds >= days * 86400, detail=detail, expected=expected)
+    return expect(seconds == 0 or seconds >= days * DAY, detail=detail, expected=expected)
 
 
 CHECKS = (

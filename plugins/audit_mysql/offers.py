@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 
 from audit_core.api.hooks import Connector, Grant, Requirement
 from audit_core.api.sdk import Message, msg
-from audit_database.access import credentials
 from audit_database.data.requests import Sample
 from audit_database.data.rules import Rules
 from audit_database.grants import granted, granted_tables
@@ -14,6 +13,7 @@ from audit_database.query import Query
 from audit_mysql.access import MysqlAccess
 from audit_mysql.dialect import DIALECT
 from audit_mysql.rights import OF_MARIADB, OF_MYSQL
+from audit_shell.access import credentials
 
 _HOW = msg(
     "As an administrator. Put the address that dengbao connects from in place of %, and a password "

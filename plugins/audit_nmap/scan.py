@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from audit_core.api.sdk import Absent, ParseError, Reason, msg, verbatim
+from audit_core.api.sdk import Absent, ParseError, Reason, integer, msg, verbatim
 from audit_nmap.ports import ranges, read_ports
 
 
@@ -67,10 +67,10 @@ def _ports_of(text: str | None, what: str) -> frozenset[int]:
 
 
 def _count(element: Any) -> int:
-    text = element.get("count", "")
-    if not (text.isascii() and text.isdigit() and len(text) <= 5):
+    count = integer(element.get("count", ""))
+    if count is None or not 0 <= count < 100_000:
         raise ParseError(msg("{what}: not a count", what=str(element.tag)))
-    return int(text)
+    return count
 
 
 _STATES = {"open": "open", "closed": "closed"}

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 
 from audit_core.api.hooks import Connector, Grant, Requirement
 from audit_core.api.sdk import Message, msg
-from audit_database.access import credentials
 from audit_database.data.requests import Sample
 from audit_database.data.rules import Rules
 from audit_database.grants import granted, granted_tables
 from audit_database.query import Query
 from audit_postgresql.access import PostgresqlAccess
 from audit_postgresql.dialect import DIALECT
+from audit_shell.access import credentials
 
 _HOW = msg(
     "As a superuser, in the database postgres. Set the password with \\password, which sends it "

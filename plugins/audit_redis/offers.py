@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 
 from audit_core.api.hooks import Connector, Grant, Requirement
 from audit_core.api.sdk import Message, msg
-from audit_database.access import credentials
 from audit_redis.access import RedisAccess
 from audit_redis.request import RedisConfig, RedisInfo, RedisRequest, RedisUsers
+from audit_shell.access import credentials
 
 _HOW = msg(
     "As an administrator, in redis-cli (Redis 6 or later, Valkey), with a password in place of "

@@ -7,7 +7,17 @@ import ipaddress
 import msgspec
 from msgspec import Struct
 
-from audit_core.api.sdk import Answer, Message, ParseError, Partial, fact, json_value, msg, partial
+from audit_core.api.sdk import (
+    Answer,
+    Message,
+    ParseError,
+    Partial,
+    fact,
+    integer,
+    json_value,
+    msg,
+    partial,
+)
 from audit_redis.request import RedisConfig, RedisInfo, RedisUsers
 
 KIND = "redis"
@@ -31,8 +41,7 @@ class Info(Struct, frozen=True, kw_only=True):
 
     def number(self, name: str) -> int | None:
         """A whole number; None where there is none."""
-        text = self.get(name)
-        return int(text) if text.lstrip("-").isdecimal() and len(text) < 19 else None
+        return integer(self.get(name))
 
     @property
     def product(self) -> tuple[str, str]:

@@ -19,6 +19,7 @@ from audit_core.api.sdk import (
     check,
     expect,
     failed,
+    integer,
     known,
     known_or_absent,
     listed,
@@ -97,11 +98,11 @@ def listen_addresses(settings: Settings) -> Judgement:
 )  # fmt: skip
 def idle_timeout(settings: Settings, *, seconds: Annotated[int, Down] = 1800) -> Judgement:
     """The server ends connections that are idle."""
-    text = settings.get("timeout") or ""
+    given = integer(settings.get("timeout") or "")
     detail = settings.as_message("timeout")
-    if not text.isdecimal():
+    if given is None:
         return undetermined(detail)
-    return expect(0 < int(text) <= seconds, detail=detail,
+    return expect(0 < given <= seconds, detail=detail,
                   expected=msg("1 to {seconds} seconds", seconds=seconds))  # fmt: skip
 
 
@@ -211,8 +212,8 @@ def replica(info: Info, *, lag_s: Annotated[int, Down] = 60) -> Judgement:
 
 
 def _lag(replica: dict[str, str]) -> int:
-    text = replica.get("lag", "")
-    return int(text) if text.isdecimal() and len(text) < 10 else 1 << 30
+    lag = integer(replica.get("lag", ""))
+    return 1 << 30 if lag is None or lag < 0 else lag
 
 
 @check(

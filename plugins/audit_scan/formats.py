@@ -10,6 +10,7 @@ import datetime
 import re
 from collections.abc import Callable, Mapping
 
+from audit_core.api.sdk import integer
 from audit_scan.model import Rating, ScannedHost, Vulnerability
 
 Row = ScannedHost | Vulnerability
@@ -52,9 +53,10 @@ class Report:
 
 
 def _epoch(text: str | None) -> datetime.datetime | None:
-    if not text or not text.isascii() or not text.isdigit() or len(text) > 11:
+    seconds = integer(text or "")
+    if seconds is None or not 0 <= seconds < 10**11:
         return None
-    return datetime.datetime.fromtimestamp(int(text), datetime.UTC)
+    return datetime.datetime.fromtimestamp(seconds, datetime.UTC)
 
 
 def _iso(text: str) -> datetime.datetime | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Iterable
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Protocol
 
 from audit_core.api.sdk import (
     AccessSchema,
@@ -117,6 +117,18 @@ class LocalAccess(AccessSchema, frozen=True, kw_only=True):
     sudo: Sudo = Sudo.PER_COMMAND
 
 
-def credentials(login: SshLogin) -> tuple[str, ...]:
+class ThroughJump(Protocol):
+    """An access that may lead through a jump host."""
+
+    @property
+    def named(self) -> str:
+        """The name of what is logged in with, never its value."""
+
+    @property
+    def jump(self) -> JumpLogin | None:
+        """The login on the jump host."""
+
+
+def credentials(login: ThroughJump) -> tuple[str, ...]:
     """The names of what is logged in with, never its value: the host's, then the jump host's."""
     return (login.named,) if login.jump is None else (login.named, login.jump.named)

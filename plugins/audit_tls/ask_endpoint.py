@@ -6,7 +6,7 @@ import ipaddress
 
 import msgspec
 
-from audit_core.api.sdk import Message, Target, msg
+from audit_core.api.sdk import Message, Target, integer, msg
 from audit_tls.request import TlsHellos
 from audit_tls.starttls import PROTOCOLS
 
@@ -22,10 +22,8 @@ def _is_address(text: str) -> bool:
 
 
 def _port(settings: dict[str, object]) -> int | None:
-    written = str(settings.get("port", "443"))
-    if not written.isascii() or not written.isdigit() or len(written) > 5:
-        return None
-    return int(written) if 0 < int(written) < 65536 else None
+    port = integer(str(settings.get("port", "443")))
+    return port if port is not None and 0 < port < 65536 else None
 
 
 def ask(target: Target) -> TlsHellos | Message:

@@ -66,4 +66,4 @@ def plain_protocol(reply: bytes) -> Plain | None:
 
 def _words(reply: bytes) -> Verbatim:
     line = reply.lstrip().split(b"\n", 1)[0][:_WORDS].decode("ascii", "replace")
-    return verbatim("".join(c if c.isprintable() else "?" for c in line.rstrip("\r")))
+    return verbatim(line.rstrip("\r"))

@@ -85,7 +85,7 @@ class Plain:
 
 
 def _words(text: str) -> Verbatim:
-    return verbatim("".join(c if c.isprintable() else "?" for c in text[:_WORDS]))
+    return verbatim(text[:_WORDS])
 
 
 def _server_words(text: str) -> Message:

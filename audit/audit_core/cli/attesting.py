@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 import hashlib
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from msgspec import structs
@@ -131,24 +131,37 @@ def _unanswered(left: OpenAs, standing: AnswersInForce) -> OpenAs:
 # --- asking -------------------------------------------------------------------------------------
 
 
+def _until_valid(
+    context: Context, ask: Callable[[], Draft | None], today: datetime.date
+) -> Draft | None:
+    """What `ask` returns, asked again until the file may hold it; None where it is skipped."""
+    while (draft := ask()) is not None:
+        try:
+            _check(context, draft, today)
+        except InputError as error:
+            note(context.translator.say(error.detail))
+        else:
+            return draft
+    return None
+
+
 def _ask(context: Context, question: Question, number: str, today: datetime.date) -> Draft | None:
     """The answer to `question`; None where it is skipped. Raises _Ended."""
     _show(context, question, number)
     prompt = context.text("a affirmed, d denied, n not applicable, v value, s skip, q quit")
-    while (verdict := _verdict(prompt, _VERDICTS)) is not None:
+
+    def ask() -> Draft | None:
+        verdict = _verdict(prompt, _VERDICTS)
+        if verdict is None:
+            return None
         text = _line(_prompt(context, verdict))
         draft = drafted(question.id, verdict, text, context.args.by, _date(context, today), today)
         named = _line(
             context.text("attachments beside the file, with commas between (Enter: none)")
         )
-        try:
-            draft = structs.replace(draft, attachments=tuple(_attached(context, named)))
-            _check(context, draft, today)
-        except InputError as error:
-            note(context.translator.say(error.detail))
-            continue
-        return draft
-    return None
+        return structs.replace(draft, attachments=tuple(_attached(context, named)))
+
+    return _until_valid(context, ask, today)
 
 
 def _ask_risk(
@@ -160,18 +173,16 @@ def _ask_risk(
     prompt = context.text("h it holds, x it does not, m other measures lower it, s skip, q quit")
     if not risk.mitigable:
         prompt = context.text("h it holds, x it does not (no mitigation counts), s skip, q quit")
-    while (verdict := _verdict(prompt, verdicts)) is not None:
+
+    def ask() -> Draft | None:
+        verdict = _verdict(prompt, verdicts)
+        if verdict is None:
+            return None
         text = _line(context.text("why, or by which measures"))
-        draft = drafted_risk(
-            (risk.catalog, risk.rule), verdict, text, context.args.by, _date(context, today), today
-        )
-        try:
-            _check(context, draft, today)
-        except InputError as error:
-            note(context.translator.say(error.detail))
-            continue
-        return draft
-    return None
+        rule, date = (risk.catalog, risk.rule), _date(context, today)
+        return drafted_risk(rule, verdict, text, context.args.by, date, today)
+
+    return _until_valid(context, ask, today)
 
 
 def _show_risk(context: Context, risk: RiskResult, number: str) -> None:

@@ -89,7 +89,7 @@ def _print_score(context: Context, system: SystemConclusion) -> None:
 def _print_grade(context: Context, system: SystemConclusion) -> None:
     """The word for the system, those that are still possible, and why."""
     text, zh = context.text, context.lang == "zh"
-    word = grade_word(system, context.translator)
+    word = context.translator.say(grade_word(system, zh=context.lang == "zh"))
     names = {g.id: g.zh if zh else g.en for g in system.grading.grades}
     possible = ("、" if zh else ", ").join(names[id] for id in system.range)
     if word:

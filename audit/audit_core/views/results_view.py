@@ -18,6 +18,7 @@ from audit_core.model import (
     StepState,
     Target,
     Verdict,
+    as_is,
     english,
     msg,
 )
@@ -293,17 +294,17 @@ def _head(results: Results, translator: Translator) -> ResultsView:
 
 def _system(s: SystemConclusion, t: Translator) -> SystemView:
     known = {name: getattr(s, name) for name in s.__struct_fields__}
-    texts = {"say": grade_word(s, t), "why": joined(s.why, t.say, t.lang)}
+    texts = {"say": t.say(grade_word(s, zh=t.lang == "zh")), "why": joined(s.why, t.say, t.lang)}
     return SystemView(**known | texts)
 
 
-def grade_word(s: SystemConclusion, t: Translator) -> str:
+def grade_word(s: SystemConclusion, *, zh: bool) -> Message:
     """The word to print for the system, marked where it is pending; empty for none."""
     grade = next((g for g in s.grading.grades if g.id == s.word), None)
     if grade is None:
-        return ""
-    word = grade.zh if t.lang == "zh" else grade.en
-    return t.say(msg("{word} (pending)", word=word)) if s.pending else word
+        return as_is("")
+    word = grade.zh if zh else grade.en
+    return msg("{word} (pending)", word=word) if s.pending else as_is(word)
 
 
 def _waiver(w: WaiverResult, t: Translator) -> WaiverView:

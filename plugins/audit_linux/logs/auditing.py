@@ -18,6 +18,7 @@ from audit_core.api.sdk import (
     expect,
     fact,
     failed,
+    integer,
     known_or_absent,
     msg,
     passed,
@@ -281,7 +282,8 @@ def audit_storage(conf: AuditdConf, processes: tuple[Process, ...]) -> Judgement
 
 
 def _at_least(text: str, least: int) -> bool:
-    return text.isascii() and text.isdigit() and len(text) < 10 and int(text) >= least
+    number = integer(text)
+    return number is not None and least <= number < 10**9
 
 
 FACTS = (STATUS, AUDITD_CONF)

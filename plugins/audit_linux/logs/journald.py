@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from audit_core.api.sdk import (
     DAY,
+    HOUR,
     Absent,
     FileEntry,
     FileStatus,
@@ -23,7 +24,7 @@ from audit_linux.logs.routes import SEVERITIES
 _UNITS = (
     dict.fromkeys(("", "s", "sec", "second", "seconds"), 1)
     | dict.fromkeys(("m", "min", "minute", "minutes"), 60)
-    | dict.fromkeys(("h", "hr", "hour", "hours"), 3600)
+    | dict.fromkeys(("h", "hr", "hour", "hours"), HOUR)
     | dict.fromkeys(("d", "day", "days"), DAY)
     | dict.fromkeys(("w", "week", "weeks"), 7 * DAY)
     | dict.fromkeys(("M", "month", "months"), 2_629_800)

@@ -8,6 +8,8 @@ from fnmatch import fnmatchcase
 from typing import Annotated
 
 from audit_core.api.sdk import (
+    DAY,
+    HOUR,
     TARGET,
     Absent,
     Down,
@@ -209,7 +211,7 @@ def sshd_pam(server: Server) -> Judgement:
     return settings_as(server, ("usepam",), lambda _, value: value.lower() == "yes", expected)
 
 
-_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_UNITS = {"": 1, "s": 1, "m": 60, "h": HOUR, "d": DAY, "w": 7 * DAY}
 
 
 def seconds(text: str) -> int | None:

@@ -8,6 +8,7 @@ from typing import Annotated
 from msgspec import Struct
 
 from audit_core.api.sdk import (
+    DAY,
     Answers,
     Command,
     Down,
@@ -142,7 +143,7 @@ def time_sync(
     processes: tuple[Process, ...],
     *,
     max_offset_s: Annotated[float, Down] = 1.0,
-    max_age_s: Annotated[int, Down] = 86400,
+    max_age_s: Annotated[int, Down] = DAY,
 ) -> Judgement:
     """A time service keeps the clock synchronised."""
     expected = msg("synchronised, at most {offset} s off, updated in the last {age} s",
