@@ -188,7 +188,11 @@ def _lasts(cert: Certificate, days: int | None, most: int | None) -> Message:
     "tls.certificate-revocable",
     needs=CERTIFICATES,
     severity=Severity.LOW,
-    remedy=msg("Have certificates issued that name a CRL or an OCSP responder"),
+    version=2,
+    remedy=msg(
+        "Have certificates issued that name a CRL or an OCSP responder; turn on OCSP "
+        "stapling where a certificate wants it (must-staple)"
+    ),
 )
 def certificate_revocable(certificates: Certificates) -> Judgement:
     """The certificates name where their revocation is published."""
@@ -200,6 +204,9 @@ def certificate_revocable(certificates: Certificates) -> Judgement:
         details = (msg("Certificate {label} names neither a CRL nor an OCSP responder",
                     label=_label(c)) for c in without[:_SHOWN])  # fmt: skip
         return failed(*details, expected=wanted)
+    if (stapling := _unstapled(certificates)) is not None:
+        open_ = certificates.stapled is None
+        return (undetermined if open_ else failed)(stapling, expected=wanted)
     unread = [c for c in certs if c.revocation is None]
     if unread or certificates.unseen or certificates.unread:
         gaps = (*_unread(unread), *_unseen(certificates), *_unread_more(certificates))
@@ -207,6 +214,19 @@ def certificate_revocable(certificates: Certificates) -> Judgement:
     details = (msg("Certificate {label} names {what}", label=_label(c), what=c.revocation or "-")
             for c in certs[:_SHOWN])  # fmt: skip
     return passed(*details, expected=wanted)
+
+
+def _unstapled(certificates: Certificates) -> Message | None:
+    """That a certificate wants an OCSP response which the server does not send, or may not."""
+    wanting = [c for c in certificates.own if c.must_staple]
+    if not wanting or certificates.stapled:
+        return None
+    if certificates.stapled is None:
+        return msg("Certificate {label} wants an OCSP response from the server (must-staple), and "
+                   "whether it sends one did not come out: in TLS 1.3 it is encrypted",
+                   label=_label(wanting[0]))  # fmt: skip
+    return msg("Certificate {label} wants an OCSP response from the server (must-staple), and the "
+               "server sends none", label=_label(wanting[0]))  # fmt: skip
 
 
 def _is_short(cert: Certificate) -> bool:

@@ -42,7 +42,8 @@ class Certificate(Struct, frozen=True, kw_only=True):
     verifies the signature, or cannot be tried. `ca`: it may issue others. `usages`: the key usages
     by their names in the library, None where none are given. `key_id`, `authority_id`: identifiers
     of the own key and of the issuer's, in hex. `revocation`: where is told whether it was revoked,
-    of `crl`, `ocsp`, `no check` (an OCSP responder's own).
+    of `crl`, `ocsp`, `no check` (an OCSP responder's own). `must_staple`: clients want an OCSP
+    response from the server itself (RFC 7633).
     """
 
     sha256: str
@@ -61,6 +62,7 @@ class Certificate(Struct, frozen=True, kw_only=True):
     key_id: str | None = None
     authority_id: str | None = None
     revocation: tuple[str, ...] | None = ()
+    must_staple: bool = False
     problems: tuple[Message, ...] = ()
 
 
@@ -137,6 +139,7 @@ def _extensions(cert: Any) -> dict[str, Any]:
         "ocsp": any(a.access_method == AuthorityInformationAccessOID.OCSP for a in access),
         "no check": value(x509.OCSPNoCheck),
     }
+    features = value(x509.TLSFeature) or ()
     named = authority.key_identifier if authority is not None else None
     return {
         "ca": bool(constraints and constraints.ca),
@@ -144,6 +147,7 @@ def _extensions(cert: Any) -> dict[str, Any]:
         "key_id": own.digest.hex() if own is not None else None,
         "authority_id": named.hex() if named else None,
         "revocation": tuple(word for word, there in fields.items() if there),
+        "must_staple": x509.TLSFeatureType.status_request in features,
     }
 
 

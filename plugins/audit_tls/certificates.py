@@ -12,7 +12,7 @@ from msgspec import Struct
 from audit_core.api.sdk import Absent, Answer, Reason, msg
 from audit_tls.attempt_results import flight_of
 from audit_tls.certificate_parser import Certificate, matches, read_certificate
-from audit_tls.outcomes import best_older, report_of, taken_in, turned_down
+from audit_tls.outcomes import best_older, is_taken, report_of, taken_in, turned_down
 from audit_tls.report import Outcome, Report, Trust
 from audit_tls.sent_certificates import is_in_order, leads_on, own_of
 from audit_tls.speaks_tls import not_tls
@@ -28,7 +28,8 @@ class Certificates(Struct, frozen=True, kw_only=True):
     in another order than from the own certificate upwards. `unnamed`: own ones in which
     `server_name` is not among the names (empty when no name is declared). `unread` counts
     certificates beyond the first 20, which are not looked at. `unseen`: the kinds of certificates
-    that the endpoint has, or may have, and that were not seen."""
+    that the endpoint has, or may have, and that were not seen. `stapled`: whether an OCSP response
+    was sent, None where none was asked for, as it is only where a certificate wants one."""
 
     server_name: str
     own: tuple[Certificate, ...]
@@ -38,6 +39,7 @@ class Certificates(Struct, frozen=True, kw_only=True):
     unnamed: tuple[str, ...] = ()
     unread: int = 0
     unseen: tuple[str, ...] = ()
+    stapled: bool | None = None
 
 
 class Chains(Struct, frozen=True, kw_only=True):
@@ -92,7 +94,16 @@ def parse_certificates(answer: Answer) -> Certificates | Absent:
         unnamed=tuple(c.sha256 for c in own if name and not matches(c, name)),
         unread=_count_sent(report) - len(own) - len(rest[:_MOST_ISSUERS]),
         unseen=tuple(_unseen(report, own, chains)),
+        stapled=_stapled(report),
     )
+
+
+def _stapled(report: Report) -> bool | None:
+    asked = [a for a in report.attempts if a.narrow is HelloSubset.STATUS and is_taken(a)]
+    # nginx answers the first hello before it has fetched a response
+    if any(flight_of(a).stapled for a in asked):
+        return True
+    return False if len(asked) > 1 else None
 
 
 def _once(certs: Iterable[Certificate]) -> tuple[Certificate, ...]:

@@ -7,6 +7,7 @@ bytes are capped; connections are counted.
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import os
 import time
@@ -31,12 +32,14 @@ from audit_tls import ssl2
 from audit_tls.attempt_results import (
     accepted_suite,
     alert_of,
+    flight_of,
     hello_of,
     is_dropped,
     is_refusal,
     is_tls,
     is_troubled,
 )
+from audit_tls.certificate_parser import read_certificate
 from audit_tls.connection import GREETING_S, HELLO_CAP, Connections, talk
 from audit_tls.plaintext import plain_protocol
 from audit_tls.report import (
@@ -77,6 +80,10 @@ _FIRST_S = 15.0  # before anything was heard; a server that is slow then has as 
 _FLIGHT_CAP = 1536 << 10
 _FLIGHTS_CAP = 3 << 20  # over all connections: in hex, with a chain, below the request's limit
 _SILENT = 3  # connections in a row without an answer after which asking ends
+_STAPLES = 4  # hellos that ask for an OCSP response; nginx fetches one only when it was asked
+_STAPLE_S = 0.7
+_GAP_S = 1.0  # between connections, where there is a limit on them
+_LIMIT_S = 5.0  # after which a limit on connections of a second or so lets the next one through
 _ORDER = (TLS12, TLS13, TLS10, TLS11, SSL3, TLCP)
 _NO_TCP = (Ended.REFUSED, Ended.UNREACHABLE)
 
@@ -173,14 +180,14 @@ class Asker:
         self._trusts: tuple[Trust, ...] = ()
         self._renegotiation: Renegotiation | None = None
         self._ssl2: Attempt | None = None
+        self._gap = 0.0
 
     def report(self) -> Report:
         """What was asked and answered; `stopped` where the bounds ended it."""
-        stopped = Stopped.NO
         try:
-            self._ask_all()
-        except _Stop as stop:
-            stopped = stop.why
+            stopped = self._until_stopped()
+            if stopped is Stopped.SILENCE and self._is_limited():
+                stopped = self._until_stopped()
         finally:
             self._connections.close()
         return Report(
@@ -189,6 +196,30 @@ class Asker:
             attempts=tuple(self._attempts), trusts=self._trusts, stopped=stopped,
             renegotiation=self._renegotiation, ssl2=self._ssl2,
         )  # fmt: skip
+
+    def _until_stopped(self) -> Stopped:
+        try:
+            self._ask_all()
+        except _Stop as stop:
+            return stop.why
+        return Stopped.NO
+
+    def _is_limited(self) -> bool:
+        """Whether what was taken is taken again after a while; then everything is asked anew.
+
+        A limit on connections dropped them at the pace of the first time, so that what it left
+        says nothing.
+        """
+        if self._known is None or time.monotonic() + _LIMIT_S >= self._deadline:
+            return False
+        time.sleep(_LIMIT_S)
+        with contextlib.suppress(_Stop):
+            if accepted_suite(self._once(*self._known)) is not None:
+                self._attempts, self._kinds, self._trusts = [], set(), ()
+                self._known, self._silent, self._gap = None, 0, _GAP_S
+                self._flight_room = _FLIGHTS_CAP
+                return True
+        return False
 
     def _ask_all(self) -> None:
         # what a verdict rests on comes first; the plain enumeration has what is left
@@ -209,6 +240,7 @@ class Asker:
         self._protections(spoken, older)
         self._certificates(spoken, older)
         self._control()
+        self._staples(older)
         self._verify(older)
         self._renegotiate()
         self._enumerates = True
@@ -280,6 +312,21 @@ class Asker:
         if TLS13 in spoken:
             for narrow in (HelloSubset.RSA, HelloSubset.ECDSA, HelloSubset.EDDSA):
                 self._ask(TLS13, suites_of(TLS13), narrow=narrow)
+
+    def _staples(self, older: Sequence[int]) -> None:
+        """Asks for an OCSP response where a certificate says that the server sends one."""
+        if not older or not any(map(self._must_staple, self._attempts)):
+            return
+        for _ in range(_STAPLES):
+            suites = tuple(sorted(self._taken(older[0])))
+            last = self._attempt(older[0], suites, whole=True, narrow=HelloSubset.STATUS)
+            if flight_of(last).stapled:
+                break
+            self._wait(_STAPLE_S)
+
+    @staticmethod
+    def _must_staple(attempt: Attempt) -> bool:
+        return any(read_certificate(der).must_staple for der in flight_of(attempt).certificates[:1])
 
     def _taken(self, version: int) -> set[int]:
         found = (accepted_suite(a) for a in self._attempts if a.version == version)
@@ -404,6 +451,7 @@ class Asker:
 
     def _next(self) -> float:
         """When the next connection must end; raises _Stop when there may be none."""
+        self._wait(self._gap)
         now = time.monotonic()
         if now >= self._deadline:
             raise _Stop(Stopped.DEADLINE)
@@ -412,6 +460,10 @@ class Asker:
         self._left -= 1
         most = GREETING_S if self._where.starttls else self._pace
         return min(now + most, self._deadline)
+
+    def _wait(self, seconds: float) -> None:
+        if seconds:
+            time.sleep(max(0.0, min(seconds, self._deadline - time.monotonic())))
 
     def _mind(self, attempt: Attempt) -> None:
         if attempt.ended in _NO_TCP and len(self._attempts) == 1:

@@ -20,8 +20,10 @@ from audit_tls.suites import SSL3, TLCP, TLS10, TLS11, TLS12, TLS13
 _HANDSHAKE, _ALERT, _CCS, _DATA = 22, 21, 20, 23
 _MAX_RECORD = (1 << 14) + 2048
 _SERVER_HELLO, _CERTIFICATE, _KEY_EXCHANGE, _HELLO_DONE = 2, 11, 12, 14
+_CERTIFICATE_STATUS = 22
 _SCSV, _FALLBACK_SCSV = 0x00FF, 0x5600
 MASTER_SECRET, RENEGOTIATION = 23, 0xFF01  # extensions (RFC 7627, RFC 5746)
+_STATUS_REQUEST = 5
 
 # IANA's TLS Supported Groups; those of WEAK_GROUPS are below 112 bits of strength.
 GROUP_NAMES = {
@@ -149,6 +151,7 @@ class HelloSubset(enum.StrEnum):
     OLD_SIGNATURES = "old signatures"  # of the key exchange: SHA-1 and MD5 only
     COMPRESSION = "compression"  # nothing less, but DEFLATE as well
     FALLBACK = "fallback"  # nothing less, but the signal that a newer version failed (RFC 7507)
+    STATUS = "status"  # nothing less, but an OCSP response is asked for (RFC 6066 8)
     OWN_PRIMES = "own primes"  # no groups of RFC 7919: the server shows the prime it was given
 
 
@@ -172,6 +175,8 @@ def _extensions(version: int, server_name: str, key: bytes, narrow: HelloSubset)
         found += _extension(13, _vector(2, _numbers(signatures)))
     if version in (TLS10, TLS11, TLS12):
         found += _extension(MASTER_SECRET, b"")
+    if narrow is HelloSubset.STATUS:
+        found += _extension(_STATUS_REQUEST, b"\1\0\0\0\0")  # OCSP, of any responder
     if version == TLS13:
         found += _extension(43, _vector(1, struct.pack(">H", TLS13)))
         found += _extension(45, _vector(1, b"\1"))
@@ -223,7 +228,8 @@ class Flight:
     """What a server has said so far; fed with bytes as they come, in linear time.
 
     `hello`, `alert` (level, description), `certificates` (DER, the server's own first),
-    `key_exchange` (the body of ServerKeyExchange) and `done` tell what is there.
+    `key_exchange` (the body of ServerKeyExchange), `stapled` (an OCSP response) and `done` tell
+    what is there.
     """
 
     def __init__(self) -> None:
@@ -231,6 +237,7 @@ class Flight:
         self.alert: tuple[int, int] | None = None
         self.certificates: tuple[bytes, ...] = ()
         self.key_exchange: bytes | None = None
+        self.stapled = False
         self.done = False
         self._raw = bytearray()
         self._handshake = bytearray()
@@ -290,6 +297,8 @@ class Flight:
             self.done = self.hello.version == TLS13
         elif kind == _CERTIFICATE:
             self.certificates = read_certificates(body)
+        elif kind == _CERTIFICATE_STATUS:
+            self.stapled = len(body) > 4 and body[0] == 1
         elif kind == _KEY_EXCHANGE:
             self.key_exchange = body
         elif kind == _HELLO_DONE:

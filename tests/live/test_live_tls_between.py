@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import socket
 import struct
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from audit_core.model import Verdict
+from audit_tls import probe
+from audit_tls.attempt_results import accepted_suite
+from audit_tls.outcomes import taken_in
+from audit_tls.report import Ended, Stopped, TlsAddress
+from audit_tls.suites import TLS10, TLS11, TLS12
 from live.tls_servers import Material, Rule, between, judge, s_server, verdicts
 
 pytestmark = pytest.mark.live
@@ -151,6 +157,26 @@ def test_a_limit_that_lets_some_through(
         rule: Rule = lambda n, _, o=open_: WAYS[way] if (n % every != 0) == o else None  # type: ignore[misc]  # noqa: E731
         with between(bad, rule) as port:
             assert not other(verdicts(judge(port)), seen)
+
+
+def test_a_limit_on_connections_at_a_time_is_waited_for(
+    bad: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four connections in 0.4 s, and the rest is reset: all is asked anew, slowly enough."""
+    monkeypatch.setattr(probe, "_LIMIT_S", 0.5)
+    monkeypatch.setattr(probe, "_GAP_S", 0.15)
+    begun: list[float] = []
+
+    def rule(_: int, __: bytes) -> Callable[[socket.socket], None] | None:
+        begun.append(time.monotonic())
+        return reset if sum(begun[-1] - at < 0.4 for at in begun) > 4 else None
+
+    with between(bad, rule) as port:
+        report = probe.Asker(TlsAddress(address="127.0.0.1", port=port), 240, 120).report()
+    assert report.stopped is Stopped.NO
+    assert {a.ended for a in report.attempts if accepted_suite(a) is not None} == {Ended.ANSWERED}
+    assert all(taken_in(report, version) for version in (TLS10, TLS11, TLS12))
+    assert not any(a.ended is Ended.RESET for a in report.attempts)
 
 
 def test_a_server_that_answers_nobody_without_its_name(bad: int, seen: dict[str, Verdict]) -> None:

@@ -13,6 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import ocsp
 from cryptography.x509.oid import NameOID
 
 from audit_core.model import Verdict
@@ -41,7 +42,7 @@ NAMES = ("www.example.com",)
 def sign(
     subject: str, key: Any, issuer: str, issuer_key: Any, *, ca: bool = True,
     days: tuple[int, int] = (-1, 90), names: tuple[str, ...] = (), hash_: Any = None,
-    depth: int | None = None, only: str = "",
+    depth: int | None = None, only: str = "", staple: bool = False,
 ) -> x509.Certificate:  # fmt: skip
     now = datetime.datetime.now(datetime.UTC)
     made = (
@@ -55,6 +56,9 @@ def sign(
         .add_extension(x509.BasicConstraints(ca=ca, path_length=depth), critical=True)
         .add_extension(CRL, critical=False)
     )
+    if staple:
+        wanted = x509.TLSFeature([x509.TLSFeatureType.status_request])
+        made = made.add_extension(wanted, critical=False)
     if names:
         found = [_name(n) for n in names]
         made = made.add_extension(x509.SubjectAlternativeName(found), critical=False)
@@ -128,6 +132,25 @@ def test_chains(material: Material, folder: Path, certs: tuple[Any, ...], truste
     valid = F if ENDED_MIDDLE in certs else P
     assert (found["certificate-trusted"], found["certificate-valid"]) == (trusted, valid)
     assert found["chain-order"] is (F if certs == (LEAF, ROOT, MIDDLE) else P)
+
+
+def test_a_certificate_that_wants_a_stapled_response(material: Material, folder: Path) -> None:
+    wanting, now = leaf(staple=True), datetime.datetime.now(datetime.UTC)
+    made = ocsp.OCSPResponseBuilder().add_response(
+        wanting, MIDDLE, hashes.SHA1(), ocsp.OCSPCertStatus.GOOD, now, None, None, None
+    ).responder_id(ocsp.OCSPResponderEncoding.NAME, MIDDLE)  # fmt: skip
+    response = folder / "response.der"
+    response.write_bytes(made.sign(MIDDLE_KEY, hashes.SHA256()).public_bytes(Encoding.DER))
+    pem = write(folder / "leaf.pem", KEY, wanting)
+    rest = ("-cert_chain", str(write(folder / "rest.pem", MIDDLE)))
+    outcomes = {(): F, ("-status_file", str(response)): P}
+    for options, expected in outcomes.items():
+        with s_server(material, pem, *WIDE, *rest, *options) as port:
+            found = verdicts(judge(port, server_name=NAMES[0]))
+            assert found["certificate-revocable"] is expected
+    only_13 = ("-tls1_3", *rest, "-status_file", str(response))
+    with s_server(material, pem, *only_13) as port:  # encrypted
+        assert verdicts(judge(port, server_name=NAMES[0]))["certificate-revocable"] is U
 
 
 @pytest.mark.parametrize(
