@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import heapq
 import os
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import IO, Any
 
 import msgspec
 from msgspec import Struct
 
+from audit_core.pack import documents as d
 from audit_core.pack.documents import HAS_SM3, File
 from audit_core.pack.zip_writer import AT_ONCE, Written, ZipWriter, pack
 
@@ -139,6 +140,50 @@ class _Line(Struct, frozen=True, array_like=True):
     how: Written
 
 
+class _Sums:
+    """The lines `SHA256  NAME` of all files, in a file where they come in the order of names."""
+
+    def __init__(self) -> None:
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the archive)
+        self._size = 0
+        self._greatest = ""
+        self._apart: list[tuple[bytes, bytes]] = []
+
+    def add(self, file: File) -> None:
+        """Adds the line of `file`."""
+        line = d.sums_line(file.name, file.sha256)
+        if file.name > self._greatest:
+            self._greatest = file.name
+            self._size += self._file.write(line)
+        else:
+            self._apart.append((line[d.SUMS_NAME : -1], line))
+
+    def lines(self) -> Iterator[bytes]:
+        """All lines, sorted by name."""
+        apart = sorted(self._apart, reverse=True)
+        for line in _lines_of(self._file, 0, self._size):
+            while apart and apart[-1][0] < line[d.SUMS_NAME :]:
+                yield apart.pop()[1]
+            yield line + b"\n"
+        yield from (line for _, line in reversed(apart))
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._file.close()
+
+
+def _lines_of(file: IO[bytes], first: int, last: int) -> Iterator[bytes]:
+    """The lines of `file` between two places, without their ends."""
+    file.flush()
+    rest = b""
+    while first < last:
+        # An exporter may read in forked processes, which share the place in the file.
+        piece = os.pread(file.fileno(), min(_CHUNK, last - first), first)
+        first += len(piece)
+        *lines, rest = (rest + piece).split(b"\n")
+        yield from lines
+
+
 class Archive:
     """A zip being written. Its list of files is kept in a temporary file, not in memory."""
 
@@ -147,6 +192,7 @@ class Archive:
         self._contents = contents or _Contents()
         self._zip = ZipWriter(handle, zip_time(started))
         self._spool = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the archive)
+        self._sums = _Sums()
         self._listed = 0
         self.count = 0
 
@@ -161,8 +207,9 @@ class Archive:
         self._zip.take(part._handle, listed)
 
     def _taken(self, part: Archive) -> Iterator[_Line]:
-        for line in part._lines():
-            self._list(line)
+        for raw in _lines_of(part._spool, 0, part.mark()):
+            line = msgspec.json.decode(raw, type=_Line)
+            self._list(line.file, raw)
             yield line
 
     def discard(self) -> None:
@@ -170,6 +217,7 @@ class Archive:
         self._zip.discard()
         self._handle.close()
         self._spool.close()
+        self._sums.close()
 
     def add(self, name: str, chunks: Chunks, size: int, *, stored: bool = False) -> File:
         """Adds one member, not compressed if `stored`; `chunks` may be read twice."""
@@ -198,12 +246,13 @@ class Archive:
 
     def _enter(self, name: str, content: _Content) -> File:
         file = File(name=name, size=content.size, sha256=content.sha256, sm3=content.sm3)
-        self._list(_Line(file, content.md5, content.how))
+        self._list(file, msgspec.json.encode(_Line(file, content.md5, content.how)))
         return file
 
-    def _list(self, line: _Line) -> None:
+    def _list(self, file: File, line: bytes) -> None:
         # Read with pread only, so that it is always written at its end.
-        self._listed += self._spool.write(msgspec.json.encode(line) + b"\n")
+        self._listed += self._spool.write(line + b"\n")
+        self._sums.add(file)
         self.count += 1
 
     def settle(self) -> None:
@@ -219,32 +268,16 @@ class Archive:
         """The files between two marks with their MD5, in the order in which they were added."""
         return ((line.file, line.md5) for line in self._lines(first, last))
 
-    def digests(self) -> Iterator[tuple[str, str]]:
-        """The names of all files with their SHA-256, sorted by name."""
-        apart = sorted(pair for pair, in_order in self._named() if not in_order)
-        return heapq.merge((pair for pair, in_order in self._named() if in_order), apart)
+    def sums(self) -> Iterator[bytes]:
+        """The lines `SHA256  NAME` of all files, sorted by name."""
+        return self._sums.lines()
 
-    def _named(self) -> Iterator[tuple[tuple[str, str], bool]]:
-        """Name and SHA-256 of each file, and whether no name before it comes after it."""
-        greatest = ""
-        for line in self._lines():
-            in_order = line.file.name >= greatest
-            greatest = max(line.file.name, greatest)
-            yield (line.file.name, line.file.sha256), in_order
-
-    def _lines(self, first: int = 0, last: int | None = None) -> Iterator[_Line]:
+    def _lines(self, first: int, last: int | None) -> Iterator[_Line]:
         end = self.mark() if last is None else last
-        self._spool.flush()
-        rest = b""
-        while first < end:
-            # An exporter may read in forked processes, which share the place in the file.
-            piece = os.pread(self._spool.fileno(), min(_CHUNK, end - first), first)
-            first += len(piece)
-            *lines, rest = (rest + piece).split(b"\n")
-            for line in lines:
-                yield msgspec.json.decode(line, type=_Line)
+        for line in _lines_of(self._spool, first, end):
+            yield msgspec.json.decode(line, type=_Line)
 
     def close(self) -> None:
         """Writes the directory of the zip and closes the file."""
-        with self._spool:
+        with self._spool, closing(self._sums):
             self._zip.close()

@@ -73,15 +73,29 @@ class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     faults: tuple[str, ...] = ()
 
 
+SUMS_NAME = 66
+"""Where the name begins in a line of `sums`."""
+
+
+def sums_line(name: str, sha256: str) -> bytes:
+    """The line of one file as `sha256sum` writes it."""
+    return f"{sha256}  {name}\n".encode("ascii")
+
+
 def sums(files: Iterable[tuple[str, str]]) -> Iterator[bytes]:
     """(name, SHA-256) pairs, sorted by name, as `sha256sum` writes them, a line each."""
-    return (f"{digest}  {name}\n".encode("ascii") for name, digest in files)
+    return (sums_line(name, digest) for name, digest in files)
 
 
 def root(files: Iterable[tuple[str, str]]) -> str:
     """The root digest over all `files`, sorted by name: SHA-256 (hex) over their checksums."""
+    return root_of(sums(files))
+
+
+def root_of(lines: Iterable[bytes]) -> str:
+    """The root digest over files of which `lines` are the checksums, sorted by name."""
     digest = hashlib.sha256()
-    for line in sums(files):
+    for line in lines:
         digest.update(line)
     return digest.hexdigest()
 

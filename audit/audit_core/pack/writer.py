@@ -154,7 +154,7 @@ def _fill(
         marks = _add_records(archive, job)
         source = _source(archive, job, lang, marks)
         failed = _export(archive, job.exporters, source, folder)
-        manifest = _manifest(archive, job, lang, tuple(failed))
+        manifest = _manifest(archive, job, source, tuple(failed))
         _add_tail(archive, job.key, manifest, folder)
         return manifest, archive.count, tuple(failed.values())
 
@@ -212,7 +212,7 @@ def _source(archive: Archive, job: _Job, lang: str, marks: Mapping[str, Place]) 
         lang=lang,
         evidence_path=partial(evidence.main_file, width=number_width(job.results)),
         say=job.translator.say,
-        root_digest=d.root(archive.digests()),
+        root_digest=d.root_of(archive.sums()),
         digests=digests,
         files=archive.count,
         problems=partial(_problems, job.results),
@@ -279,7 +279,9 @@ def _add_file(archive: Archive, path: Path, name: str) -> None:
         archive.add(name, of_file(handle), path.stat().st_size, stored=stored)
 
 
-def _manifest(archive: Archive, job: _Job, lang: str, failed: tuple[str, ...]) -> d.Manifest:
+def _manifest(
+    archive: Archive, job: _Job, source: PackSource, failed: tuple[str, ...]
+) -> d.Manifest:
     """The manifest without its files, which are too many to keep in memory."""
     run, seal = job.run.file, job.run.seal
     path = job.run.folder / d.SEAL
@@ -291,11 +293,11 @@ def _manifest(archive: Archive, job: _Job, lang: str, failed: tuple[str, ...]) -
         profile=job.results.run.profile,
         inventory_sha256=run.inventory_sha256,
         policy=job.results.run.policy,
-        lang=lang,
+        lang=source.lang,
         seal_sha256=file_digest(path) if seal is not None else None,
         previous=seal.previous if seal is not None else None,
-        root=d.root(archive.digests()),
-        evidence_root=d.root(p for p in archive.digests() if not d.exported(p[0])),
+        root=d.root_of(archive.sums()),
+        evidence_root=source.root_digest,  # what exporters wrote was added since
         files=(),
         faults=failed,
     )
@@ -308,7 +310,7 @@ def _add_tail(archive: Archive, key: SigningKey, manifest: d.Manifest, folder: P
     detail = signing.Predicate(run=manifest.run, root=manifest.root, dengbao=manifest.dengbao)
     archive.add_bytes(d.SIGNATURE, signing.sign(written.sha256, detail, key))
     archive.add_bytes(d.KEY, public_pem(key.private.public_key()))
-    _add_pieces(archive, d.SUMS, d.sums(archive.digests()), folder)
+    _add_pieces(archive, d.SUMS, archive.sums(), folder)
 
 
 def _add_pieces(archive: Archive, name: str, pieces: Iterable[bytes], folder: Path) -> d.File:

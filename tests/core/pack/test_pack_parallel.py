@@ -10,6 +10,7 @@ import pytest
 
 from audit_core.model import msg
 from audit_core.model.errors import InputError
+from audit_core.pack import documents as d
 from audit_core.pack import parallel
 from audit_core.pack.archive import Archive, of_bytes
 from audit_core.pack.parallel import Place
@@ -43,9 +44,8 @@ def filled(path: Path, add_: parallel.Add[int]) -> tuple[bytes, list[Place], lis
         places = parallel.add_each(archive, range(11), add_)
         archive.add("last", of_bytes(b"2"), 1)
         names = [[file.name for file, _ in archive.listed(*place)] for place in places]
-        assert [name for name, _ in archive.digests()] == sorted(
-            f.name for f, _ in archive.listed()
-        )
+        listed = [(file.name, file.sha256) for file, _ in archive.listed()]
+        assert list(archive.sums()) == list(d.sums(sorted(listed)))
         archive.close()
         assert Zip(handle).problems == []
     return path.read_bytes(), places, names
