@@ -123,12 +123,49 @@ def _any(*tests: tuple[str, ...]) -> tuple[str, ...]:
     return ("(", *words[1:], ")")
 
 
-# Most files are of root, run by nobody and closed to others: for them nothing else is looked at.
-_SPECIAL = _any(("!", "-gid", "0"), ("!", "-uid", "0"), ("-perm", "/6133"))
+# Of root alone, and changed by nobody else: such a directory is passed over at once, and of files
+# those that nobody runs. Most are, and each further test of all of them costs.
+_OF_OTHERS = (("!", "-gid", "0"), ("!", "-uid", "0"))
+_DIRECTORY = _any(*_OF_OTHERS, ("-perm", "/0022"))
+_FILE = _any(*_OF_OTHERS, ("-perm", "/6133"))
 
 
 def _printed(mark: str) -> tuple[str, str]:
     return ("-printf", rf"\0{mark} {_RECORD}")
+
+
+def _all(*tests: tuple[str, ...]) -> tuple[str, ...]:
+    """The tests, each in brackets and whatever became of those before it, in brackets."""
+    each = [word for test in tests for word in (",", "(", *test, ")")]
+    return ("(", *each[1:], ")")
+
+
+def _tests() -> tuple[str, ...]:
+    """What is looked at. The type comes first: find knows it without asking for the modes."""
+    named = _any(*(("-name", name) for name in _RUN_BY_OTHERS))
+    run = _any(("-perm", "/0111"), ("!", "-path", "/home/*", *named))
+    near = ("!", "-path", "/*" * (LEVELS + 1))
+    # Few files are not of root: the names of users are looked up for them only.
+    unowned = (*_any(("!", "-uid", "0", "-nouser"), ("!", "-gid", "0", "-nogroup")),
+               *_printed("U"))  # fmt: skip
+    owned = (*_any(("!", "-uid", "0"), ("-perm", "-0020", "!", "-gid", "0")),
+             "(", *near, *_printed("O"), ")")  # in brackets: find puts a bare -path first
+    everybody = ("-perm", "-0002", *_printed("W"))
+    # The mask of an access list that lets somebody write shows as the group's permission.
+    listed = ("-perm", "-0020", "-exec", "/usr/bin/getfacl", "-snp", "{}", "+")
+    able = ("-perm", "/0111", "-exec", "/usr/sbin/getcap", "{}", "+")
+    sticky = ("!", "-perm", "-1000", *everybody)
+    # Links to where programs lie that do not come with the system: not /usr, /etc, /lib, /bin.
+    link = ("-lname", "/[!uelbp]*", "(", *near, "-printf", r"\0L %l\0%p\0", ")")
+    of_file = (unowned, ("-perm", "/6000", *_printed("S")), everybody, (*run, *owned), listed, able)
+    device = _any(("-type", "b"), ("-type", "c"))
+    special = ("!", "-type", "f", "!", "-type", "d", "!", "-type", "l")
+    return _any(
+        ("-type", "f", *_FILE, *_all(*of_file)),
+        ("-type", "d", *_DIRECTORY, *_all(unowned, sticky, owned, listed)),
+        ("-type", "l", *_all(link, unowned)),
+        (*special, *_DIRECTORY, *_all(unowned, (*device, *everybody))),
+    )
 
 
 def argv(*starts: str) -> tuple[str, ...]:
@@ -136,32 +173,9 @@ def argv(*starts: str) -> tuple[str, ...]:
     types = _any(*(("-fstype", name) for name in LOCAL))
     left_out = _any(*(("-path", path) for path in ("/dev", "/proc", "/sys", *CONTAINERS)))
     closed = ("-type", "d", *_any(("!", *types), left_out), "-prune")
-    named = ("-type", "f", *_any(*(("-name", name) for name in _RUN_BY_OTHERS)))
-    near = ("!", "-path", "/*" * (LEVELS + 1))
-    open_ = _any(
-        ("-type", "f"), ("-type", "b"), ("-type", "c"), ("-type", "d", "!", "-perm", "-1000")
-    )
-    looked_at = (
-        # Few files are not of root: the names of users are looked up for them only.
-        _any(("!", "-uid", "0", "-nouser"), ("!", "-gid", "0", "-nogroup")) + _printed("U"),
-        ("-type", "f", "-perm", "/6000", *_printed("S")),
-        ("-perm", "-0002", *open_, *_printed("W")),
-        (*_any(("-type", "d"), ("-type", "f", "-perm", "/0111"), ("!", "-path", "/home/*", *named)),
-         *_any(("!", "-uid", "0"), ("-perm", "-0020", "!", "-gid", "0")),
-         "(", *near, *_printed("O"), ")"),  # in brackets: find puts a bare -path before all else
-        # Links to where programs lie that do not come with the system: not /usr, /etc, /lib, /bin.
-        ("-type", "l", "(", "-lname", "/[!uelbp]*",
-         "(", *near, "-printf", r"\0L %l\0%p\0", ")", ")"),
-        # The mask of an access list that lets somebody write shows as the group's permission.
-        ("-perm", "-0020", *_any(("-type", "f"), ("-type", "d")),
-         "-exec", "/usr/bin/getfacl", "-snp", "{}", "+"),
-        ("-type", "f", "-perm", "/0111", "-exec", "/usr/sbin/getcap", "{}", "+"),
-    )  # fmt: skip
-    each = [word for test in looked_at for word in (",", "(", *test, ")")]
     return (
         "/usr/bin/timeout", "-s", "HUP", "--preserve-status", str(_SECONDS),
-        "/usr/bin/nice", "-n", "19", "/usr/bin/find", *starts,
-        *closed, "-o", *_SPECIAL, "(", *each[1:], ")",
+        "/usr/bin/nice", "-n", "19", "/usr/bin/find", *starts, *closed, "-o", *_tests(),
     )  # fmt: skip
 
 
