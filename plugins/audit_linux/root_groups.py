@@ -9,11 +9,13 @@ _MACHINES = msg("start virtual machines with the disks or files of the host in t
 _DISKS = msg("read and write disks below the file system")
 _MEMORY = msg("read the memory of the kernel")
 _HASHES = msg("read the password hashes of all accounts")
+_FILES = msg("change the files that the group of root may change")
 
 # Debian and Red Hat give memory to kmem, some others to mem.
 ROOT_GROUPS: dict[str, Message] = {
     "docker": _CONTAINERS,
     "podman": _CONTAINERS,
+    "microk8s": _CONTAINERS,
     "lxd": _CONTAINERS,
     "incus": _CONTAINERS,
     "incus-admin": _CONTAINERS,
@@ -23,6 +25,7 @@ ROOT_GROUPS: dict[str, Message] = {
     "kmem": _MEMORY,
     "mem": _MEMORY,
     "shadow": _HASHES,
+    "root": _FILES,
 }
 
 # Their members administer the host by the sudoers files that distributions ship.

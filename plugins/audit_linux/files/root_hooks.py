@@ -8,9 +8,9 @@
 | `/etc/logrotate.d/*` | scripts between `postrotate` and the like and `endscript` |
 | `/etc/udev/rules.d/*` (udev(7)) | `RUN+=`, `PROGRAM==`, `IMPORT{program}=` |
 | `/etc/apt/apt.conf.d/*` (apt.conf(5)) | `DPkg::Post-Invoke` and its kin |
-| `/etc/rsyslog.d/*` | `omprog`: `binary="…"` |
-| `/etc/environment` | programs in the folders of PATH |
-| `/etc/profile`, `/etc/bash.bashrc` and the like | files that `.` or `source` names |
+| `/etc/rsyslog.d/*` | `omprog`, modules with a path, `^program`, included files |
+| `/etc/environment` | programs in the folders of PATH, libraries |
+| `/etc/profile`, `/etc/bash.bashrc` and the like | what they source and start, folders of PATH |
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ from audit_core.api.sdk import (
     provider,
 )
 from audit_linux.accounts.shell_words import simple_commands
-from audit_linux.files.root_jobs import Job, owner_of, programs, started
+from audit_linux.files.root_jobs import Job, of_variable, owner_of, programs, started
+from audit_linux.files.root_settings import of_shell_file
 from audit_linux.pam import Pam
 
 _PARTS_OF_CRON = tuple(f"/etc/cron.{each}" for each in ("hourly", "daily", "weekly", "monthly"))
@@ -84,7 +85,14 @@ _APT = re.compile(
     re.IGNORECASE,
 )
 _OMPROG = re.compile(r"(?im)^[^#\n]*\bbinary\s*=\s*\"([^\"\n]*)\"")
-_PATH_LINE = re.compile(r"(?m)^\s*(?:export\s+)?PATH\s*=\s*[\"']?([^\"'\n#]*)")
+_MODULE = re.compile(
+    r"(?im)^[^#\n]*\bmodule\s*\([^)\n]*\bload\s*=\s*\"(/[^\"\n]*)\"|^[ \t]*\$ModLoad[ \t]+(/\S+)"
+)
+_MORE_RULES = re.compile(
+    r"(?im)^[^#\n]*\binclude\s*\([^)\n]*\bfile\s*=\s*\"(/[^\"\n]*)\""
+    r"|^[ \t]*\$IncludeConfig[ \t]+(/\S+)"
+)
+_STARTED = re.compile(r"(?m)^[^#\n]*?[ \t]\^(/[^\s;]+)")
 
 
 def _rotation(file: FileEntry) -> Iterator[str]:
@@ -110,22 +118,20 @@ def _absolute(command: str) -> Iterator[str]:
     yield from (word for word in programs(command)[0] if word.startswith("/"))
 
 
-def _omprog(file: FileEntry) -> Iterator[str]:
+def _rsyslog(file: FileEntry) -> Iterator[str]:
     for command in _OMPROG.findall(file.text):
         yield from _absolute(command)
+    for pattern in (_MODULE, _MORE_RULES):
+        yield from (new or old for new, old in pattern.findall(file.text))
+    yield from _STARTED.findall(file.text)
 
 
-def _search_path(file: FileEntry) -> Iterator[str]:
-    for value in _PATH_LINE.findall(file.text)[-1:]:
-        yield from (folder for folder in value.strip().split(":") if folder.startswith("/"))
-
-
-def _sourced(file: FileEntry) -> Iterator[str]:
-    """The files with a path that a start-up file of shells runs in its place."""
-    for simple in simple_commands(file.text if "\0" not in file.text else ""):
-        words = [word for word in simple.words if word.text != "--"]
-        if len(words) > 1 and words[0].text in (".", "source") and words[1].plain:
-            yield from (text for text in (words[1].text,) if text.startswith("/"))
+def _variables(file: FileEntry) -> Iterator[str]:
+    """What /etc/environment (pam_env(8)) sets for everybody; of a name the last line holds."""
+    lines = (line.strip().removeprefix("export ").strip() for line in file.lines)
+    settings = {line.partition("=")[0].strip(): line.partition("=")[2] for line in lines}
+    for name, value in settings.items():
+        yield from of_variable(f"{name}={value.strip()}")
 
 
 _READERS: tuple[tuple[tuple[str, ...], Callable[[FileEntry], Iterator[str]]], ...] = (
@@ -135,10 +141,10 @@ _READERS: tuple[tuple[tuple[str, ...], Callable[[FileEntry], Iterator[str]]], ..
     (("/etc/logrotate.conf", "/etc/logrotate.d"), _rotation),
     (("/etc/udev/rules.d",), _udev),
     (("/etc/apt/apt.conf", "/etc/apt/apt.conf.d"), _apt),
-    (("/etc/rsyslog.conf", "/etc/rsyslog.d"), _omprog),
-    (("/etc/environment",), _search_path),
-    # shells of all users read these, root's among them: what they start is found by its PATH
-    (("/etc/profile", "/etc/profile.d", "/etc/bash.bashrc", "/etc/bashrc"), _sourced),
+    (("/etc/rsyslog.conf", "/etc/rsyslog.d"), _rsyslog),
+    (("/etc/environment",), _variables),
+    # shells of all users read these, root's among them
+    (("/etc/profile", "/etc/profile.d", "/etc/bash.bashrc", "/etc/bashrc"), of_shell_file),
 )
 
 

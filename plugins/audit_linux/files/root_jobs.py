@@ -90,6 +90,32 @@ def started(words: list[str]) -> Iterator[str]:
         runs = False
 
 
+# Variables that make a program load or start what they name, and those that list directories.
+_LOADING = frozenset({
+    "LD_PRELOAD", "LD_AUDIT", "BASH_ENV", "ENV", "SHELL", "PYTHONSTARTUP", "OPENSSL_CONF",
+    "OPENSSL_MODULES", "OPENSSL_ENGINES", "GCONV_PATH",
+})  # fmt: skip
+_SEARCHED = frozenset({"PATH", "LD_LIBRARY_PATH", "PYTHONPATH", "PERL5LIB", "RUBYLIB"})
+
+
+def of_variable(setting: str) -> Iterator[str]:
+    """The paths that `NAME=VALUE` makes a program load, or look for programs in."""
+    name, _, value = setting.partition("=")
+    name = name.removesuffix("+")
+    if name in _LOADING | _SEARCHED:
+        places = re.split(r"[:\s]", value.strip("\"'"))
+        yield from (place for place in places if place.startswith("/"))
+
+
+_WORD_OF_UNIT = re.compile(r"\"([^\"]*)\"|'([^']*)'|(\S+)")
+
+
+def of_variables(value: str) -> Iterator[str]:
+    """The same of several settings, as in `Environment=` (systemd.exec(5))."""
+    for double, single, plain in _WORD_OF_UNIT.findall(value):
+        yield from of_variable(double or single or plain)
+
+
 # --- cron ---------------------------------------------------------------------------------------
 
 _TABS = ("/var/spool/cron/crontabs/root", "/var/spool/cron/root", "/var/spool/cron/tabs/root")
@@ -109,15 +135,19 @@ def parse_cron(answer: Answer) -> tuple[Job, ...] | Partial:
 
 def _cron_jobs(file: FileEntry) -> Iterator[Job]:
     path = _USUAL_PATH
+    more: dict[str, tuple[str, ...]] = {}
     for line in file.lines:
         setting = _SETTING.fullmatch(line)
         if setting is not None:
             if setting[1] == "PATH":
                 path = tuple(setting[2].strip().strip("\"'").split(":"))
+            else:
+                more[setting[1]] = tuple(of_variable(f"{setting[1]}={setting[2].strip()}"))
             continue
         command = _cron_command(file.path, line.strip())
         if command is not None:
             begun, unclear = programs(command)
+            begun = (*begun, *(place for places in more.values() for place in places))
             yield Job(where=file.path, programs=begun, path=path, unclear=unclear,
                       owner=owner_of(file))  # fmt: skip
 
@@ -253,7 +283,9 @@ def _unit_setting(key: str, value: str, *, other: bool) -> tuple[tuple[str, ...]
         return _unit_command(value, other=other)
     if key == "EnvironmentFile" and not other:  # it may hold LD_PRELOAD
         return (value.lstrip("-"),), False
-    return (), False
+    if key in ("RootDirectory", "RootImage", "ExecSearchPath") and not other:
+        return tuple(value.split(":")), False
+    return (tuple(of_variables(value)) if key == "Environment" and not other else ()), False
 
 
 def _unit_command(value: str, *, other: bool) -> tuple[tuple[str, ...], bool]:

@@ -27,25 +27,36 @@ from audit_core.api.sdk import (
 from audit_linux.files.empty_groups import EMPTY_GROUPS, EmptyGroups
 from audit_linux.files.root_hooks import HOOKS, of_pam
 from audit_linux.files.root_jobs import CRON, UNIT_FILES, Job, started
+from audit_linux.files.root_settings import ROOT_SETTINGS, ROOT_SHELLS
 from audit_linux.files.sweep import LEVELS, SWEEP, Sweep
 from audit_linux.pam import PAM, Pam
+from audit_linux.processes import FIRST_PERSON
 from audit_linux.sudo.sudoers import SUDOERS, Sudoers
 from audit_linux.units import UNITS, Units
 
 # --- who may change a path ----------------------------------------------------------------------
 
 _SHARED = re.compile(r"/(?:tmp|var/tmp|dev/shm)/")
+_MERGED = re.compile(r"/(?:bin|sbin|lib\w*)/")
 # Read or run by root, or by everybody at login: their owners are root.
 _PLACES = (
     "/etc/crontab", "/etc/cron.d", "/etc/cron.hourly", "/etc/cron.daily", "/etc/cron.weekly",
     "/etc/cron.monthly", "/etc/anacrontab", "/etc/init.d", "/etc/rc.local", "/etc/rc.d",
     "/etc/ld.so.preload", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/profile", "/etc/profile.d",
     "/etc/systemd", "/usr/lib/systemd", "/var/spool/cron/root", "/var/spool/cron/crontabs/root",
-    "/etc/udev", "/etc/apt/apt.conf.d", "/etc/logrotate.d", "/etc/rsyslog.d", "/etc/pam.d",
-    "/etc/security", "/etc/update-motd.d", "/etc/network", "/etc/NetworkManager", "/etc/dhcp",
-    "/etc/kernel", "/etc/modprobe.d", "/etc/environment", "/etc/bash.bashrc",
-    "/root/.bashrc", "/root/.profile", "/root/.bash_profile", "/root/.bash_login", "/root/.zshrc",
-    "/root/.ssh",
+    "/etc/udev", "/etc/apt", "/etc/dpkg", "/etc/yum.repos.d", "/etc/yum.conf", "/etc/dnf",
+    "/etc/zypp", "/etc/logrotate.d", "/etc/logrotate.conf", "/etc/rsyslog.d", "/etc/rsyslog.conf",
+    "/etc/audit", "/etc/pam.d", "/etc/security", "/etc/update-motd.d", "/etc/network",
+    "/etc/NetworkManager", "/etc/dhcp", "/etc/kernel", "/etc/modprobe.d", "/etc/modules-load.d",
+    "/etc/sysctl.conf", "/etc/sysctl.d", "/etc/binfmt.d", "/etc/tmpfiles.d", "/etc/sysusers.d",
+    "/etc/initramfs-tools", "/etc/dracut.conf.d", "/etc/grub.d", "/etc/default", "/etc/sysconfig",
+    "/etc/environment", "/etc/login.defs", "/etc/fstab", "/etc/crypttab", "/etc/bash.bashrc",
+    "/etc/bashrc", "/etc/zsh", "/etc/hosts.allow", "/etc/hosts.deny", "/etc/nsswitch.conf",
+    "/etc/ssl/openssl.cnf", "/etc/ssh/sshd_config", "/etc/ssh/sshd_config.d", "/etc/ssh/ssh_config",
+    "/etc/ssh/ssh_config.d", "/etc/ssh/sshrc", "/etc/sudo.conf", "/boot", "/usr/lib/udev",
+    "/usr/lib/modprobe.d", "/usr/lib/sysctl.d", "/usr/lib/tmpfiles.d", "/usr/lib/modules",
+    "/root/.bashrc", "/root/.profile", "/root/.bash_profile", "/root/.bash_login",
+    "/root/.bash_logout", "/root/.zshrc", "/root/.ssh",
 )  # fmt: skip
 
 
@@ -77,12 +88,24 @@ class Others:
         if not path.startswith("/"):
             return None
         plain = self._resolved(path)
-        parts = plain.strip("/").split("/")
-        for count in range(len(parts) + 1):
-            place = "/" + "/".join(parts[:count])
-            if place in self._who:
-                return f"{path} ({place}: {self._who[place]})"
+        # Where /usr is merged, /bin and the like are links into it.
+        for name in (plain, f"/usr{plain}") if _MERGED.match(plain) else (plain,):
+            parts = name.strip("/").split("/")
+            for count in range(len(parts) + 1):
+                place = "/" + "/".join(parts[:count])
+                if place in self._who:
+                    return f"{path} ({place}: {self._who[place]})"
         return f"{path} (everybody)" if _SHARED.match(plain) else None
+
+    def programs(self) -> Iterator[str]:
+        """What somebody else may change where the programs and libraries of the system lie.
+
+        Accounts of services own some of them: at(1) is of daemon.
+        """
+        for place, who in self._who.items():
+            service = who.startswith("uid ") and int(who[4:]) < FIRST_PERSON
+            if _OF_SYSTEM.match(place) and not service:
+                yield f"{place} ({who})"
 
     def below(self, folder: str) -> Iterator[str]:
         """What lies in `folder` and somebody else may change."""
@@ -106,6 +129,10 @@ class Others:
             else:
                 break
         return plain
+
+
+_OF_SYSTEM = re.compile(r"/usr/(?:local/)?s?bin$|/usr/(?:s?bin|libexec|lib\w*)/|/(?:s?bin|lib\w*)/")
+_OF_SITE = re.compile(r"/usr/local/s?bin/")
 
 
 # --- the check ----------------------------------------------------------------------------------
@@ -159,9 +186,11 @@ def _changed_by_others(jobs: list[Job], others: Others) -> list[str]:
         known_or_absent(optional(HOOKS)),
         known_or_absent(optional(PAM)),
         known_or_absent(EMPTY_GROUPS),
+        known_or_absent(optional(ROOT_SETTINGS)),
+        known_or_absent(optional(ROOT_SHELLS)),
     ),
     severity=Severity.HIGH,
-    version=4,
+    version=5,
     remedy=msg(
         "Make root the owner of the named programs and of all directories above them, "
         "and remove write permission for others (chown root, chmod go-w)"
@@ -176,13 +205,16 @@ def root_runs(
     hooks: tuple[Job, ...] | Absent | None,
     pam: Pam | Absent | None,
     groups: EmptyGroups | Absent,
+    *settings: tuple[Job, ...] | Absent | None,
 ) -> Judgement:
     """What root runs through cron, systemd and sudo cannot be changed by other accounts."""
     empty = known(groups) or EmptyGroups(gids=frozenset())
     others = Others(sweep, empty.gids)
     of_units = (*(known(unit_files) or ()), *(known(hooks) or ()))
+    of_settings = [job for each in settings for job in known(each) or ()]
     begun, idle = _by_start(of_units, known(units))
-    jobs = [*(known(cron) or ()), *begun, *_sudo_jobs(known(sudoers)), *of_pam(known(pam))]
+    jobs = [*(known(cron) or ()), *begun, *_sudo_jobs(known(sudoers)), *of_pam(known(pam)),
+            *of_settings]  # fmt: skip
     bad = _all_changed(jobs, known(sudoers), others)
     expected = msg("programs and directories above them that only root may change")
     if bad:
@@ -192,6 +224,7 @@ def root_runs(
     later = _changed_by_others(idle, others)
     peopled = [] if empty.whole else _all_changed(jobs, known(sudoers), Others(sweep))
     deep = [p for job in jobs for p in job.programs if p.count("/") > LEVELS]
+    local = [f"{e.path} (uid {e.uid})" for e in sweep.owned if e.uid and _OF_SITE.match(e.path)]
     unclear = [f"{job.where}: {' '.join(job.programs)}" for job in jobs if job.unclear]
     rows = (
         (later, msg("Units that are not started now run programs that others may change: {names}",
@@ -201,6 +234,8 @@ def root_runs(
         (peopled, msg("Groups may change these, and whether they have members is not known (a row "
                       "of /etc/passwd or /etc/group was not read, or NIS adds to them): {names}",
                       names=capped(peopled))),
+        (local, msg("Ask whether root runs these programs of its search path, which others may "
+                    "change: {names}", names=capped(local))),
         (unclear, msg("Check what these commands start: {names}", names=capped(unclear))),
     )  # fmt: skip
     doubts = [message for wanted, message in rows if wanted]
@@ -214,7 +249,7 @@ def _all_changed(jobs: list[Job], sudoers: Sudoers | None, others: Others) -> li
     """What others may change of what `jobs` run, of the settings of root and of those of sudo."""
     found = _changed_by_others(jobs, others)
     found += [rows for place in _PLACES for rows in _place(place, others)]
-    return [*found, *_sudo_places(sudoers, others)]
+    return list(dict.fromkeys([*found, *_sudo_places(sudoers, others), *others.programs()]))
 
 
 def _place(place: str, others: Others) -> list[str]:
@@ -236,5 +271,5 @@ def _by_start(jobs: tuple[Job, ...], units: Units | None) -> tuple[list[Job], li
     return begun, [job for job in jobs if not runs & {job.unit, *job.by}]
 
 
-FACTS = (CRON, UNIT_FILES, HOOKS)
+FACTS = (CRON, UNIT_FILES, HOOKS, ROOT_SETTINGS, ROOT_SHELLS)
 CHECKS = (root_runs,)

@@ -148,15 +148,24 @@ def _tests() -> tuple[str, ...]:
     # Few files are not of root: the names of users are looked up for them only.
     unowned = (*_any(("!", "-uid", "0", "-nouser"), ("!", "-gid", "0", "-nogroup")),
                *_printed("U"))  # fmt: skip
-    owned = (*_any(("!", "-uid", "0"), ("-perm", "-0020", "!", "-gid", "0")),
-             "(", *near, *_printed("O"), ")")  # in brackets: find puts a bare -path first
+    owned = (
+        *_any(("!", "-uid", "0"), ("-perm", "-0020", "!", "-gid", "0")),
+        "(",
+        *near,
+        *_printed("O"),
+        ")",
+    )  # in brackets: find puts a bare -path first
     everybody = ("-perm", "-0002", *_printed("W"))
     # The mask of an access list that lets somebody write shows as the group's permission.
     listed = ("-perm", "-0020", "-exec", "/usr/bin/getfacl", "-snp", "{}", "+")
     able = ("-perm", "/0111", "-exec", "/usr/sbin/getcap", "{}", "+")
     sticky = ("!", "-perm", "-1000", *everybody)
-    # Links to where programs lie that do not come with the system: not /usr, /etc, /lib, /bin.
-    link = ("-lname", "/[!uelbp]*", "(", *near, "-printf", r"\0L %l\0%p\0", ")")
+    # Links to where programs lie that do not come with the system: not /usr, /etc, /lib, /bin;
+    # and links of the site to what lies beside them.
+    away = _any(("-lname", "/[!uelbp]*"), ("-lname", "/usr/local/*"), (
+        "!", "-lname", "/*", *_any(("-path", "/opt/*"), ("-path", "/srv/*"),
+                                   ("-path", "/usr/local/*"), ("-path", "/data*/*"))))  # fmt: skip
+    link = (*away, "(", *near, "-printf", r"\0L %l\0%p\0", ")")
     of_file = (unowned, ("-perm", "/6000", *_printed("S")), everybody, (*run, *owned), listed, able)
     device = _any(("-type", "b"), ("-type", "c"))
     special = ("!", "-type", "f", "!", "-type", "d", "!", "-type", "l")

@@ -12,11 +12,12 @@ from msgspec import structs
 
 from audit_core.api.sdk import Answers
 from audit_core.api.testkit import target_of
-from audit_core.model import Verdict
+from audit_core.model import Command, Verdict
 from audit_linux.files.empty_groups import parse_empty_groups
 from audit_linux.files.root_hooks import of_pam, parse_hooks
 from audit_linux.files.root_jobs import Job, parse_cron, parse_units_of_root, programs
 from audit_linux.files.root_runs import root_runs
+from audit_linux.files.root_settings import ROOT_SHELLS, parse_root_settings, parse_root_shells
 from audit_linux.files.sweep import Acl, Entry, Sweep, argv, parse_sweep
 from audit_linux.pam import Line, Pam
 from audit_linux.sudo.sudoers import Grant, Sudoers
@@ -58,13 +59,16 @@ def verdict(
     pam: Pam | None = None,
     groups: str = "root:x:0:\ndev:x:9:bob\nstaff:x:50:\n",
     accounts: str = "root:x:0:0:root:/root:/bin/sh\n",
+    settings: tuple[Job, ...] = (),
 ) -> Verdict:
     named = {
         "group": invented.answer(groups.encode()),
         "passwd": invented.answer(accounts.encode()),
     }
     empty = parse_empty_groups(Answers(target=target_of("host"), named=named))
-    found: Verdict = root_runs.judge(sweep, cron, units, UNITS, sudoers, hooks, pam, empty).verdict
+    found: Verdict = root_runs.judge(
+        sweep, cron, units, UNITS, sudoers, hooks, pam, empty, settings, ()
+    ).verdict
     return found
 
 
@@ -235,13 +239,85 @@ def test_a_row_that_cannot_be_read_matters_only_to_groups_without_members() -> N
 
 def test_files_that_start_up_files_of_shells_run() -> None:
     for text, expected in (
-        (". /opt/x\n", FAIL), ("[ -r /opt/x ] && source /opt/x\n", FAIL), ("/opt/x\n", PASS),
+        (". /opt/x\n", FAIL), ("[ -r /opt/x ] && source /opt/x\n", FAIL), ("/opt/x\n", FAIL),
         ('. "$HOME/x"\n', PASS), ("# . /opt/x\n", PASS), (". /etc/x\n", PASS),
+        ("export PATH=/opt/bin:$PATH\n", FAIL), ("alias ls='/opt/ls -l'\n", FAIL),
+        ("LD_PRELOAD=/opt/x.so\n", FAIL), ("PATH=$PATH:/usr/games\n", PASS),
     ):  # fmt: skip
         found = parse_hooks(invented.owned_file("/etc/profile.d/x.sh", text, 0o644, 0, 0))
         assert isinstance(found, tuple)
         bad = structs.replace(FINE, owned=(entry("/opt", uid=1000),))
         assert verdict(bad, hooks=found) is expected, text
+
+
+def test_settings_that_make_root_start_or_load_programs() -> None:
+    cases = {
+        "/etc/systemd/system.conf.d/x.conf": '[Manager]\nDefaultEnvironment="A=1" LD_PRELOAD=X',
+        "/etc/modprobe.d/x.conf": "install dccp X --all",
+        "/usr/lib/sysctl.d/x.conf": "kernel.core_pattern = |X %p",
+        "/etc/sysctl.conf": "kernel/modprobe=X",
+        "/etc/binfmt.d/x.conf": ":x:E::ext::X:OC",
+        "/etc/dpkg/dpkg.cfg.d/x": "post-invoke=X",
+        "/etc/kernel/postinst.d/x": "#!/bin/sh\nX",
+        "/etc/NetworkManager/dispatcher.d/x": "#!/bin/sh\nif true; then X; fi",
+        "/etc/network/interfaces": "iface a inet dhcp\n  pre-up X",
+        "/etc/audit/plugins.d/x.conf": "active = yes\npath = X",
+        "/etc/audit/auditd.conf": "space_left_action = exec X",
+        "/etc/sudo.conf": "Plugin sudoers_policy X",
+        "/etc/ssl/openssl.cnf": "[x]\nmodule = X",
+        "/etc/crypttab": "root /dev/sda none luks,keyscript=X",
+        "/etc/security/pam_env.conf": "LD_PRELOAD DEFAULT=X",
+        "/etc/login.defs": "ENV_SUPATH PATH=X:/bin",
+        "/etc/zsh/zshenv": "path+=(/bin)\nsource X",
+    }
+    others = structs.replace(FINE, owned=(entry("/opt", uid=1000),))
+    for path, text in cases.items():
+        for place, expected in (("/opt/x", FAIL), ("/usr/bin/x", PASS)):
+            file = invented.owned_file(path, text.replace("X", place) + "\n", 0o755, 0, 0)
+            found = parse_root_settings(file)
+            assert isinstance(found, tuple)
+            assert verdict(others, settings=found) is expected, (path, place)
+    for text in ("active = no\npath = /opt/x\n",):
+        found = parse_root_settings(
+            invented.owned_file("/etc/audit/plugins.d/x", text, 0o640, 0, 0)
+        )
+        assert isinstance(found, tuple)
+        assert verdict(others, settings=found) is PASS
+
+
+def test_variables_of_jobs_and_units() -> None:
+    others = structs.replace(FINE, owned=(entry("/opt", uid=1000),))
+    for line in ("SHELL=/opt/x", "BASH_ENV = /opt/x", "LD_PRELOAD='/opt/x'"):
+        assert verdict(others, jobs(x=f"{line}\n@daily root /bin/true\n")) is FAIL, line
+        assert verdict(others, jobs(x=f"{line}\n@daily bob /bin/true\n")) is PASS, line
+    for line, expected in (
+        ("Environment=A=b \"PATH=/opt/bin:/bin\"", FAIL), ("Environment=LD_PRELOAD=/opt/x", FAIL),
+        ("RootDirectory=/opt/x", FAIL), ("Environment=HOME=/opt/x", PASS),
+        ("User=bob\nEnvironment=LD_PRELOAD=/opt/x", PASS),
+    ):  # fmt: skip
+        found = unit(f"[Service]\nExecStart=/bin/true\n{line}\n")
+        assert verdict(others, units=found) is expected, line
+
+
+def test_start_up_files_of_root_as_the_real_sed_reads_them(tmp_path: Path) -> None:
+    request = ROOT_SHELLS.providers[0].ask
+    assert isinstance(request, Command)
+    for text, expected in {
+        ". /opt/x": ("/opt/x",), "if [ -f ~/x ]; then . ~/x; fi": ("/root/x",),
+        "export PATH=\"$HOME/bin:/opt/bin:$PATH\"": ("/root/bin", "/opt/bin"), "# . /opt/x": (),
+        "alias ls='/opt/ls -l'": ("/opt/ls",), "/opt/run --password secret": ("/opt/run",),
+        "eval \"$(/opt/tool init)\"": ("/opt/tool",), "source \"$HOME/.cargo/env\"":
+        ("/root/.cargo/env",), "for f in ~/.bashrc.d/*; do . \"$f\"; done": (),
+        "export TOKEN=/abc/secret": (), "x=1 # . /opt/x": (), "echo secret": (),
+    }.items():  # fmt: skip
+        file = tmp_path / "rc"
+        file.write_text(text + "\n")
+        words = [w for w in request.argv if not w.startswith("/root/")]
+        done = subprocess.run([*words, str(file)], capture_output=True, check=True)
+        lines = done.stdout.decode().split("\n", 1)[1]
+        assert "secret" not in lines, text
+        found = parse_root_shells(invented.answer(f"/root/.bashrc\n{lines}".encode()))
+        assert tuple(p for job in found for p in job.programs) == expected, text
 
 
 def test_programs_of_a_shell_line() -> None:

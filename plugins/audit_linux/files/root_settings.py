@@ -1,0 +1,289 @@
+"""What settings make programs of root load or start, besides the scripts of `root_hooks`.
+
+| file | what runs as root |
+|---|---|
+| `/root/.bashrc` and its kin (bash(1), zsh(1)) | files it sources, programs, directories of PATH |
+| `/etc/zsh/*`, `bash.bash_logout` | the same |
+| `/etc/systemd/system.conf` (systemd-system.conf(5)) | libraries and directories in variables |
+| `/etc/modprobe.d/*` (modprobe.d(5)) | the commands of `install` and `remove` |
+| `/etc/sysctl.d/*` (core(5), sysctl.d(5)) | a program behind `|`, that of `kernel.modprobe` |
+| `/etc/binfmt.d/*` (binfmt.d(5)) | the interpreters |
+| `/etc/dpkg/dpkg.cfg.d/*` (dpkg(1)) | `pre-invoke`, `post-invoke`, `status-logger` |
+| `/etc/kernel/*.d`, `/etc/initramfs-tools`, dispatchers of networks | the scripts |
+| `/etc/network/interfaces` (interfaces(5)) | the commands of `up`, `down` and the like |
+| `/etc/audit/auditd.conf`, `plugins.d` (auditd.conf(5)) | `path`, and the programs behind `exec` |
+| `/etc/sudo.conf` (sudo.conf(5)) | plugins and programs |
+| `/etc/ssl/openssl.cnf` (config(5)) | modules that every program with OpenSSL loads |
+| `/etc/security/pam_env.conf`, `/etc/login.defs` | libraries and directories in variables |
+| `/etc/crypttab` (crypttab(5)) | `keyscript=` |
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+from audit_core.api.sdk import (
+    Answer,
+    Command,
+    FileEntry,
+    FileStatus,
+    Partial,
+    Privilege,
+    ReadFiles,
+    capped,
+    fact,
+    msg,
+    partial,
+    provider,
+)
+from audit_linux.accounts.shell_words import simple_commands
+from audit_linux.files.root_jobs import (
+    Job,
+    of_variable,
+    of_variables,
+    owner_of,
+    programs,
+    started,
+)
+
+_ALIAS = re.compile(r"[\w.+-]+=(.*)", re.DOTALL)
+
+
+def of_shell_file(file: FileEntry) -> Iterator[str]:
+    """What a start-up file of shells runs, sources, and takes its programs from."""
+    for simple in simple_commands(file.text if "\0" not in file.text else ""):
+        yield from _of_command([word.text for word in simple.words])
+
+
+_IN_FRONT = frozenset({"export", "declare", "typeset", "readonly", "builtin", "command"})
+
+
+def _of_command(texts: list[str]) -> Iterator[str]:
+    while texts and (texts[0] in _IN_FRONT or texts[0].startswith("-")):
+        texts = texts[1:]
+    if texts[:1] == ["alias"]:
+        bodies = [hit[1] for text in texts[1:] if (hit := _ALIAS.fullmatch(text))]
+        yield from (word for body in bodies for word in _absolute(body))
+        return
+    for text in texts:
+        yield from of_variable(text)
+    if texts[:1] in (["."], ["source"]):
+        yield from (text for text in texts[1:2] if text.startswith("/"))
+    else:
+        yield from (word for word in started(texts) if word.startswith("/") and "$" not in word)
+
+
+def _absolute(command: str) -> Iterator[str]:
+    yield from (word for word in programs(command)[0] if word.startswith("/"))
+
+
+_SETTING = re.compile(r"(?m)^[ \t]*(?:DefaultEnvironment|ManagerEnvironment)[ \t]*=[ \t]*(.*)$")
+
+
+def _manager(file: FileEntry) -> Iterator[str]:
+    for value in _SETTING.findall(file.text.replace("\\\n", " ")):
+        yield from of_variables(value)
+
+
+_MODPROBE = re.compile(r"(?m)^[ \t]*(?:install|remove)[ \t]+\S+[ \t]+(.*)$")
+
+
+def _modprobe(file: FileEntry) -> Iterator[str]:
+    for command in _MODPROBE.findall(file.text.replace("\\\n", " ")):
+        yield from _absolute(command)
+
+
+_KERNEL = re.compile(
+    r"(?m)^[ \t]*-?kernel[./](core_pattern|modprobe|hotplug|poweroff_cmd)[ \t]*=[ \t]*(.*)$"
+)
+
+
+def _sysctl(file: FileEntry) -> Iterator[str]:
+    for key, value in _KERNEL.findall(file.text):
+        if key != "core_pattern" or value.startswith("|"):
+            yield from _absolute(value.lstrip("| \t"))
+
+
+def _binfmt(file: FileEntry) -> Iterator[str]:
+    for line in file.lines:
+        fields = line[1:].split(line[:1]) if line[:1] not in ("", "#", ";") else []
+        if len(fields) > 5 and fields[5].startswith("/"):
+            yield fields[5]
+
+
+_DPKG = re.compile(
+    r"(?m)^[ \t]*(?:--)?(?:pre-invoke|post-invoke|status-logger)[ \t]*[= \t][ \t]*(.*)$"
+)
+
+
+def _dpkg(file: FileEntry) -> Iterator[str]:
+    for command in _DPKG.findall(file.text):
+        yield from _absolute(command.strip().strip("\"'"))
+
+
+def _script(file: FileEntry) -> Iterator[str]:
+    first = file.lines[0] if file.lines else ""
+    if file.mode & 0o111 and (not first.startswith("#!") or re.search(r"sh\b", first)):
+        yield from of_shell_file(file)
+
+
+_INTERFACE = re.compile(r"(?m)^[ \t]*(?:pre-up|up|post-up|pre-down|down|post-down)[ \t]+(.*)$")
+
+
+def _interfaces(file: FileEntry) -> Iterator[str]:
+    for command in _INTERFACE.findall(file.text.replace("\\\n", " ")):
+        yield from _absolute(command)
+
+
+_AUDIT = re.compile(r"(?im)^[ \t]*(?:path|dispatcher|\w+_action)[ \t]*=[ \t]*(?:exec[ \t]+)?(/\S+)")
+_INACTIVE = re.compile(r"(?im)^[ \t]*active[ \t]*=[ \t]*no\b")
+
+
+def _audit(file: FileEntry) -> Iterator[str]:
+    if not _INACTIVE.search(file.text):
+        yield from _AUDIT.findall(file.text)
+
+
+_SUDO = re.compile(r"(?m)^[ \t]*(?:Plugin|Path)[ \t]+\S+[ \t]+(/\S+)")
+_OPENSSL = re.compile(
+    r"(?im)^[ \t]*(?:dynamic_path|module|modulesdir|enginesdir|\.include)[ \t]*[= \t][ \t]*(/\S+)"
+)
+_KEYSCRIPT = re.compile(r"(?m)^[^#\n]*\bkeyscript=(/[^\s,]+)")
+_PAM_ENV = re.compile(r"(?m)^[ \t]*(\w+)[ \t]+(.*)$")
+_PAM_VALUE = re.compile(r"(?:DEFAULT|OVERRIDE)=(?:\"([^\"]*)\"|(\S+))")
+_PATHS_OF_LOGINS = re.compile(r"(?m)^[ \t]*ENV_(?:SU)?PATH[ \t]+\"?(?:PATH=)?([^\s\"]+)")
+
+
+def _found(pattern: re.Pattern[str]) -> Callable[[FileEntry], Iterator[str]]:
+    return lambda file: iter(pattern.findall(file.text))
+
+
+def _pam_env(file: FileEntry) -> Iterator[str]:
+    for name, rest in _PAM_ENV.findall(file.text.replace("\\\n", " ")):
+        for quoted, plain in _PAM_VALUE.findall(rest):
+            yield from of_variable(f"{name}={quoted or plain}")
+
+
+def _login_defs(file: FileEntry) -> Iterator[str]:
+    for value in _PATHS_OF_LOGINS.findall(file.text)[-2:]:
+        yield from of_variable(f"PATH={value}")
+
+
+def _below(*folders: str) -> tuple[str, ...]:
+    return tuple(f"{top}/{name}" for name in folders for top in ("/etc", "/run", "/usr/local/lib",
+                                                                 "/usr/lib"))  # fmt: skip
+
+
+_DISPATCHED = (
+    *(f"/etc/kernel/{name}" for name in ("preinst.d", "postinst.d", "prerm.d", "postrm.d",
+                                         "install.d")),
+    "/etc/initramfs-tools/hooks", "/etc/ppp/ip-up.d", "/etc/ppp/ip-down.d",
+    "/etc/dhcp/dhclient-enter-hooks.d", "/etc/dhcp/dhclient-exit-hooks.d",
+    "/etc/NetworkManager/dispatcher.d", "/etc/networkd-dispatcher",
+    *(f"/etc/network/if-{name}.d" for name in ("pre-up", "down", "post-down")),
+)  # fmt: skip
+_READERS: tuple[tuple[tuple[str, ...], Callable[[FileEntry], Iterator[str]]], ...] = (
+    (("/etc/bash.bash_logout", "/etc/zsh", "/etc/zshrc", "/etc/zshenv", "/etc/zprofile"),
+     of_shell_file),
+    ((*_below("systemd/system.conf", "systemd/system.conf.d"),), _manager),
+    ((*_below("modprobe.d"),), _modprobe),
+    (("/etc/sysctl.conf", *_below("sysctl.d")), _sysctl),
+    ((*_below("binfmt.d"),), _binfmt),
+    (("/etc/dpkg/dpkg.cfg", "/etc/dpkg/dpkg.cfg.d"), _dpkg),
+    (_DISPATCHED, _script),
+    (("/etc/network/interfaces", "/etc/network/interfaces.d"), _interfaces),
+    (("/etc/audit/auditd.conf", "/etc/audit/plugins.d", "/etc/audisp/plugins.d"), _audit),
+    (("/etc/sudo.conf",), _found(_SUDO)),
+    (("/etc/ssl/openssl.cnf", "/etc/pki/tls/openssl.cnf"), _found(_OPENSSL)),
+    (("/etc/crypttab",), _found(_KEYSCRIPT)),
+    (("/etc/security/pam_env.conf",), _pam_env),
+    (("/etc/login.defs",), _login_defs),
+)  # fmt: skip
+
+
+def parse_root_settings(answer: Answer) -> tuple[Job, ...] | Partial:
+    """What each file makes root load or start, and who else may change the file itself."""
+    files = [f for f in answer.files if f.status is not FileStatus.NOT_PRESENT]
+    unread = [f.path for f in files if f.status is not FileStatus.READ]
+    jobs = tuple(_job(f) for f in files if f.status is FileStatus.READ)
+    problems = [msg("Cannot read {paths}", paths=capped(unread))] if unread else []
+    if answer.truncated:
+        problems.append(msg("There are more files than one answer can hold"))
+    return partial(jobs, problems)
+
+
+def _job(file: FileEntry) -> Job:
+    found = next(
+        (read(file) for places, read in _READERS
+         if any(file.path == p or file.path.startswith(f"{p}/") for p in places)),
+        iter(()),
+    )  # fmt: skip
+    return Job(where=file.path, programs=tuple(dict.fromkeys(found)), owner=owner_of(file))
+
+
+def _ask(privilege: Privilege) -> ReadFiles:
+    places = tuple(place for places, _ in _READERS for place in places)
+    return ReadFiles(paths=places, depth=1, privilege=privilege, partial_ok=True)
+
+
+ROOT_SETTINGS = fact(
+    "linux.root-settings",
+    tuple[Job, ...],
+    kind="host",
+    providers=(
+        provider(_ask(Privilege.ROOT), parse_root_settings, root="yes"),
+        provider(_ask(Privilege.USER), parse_root_settings, root="no"),
+    ),
+)
+
+
+# --- root's own start-up files ------------------------------------------------------------------
+
+_STARTUP = tuple(
+    f"/root/.{name}"
+    for name in ("bashrc", "profile", "bash_profile", "bash_login", "bash_logout", "zshrc",
+                 "zshenv", "zprofile", "kshrc")
+)  # fmt: skip
+_BEFORE = r"^(.*[;&|({[:space:]])?"
+_NAME = r"[\"']?([^][:space:];&|)\"']+)"
+# Only paths leave the host: these files may hold secrets. Each line is tried once per kind.
+_SCRIPT = (
+    "1F", "s/^[[:space:]]*#.*//", "s/[[:space:]]#.*//", "h",
+    rf"s%{_BEFORE}(\.|source)[[:space:]]+{_NAME}.*%source \3%p", "g",
+    rf"s%{_BEFORE}((PATH|LD_PRELOAD|LD_LIBRARY_PATH|BASH_ENV|ENV)=)[\"']?([^[:space:];&|\"']+).*%"
+    r"\2\4%p", "g",
+    rf"s%{_BEFORE}alias[[:space:]]+[A-Za-z0-9_.-]+=[\"']?(/[^[:space:];&|)\"']+).*%run \2%p", "g",
+    r"s%^[[:space:]]*(if|then|eval|exec)?[[:space:]]*[\"']?(\$\(|`)?(/[^[:space:];&|)\"'`]+).*%"
+    r"run \3%p",
+)  # fmt: skip
+_OWN_HOME = re.compile(r"^(source |run |\w+=)(?:~|\$HOME|\$\{HOME\})/")
+
+
+def parse_root_shells(answer: Answer) -> tuple[Job, ...]:
+    """What each start-up file in /root runs, sources, and takes its programs from."""
+    jobs: list[Job] = []
+    path = "/root"
+    for line in answer.lines:
+        if line in _STARTUP:
+            path = line
+            continue
+        row = _OWN_HOME.sub(r"\1/root/", line)
+        verb, blank, name = row.partition(" ")
+        found = (name,) if blank and verb in ("source", "run") else tuple(of_variable(row))
+        jobs.append(Job(where=path, programs=tuple(p for p in found if "$" not in p)))
+    return tuple(jobs)
+
+
+ROOT_SHELLS = fact(
+    "linux.root-shells",
+    tuple[Job, ...],
+    kind="host",
+    ask=Command(
+        argv=("/bin/sed", "-snE", *(w for line in _SCRIPT for w in ("-e", line)), *_STARTUP),
+        privilege=Privilege.ROOT,
+        ok=(0, 2),
+    ),
+    parse=parse_root_shells,
+)
+FACTS = (ROOT_SETTINGS, ROOT_SHELLS)
