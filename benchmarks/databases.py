@@ -22,7 +22,8 @@ from audit_postgresql.access import PostgresqlAccess
 from audit_postgresql.facts import FACTS
 from benchmarks.hosts import Repeats, Say
 from benchmarks.table import Row, compared, limited
-from live.postgresql_server import PASSWORD, Here, PostgresqlServer
+from live.database_ways import PASSWORD, Here
+from live.postgresql_server import PostgresqlServer
 
 _AIM = 1.3
 _SERVER_S = 5.0

@@ -28,6 +28,7 @@ from audit_core.model.attestations import (
     AnswerVerdict,
     StepAnswer,
 )
+from audit_core.model.messages import shortened
 from audit_core.model.units import Step
 from audit_core.views.results_view import wanted
 from audit_excel.view import View
@@ -370,7 +371,9 @@ def _answer_line(view: View, group: Sequence[tuple[Step, StepAnswer]]) -> str:
 
 def _answer_text(view: View, answer: StepAnswer) -> str:
     parts = (answer.text, answer.reason, answer.value)
-    text = view.semicolon.join(_short(" ".join(part.split())) for part in parts if part)
+    text = view.semicolon.join(
+        shortened(" ".join(part.split()), MOST_TEXT - 1) for part in parts if part
+    )
     files = view.comma.join(f"{f.name} (sha256 {f.sha256[:16]}…)" for f in answer.attachments)
     return text + (
         view.semicolon + view.say(msg("attached: {files}", files=files)) if files else ""
@@ -390,10 +393,6 @@ def _words(view: View, group: Sequence[tuple[Step, StepAnswer]]) -> str:
     lines = (msg("step {number}: {word}", number=view.comma.join(numbers), word=word)
             for word, numbers in words.items())  # fmt: skip
     return view.says(tuple(lines))
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= MOST_TEXT else text[: MOST_TEXT - 1] + "…"
 
 
 def failed_lines(view: View, conclusion: Conclusion) -> int:

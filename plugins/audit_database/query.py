@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from audit_core.model import Message, Request, msg
+from audit_core.model.messages import shortened
 
 EVERY = "*"
 """As the database of a query: each database of the server to which the account may connect."""
@@ -44,5 +45,4 @@ class Query(Request, frozen=True, kw_only=True, tag="sql"):
         """The label, else the beginning of the statement."""
         if self.label:
             return self.label
-        words = self.describe()
-        return words if len(words) <= _SHOWN else words[: _SHOWN - 2] + " …"
+        return shortened(self.describe(), _SHOWN)

@@ -34,7 +34,8 @@ from audit_core.model import (
 )
 from audit_core.store.bundles import Bundle
 from audit_core.store.runs import Store
-from contract.connector_cases import CASES, OTHERS, PASSWORD, Case, Point
+from contract.case import OTHERS, PASSWORD, Case, Point
+from contract.connector_cases import CASES
 from live.island import need_namespaces
 from live.patience import PATIENCE_S, eventually
 from live.product import Done, dengbao, environment, every_byte, start

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from contract.connector_cases import PASSWORD, ExampleDatabase
+from contract.case import PASSWORD
+from contract.connector_cases import ExampleDatabase
 from core import toy
 from live.product import dengbao, environment
 

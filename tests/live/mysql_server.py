@@ -13,31 +13,14 @@ import pymysql
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from audit_mysql.access import MysqlAccess
 from live.patience import PATIENCE_S, eventually
 from live.tls_servers import free_port, issue, write
 
-PASSWORD = "Xq7-planted-pass-word"
 NOBODY = 65534
 _SMALL = (
     "--innodb-buffer-pool-size=8M", "--innodb-log-file-size=4M", "--innodb-flush-method=nosync",
     "--aria-pagecache-buffer-size=1M", "--key-buffer-size=1M",
 )  # fmt: skip
-
-
-class Here:
-    """A way to the server; names are what they resolve to."""
-
-    target: Any = None
-
-    def __init__(self, access: MysqlAccess) -> None:
-        self.access = access
-
-    def address(self, name: str) -> str:
-        return {"localhost": "127.0.0.1"}.get(name, name)
-
-    def secret(self, reference: str) -> str:
-        return {"env:GOOD": PASSWORD, "env:BAD": "wrong", "env:口令": "口令"}[reference]
 
 
 class MysqlServer:

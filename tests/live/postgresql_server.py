@@ -15,27 +15,11 @@ import psycopg
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from audit_postgresql.access import PostgresqlAccess
+from live.database_ways import PASSWORD
 from live.patience import PATIENCE_S, eventually
 from live.tls_servers import free_port, issue, write
 
-PASSWORD = "Xq7-planted-pass-word"
 NOBODY = 65534
-
-
-class Here:
-    """A way to the server; names are what they resolve to."""
-
-    target: Any = None
-
-    def __init__(self, access: PostgresqlAccess) -> None:
-        self.access = access
-
-    def address(self, name: str) -> str:
-        return {"localhost": "127.0.0.1"}.get(name, name)
-
-    def secret(self, reference: str) -> str:
-        return {"env:GOOD": PASSWORD, "env:BAD": "wrong"}[reference]
 
 
 class PostgresqlServer:

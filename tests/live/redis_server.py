@@ -9,34 +9,16 @@ import socket
 import subprocess
 import tempfile
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from audit_redis.access import RedisAccess
+from live.database_ways import PASSWORD
 from live.patience import PATIENCE_S, eventually
 from live.tls_servers import free_port, issue, write
 
-PASSWORD = "Xq7-planted-pass-word"
 NOBODY = 65534
-
-
-class Here:
-    """A way to the server; names are what they resolve to."""
-
-    target: Any = None
-
-    def __init__(self, access: RedisAccess) -> None:
-        self.access = access
-
-    def address(self, name: str) -> str:
-        return {"localhost": "127.0.0.1"}.get(name, name)
-
-    def secret(self, reference: str) -> str:
-        if reference.startswith("file:"):
-            return Path(reference.removeprefix("file:")).read_text()
-        return {"env:GOOD": PASSWORD, "env:BAD": "wrong"}[reference]
 
 
 class RedisServer:

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from audit_core.model import Message, ParseError, Values, cut_to, msg, verbatim
+from audit_core.model.messages import shortened
 
 T = TypeVar("T")
 
@@ -21,12 +22,6 @@ CAP = 20
 """The most values that a message lists; the rest is counted."""
 HOUR = 3_600
 DAY = 86_400
-_LONGEST = 200
-
-
-def shortened(text: str) -> str:
-    """The first 200 characters of `text`, and `…` where there are more."""
-    return text if len(text) <= _LONGEST else text[:_LONGEST] + "…"
 
 
 def capped(values: Iterable[object], *, sort: bool = True) -> Values:

@@ -38,7 +38,6 @@ from audit_core.api.format import (
     present,
     rounded_down,
     rounded_up,
-    shortened,
     whole_number,
 )
 from audit_core.model import (
@@ -111,6 +110,7 @@ from audit_core.model import (
     settings_of,
     verbatim,
 )
+from audit_core.model.messages import shortened
 
 __all__ = [
     "ANY_KIND",

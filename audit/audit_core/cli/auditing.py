@@ -17,6 +17,7 @@ from audit_core.connectors import Route, now, route_of
 from audit_core.evaluate import profile_checks, target_statuses
 from audit_core.model import Privilege, Request, msg
 from audit_core.model.errors import ConfigError, UsageError
+from audit_core.model.messages import shortened
 from audit_core.policy import Profile
 from audit_core.store.runs import Run
 from audit_core.views.cli_views import PLAN_VIEW, PlanView, RequestRow
@@ -62,7 +63,7 @@ def _summary(context: Context, profile: Profile, chosen: Selection) -> int:
     rows = []
     for identity, (privilege, request) in requests.items():
         purpose = checks.get(identity) or (text("what kind of system it is"),)
-        asked = _short(context.translator.say(request.as_message()))
+        asked = shortened(context.translator.say(request.as_message()), _ASKED)
         what_for = context.few(purpose, _PURPOSES)
         rows.append((asked, what_for, context.code(privilege), targets[identity]))
     count = targets.total()
@@ -72,10 +73,6 @@ def _summary(context: Context, profile: Profile, chosen: Selection) -> int:
     print_table(title, heads, rows, right=1)
     say(text("Every request on every target: --verbose; the privileges it needs: --grants USER"))
     return 0
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= _ASKED else f"{text[: _ASKED - 1]}…"
 
 
 def _checks_of(context: Context, profile: Profile, chosen: Selection) -> dict[str, tuple[str, ...]]:

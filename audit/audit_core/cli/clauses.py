@@ -25,6 +25,7 @@ from audit_core.model import (
 )
 from audit_core.model.attestations import StepAnswer
 from audit_core.model.errors import UsageError
+from audit_core.model.messages import shortened
 from audit_core.model.results import Clause, Evidence, Results, number_width
 from audit_core.model.units import Step, UnitRule
 from audit_core.model.waivers import Waiver
@@ -287,7 +288,7 @@ def _matching(data: bytes, values: Sequence[str]) -> Iterator[str]:
     most = max(counts)
     for number in [n for n, count in enumerate(counts) if most and count == most][:_LINES]:
         line = lines[number]
-        yield f"{number + 1}: {line if len(line) <= _WIDTH else line[: _WIDTH - 1] + '…'}"
+        yield f"{number + 1}: {shortened(line, _WIDTH)}"
 
 
 # --- as text ------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from audit_core.cli.context import Context
 from audit_core.cli.findings import Filter
 from audit_core.cli.output import say
 from audit_core.model import Check, Fact, Finding, facts_in
+from audit_core.model.messages import shortened
 from audit_core.model.results import Evidence, FactValue, ObjectEntry, Results, number_width
 from audit_core.pack import evidence
 from audit_core.pack.evidence import Stored
@@ -168,12 +169,8 @@ def _streams(context: Context, evidence: Evidence, stored: Stored) -> Iterator[s
 
 def _stream(context: Context, name: str, data: bytes) -> Iterator[str]:
     lines = data.decode("utf-8", "surrogateescape").removesuffix("\n").split("\n")
-    for line in _cut(lines[:_LINES]):
-        yield f"      {name} | {line}"
+    for line in lines[:_LINES]:
+        yield f"      {name} | {shortened(line, _WIDTH)}"
     if len(lines) > _LINES:
         more = context.text("{count} more lines", count=len(lines) - _LINES)
         yield f"      {name} … {more}"
-
-
-def _cut(lines: Iterable[str]) -> Iterator[str]:
-    return (line if len(line) <= _WIDTH else line[: _WIDTH - 1] + "…" for line in lines)

@@ -14,6 +14,7 @@ from audit_core.cli.output import Colored, print_table, say
 from audit_core.cli.system import NAMES, print_system
 from audit_core.inventory import THIS_MACHINE
 from audit_core.model import Finding, Result, Severity, Verdict
+from audit_core.model.messages import shortened
 from audit_core.model.overrides import Change
 from audit_core.model.results import Results, TargetState, total
 from audit_core.store.runs import Run
@@ -101,7 +102,7 @@ def print_worst(context: Context, results: Results) -> None:
             Colored(context.code(severity), severity),
             context.few(dict.fromkeys(finding.target for finding in found), _NAMED),
             check,
-            _short(joined(found[0].detail, context.translator.say, context.lang)),
+            shortened(joined(found[0].detail, context.translator.say, context.lang), 160),
         )
         for (severity, check), found in list(groups.items())[:_WORST]
     ]
@@ -112,10 +113,6 @@ def print_worst(context: Context, results: Results) -> None:
                  shown=len(rows), groups=len(groups), count=count)  # fmt: skip
     if rows:
         print_table(title, heads, rows)
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 160 else text[:159] + "…"
 
 
 def _blind(context: Context, results: Results, run: Run) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 from audit_core.model import ConnectError, Reason, msg, verbatim
 from audit_core.model.errors import ConfigError
+from audit_core.model.messages import shortened
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -124,5 +125,4 @@ def _ascii_form(name: str) -> str:
 
 def _shown(name: str) -> str:
     """`name` for an error message, escaped and shortened, because it may be untrusted."""
-    text = ascii(name)
-    return text if len(text) <= 60 else text[:57] + "…"
+    return shortened(ascii(name), 60)

@@ -93,11 +93,16 @@ def msg(text: str, /, **args: Value) -> Message:
     return Message(id=text, args=args, domain=caller.partition(".")[0])
 
 
+def shortened(text: str, most: int = 200) -> str:
+    """The first `most` characters of `text`, and `…` where there are more."""
+    return text if len(text) <= most else text[:most] + "…"
+
+
 def verbatim(text: str | bytes, *, most: int = VERBATIM_MAX) -> Verbatim:
     """`text` as it came, cut after `most` characters; bytes that are not UTF-8 read `\\xff`."""
     if isinstance(text, bytes):
         text = text[: 4 * most + 4].decode("utf-8", "surrogateescape")
-    return Verbatim(text=utf8(text if len(text) <= most else text[:most] + "…"))
+    return Verbatim(text=utf8(shortened(text, most)))
 
 
 def named(error: BaseException) -> Message:

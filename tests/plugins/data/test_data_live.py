@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from live import customers
-from live.postgresql_server import PASSWORD, PostgresqlServer
+from live.database_ways import PASSWORD
+from live.postgresql_server import PostgresqlServer
 from live.product import Done, dengbao, environment
 
 pytestmark = pytest.mark.live

@@ -24,7 +24,8 @@ from audit_mysql.durability import (
     replication_tls,
 )
 from audit_mysql.server import Settings
-from live.mysql_server import PASSWORD, Here, MysqlServer
+from live.database_ways import PASSWORD, Here
+from live.mysql_server import MysqlServer
 from live.patience import eventually
 from live.product import dengbao, environment
 

@@ -11,16 +11,16 @@ from typing import Any
 
 import pytest
 
-from audit_core.model import ConnectError, HostName, KeyFile, Reply, Status
+from audit_core.model import ConnectError, Reply, Status
 from audit_database.access import Tls
 from audit_database.data.requests import Sample
 from audit_database.data.rules import Kind, Rule, Rules
 from audit_database.query import EVERY, Query
 from audit_mysql import session
 from audit_mysql.access import MysqlAccess
-from audit_shell.access import JumpLogin
 from hostile.mysql_packets import OK, greeting, packet
-from live.mysql_server import PASSWORD, Here, MysqlServer
+from live.database_ways import PASSWORD, Here, assert_limits, jump_login
+from live.mysql_server import MysqlServer
 from live.patience import eventually
 from live.sshd import Sshd
 from live.tls_servers import Material, peer
@@ -79,13 +79,7 @@ def test_limits(server: MysqlServer) -> None:
         Query(sql="SELECT * FROM app.nowhere"),
         Query(sql="SELECT REPEAT('x', 3000000)", limit=1000), Query(sql="SELECT 'still' AS here"),
     )  # fmt: skip
-    assert slow.status is Status.TIMED_OUT
-    assert rows.truncated
-    assert rows.stdout.splitlines()[1:] == [b"[1]", b"[2]", b"[3]"]
-    assert size.truncated
-    assert len(size.stdout) <= 100
-    assert (none.status, none.stdout.splitlines()[1:]) == (Status.ANSWERED, [])
-    assert missing.status is Status.NOT_PRESENT
+    assert_limits((slow, rows, size, none, missing))
     assert huge.status is Status.MALFORMED
     assert after.stdout.splitlines()[1:] == [b'["still"]']
 
@@ -153,9 +147,7 @@ def test_a_socket_and_a_jump_host(server: MysqlServer) -> None:
     (local,) = asked(server, question, socket=str(server.socket))
     assert local.stdout.splitlines()[1:] == [b'["Ssl_version", ""]']
     with Sshd() as jump:
-        login = JumpLogin(user=jump.user, address=HostName("localhost"), port=jump.port,
-                          key=KeyFile(str(jump.client_key)), known_hosts=str(jump.known_hosts),
-                          host_key_name="127.0.0.1")  # fmt: skip
+        login = jump_login(jump)
         with session.open(way(server, jump=login)) as opened:
             (far,) = opened.ask((question,))
             assert opened.info.through is not None

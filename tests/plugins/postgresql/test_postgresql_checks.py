@@ -15,8 +15,9 @@ from audit_database.query import Query
 from audit_postgresql import session
 from audit_postgresql.access import PostgresqlAccess
 from audit_postgresql.durability import ARCHIVER, STANDBY_ROWS, Standby, standby
+from live.database_ways import PASSWORD, Here
 from live.patience import eventually
-from live.postgresql_server import PASSWORD, Here, PostgresqlServer
+from live.postgresql_server import PostgresqlServer
 from live.product import dengbao, environment
 
 pytestmark = pytest.mark.live

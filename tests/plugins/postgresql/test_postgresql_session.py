@@ -12,14 +12,14 @@ from typing import Any
 import psycopg
 import pytest
 
-from audit_core.model import ConnectError, HostName, KeyFile, Reply, SecretRef, Status
+from audit_core.model import ConnectError, HostName, Reply, SecretRef, Status
 from audit_database.access import Tls
 from audit_database.query import EVERY, Query
 from audit_postgresql import session
 from audit_postgresql.access import PostgresqlAccess
-from audit_shell.access import JumpLogin
+from live.database_ways import PASSWORD, Here, assert_limits, jump_login
 from live.patience import PATIENCE_S, eventually
-from live.postgresql_server import PASSWORD, Here, PostgresqlServer
+from live.postgresql_server import PostgresqlServer
 from live.sshd import Sshd
 
 pytestmark = pytest.mark.live
@@ -71,13 +71,7 @@ def test_limits(server: PostgresqlServer) -> None:
         Query(sql=many, limit=100), Query(sql="SELECT 1 AS one WHERE false"),
         Query(sql="SELECT * FROM nowhere"),
     )  # fmt: skip
-    assert slow.status is Status.TIMED_OUT
-    assert rows.truncated
-    assert rows.stdout.splitlines()[1:] == [b"[1]", b"[2]", b"[3]"]
-    assert size.truncated
-    assert len(size.stdout) <= 100
-    assert (none.status, none.stdout.splitlines()[1:]) == (Status.ANSWERED, [])
-    assert missing.status is Status.NOT_PRESENT
+    assert_limits((slow, rows, size, none, missing))
 
 
 def test_each_database_that_takes_the_account(server: PostgresqlServer) -> None:
@@ -142,9 +136,7 @@ def test_a_socket_and_a_jump_host(server: PostgresqlServer) -> None:
     (local,) = asked(server, question, socket=str(server.folder))
     assert local.stdout.splitlines()[1:] == [b"[false]"]
     with Sshd() as jump:
-        login = JumpLogin(user=jump.user, address=HostName("localhost"), port=jump.port,
-                          key=KeyFile(str(jump.client_key)), known_hosts=str(jump.known_hosts),
-                          host_key_name="127.0.0.1")  # fmt: skip
+        login = jump_login(jump)
         with session.open(way(server, jump=login)) as opened:
             (far,) = opened.ask((question,))
             assert opened.info.through is not None

@@ -11,17 +11,17 @@ import pytest
 
 from audit_core.api.sdk import Answer, Verdict
 from audit_core.api.testkit import target_of
-from audit_core.model import ConnectError, HostName, KeyFile, SecretRef
+from audit_core.model import ConnectError, HostName, SecretRef
 from audit_database.access import Tls
 from audit_redis import session
 from audit_redis.access import RedisAccess
 from audit_redis.request import RedisInfo
 from audit_redis.server import INFO, Info, Settings
 from audit_redis.server_checks import replica, replication_tls
-from audit_shell.access import JumpLogin
+from live.database_ways import PASSWORD, Here, jump_login
 from live.patience import eventually
 from live.product import dengbao, environment
-from live.redis_server import PASSWORD, Here, RedisServer
+from live.redis_server import RedisServer
 from live.sshd import Sshd
 
 pytestmark = pytest.mark.live
@@ -124,9 +124,7 @@ def _info(server: RedisServer, **changed: Any) -> Info:
 
 def test_a_socket_a_jump_host_and_a_replica(tmp_path: Path) -> None:
     with RedisServer(tls=False) as server, Sshd() as jump:
-        login = JumpLogin(user=jump.user, address=HostName("localhost"), port=jump.port,
-                          key=KeyFile(str(jump.client_key)), known_hosts=str(jump.known_hosts),
-                          host_key_name="127.0.0.1")  # fmt: skip
+        login = jump_login(jump)
         assert _info(server).get("role") == "master"
         far = {"socket": None, "tls": Tls.PLAIN, "port": server.port}
         assert _info(server, **far, jump=login).get("role") == "master"
