@@ -24,6 +24,7 @@ from audit_core.api.sdk import (
     settings_of,
     undetermined,
 )
+from audit_service import path_checks
 from audit_service.declared import DATA_SET, ENDPOINT, HOST, SYSTEM, WEB, ZONE, Declared
 from audit_service.kinds import ServiceSettings, ZoneSettings
 
@@ -179,4 +180,4 @@ def _inside(address: str, networks: Iterable[_Network]) -> bool | None:
     return any(found in network for network in networks)
 
 
-CHECKS = (described, zone_networks, zone_members)
+CHECKS = (described, zone_networks, zone_members, *path_checks.CHECKS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from audit_core.api.sdk import TARGET, Fact, Target, derive
+from audit_service import paths
 
 
 class Declared(Struct, frozen=True, kw_only=True):
@@ -14,6 +15,8 @@ class Declared(Struct, frozen=True, kw_only=True):
     business_system: str = ""
     address: str = ""
     networks: tuple[str, ...] = ()
+    environment: str = ""
+    reaches: dict[str, tuple[int, ...]] = {}
 
 
 def _declared(target: Target) -> Declared:
@@ -22,6 +25,11 @@ def _declared(target: Target) -> Declared:
         business_system=target.business_system or "",
         address=target.address or "",
         networks=tuple(map(str, target.settings.get("networks", ()))),
+        environment=str(target.settings.get("environment") or ""),
+        reaches={
+            str(zone): tuple(map(int, ports))
+            for zone, ports in (target.settings.get("reaches") or {}).items()
+        },
     )
 
 
@@ -32,4 +40,4 @@ def _fact(kind: str) -> Fact:
 SYSTEM, ZONE, HOST, ENDPOINT, DATA_SET, WEB = map(
     _fact, ("system", "zone", "host", "endpoint", "data_set", "web")
 )
-FACTS = (SYSTEM, ZONE, HOST, ENDPOINT, DATA_SET, WEB)
+FACTS = (SYSTEM, ZONE, HOST, ENDPOINT, DATA_SET, WEB, *paths.FACTS)

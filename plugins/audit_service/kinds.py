@@ -1,4 +1,4 @@
-"""The kinds: service, business system, zone; and what is declared of a data set."""
+"""The kinds: service, business system, zone, path; and what is declared of a data set."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import ipaddress
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
-from audit_core.api.sdk import Kind, KindSettings, Refusal, Schema, Valid, msg
+from audit_core.api.sdk import Kind, KindSettings, Port, Refusal, Schema, Valid, msg
+from audit_service.paths import PATH
 
 
 class Service(enum.StrEnum):
@@ -75,11 +76,25 @@ class SystemSettings(Schema, frozen=True, kw_only=True):
     purpose: str = ""
 
 
+class Environment(enum.StrEnum):
+    """What a zone is for."""
+
+    PRODUCTION = "production"
+    TEST = "test"
+    DEVELOPMENT = "development"
+    OFFICE = "office"
+
+
 class ZoneSettings(Schema, frozen=True, kw_only=True):
-    """A zone of the network. Its targets name its id as their `zone`."""
+    """A zone of the network. Its targets name its id as their `zone`.
+
+    `reaches` are the ports of other zones, by their ids, that may be reached from it.
+    """
 
     networks: tuple[Network, ...] = ()
     purpose: str = ""
+    environment: Environment | None = None
+    reaches: dict[str, tuple[Port, ...]] | None = None
 
 
 class DataSetSettings(Schema, frozen=True, kw_only=True):
@@ -110,4 +125,5 @@ KINDS = (
     ),
     Kind(id="zone", title=msg("Zone"), object_types=("security_zone",), settings=ZoneSettings),
     KindSettings(kind="data_set", settings=DataSetSettings),
+    PATH,
 )

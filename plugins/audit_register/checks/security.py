@@ -16,12 +16,16 @@ from audit_core.api.sdk import (
     Up,
     check,
     complete,
+    each,
     msg,
     not_applicable,
     passed,
+    undetermined,
 )
 from audit_register.facts import BY_REGISTER, Row, Table
 from audit_register.rules import (
+    UNREAD,
+    Registers,
     age,
     date_of,
     day_of,
@@ -29,6 +33,7 @@ from audit_register.rules import (
     judged,
     label,
     no_gap,
+    rows_in,
     share,
     unrecorded,
 )
@@ -95,6 +100,34 @@ def signatures_current(
     expected = msg("signatures at most {days} days old", days=max_days)
     summary = msg("{count} products, all current", count=len(rows))
     return judged(each_row(table, rows, wrong), summary, expected)
+
+
+@check(
+    "register.zones-defended",
+    needs=(each("products_register", PRODUCTS), each("zone", "service.zone")),
+    kind="products_register",
+    severity=Severity.LOW,
+    remedy=msg("Enter in which zone of the inventory each product stands"),
+)
+def zones_defended(registers: Registers, zones: Registers) -> Judgement:
+    """The zones in which products of the network stand are those of the inventory."""
+    rows = rows_in(registers)
+    if rows is None:
+        return undetermined(UNREAD)
+    if not zones:
+        return not_applicable(msg("No zone is declared"))
+    there = {target.id for target, _ in zones}
+    network = [row for row in rows if row["category"] in _NETWORK]
+    named = {str(row["zone"]) for row in network if row["zone"]}
+    strange = [
+        msg("{product} stands in the zone {zone}, which is not in the inventory",
+            product=str(row["product"]), zone=str(row["zone"]))
+        for row in network
+        if row["zone"] and str(row["zone"]) not in there
+    ]  # fmt: skip
+    bare = tuple(sorted(there - named))
+    return judged(strange, msg("{count} zones have products; zones without: {zones}",
+                               count=len(there & named), zones=bare or "-"))  # fmt: skip
 
 
 def _covered(table: Table, categories: tuple[str, ...], percent: int) -> Judgement:
@@ -266,6 +299,6 @@ def hunted(
 
 
 CHECKS = (
-    network_defence, signatures_current, terminals_covered, hosts_covered, terminal_signatures,
-    host_signatures, fraud_engine, duty_without_gap, scanned, hunted,
+    network_defence, signatures_current, zones_defended, terminals_covered, hosts_covered,
+    terminal_signatures, host_signatures, fraud_engine, duty_without_gap, scanned, hunted,
 )  # fmt: skip

@@ -50,13 +50,20 @@ from . import seen
 STARTER = Path(audit_profiles.__file__).parent / "starters/smart-finance"
 TODAY = datetime.date(2026, 11, 29)
 NOW = f"{TODAY}T12:00:00Z"
-HOST = """  - {id: web1, address: 10.1.0.5, access: {via: local}, business_system: core, zone: dmz}
+_PATHS = "paths: [{reach: 10.2.0.9, port: 5432, to: core-db}]"
+HOST = f"""  - id: web1
+    address: 10.1.0.5
+    access: {{via: local}}
+    business_system: core
+    zone: dmz
+    {_PATHS}
+  - {{id: test1, address: 10.3.0.5, access: {{via: local}}, zone: test, {_PATHS}}}
   - id: core-db
     kind: postgresql
     address: 10.2.0.9
     business_system: core
     zone: lan
-    access: {user: audit, password: "env:PASSWORD"}
+    access: {{user: audit, password: "env:PASSWORD"}}
 """
 _ENTERED = re.compile(r"(service: customer_service_platform.*?)no_entry: [^}]*")
 Edit = Callable[[str], str]
@@ -76,6 +83,8 @@ class Bank:
         self._files = {f"registers/{r.id}.csv": starter(lang, f"registers/{r.id}.csv")
                        for r in REGISTERS}  # fmt: skip
         inventory = _ENTERED.sub(r"\1entries: [pay-web]", starter(lang, "inventory.yaml"))
+        stored = "id: customers, stored_in: [core-db],"
+        inventory = inventory.replace("id: customers,", stored)
         self._files["inventory.yaml"] = inventory + HOST + seen.TARGETS
         self._tables = {r.id: self._table(r.id, self._files) for r in REGISTERS}
         self._bindings = by_clause(self.profile.bindings)
@@ -162,9 +171,10 @@ class Bank:
         totals: dict[str, Totals] = {}
         by_root: dict[str, list[Finding]] = {}
         for finding in findings:
-            by_root.setdefault(finding.target, []).append(finding)
+            by_root.setdefault(finding.target.partition("/")[0], []).append(finding)
         for root in roots:
-            for id, tallies in roll_ups.rolled_up(by_root.get(root.id, ()), root, (root,)).items():
+            group = [t for t in targets if t.id.partition("/")[0] == root.id]
+            for id, tallies in roll_ups.rolled_up(by_root.get(root.id, ()), root, group).items():
                 totals.setdefault(id, Totals()).add(tallies)
         standing = self._answers(set(denied))
         made = {}
@@ -213,6 +223,9 @@ class _World:
         self._tables, self._accounts, self._facts = tables, accounts, facts
 
     def of(self, fact: Fact, target: Target) -> Got:
+        here = f"{fact.id}@{target.id}"
+        if here in self._facts:
+            return self._facts[here]
         if fact.id in self._facts:
             return self._facts[fact.id]
         if fact.id == "linux.login-accounts":

@@ -19,6 +19,7 @@ from audit_http.facts import Page, Times
 from audit_http.model import Ended, Hop, Opened, Timed
 from audit_scan.facts import ScanResult
 from audit_scan.model import Head
+from audit_service.paths import Reach
 
 URL = "https://pay.bank.example/"
 TARGETS = f"""  - id: pay-web
@@ -71,6 +72,7 @@ def logins(**powers: tuple[str, ...]) -> tuple[LoginAccount, ...]:
     return tuple(LoginAccount(name=name, powers=rights) for name, rights in held.items())
 
 
+_PATH = "path:10.2.0.9:5432"
 GOOD: Mapping[str, Known] = {
     name: Known(value=value)
     for name, value in {
@@ -78,6 +80,7 @@ GOOD: Mapping[str, Known] = {
         "http.complaints": page("complaints"), "http.opened": opened(401), "http.times": times(),
         "scan.report": _SCAN, "api.routes": routes(_ROUTE),
         "linux.administrators": ("root", "zhangsan"),
+        "service.reach": Reach(open=False), f"service.reach@web1/{_PATH}": Reach(open=True),
         "postgresql.login-accounts": logins(zhangsan=("SUPERUSER",), lisi=()),
     }.items()
 }  # fmt: skip
@@ -100,6 +103,8 @@ FAULTS: tuple[tuple[str, str, Any, set[str]], ...] = (
     ("a role that nobody knows", "postgresql.login-accounts", logins(app=()), {"6.2.2"}),
     ("a superuser without a post", "postgresql.login-accounts", logins(sunqi=("CREATEDB",)),
      {"6.2.2"}),
+    ("production within reach of test", f"service.reach@test1/{_PATH}", Reach(open=True),
+     {"6.2.4", "7.2.2"}),
     ("a route without authentication", "api.routes",
      routes(_ROUTE, replace(_ROUTE, path="/open", authenticated=False)), {"6.4.3"}),
     ("a route in the clear", "api.routes", routes(replace(_ROUTE, encrypted=False)), {"6.4.3"}),

@@ -124,8 +124,8 @@ INVENTORY: tuple[tuple[str, Edit, set[str]], ...] = (
      lambda text: re.sub(r"(service: loan_approval.*)systems: \[core\]", r"\1systems: [x]", text),
      {"5.3"}),
     ("zones that overlap", replaced("10.2.0.0/16", "10.1.128.0/17"), {"7.2.2"}),
-    ("a host in another zone", replaced("address: 10.1.0.5, access: {via", "address: 10.2.0.5, "
-     "access: {via"), {"7.2.2"}),
+    ("an open path that is not declared", replaced("lan: [5432]", "lan: [443]"), {"7.2.2"}),
+    ("a host in another zone", replaced("address: 10.1.0.5\n", "address: 10.2.0.5\n"), {"7.2.2"}),
 )  # fmt: skip
 
 
