@@ -102,15 +102,15 @@ def recent(
 
 
 def no_gap(
-    rows: Sequence[Row], column: str, today: datetime.date, most: int, times: int, what: Message
+    dates: Iterable[str], today: datetime.date, most: int, times: int, what: Message
 ) -> Judgement:
-    """Whether the last `times` of `rows`, and `today`, are at most `most` days apart.
+    """Whether the last `times` of `dates`, and `today`, are at most `most` days apart.
 
-    Fewer than `times` rows are a gap only where the first of them, or none, leaves one.
+    Fewer than `times` are a gap only where the first of them, or none, leaves one.
     """
     expected = msg("{what}: {times} in a row, at most {days} days apart", what=what, times=times,
                    days=most)  # fmt: skip
-    days = sorted({d for row in rows if (d := date_of(row, column)) is not None and d <= today})
+    days = sorted({d for d in map(datetime.date.fromisoformat, dates) if d <= today})
     last = days[-times:]
     gaps = [(b - a).days for a, b in zip(last, (*last[1:], today), strict=True)]
     listed = tuple(day.isoformat() for day in last)

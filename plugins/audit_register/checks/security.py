@@ -11,9 +11,12 @@ from audit_core.api.sdk import (
     Check,
     Down,
     Judgement,
+    Known,
     Message,
+    Others,
     Severity,
     Up,
+    Verdict,
     check,
     complete,
     each,
@@ -270,32 +273,70 @@ def duty_without_gap(table: Table, now: str, *, min_days: Annotated[int, Up] = 7
                       count=len(table.rows)))  # fmt: skip
 
 
+def _with_reports(table: Table, reports: Others, kind: str) -> list[str]:
+    """The days of that kind in the register, and those of declared scan reports."""
+    days = [str(row["date"]) for row in table.rows if row["kind"] == kind and row["date"]]
+    reported = [
+        str(got.value.day)
+        for target, got in reports
+        if isinstance(got, Known) and got.value.head.rates
+        and target.settings.get("purpose", "scan") == kind
+    ]  # fmt: skip
+    return [*days, *filter(None, reported)]
+
+
+def _unread(judgement: Judgement, reports: Others) -> Judgement:
+    """`judgement`, undetermined where a report that was not read may fill the gap."""
+    unread = tuple(target.id for target, got in reports if not isinstance(got, Known))
+    if judgement.verdict is not Verdict.FAIL or not unread:
+        return judgement
+    more = msg("Scan reports that were not read: {names}", names=unread)
+    return undetermined(*judgement.detail, more, expected=judgement.expected)
+
+
+_SCAN_NEEDS = (complete(SCANS), each("scan_report", "scan.report"), COLLECTED_AT)
+
+
 @check(
     "register.internet-scanned",
-    needs=(complete(SCANS), COLLECTED_AT),
+    needs=_SCAN_NEEDS,
     severity=Severity.MEDIUM,
+    version=2,
     remedy=msg("Test the internet systems each quarter, and record it"),
 )
 def scanned(
-    table: Table, now: str, *, max_days: Annotated[int, Down] = 92, times: Annotated[int, Up] = 4
+    table: Table,
+    reports: Others,
+    now: str,
+    *,
+    max_days: Annotated[int, Down] = 92,
+    times: Annotated[int, Up] = 4,
 ) -> Judgement:
     """Internet systems were tested each quarter (the clause), four times in a row (ours)."""
-    rows = [row for row in table.rows if row["kind"] == "scan"]
-    return no_gap(rows, "date", day_of(now), max_days, times, msg("Security tests"))
+    days = _with_reports(table, reports, "scan")
+    found = no_gap(days, day_of(now), max_days, times, msg("Security tests"))
+    return _unread(found, reports)
 
 
 @check(
     "register.vulnerabilities-hunted",
-    needs=(complete(SCANS), COLLECTED_AT),
+    needs=_SCAN_NEEDS,
     severity=Severity.MEDIUM,
+    version=2,
     remedy=msg("Look for vulnerabilities each half year, and record it"),
 )
 def hunted(
-    table: Table, now: str, *, max_days: Annotated[int, Down] = 183, times: Annotated[int, Up] = 2
+    table: Table,
+    reports: Others,
+    now: str,
+    *,
+    max_days: Annotated[int, Down] = 183,
+    times: Annotated[int, Up] = 2,
 ) -> Judgement:
     """Vulnerabilities were looked for each half year (the clause), twice in a row (ours)."""
-    rows = [row for row in table.rows if row["kind"] == "hunt"]
-    return no_gap(rows, "date", day_of(now), max_days, times, msg("Vulnerability work"))
+    days = _with_reports(table, reports, "hunt")
+    found = no_gap(days, day_of(now), max_days, times, msg("Vulnerability work"))
+    return _unread(found, reports)
 
 
 CHECKS = (

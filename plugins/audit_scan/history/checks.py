@@ -20,6 +20,7 @@ from audit_core.api.sdk import (
     Others,
     Severity,
     Target,
+    Up,
     capped,
     check,
     complete,
@@ -34,8 +35,9 @@ from audit_core.api.sdk import (
 )
 from audit_scan.facts import HOST, REPORT, WEB, Place
 from audit_scan.history.facts import HISTORY, History
+from audit_scan.history.gaps import Gap, longest
 from audit_scan.history.model import Concluded, EarlierRun, SeenTarget
-from audit_scan.kind import HistorySettings
+from audit_scan.kind import HistorySettings, ScanSettings
 
 _WORDS = {
     "conforming": msg("conforming"),
@@ -172,6 +174,92 @@ def reached_in_time(
     return undetermined(detail, open_, *doubts, expected=expected)
 
 
+def _days_elsewhere(target: Place, reports: Others, registers: Others) -> set[str]:
+    """The days of reports that reached it, and of scans in registers."""
+    found = {
+        got.value.day
+        for t, got in reports
+        if isinstance(got, Known) and got.value.head.rates and target.names & got.value.reached
+        and settings_of(t, ScanSettings).purpose == "scan"
+    }  # fmt: skip
+    tables = [got.value for _, got in registers if isinstance(got, Known)]
+    rows = (row for table in tables for row in table.rows)
+    return {d for d in found if d} | {
+        str(row["date"]) for row in rows if row["kind"] == "scan" and row["date"]
+    }
+
+
+def _gaps(
+    target: Target, place: Place, history: History, more: set[str], today: str, times: int
+) -> tuple[Gap | None, Gap | None]:
+    """The longest gap by what certainly reached `target`, and by what may have."""
+    sure, maybe = set(more), set(more)
+    for run in history.runs:
+        if any(s.reached and _is(s, target, place) for s in run.targets):
+            sure.add(run.day)
+        if any(s.reached and _may_be(s, target, place) for s in run.targets):
+            maybe |= {run.day, run.ended[:10]}
+    return longest(sure, today, times), longest(maybe, today, times)
+
+
+@check(
+    "runs.scans-without-gap", kind="run_history", severity=Severity.MEDIUM,
+    needs=(
+        TARGET, complete(HISTORY), each("host", HOST), each("web", WEB),
+        each("scan_report", REPORT), each("scans_register", "register.scans"), COLLECTED_AT,
+    ),
+    remedy=msg("Run dengbao each quarter on all hosts and web entries that it has to reach, and "
+               "finish the run"),
+)  # fmt: skip
+def scans_without_gap(
+    target: Target, history: History, hosts: Others, web: Others, reports: Others,
+    registers: Others, now: str, *, days: Annotated[int, Down] = 92,
+    times: Annotated[int, Up] = 4,
+) -> Judgement:  # fmt: skip
+    """Between the last four scans of each host and web entry there is at most a quarter."""
+    covers, today = set(settings_of(target, HistorySettings).covers), now[:10]
+    places = [(t, got.value) for t, got in (*hosts, *web) if isinstance(got, Known)]
+    wanted = [(t, place) for t, place in places if {t.id, place.zone} & covers]
+    if not wanted:
+        return undetermined(msg("No host and no web entry is declared in {covers}",
+                                covers=capped(covers)))  # fmt: skip
+    unread = [(t, got) for t, got in (*reports, *registers) if not isinstance(got, Known)
+              or got.incomplete]  # fmt: skip
+    late, open_ = list[Message](), list[Message]()
+    for t, place in wanted:
+        more = _days_elsewhere(place, reports, registers)
+        sure, maybe = _gaps(t, place, history, more, today, times)
+        if sure is not None and sure.days <= days and sure.seen == times:
+            continue
+        if maybe is not None and maybe.days > days:
+            period = _Period(first=maybe.first, today=today)
+            doubts = _doubts(target, history, period, tuple(unread))
+            (open_ if doubts else late).append(_gap_text(t, maybe))
+        else:
+            open_.append(_few_text(t, sure))
+    expected = msg("{times} scans in a row, at most {days} days apart", times=times, days=days)
+    return _by_gaps(len(wanted), late, open_, expected)
+
+
+def _gap_text(target: Target, gap: Gap) -> Message:
+    return msg("{target}: {days} days from {first} to {last}", target=target.id, days=gap.days,
+               first=gap.first, last=gap.last)  # fmt: skip
+
+
+def _few_text(target: Target, gap: Gap | None) -> Message:
+    return msg("{target}: only {count} scans are known", target=target.id,
+               count=0 if gap is None else gap.seen)  # fmt: skip
+
+
+def _by_gaps(count: int, late: list[Message], open_: list[Message], expected: Message) -> Judgement:
+    if late:
+        return failed(*few(late, 10), expected=expected)
+    if open_:
+        return undetermined(*few(open_, 10), expected=expected)
+    return passed(msg("{count} hosts and web entries, all scanned without a longer gap",
+                      count=count), expected=expected)  # fmt: skip
+
+
 def _described(run: EarlierRun, concluded: Concluded) -> Message:
     word = _WORDS.get(concluded.word, msg("{text}", text=verbatim(concluded.name)))
     if concluded.pending:
@@ -222,4 +310,4 @@ def assessed_in_time(
     return failed(*detail, expected=expected)
 
 
-CHECKS = (reached_in_time, assessed_in_time)
+CHECKS = (reached_in_time, scans_without_gap, assessed_in_time)

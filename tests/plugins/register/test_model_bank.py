@@ -99,6 +99,7 @@ FAULTS: tuple[tuple[str, str, Edit, set[str]], ...] = (
     ("a licence that ended", "products", cell(1, 6, day(1)), {"7.2.3"}),
     ("a night without duty", "duty", without(10), {"7.2.3"}),
     ("a quarter without a test", "scans", cell(3, 1, day(106)), {"7.2.4"}),
+    ("a scan of which there is a report only", "scans", without(4), set()),
     ("half a year without a hunt", "scans", cell(6, 1, day(190)), {"7.2.4"}),
     ("an overdue finding of a scan", "actions", cell(5, 9, ""), {"7.2.4", "8.3.4a"}),
     ("a host without anti-virus", "products", cell(4, 8, "13"), {"7.2.5"}),

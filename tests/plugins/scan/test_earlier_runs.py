@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from audit_core.api.sdk import Answer, Known, Target
+from audit_core.api.sdk import Absent, Answer, Known, Reason, Target, msg
 from audit_core.model import Status, Verdict
 from audit_core.model.gradings import Grade, Grading
 from audit_core.model.overall import SystemConclusion
@@ -21,12 +21,13 @@ from audit_core.model.results import (
     encode,
 )
 from audit_core.store.runs import Run, RunFile, Store
-from audit_scan.facts import Place
-from audit_scan.history.checks import assessed_in_time, reached_in_time
+from audit_scan.facts import Place, ScanResult
+from audit_scan.history.checks import assessed_in_time, reached_in_time, scans_without_gap
 from audit_scan.history.facts import HISTORY, History
 from audit_scan.history.model import Concluded, EarlierRun, SeenTarget, StoreHead
 from audit_scan.history.request import RunHistory
 from audit_scan.history.session import answered
+from audit_scan.model import Head
 
 P, F, U = Verdict.PASS, Verdict.FAIL, Verdict.UNDETERMINED
 NOW = "2026-11-29T12:00:00Z"
@@ -175,6 +176,36 @@ def test_a_run_reaches_each_host_in_time() -> None:
     made = reached_in_time.judge(full, history(missed, OLD), PLACES, (), (), (), NOW)
     assert "c (2026-06-01)" in str(made.detail)
     assert "b (" not in str(made.detail)
+
+
+def test_gaps_between_the_last_four_scans() -> None:
+    full, part = target(complete_since=SINCE), target()
+    quarterly = [run(day) for day in ("2026-01-20", "2026-04-15", "2026-07-10", "2026-10-01")]
+    missed = [*quarterly[:2], run("2026-07-10", "ab"), quarterly[3]]
+    report = Target(id="q3", kind="scan_report", object_type="register")
+    scan = ScanResult(
+        head=Head(format="nessus", file="q3", sha256="", size=1, ended="2026-07-12T00:00:00Z"),
+        reached=frozenset({"10.1.0.3"}), hosts=1,
+    )  # fmt: skip
+    filled: Any = ((report, Known(value=scan)),)
+    unread: Any = ((report, Absent(reason=Reason.NOT_PRESENT, detail=msg("gone"))),)
+    for own, runs, reports, expected in (
+        (part, quarterly, (), P),
+        (full, quarterly[1:], (), U),  # three are no four
+        (full, missed, (), F),
+        (part, missed, (), U),  # other stores may hold others
+        (full, missed, filled, P),
+        (full, missed, unread, U),
+        (full, quarterly[:3], (), F),  # none since July
+        (full, [], (), U),
+        (full, [run("2026-04-15", ended="2026-07-10T00:00:00Z"), quarterly[3]], (), U),  # resumed
+        (target(complete_since="2026-05-01"), missed, (), U),
+        (target(covers=[]), quarterly, (), U),
+    ):
+        made = scans_without_gap.judge(own, history(*runs), PLACES, (), reports, (), NOW)
+        assert made.verdict is expected, (own.settings, [r.day for r in runs], made)
+    made = scans_without_gap.judge(full, history(*missed), PLACES, (), (), (), NOW)
+    assert [str(line) for line in made.detail] == ["c: 169 days from 2026-04-15 to 2026-10-01"]
 
 
 def test_the_last_assessment() -> None:
