@@ -186,7 +186,7 @@ def test_no_probe_supports_a_clause_about_services() -> None:
     policy = load_policy([CATALOGS.parent])
     # secrets that lie open let others at the data of 6.3.2
     # what looks at data, at registers and at services themselves
-    fitting = ("data.", "register.", "http.", "api.", "scan.")
+    fitting = ("data.", "register.", "http.", "api.", "scan.", "service.")
     found = {
         b.clause for b in policy.profile("smart-finance", {}).bindings
         if (b.clause, b.check) != ("6.3.2", "linux.stored-secrets")
