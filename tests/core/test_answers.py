@@ -17,8 +17,9 @@ from msgspec.structs import replace
 from audit_core.attest.answers_in_force import AnswersInForce
 from audit_core.attest.reading import Given, read_answers
 from audit_core.evaluate import assess
+from audit_core.evaluate.tally import tallied
 from audit_core.evaluate.units import StepStatements
-from audit_core.model import Conclusion, Result, StepState, Target, Verdict
+from audit_core.model import Conclusion, Result, Severity, StepState, Target, Verdict, msg
 from audit_core.model.attestations import (
     AnswerState,
     AnswerVerdict,
@@ -27,8 +28,9 @@ from audit_core.model.attestations import (
     Superseded,
 )
 from audit_core.model.errors import InputError
-from audit_core.model.units import Step
+from audit_core.model.units import Step, UnitRule
 from audit_core.policy import Policy, load_policy
+from audit_core.policy.model import Binding
 from audit_core.store.redact import redact
 from installed import registry
 
@@ -40,11 +42,13 @@ from .test_assess import (
     NA,
     PART,
     SETTLES,
+    SUPP,
     F,
     N,
     P,
     U,
     by_findings,
+    finding,
     statements,
     unit,
     units,
@@ -433,3 +437,40 @@ def test_nothing_but_a_target_of_the_run_is_spoken_for() -> None:
         AnswersInForce([answer(1, AFFIRMED)], DAY),
     )
     assert got.conclusion is GOOD
+
+
+def test_what_was_concluded_elsewhere_is_used_only_where_everything_is_equal() -> None:
+    two = clause(
+        "1.1",
+        rule=UnitRule(alternatives=((1, 2),), partial_possible=True),
+        steps=(Step(number=1), Step(number=2, applies_to=("server",))),
+        concerns=("server", "database"),
+    )
+    bound = assess.by_clause([
+        Binding(catalog="cat", clause="1.1", check=check, step=step, role=role)
+        for check, step, role in (("c", 1, SETTLES), ("c-d", 2, SETTLES), ("e", 1, SUPP))
+    ])  # fmt: skip
+    standing = AnswersInForce([answer(2, DENIED, "h1"), answer(2, AFFIRMED, "zone:dmz")], DAY)
+    targets = [
+        *(replace(HOST, id=f"h{n}") for n in range(3)),
+        replace(HOST, id="h3", zone="dmz"),
+        replace(HOST, id="db", object_type="database"),
+        replace(HOST, id="gone", left_out="sold"),
+    ]
+    kept, tried = assess.Concluded(), 0
+    for verdicts in itertools.product((P, F, N, U), repeat=3):
+        for target, severity, detail, part in itertools.product(
+            targets, (Severity.HIGH, Severity.LOW), ("seen", "other"), ("", "/tls:443")
+        ):
+            found = [
+                finding(v, c, target.id) for v, c in zip(verdicts, ("c", "c-d", "e"), strict=True)
+            ]
+            found[0] = replace(finding(verdicts[0], "c", target.id + part), severity=severity)
+            found[1] = replace(found[1], detail=(msg(detail),))
+            made = [
+                assess.assess([two], target, tallied(found), bound, standing, concluded=known)
+                for known in (kept, None)
+            ]
+            assert made[0] == made[1]
+            tried += 1
+    assert 0 < len(kept._kept) < tried / 6

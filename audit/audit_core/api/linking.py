@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping
+from itertools import chain
+from typing import Any
 
 from msgspec import structs
 
 from audit_core.model import (
+    Builtin,
     Check,
     Each,
     EachPart,
@@ -40,12 +44,14 @@ class Linker:
         self._facts = facts
         self._platforms = platforms
         self._linked: dict[str, Fact] = {}
+        self._needed: dict[tuple[Any, ...], Need] = {}
         self._open: list[str] = []
 
     def check(self, check: Check) -> Check:
         """`check` with facts for needs, or LinkError."""
         needs = self._needs(check.needs, check.kind)
-        return check if needs == check.needs else structs.replace(check, needs=needs)
+        same = all(map(operator.is_, needs, check.needs))
+        return check if same else structs.replace(check, needs=needs)
 
     def fact(self, fact: Fact) -> Fact:
         """`fact` with facts for needs, or LinkError: it may not need itself."""
@@ -79,13 +85,21 @@ class Linker:
         return structs.replace(provider, platforms=self._platforms)
 
     def _needs(self, needs: tuple[Need, ...], kind: str) -> tuple[Need, ...]:
-        return tuple(self._need(need, kind) for need in needs)
+        return tuple(self._once(self._need(need, kind)) for need in needs)
+
+    def _once(self, need: Need) -> Need:
+        """The same object for equal needs: evaluation resolves each object once on a target."""
+        if isinstance(need, Fact | str | Builtin):
+            return need
+        parts = (getattr(need, name) for name in need.__struct_fields__)
+        ids = (map(id, part) if isinstance(part, tuple) else (id(part),) for part in parts)
+        return self._needed.setdefault((type(need), *chain.from_iterable(ids)), need)
 
     def _need(self, need: Need, kind: str) -> Need:
         if isinstance(need, Fact | str):
             return self._of_kind(need, kind)
         if isinstance(need, Modified):
-            return structs.replace(need, of=self._need(need.of, kind))
+            return structs.replace(need, of=self._once(self._need(need.of, kind)))
         if isinstance(need, FirstOf):
             return FirstOf(facts=tuple(self._of_kind(fact, kind) for fact in need.facts))
         if isinstance(need, OfParent | EachPart):

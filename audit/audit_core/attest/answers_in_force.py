@@ -11,6 +11,8 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable, Iterable, Mapping
 
+import msgspec
+
 from audit_core.attest.validity import exceeds, valid_until
 from audit_core.model import Target
 from audit_core.model.attestations import (
@@ -62,6 +64,13 @@ class AnswersInForce:
             for step in answer.steps:
                 key = (step.catalog, step.clause, step.step)
                 self._by_step.setdefault(key, []).append(answer)
+        self._clauses = {(catalog, clause) for catalog, clause, _ in self._by_step}
+
+    def encoded(self, clause: Clause, target: Target) -> bytes:
+        """The answers on the steps of `clause` that are taken for `target`, to be compared."""
+        if (clause.catalog, clause.id) not in self._clauses:
+            return b""
+        return msgspec.json.encode([self.of(clause, step, target) for step in clause.steps])
 
     def of(self, clause: Clause, step: Step, target: Target) -> StepAnswer | None:
         """The answer that is taken for `step` of `clause` on `target`, whatever its state."""

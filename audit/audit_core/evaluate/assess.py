@@ -7,13 +7,15 @@ an open step stays in the range until a check that settles it, or a person, has 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from functools import partial
 
+import msgspec
 from msgspec import structs
 
 from audit_core.attest.answers_in_force import AnswersInForce
 from audit_core.evaluate import answered
-from audit_core.evaluate.tally import Tallies
+from audit_core.evaluate.tally import Tallies, Tally
 from audit_core.evaluate.units import StepStatements, StepView, printed_word, step_view, unit_range
 from audit_core.model import (
     Conclusion,
@@ -35,6 +37,7 @@ Bindings = Mapping[tuple[str, str], Sequence[Binding]]
 
 
 _NOBODY = AnswersInForce()
+_MOST_KEPT = 4000
 
 
 def by_clause(bindings: Sequence[Binding]) -> Bindings:
@@ -50,6 +53,79 @@ def concerns(clause: Clause, target: Target) -> bool:
     return target.object_type in (clause.concerns or clause.applies_to)
 
 
+class Concluded:
+    """Conclusions on other objects, by all that they were made of but the name of the object.
+
+    It serves one set of clauses and bindings. What it keeps is bounded.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[Hashable, Conclusion] = {}
+
+    def of(
+        self,
+        key: Hashable,
+        target: Target,
+        ids: Mapping[str, str],
+        make: Callable[[], Conclusion],
+    ) -> Conclusion:
+        """What is kept under `key`, else what `make` gives, on `target`; `ids` are by check."""
+        kept = self._kept.get(key)
+        if kept is None:
+            if len(self._kept) >= _MOST_KEPT:
+                self._kept.clear()
+            kept = self._kept[key] = _with_ids(make(), "", _check_of)
+        return _with_ids(kept, target.id, ids.__getitem__)
+
+
+def _check_of(finding: str) -> str:
+    return finding.partition("@")[0]
+
+
+def _with_ids(made: Conclusion, target: str, change: Callable[[str], str]) -> Conclusion:
+    """`made` as a conclusion on `target`, with the ids of findings changed.
+
+    They stay sorted: each is that of the check and the same rest.
+    """
+    steps = tuple([
+        structs.replace(step, findings=tuple(map(change, step.findings))) if step.findings else step
+        for step in made.steps
+    ])  # fmt: skip
+    findings = tuple(map(change, made.findings))
+    return structs.replace(made, target=target, steps=steps, findings=findings)
+
+
+class _Statements:
+    """What findings on one object say, and how that is told from what they say on others."""
+
+    def __init__(self, target: Target, tallies: Tallies, standing: AnswersInForce) -> None:
+        self._target, self._tallies, self._standing = target, tallies, standing
+        self.ids: dict[str, str] = {}
+        self._signs: dict[str, Hashable] = {}
+
+    def key(self, clause: Clause, bound: Sequence[Binding]) -> Hashable | None:
+        """All that a conclusion is made of but the name of the object; None where that is more."""
+        signs = tuple([self._sign(binding.check) for binding in bound])
+        if self._target.left_out or None in signs:
+            return None
+        answers = self._standing.encoded(clause, self._target)
+        return clause.catalog, clause.id, self._target.object_type, answers, signs
+
+    def _sign(self, check: str) -> Hashable | None:
+        """What the finding of `check` says, where it is one and on the object itself."""
+        if check not in self._signs:
+            self._signs[check] = self._signed(check, self._tallies[check])
+        return self._signs[check]
+
+    def _signed(self, check: str, tally: Tally) -> Hashable | None:
+        id = f"{check}@{self._target.id}"
+        if tally.count != 1 or tally.listed != (id,):
+            return None
+        self.ids[check] = id
+        detail = msgspec.json.encode(tally.detail) if tally.detail else b""
+        return check, *tally.counts, tally.severity, detail
+
+
 def assess(
     clauses: Sequence[Clause],
     target: Target,
@@ -58,27 +134,44 @@ def assess(
     standing: AnswersInForce = _NOBODY,
     *,
     rolls_up: bool = False,
+    concluded: Concluded | None = None,
 ) -> tuple[Conclusion, ...]:
     """The conclusions on the object `target`: one for each clause that concerns it, in order.
 
     `tallies` count the findings on the object and its parts by check, and those on other targets
     that count for it. `standing` are the answers of people. With `rolls_up` each conclusion says
-    how many of the findings of each check have which verdict.
+    how many of the findings of each check have which verdict. `concluded` are those on other
+    objects, with the same clauses and bindings.
     """
     made = []
+    statements = _Statements(target, tallies, standing)
     for clause in clauses:
         if not concerns(clause, target):
             continue
         bound = [b for b in bindings.get((clause.catalog, clause.id), ()) if b.check in tallies]
-        step_statements = [
-            StepStatements(step=b.step, role=b.role, tally=tallies[b.check]) for b in bound
-        ]
-        one = conclude(clause, target, step_statements, standing)
-        if rolls_up and not target.left_out:
-            counts = {b.check: tallies[b.check].counts for b in bound}
-            one = structs.replace(one, rolled_up=counts)
-        made.append(one)
+        make = partial(_bound, clause, target, bound, tallies, standing, rolls_up)
+        key = None if concluded is None or rolls_up else statements.key(clause, bound)
+        if concluded is None or key is None:
+            made.append(make())
+        else:
+            made.append(concluded.of(key, target, statements.ids, make))
     return tuple(made)
+
+
+def _bound(
+    clause: Clause,
+    target: Target,
+    bound: Sequence[Binding],
+    tallies: Tallies,
+    standing: AnswersInForce,
+    rolls_up: bool,
+) -> Conclusion:
+    """The conclusion of `clause` by the checks that are bound to it."""
+    statements = [StepStatements(step=b.step, role=b.role, tally=tallies[b.check]) for b in bound]
+    one = conclude(clause, target, statements, standing)
+    if not rolls_up or target.left_out:
+        return one
+    return structs.replace(one, rolled_up={b.check: tallies[b.check].counts for b in bound})
 
 
 def conclude(

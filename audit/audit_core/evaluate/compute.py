@@ -123,6 +123,7 @@ class Evaluator:
         self._known_params: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {}
         self._proposing = proposing(work.registry)
         self._memo = Memo()
+        self._concluded = assess.Concluded()
         self._sealed = run.seal is not None
         self._statements, self._judged = _statements_of(run)
         self._standing = AnswersInForce(self._statements.answers, self._judged)
@@ -241,8 +242,9 @@ class Evaluator:
         profile, target = self._work.profile, self._by_id[found.object]
         rolls_up = self._roll_ups.rolls_up(target)
         made = assess.assess(
-            profile.clauses, target, tallies, self._bindings, self._standing, rolls_up=rolls_up
-        )
+            profile.clauses, target, tallies, self._bindings, self._standing,
+            rolls_up=rolls_up, concluded=self._concluded,
+        )  # fmt: skip
         return structs.replace(found, conclusions=made)
 
     def _findings(

@@ -41,6 +41,15 @@ class KnownNames:
     def __init__(self) -> None:
         self._numbers: dict[Hashable, int] = {}
         self._names: dict[Hashable, tuple[str, ...]] = {}
+        self._needs: dict[int, tuple[tuple[Need, ...], int | None]] = {}
+
+    def number_of(self, needs: tuple[Need, ...]) -> int | None:
+        """A number of `needs`; None where what is asked for them depends on the target."""
+        known = self._needs.get(id(needs))
+        if known is None:  # kept with the needs, so that their id stays their own
+            known = (needs, len(self._needs) if _same_everywhere(needs) else None)
+            self._needs[id(needs)] = known
+        return known[1]
 
     def number(self, sign: Hashable) -> int:
         """The same for an equal sign, as long as it is kept: signs are long."""
@@ -71,9 +80,12 @@ class Examined:
 
     def names(self, needs: tuple[Need, ...], target: Target, sources: Sources) -> tuple[str, ...]:
         """One place for each of `needs` that something was asked for, the first `MOST`."""
-        if self._known is None or self._number is None or not _same_everywhere(needs):
+        if self._known is None or self._number is None:
             return self._names(needs, target, sources)
-        key = (self._number, target.kind, needs, sources)
+        number = self._known.number_of(needs)
+        if number is None:
+            return self._names(needs, target, sources)
+        key = (self._number, target.kind, number, sources)
         return self._known.names(key, lambda: self._names(needs, target, sources))
 
     def _names(self, needs: Iterable[Need], target: Target, sources: Sources) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from msgspec import Struct
 from audit_core import plan
 from audit_core.evaluate import parse
 from audit_core.evaluate.examined import Examined, KnownNames
-from audit_core.evaluate.inputs import Got, Inputs, Members, resolve_needs
+from audit_core.evaluate.inputs import Given, Got, Inputs, Members, resolve_needs
 from audit_core.evaluate.memo import NOTHING_KEPT, Memo
 from audit_core.evaluate.skipped import SkippedSteps, Step, step_name
 from audit_core.model import (
@@ -51,6 +51,7 @@ class Shared(Struct, frozen=True, kw_only=True):
     facts: Mapping[tuple[str, str], Got] = {}
     platforms: Mapping[str, PlatformQuestions] = {}
     names: KnownNames = msgspec.field(default_factory=KnownNames)
+    questions: parse.KnownQuestions = msgspec.field(default_factory=parse.KnownQuestions)
 
 
 def crossing(checks: Iterable[Check]) -> tuple[Fact, ...]:
@@ -92,6 +93,7 @@ class GroupFacts:
         self._shared = shared
         self._memo = memo
         self._facts: dict[tuple[str, str], Got] = {}
+        self._given: dict[str, dict[int, Given]] = {t.id: {} for t in group.members}
         questions = group.platform or shared.platforms.get(group.root.kind)
         self._platform = answers.platform(self._seen, questions, group.root)
         self._looked_at = Examined(self._seen, self._platform, shared.names)
@@ -101,7 +103,11 @@ class GroupFacts:
 
     def inputs(self, needs: Iterable[Need], target: Target) -> Inputs:
         """The values of `needs` for `target`, also from its parents, parts and other targets."""
-        return resolve_needs(needs, _View(self, target))
+        return resolve_needs(needs, self._view(target))
+
+    def _view(self, target: Target) -> _View:
+        # Made for each use: kept here it would be part of a cycle, which frees memory late.
+        return _View(self, target, self._given[target.id])
 
     def looked_at(self, needs: tuple[Need, ...], target: Target, inputs: Inputs) -> tuple[str, ...]:
         """What was looked at for `needs`, which gave `inputs`, in short."""
@@ -139,9 +145,10 @@ class GroupFacts:
             self._step(step_name("fact", fact.id, target))
 
         if fact.make is not None:
-            return parse.derive(fact, _View(self, target), begin, self._memo)
+            return parse.derive(fact, self._view(target), begin, self._memo)
         begin()
-        return parse.learn(fact, self._seen, target, self._platform, self._memo, begin)
+        seen, known = self._seen, self._shared.questions
+        return parse.learn(fact, seen, target, self._platform, self._memo, begin, known)
 
     def builtin(self, which: Builtin, target: Target) -> Any:
         """The value of a builtin need of `target`."""
@@ -171,9 +178,10 @@ class GroupFacts:
 class _View:
     """What can be had from where `target` stands; an `inputs.View`."""
 
-    def __init__(self, facts: GroupFacts, target: Target) -> None:
+    def __init__(self, facts: GroupFacts, target: Target, given: dict[int, Given]) -> None:
         self._facts = facts
         self._target = target
+        self.given = given
 
     def builtin(self, which: Builtin) -> Any:
         return self._facts.builtin(which, self._target)

@@ -36,7 +36,12 @@ _MOST_GAPS = 10
 
 
 class View(Protocol):
-    """The facts that one target can use: its own, and those of parents, parts and other targets."""
+    """The facts that one target can use: its own, and those of parents, parts and other targets.
+
+    `given` is what needs gave so far, by their `id`: many checks share the same.
+    """
+
+    given: dict[int, Given]
 
     def builtin(self, which: Builtin) -> Any:
         """The value of a builtin need."""
@@ -83,48 +88,73 @@ class Inputs(Struct, frozen=True, kw_only=True):
         return next((s for s in self.stops if s.unknown), next(iter(self.stops), None))
 
 
+class Given(Struct, frozen=True, kw_only=True):
+    """What one need gives to the inputs."""
+
+    value: Any
+    stop: Absent | None = None
+    gaps: tuple[Gap, ...] = ()
+    evidence: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    objects: tuple[Any, ...] = ()
+    sign: Hashable = None
+
+
 def resolve_needs(needs: Iterable[Need], view: View) -> Inputs:
     """What `needs` give, looked at through `view`."""
-    return fold((need, _got(need, view)) for need in needs)
+    return _joined([_given(need, view) for need in needs])
+
+
+def _given(need: Need, view: View) -> Given:
+    given = view.given.get(id(need))
+    if given is None:  # a need lives as long as its check
+        given = view.given[id(need)] = _as_given(need, _got(need, view))
+    return given
 
 
 def fold(pairs: Iterable[tuple[Any, Got]]) -> Inputs:
     """The inputs from pairs of a need and its value."""
-    values: list[Any] = []
-    stops: list[Absent] = []
-    gaps: list[Gap] = []
+    return _joined([_as_given(need, got) for need, got in pairs])
+
+
+def _as_given(need: Any, got: Got) -> Given:
+    if isinstance(got, Absent):
+        return _of_absence(need, got)
+    if isinstance(need, Builtin):
+        return Given(value=got.value, sign=_sign(got.value))
+    return Given(
+        value=got.value,
+        gaps=tuple(Gap(why=INCOMPLETE, detail=detail) for detail in got.incomplete),
+        evidence=got.evidence,
+        sources=got.sources,
+        objects=(got.value, got.incomplete),
+        sign=got.sources,
+    )
+
+
+def _of_absence(need: Any, got: Absent) -> Given:
+    value, stop = _without(need, got)
+    gap = (Gap(why=got.reason.value, detail=got.detail),) if isinstance(value, Absent) else ()
+    return Given(
+        value=value,
+        stop=stop,
+        gaps=gap,
+        evidence=got.evidence,
+        objects=(got.detail,),
+        sign=got.reason,
+    )
+
+
+def _joined(given: list[Given]) -> Inputs:
     evidence: set[str] = set()
-    sources: dict[str, None] = {}
-    objects: list[Any] = []
-    signs: list[Hashable] = []
-    for need, got in pairs:
-        evidence.update(got.evidence)
-        if isinstance(got, Known):
-            values.append(got.value)
-            gaps += [Gap(why=INCOMPLETE, detail=detail) for detail in got.incomplete]
-            sources |= dict.fromkeys(got.sources)
-            if isinstance(need, Builtin):
-                signs.append(_sign(got.value))
-            else:
-                objects += (got.value, got.incomplete)
-                signs.append(got.sources)
-            continue
-        objects.append(got.detail)
-        signs.append(got.reason)
-        value, stop = _without(need, got)
-        values.append(value)
-        if stop is not None:
-            stops.append(stop)
-        if isinstance(value, Absent):
-            gaps.append(Gap(why=got.reason.value, detail=got.detail))
     return Inputs(
-        values=tuple(values),
-        stops=tuple(stops),
-        gaps=capped(gaps),
-        evidence=tuple(sorted(evidence)),
-        sources=tuple(sources),
-        objects=tuple(objects),
-        signs=tuple(signs),
+        values=tuple([one.value for one in given]),
+        stops=tuple([one.stop for one in given if one.stop is not None]),
+        gaps=capped(gap for one in given for gap in one.gaps),
+        evidence=tuple(sorted(evidence.union(*[one.evidence for one in given]))),
+        sources=tuple(dict.fromkeys(id for one in given for id in one.sources)),
+        objects=tuple([object for one in given for object in one.objects]),
+        signs=tuple([one.sign for one in given]),
     )
 
 

@@ -77,15 +77,22 @@ class Memo:
         begin()
         if work.key is None:
             return self._shared(work.maker, work.make(None))
-        kept = self._kept.get(work.key)
+        kept = self.kept(work.key)
         if kept is not None:
-            self._kept.move_to_end(work.key)
-            return kept.result
+            return kept
         result = self._shared(work.maker, work.make(None))
         if self._wants(work) and not _is_fault(result):
             begin()
             self._try(work, result)
         return result
+
+    def kept(self, key: Hashable | None) -> Any:
+        """The result that is kept under `key`; None where there is none."""
+        kept = None if key is None else self._kept.get(key)
+        if kept is None:
+            return None
+        self._kept.move_to_end(key)
+        return kept.result
 
     def may(self, maker: Hashable) -> bool:
         """Whether anything that `maker` makes may be kept."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Iterator
 from typing import Any
 
 import msgspec
-from msgspec import structs
+from msgspec import Struct, structs
 
 from audit_core.evaluate.inputs import (
     INCOMPLETE,
@@ -57,6 +57,7 @@ def learn(
     platform: Platform,
     memo: Memo = NOTHING_KEPT,
     begin: Begin = lambda: None,
+    known: KnownQuestions | None = None,
 ) -> Known | Absent:
     """`fact` about `target`: the first provider for this platform that is not unsupported.
 
@@ -65,7 +66,8 @@ def learn(
     fitting = [p for p in fact.providers if holds(p, platform)]
     last: Known | Absent | None = None
     for provider in fitting:
-        last = _Provided(fact, provider, observations, target).learned(memo, begin)
+        questions = (known or KnownQuestions()).of(provider, target)
+        last = _Provided(fact, provider, questions, observations, target).learned(memo, begin)
         if isinstance(last, Known) or last.reason is not Reason.UNSUPPORTED:
             return last
     if last is not None:
@@ -95,35 +97,79 @@ def derive(fact: Fact, view: View, begin: Begin, memo: Memo = NOTHING_KEPT) -> K
     return structs.replace(found, evidence=inputs.evidence)
 
 
+class _Questions(Struct, frozen=True, kw_only=True):
+    """What a provider asks of a target. `requests` are those that it can ask, `keys` what tells
+    them apart where they depend on the target; `whole` where it can ask all.
+    """
+
+    requests: tuple[Request, ...]
+    identities: tuple[str, ...]
+    keys: tuple[bytes | None, ...]
+    whole: bool
+
+
+def _questions_of(provider: Provider, target: Target) -> _Questions:
+    asks = provider.every_ask
+    asked = [(ask, request_of(ask, target)) for ask in asks]
+    requests = [(ask, one) for ask, one in asked if isinstance(one, Request)]
+    return _Questions(
+        requests=tuple(one for _, one in requests),
+        identities=tuple(one.identity() for _, one in requests),
+        keys=tuple(
+            None if ask is one else msgspec.json.encode(stored(one)) for ask, one in requests
+        ),
+        whole=len(requests) == len(asked),
+    )
+
+
+class KnownQuestions:
+    """What providers ask that ask the same of every target, each made once."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[Provider, _Questions | None]] = {}
+
+    def of(self, provider: Provider, target: Target) -> _Questions:
+        """What `provider` asks of `target`."""
+        known = self._known.get(id(provider))
+        if known is None:
+            fixed = all(isinstance(ask, Request) for ask in provider.every_ask)
+            known = (provider, _questions_of(provider, target) if fixed else None)
+            self._known[id(provider)] = known  # with the provider, so that its id stays its own
+        return known[1] or _questions_of(provider, target)
+
+
 class _Provided:
     """What one provider of a fact makes of the answers to its requests."""
 
     def __init__(
-        self, fact: Fact, provider: Provider, observations: Observations, target: Target
+        self,
+        fact: Fact,
+        provider: Provider,
+        questions: _Questions,
+        observations: Observations,
+        target: Target,
     ) -> None:
-        self._fact, self._provider = fact, provider
+        self._fact, self._provider, self._questions = fact, provider, questions
         self._observations, self._target = observations, target
-        self._asks = provider.every_ask
-        asked = [request_of(ask, target) for ask in self._asks]
-        self._requests = [one for one in asked if isinstance(one, Request)]
-        self._whole = len(self._requests) == len(asked)
-        self._seen = [observations.find(one, target) for one in self._requests]
+        self._seen = [observations.identified(one, target) for one in questions.identities]
 
     def learned(self, memo: Memo, begin: Begin) -> Known | Absent:
         """The fact, read or recalled."""
         maker = ("read", self._fact.id, id(self._provider))
-        key = (maker, *self._contents()) if self._whole and memo.may(maker) else None
+        key = (maker, *self._contents()) if self._questions.whole and memo.may(maker) else None
         there = [one for one in self._seen if one is not None]
-        size = sum(one.stdout_size for one in there)
-        work = Work(maker=maker, key=key, make=self._read, size=size)
-        found: Known | Absent = memo.recalled(work, begin)
+        found: Known | Absent | None = memo.kept(key)
+        if found is None:
+            size = sum(one.stdout_size for one in there)
+            found = memo.recalled(Work(maker=maker, key=key, make=self._read, size=size), begin)
         evidence = tuple(sorted({self._observations.digest(one) for one in there}))
         return structs.replace(found, evidence=evidence)
 
     def _contents(self) -> Iterator[Hashable]:
         """What is asked, where it depends on the target, and all that came of it."""
-        for ask, request, observation in zip(self._asks, self._requests, self._seen, strict=True):
-            yield None if ask is request else msgspec.json.encode(stored(request))
+        asked = self._questions
+        for request, key, observation in zip(asked.requests, asked.keys, self._seen, strict=True):
+            yield key
             yield self._observations.content(request, observation, self._target)
 
     def _read(self, looks: ReadFields | None) -> Known | Absent:

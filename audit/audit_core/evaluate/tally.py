@@ -55,6 +55,8 @@ def tallied(findings: Iterable[Statement]) -> dict[str, Tally]:
 
 
 def _tally(findings: list[Statement]) -> Tally:
+    if len(findings) == 1:  # as of nearly all checks on a host
+        return _tally_of(findings[0])
     by_verdict: dict[Verdict, list[Statement]] = {}
     for finding in findings:
         by_verdict.setdefault(finding.verdict, []).append(finding)
@@ -65,6 +67,16 @@ def _tally(findings: list[Statement]) -> Tally:
         ids={v: tuple(f.id for f in found[:LISTED]) for v, found in by_verdict.items()},
         severity=min(failed, key=lambda s: s.rank, default=None),
         detail=_once(m for f in apart for m in f.detail),
+    )
+
+
+def _tally_of(finding: Statement) -> Tally:
+    verdict = finding.verdict
+    return Tally(
+        counts={verdict: 1},
+        ids={verdict: (finding.id,)},
+        severity=finding.severity if verdict is Verdict.FAIL else None,
+        detail=_once(finding.detail) if verdict is Verdict.NOT_APPLICABLE else (),
     )
 
 

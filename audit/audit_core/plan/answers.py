@@ -87,7 +87,11 @@ class Observations(Struct, frozen=True, kw_only=True):
 
     def find(self, request: Request, target: Target) -> Observation | None:
         """The observation of `request`, asked of `target` or else of what it is part of."""
-        identity, place = request.identity(), target.id
+        return self.identified(request.identity(), target)
+
+    def identified(self, identity: str, target: Target) -> Observation | None:
+        """The observation of the request with that identity, as of `find`."""
+        place = target.id
         while (found := self.observations.get((place, identity))) is None:
             if place not in self.parents:
                 return None

@@ -18,7 +18,7 @@ from audit_core.api.sdk import Answer, Partial
 from audit_core.attest.answers_in_force import AnswersInForce
 from audit_core.cli.starter_files import dated
 from audit_core.evaluate.assess import assess, by_clause
-from audit_core.evaluate.inputs import Got, resolve_needs
+from audit_core.evaluate.inputs import Given, Got, resolve_needs
 from audit_core.evaluate.judge import judge
 from audit_core.evaluate.roll_ups import EVERYTHING, RollUps
 from audit_core.evaluate.tally import Tallies, Totals, tallied
@@ -239,6 +239,7 @@ class _World:
 class _View:
     def __init__(self, world: _World, target: Target) -> None:
         self._world, self._target = world, target
+        self.given: dict[int, Given] = {}
 
     def builtin(self, which: Builtin) -> Any:
         return {Builtin.TARGET: self._target, Builtin.COLLECTED_AT: NOW}[which]
