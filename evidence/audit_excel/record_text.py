@@ -6,7 +6,7 @@ A record states values that were seen, the worst first; long lists are cut, neve
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from msgspec.structs import replace
 
@@ -87,7 +87,7 @@ _TO_DO = {
     "timed_out": msg("collect again while the host is idle"),
     "truncated": msg("check the stored answer by hand"),
     "unparsable": msg("check the stored answer by hand"),
-    "not_collected": msg("then collect again"),
+    "not_collected": msg("collect again"),
     "unsupported": msg("assess it by hand"),
     "fault": msg("assess it by hand"),
     "not_present": msg("assess it by hand"),
@@ -106,7 +106,19 @@ def _turned(parts: dict[str, list[str]]) -> dict[tuple[str, ...], tuple[str, ...
 
 
 def _brief_message(message: Message, few: int = FEW) -> Message:
+    if message.id == _WITH_WHY and _asked(message) == _NOT_PERMITTED:
+        # The server's words and its statements of GRANT are in the check results.
+        return _brief_message(cast(Message, message.args["detail"]), few)
     return replace(message, args={n: _cut(v, few) for n, v in message.args.items()})
+
+
+_WITH_WHY, _NOT_PERMITTED = "{detail} ({why})", "{asked}: not permitted"
+
+
+def _asked(message: Message) -> str:
+    """The id of what `message` says of one request; empty where it is about something else."""
+    inner = message.args.get("detail") if message.id == _WITH_WHY else message
+    return inner.id if isinstance(inner, Message) and inner.id.startswith("{asked}") else ""
 
 
 def _cut(value: Value, few: int) -> Value:
@@ -225,7 +237,7 @@ def _for_record(view: View, finding: Finding) -> Finding:
 def _lines(view: View, findings: Iterable[Finding], object: str) -> list[str]:
     """A line for each finding; findings that say the same share one, of several parts too."""
     alike: dict[_Line, dict[str, list[str]]] = {}
-    for f in _joined(view, [_for_record(view, f) for f in findings]):
+    for f in _joined(view, [_for_record(view, f) for f in _gathered(findings)]):
         what = view.says(f.detail) or _bare(view, f)
         parts = alike.setdefault(_Line(f.verdict, what, _end(view, f)), {})
         parts.setdefault("" if f.target == object else f.target, []).extend(_places(view, f))
@@ -239,10 +251,25 @@ def _lines(view: View, findings: Iterable[Finding], object: str) -> list[str]:
 
 def _places(view: View, finding: Finding) -> list[str]:
     """What to name as looked at; nothing where a message says itself what was not answered."""
-    has_question = bool(finding.detail) and finding.detail[0].id.startswith("{asked}")
+    has_question = bool(finding.detail) and bool(_asked(finding.detail[0]))
     if has_question or finding.why == "not_collected":
         return []
     return [place.replace(" …", " 等") if view.zh else place for place in finding.looked_at]
+
+
+def _gathered(findings: Iterable[Finding]) -> list[Finding]:
+    """Findings that do not apply for one reason, but for the names in it, as one with all names."""
+    found: dict[object, Finding] = {}
+    for f in findings:
+        only = f.detail[0] if len(f.detail) == 1 else None
+        if f.verdict is not Verdict.NOT_APPLICABLE or only is None or set(only.args) != {"names"}:
+            found[f.id] = f
+            continue
+        key = (f.target, only.domain, only.id)
+        before = items_of(found[key].detail[0].args["names"]) if key in found else ()
+        names = tuple(dict.fromkeys((*before, *items_of(only.args["names"]))))
+        found[key] = replace(f, detail=(replace(only, args={"names": names}),))
+    return list(found.values())
 
 
 def _joined(view: View, findings: list[Finding]) -> Iterator[Finding]:
@@ -255,7 +282,8 @@ def _joined(view: View, findings: list[Finding]) -> Iterator[Finding]:
     for group in groups.values():
         first = group[0]
         if len(group) > 1:
-            own = tuple(m for f in group for m in f.detail[:-1])
+            each = {view.say(m): m for f in group for m in f.detail[:-1]}
+            own = tuple(each.values())
             places = dict.fromkeys(p for f in group for p in f.looked_at)
             first = replace(first, detail=(*own, first.detail[-1]), looked_at=tuple(places))
         yield first
@@ -266,6 +294,8 @@ def _sentence(view: View, line: _Line, places: tuple[str, ...]) -> str:
     if line.verdict is Verdict.NOT_APPLICABLE:
         return view.say(msg("Not applicable: {why}", why=line.detail))
     named = [p for p in places if p not in line.detail][:PLACES]
+    if places and places[0] in line.detail:
+        named = []  # what is left would only have helped to read it
     if line.verdict is Verdict.UNDETERMINED and line.end != view.say(_ASK):
         return _unseen(view, line, named)
     text = (

@@ -46,6 +46,10 @@ class HttpOpen(HttpRequest, frozen=True, kw_only=True, tag="http-open"):
         """The method and the URLs."""
         return "GET " + " ".join(self.urls)
 
+    def short(self) -> str:
+        """The first call."""
+        return f"GET {self.urls[0]}" + (" …" if len(self.urls) > 1 else "")
+
     def as_message(self) -> Message:
         """What is sent, in words."""
         return msg("GET {urls}, without a login; the answers are not kept", urls=self.urls)

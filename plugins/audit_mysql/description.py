@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from audit_core.api.sdk import AboutLine, Description, msg
+from audit_core.api.sdk import AboutLine, Absent, Description, known_or_absent, listed, msg
+from audit_mysql.accounts import ACCOUNTS, Account
 from audit_mysql.server import KIND, MYSQL, RELEASE, Release
+
+MOST = 20
+"""Accounts that are named."""
 
 
 def _server(release: Release) -> Iterable[AboutLine]:
@@ -21,4 +25,15 @@ def _server(release: Release) -> Iterable[AboutLine]:
     yield AboutLine(title=msg("Server"), value=server)
 
 
-DESCRIPTIONS = (Description(id="mysql.server", kind=KIND, needs=(RELEASE,), make=_server),)
+def _logins(accounts: tuple[Account, ...] | Absent) -> Iterable[AboutLine]:
+    if isinstance(accounts, Absent):
+        return
+    able = listed(account.name for account in accounts if account.usable)
+    names = (*able[:MOST], "…") if len(able) > MOST else able
+    yield AboutLine(title=msg("Accounts that may log in"), value=msg("{names}", names=names))
+
+
+DESCRIPTIONS = (
+    Description(id="mysql.server", kind=KIND, needs=(RELEASE,), make=_server),
+    Description(id="mysql.logins", kind=KIND, needs=(known_or_absent(ACCOUNTS),), make=_logins),
+)

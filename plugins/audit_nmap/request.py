@@ -31,6 +31,10 @@ class PortScan(Request, frozen=True, kw_only=True, tag="ports"):
             rate=self.max_rate, ports=self.ports, host=self.address, again=self.again,
         )  # fmt: skip
 
+    def short(self) -> str:
+        """The program."""
+        return "nmap"
+
     def describe(self) -> str:
         """The command line of nmap, and where it looks again."""
         return (

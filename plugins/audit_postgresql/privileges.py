@@ -130,7 +130,12 @@ def public_schema(found: tuple[PublicSchema, ...]) -> Judgement:
     bad = [f"{row.database} ({row.schemas})" for row in found if row.schemas]
     if bad:
         return failed(msg("PUBLIC may create objects in schemas of: {names}", names=listed(bad)))
-    return passed(msg("Checked: {names}", names=listed(row.database for row in found)))
+    return passed(
+        msg(
+            "PUBLIC may create objects in no schema of: {names}",
+            names=listed(row.database for row in found),
+        )
+    )
 
 
 def _objects(found: list[OpenObject]) -> tuple[str, ...]:

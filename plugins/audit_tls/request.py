@@ -41,6 +41,10 @@ class TlsHellos(Request, frozen=True, kw_only=True, tag="tls"):
             host=self.address, port=self.port, most=self.max_connections,
         )  # fmt: skip
 
+    def short(self) -> str:
+        """Where the hellos go."""
+        return f"TLS {self.address}:{self.port}"
+
     def describe(self) -> str:
         """Where the hellos go, and how many at most."""
         after = f" STARTTLS={self.starttls}" if self.starttls else ""

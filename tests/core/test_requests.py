@@ -168,6 +168,8 @@ def test_a_record_names_files_and_commands_in_short() -> None:
         ("apt", "-o", "Dir::Cache::pkgcache=", "list", "--upgradable"): "apt list",
         ("journalctl", "-q", "--no-pager", "-o", "json", "-n", "1"): "journalctl",
         ("timeout", "5", "true"): "timeout 5 true",
+        ("ss", "-H", "-l", "-t", "-n"): "ss",
+        ("/usr/bin/dpkg", "--verify", "apt", "auditd", "sudo"): "dpkg --verify",
     }
     assert {argv: Command(argv=argv).short() for argv in cases} == cases
     assert ReadFile(path="/etc/login.defs").short() == "/etc/login.defs"

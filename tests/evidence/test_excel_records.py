@@ -19,6 +19,7 @@ from audit_core.model import (
     Target,
     Verdict,
     msg,
+    verbatim,
 )
 from audit_core.model.attestations import (
     AnswerState,
@@ -60,7 +61,7 @@ def test_long_lists_are_cut_in_records_of_passes_and_stand_in_full_in_the_check_
     )
     made = written(make_source(with_findings(small_results, seen)), tmp_path)
     record = records(made, "web1")["8.1.4.3a"][0]
-    assert record == f"1）经核查，{'、'.join(many[:4])}等共 20 项。"
+    assert record == f"1）经核查，{'、'.join(many[:4])} 等共 20 项。"
     whole = next(r[5] for r in rows(made["检查明细"]) if "audit.running" in r[2])
     assert all(cipher in whole for cipher in many)
     assert "y" * 500 in whole
@@ -107,6 +108,36 @@ def test_codes_are_never_shown_where_the_finding_says_its_reason(
     assert record.startswith("1）经核查，")
     assert "，需人工确认。" in record
     assert code not in record
+
+
+def test_what_could_not_be_seen_is_one_sentence_with_reason_and_what_to_do(
+    small_results: Whole, make_source: MakeSource, tmp_path: Path
+) -> None:
+    closed = msg("{asked}: not permitted", asked="/etc/shadow")
+    refusal = msg("{detail} ({why})", detail=closed, why=verbatim("denied; it needs: GRANT ALL"))
+    root, absent = (
+        next(f for f in small_results.findings if f.id == f"{check}@web1")
+        for check in ("ssh.root-login", "telnet.absent")
+    )
+    cases = {
+        "）未能核查：/etc/shadow: not permitted，请按 dengbao plan --grants 授权": replace(
+            root, verdict=Verdict.UNDETERMINED, why="not_permitted", detail=(refusal,),
+            expected=None,
+        ),
+        "）经核查，sshd -T 没有应答，不符合要求": replace(
+            root, detail=(msg("{value}", value="sshd -T 没有应答"),), expected=None,
+            looked_at=("sshd -T", "ps"),
+        ),
+        "未运行：a、b、c": replace(root, verdict=Verdict.NOT_APPLICABLE, expected=None,
+                                detail=(msg("未运行：{names}", names=("a", "b")),)),
+    }  # fmt: skip
+    last = replace(absent, verdict=Verdict.NOT_APPLICABLE, expected=None,
+                   detail=(msg("未运行：{names}", names=("b", "c")),))  # fmt: skip
+    for text, finding in cases.items():
+        made = written(make_source(with_findings(small_results, finding, last)), tmp_path)
+        record = records(made, "web1")["8.1.4.1c"][0]
+        assert text in record, record
+        assert "GRANT" not in record
 
 
 def test_an_empty_value_is_a_word(

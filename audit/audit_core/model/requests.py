@@ -164,6 +164,7 @@ _SHORT = 20
 _PLAIN = re.compile(r"[A-Za-z0-9 _./:=@%+,-]+")
 _PATH = re.compile(r"/|(/[A-Za-z0-9_.@+*-]+)+/?")
 _WORD = re.compile(r"[a-z][a-z-]+")
+_MODES = frozenset({"--verify", "-V"})
 _AROUND = frozenset({"timeout", "nice", "ionice", "env"})
 _READERS = frozenset({"cat", "sed", "grep", "head", "tail", "find", "stat", "ls"})
 
@@ -183,7 +184,12 @@ def _first_of(places: Sequence[str]) -> str:
 
 
 def _subcommand(words: Sequence[str]) -> list[str]:
-    """The first of `words` that is neither an option nor the value of one; none where unclear."""
+    """The first of `words` that is neither an option nor the value of one; none where unclear.
+
+    Of a program that does one of several things by an option, that option.
+    """
+    if words and words[0] in _MODES:
+        return [words[0]]
     before = ""
     for word in words:
         if _WORD.fullmatch(word) and not before.startswith("-"):
@@ -226,7 +232,8 @@ class Command(Request, frozen=True, kw_only=True, tag="command"):
         if name in _READERS and paths and paths[0] != "/":
             return _first_of(paths)
         whole = " ".join((name, *words))
-        if len(whole) <= _SHORT and _PLAIN.fullmatch(whole):
+        options = sum(word.startswith("-") for word in words)
+        if len(whole) <= _SHORT and options < 2 and _PLAIN.fullmatch(whole):
             return whole
         if paths:
             return f"{name} {_first_of(paths)}"

@@ -205,7 +205,9 @@ def _ask(privilege: Privilege) -> Command:
 def _asked(privilege: Privilege) -> Callable[[Target], Command | Message]:
     def ask(target: Target) -> Command | Message:
         if target.settings.get("file_sweep") is False:
-            return msg("The inventory switches the search of the file systems off (file_sweep)")
+            return msg(
+                "The inventory switches the search of the file systems off: switch file_sweep on"
+            )
         return _ask(privilege)
 
     return ask

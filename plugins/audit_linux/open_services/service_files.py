@@ -237,7 +237,7 @@ def service_check(
                 daemons = tuple(p for p in service.processes if argument in p.words)
                 service = structs.replace(service, processes=daemons)
             state = look(known(files) or ServiceFiles(files=()), service)
-            return _judged(state, service, expected)
+            return _judged(state, service, names, expected)
 
         # A signature that follows `look` would hide the three needs.
         del judge.__wrapped__
@@ -260,12 +260,17 @@ def _service(
     return Service(processes=own, listeners=here)
 
 
-def _judged(state: ServiceState, service: Service, expected: Message) -> Judgement:
+def _judged(
+    state: ServiceState, service: Service, names: tuple[str, ...], expected: Message
+) -> Judgement:
     if service.runs is False:
         if state.open:
             still = msg("It does not run now")
             return undetermined(*state.open, still, expected=expected)
-        return not_applicable(msg("No such service runs, and nothing listens on its port"))
+        return not_applicable(
+            msg("No process of these names runs, and nothing listens on their ports: {names}",
+                names=names)
+        )  # fmt: skip
     if state.open and service.runs:
         return failed(*state.open, expected=expected)
     doubts = (*state.open, *state.doubts)

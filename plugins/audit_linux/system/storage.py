@@ -112,7 +112,7 @@ class MountedPath(Struct, frozen=True, kw_only=True):
 def _ask_places(target: Target) -> Command | Message:
     paths = declared(target, "data_mounts") or ()
     if not paths:
-        return msg("settings.data_mounts is not declared: the paths that hold important data")
+        return msg("Declare settings.data_mounts, the paths that hold important data")
     if not all(path.startswith("/") and path.isprintable() for path in paths):
         return msg("data_mounts has to list absolute paths")
     return Command(argv=("df", "-P", "--", *paths))
