@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
-from typing import Any
+from typing import Any, TypeVar
 
+import msgspec
 from msgspec.structs import replace
 
 from audit_core.model import (
@@ -82,7 +83,11 @@ _EMPTY: tuple[Value, ...] = ((), None, "-", ("-",))
 _MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?Z")
 _BEIJING = datetime.timezone(datetime.timedelta(hours=8))
 
+_MOST_MADE = 4_096
+"""Texts that are remembered: some 300 findings of a host, and as many of others like it."""
+
 Counts = dict[Result, int]
+T = TypeVar("T")
 
 
 class Words:
@@ -94,6 +99,7 @@ class Words:
         self._fixed: dict[tuple[str, str], str] = {}
         self._coded: dict[tuple[type, Enum], str] = {}
         self._sessions: dict[SessionInfo, str] = {}
+        self._made: dict[bytes, Any] = {}
         index = source.results.index
         self._kinds = {kind.id: kind.title for kind in index.kinds}
         self._evidence_kinds = {kind.id: kind.title for kind in index.evidence_kinds}
@@ -108,6 +114,16 @@ class Words:
         if key not in self._fixed:
             self._fixed[key] = self.source.say(Message(id=id, domain=domain))
         return self._fixed[key]
+
+    def once(self, about: object, make: Callable[[], T]) -> T:
+        """What `make` returns, made once for all that is `about` the same: hosts are much alike."""
+        key = msgspec.msgpack.encode(about)
+        found: T | None = self._made.get(key)
+        if found is None:
+            if len(self._made) >= _MOST_MADE:
+                self._made.clear()
+            self._made[key] = found = make()
+        return found
 
     def _word(self, code: Enum, words: Mapping[Any, Message]) -> str:
         key = (type(code), code)  # codes of two kinds may be equal as texts

@@ -154,6 +154,11 @@ def _shortened(view: View, finding: Finding) -> Finding:
 
 def finding_text(view: View, finding: Finding) -> str:
     """What was seen and expected, as a record states it."""
+    about = ("finding", finding.verdict, finding.why, finding.detail, finding.expected)
+    return view.once(about, lambda: _finding_text(view, finding))
+
+
+def _finding_text(view: View, finding: Finding) -> str:
     if finding.verdict is Verdict.UNDETERMINED:
         body = view.say(msg("not determined because: {why}", why=_reason(view, finding)))
     elif finding.verdict is Verdict.NOT_APPLICABLE:
@@ -234,8 +239,17 @@ def _for_record(view: View, finding: Finding) -> Finding:
     return _whole(_shortened(view, finding))
 
 
-def _lines(view: View, findings: Iterable[Finding], object: str) -> list[str]:
+def _lines(view: View, findings: Sequence[Finding], object: str) -> list[str]:
     """A line for each finding; findings that say the same share one, of several parts too."""
+    about = [
+        ("" if f.target == object else f.target, f.verdict, f.why, f.detail, f.expected,
+         f.looked_at)
+        for f in findings
+    ]  # fmt: skip
+    return view.once(("lines", about), lambda: _lines_of(view, findings, object))
+
+
+def _lines_of(view: View, findings: Iterable[Finding], object: str) -> list[str]:
     alike: dict[_Line, dict[str, list[str]]] = {}
     for f in _joined(view, [_for_record(view, f) for f in _gathered(findings)]):
         what = view.says(f.detail) or _bare(view, f)

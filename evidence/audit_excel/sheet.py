@@ -256,12 +256,13 @@ class Sheet:
         if len(cells) > len(self._widths):
             raise ValueError(f"{len(cells)} cells in {len(self._widths)} columns")
         for given, letter, width in zip(cells, self._letters, self._widths, strict=False):
-            cell = given if isinstance(given, Cell) else Cell(given)
-            shown = formatted(cell.value, cell.style, width)
-            lines = max(lines, shown.lines)
-            made.append(f'<c r="{letter}{number}"{shown.xml}')
-            if cell.link is not None:
-                self._link(f"{letter}{number}", cell.link)
+            value, style, link = given if isinstance(given, Cell) else (given, "text", None)
+            xml, needed = formatted(value, style, width)
+            if needed > lines:
+                lines = needed
+            made.append(f'<c r="{letter}{number}"{xml}')
+            if link is not None:
+                self._link(f"{letter}{number}", link)
         if key:
             made.append(f'<c r="{self._letters[len(made)]}{number}"{formatted(key, "key", 0).xml}')
         height = height or height_of(lines)

@@ -30,6 +30,9 @@ from audit_core.model.attestations import (
     StepAnswer,
 )
 from audit_excel.issues import Issue, retest_word, retested
+from audit_excel.parts import parts
+from audit_excel.record_text import _lines, finding_text
+from audit_excel.view import View
 from core.pack.workbook import (
     MakeSource,
     records,
@@ -337,3 +340,25 @@ def test_a_rolled_up_record_counts_what_others_meet_and_names_who_does_not(
     two = record(2)
     assert "个符合" not in two
     assert f"[{hosts[0]}] 经核查" in two
+
+
+def test_findings_that_differ_in_anything_never_share_a_text(
+    small_results: Whole, make_source: MakeSource
+) -> None:
+    source = make_source()
+    part = parts(source.results)[0]
+    view = View(source, part, {})
+    old = next(f for f in small_results.findings if f.id == "ssh.root-login@web1")
+    changed = (
+        old,
+        replace(old, detail=(msg("another value"),)),
+        replace(old, expected=msg("another demand")),
+        replace(old, verdict=Verdict.PASS),
+        replace(old, verdict=Verdict.UNDETERMINED, why="timed_out"),
+        replace(old, verdict=Verdict.UNDETERMINED, why="unreachable"),
+    )
+    assert len({finding_text(view, f) for f in changed}) == len(changed) - 1  # of a pass the same
+    elsewhere = (replace(old, looked_at=("/etc/x",)), replace(old, target="web1/part"))
+    own = [tuple(_lines(view, [f], "web1")) for f in (*changed, *elsewhere)]
+    assert len(set(own)) == len(own)
+    assert [tuple(_lines(view, [f], "web1")) for f in (*changed, *elsewhere)] == own
