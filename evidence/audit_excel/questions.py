@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from msgspec import Struct
 from msgspec.structs import replace
 
+from audit_core.attest.limits import in_words
 from audit_core.attest.questions import AskedStep, Open, Question, grouped, question_id
 from audit_core.model import Conclusion, Result, Target, msg
 from audit_core.model.attestations import AnswerState, StepAnswer
@@ -198,6 +199,8 @@ def _step_lines(view: View, step: Step) -> Iterator[str]:
         yield view.say(msg("To bring: {bring}", bring=bring))
     if affirmed_if:
         yield view.say(msg("Fulfilled if: {when}", when=affirmed_if))
+    if limit := in_words(step.limit):
+        yield view.say(msg("Limit of dates, given as a value: {limit}", limit=limit))
 
 
 def filled_in(row: QuestionEntry) -> dict[str, str]:

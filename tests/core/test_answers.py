@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from audit_core.attest.answers_in_force import AnswersInForce
+from audit_core.attest.limits import in_words
 from audit_core.attest.reading import Given, read_answers
 from audit_core.evaluate import assess
 from audit_core.evaluate.tally import tallied
@@ -139,7 +140,7 @@ def test_an_answer_holds_until_its_step_or_its_author_says() -> None:
 
 
 def test_dates_are_held_to_the_limit_of_their_step() -> None:
-    year, quarters = "age<=365d", "gaps<=92d*4"
+    year, quarters, reach = "age<=365d", "gaps<=92d*4", "reach>=180d"
     on_time = "2026-11-01, 2026-08-05, 2026-05-06, 2026-02-05"
     cases: Sequence[tuple[str, AnswerVerdict, str, AnswerVerdict, AnswerState, str]] = [
         # limit, verdict, dates; what comes of it, and the last day
@@ -154,6 +155,8 @@ def test_dates_are_held_to_the_limit_of_their_step() -> None:
         (quarters, AFFIRMED, on_time.replace("08-05", "08-20"), DENIED, AnswerState.COUNTS,
          "2027-05-22"),
         (quarters, AFFIRMED, f"{on_time}, 2020-01-01", AFFIRMED, AnswerState.COUNTS, "2027-02-01"),
+        (reach, AFFIRMED, "2026-05-24, 2026-01-01", AFFIRMED, AnswerState.COUNTS, "2027-05-22"),
+        (reach, AFFIRMED, "2026-05-25, 2026-01-01", DENIED, AnswerState.COUNTS, "2027-05-22"),
         ("", AFFIRMED, "1990-01-01", AFFIRMED, AnswerState.COUNTS, "2027-05-22"),
         (year, AFFIRMED, "soon", AFFIRMED, AnswerState.COUNTS, "2027-05-22"),
     ]  # fmt: skip
@@ -166,7 +169,7 @@ def test_dates_are_held_to_the_limit_of_their_step() -> None:
     made = unit("1")
     made = replace(made, steps=(replace(made.steps[0], limit=year),))
     late = concluded(made, (), answer(1, AFFIRMED, value="2025-01-01"))
-    assert (late.conclusion, late.why[0].args["limit"]) == (BAD, year)
+    assert (late.conclusion, late.why[0].args["limit"]) == (BAD, in_words(year))
 
 
 def test_a_newer_answer_that_expired_does_not_bring_back_the_older_one() -> None:

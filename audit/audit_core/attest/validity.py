@@ -26,7 +26,7 @@ def valid_until(given: Attestation, step: Step) -> datetime.date:
     fact = datetime.date.fromisoformat(given.date)
     last = _after(fact, valid_days(step))
     limit, dates = parse_limit(step.limit), dates_in(given.value)
-    if limit is not None and dates and not is_broken(limit, dates, fact):
+    if limit is not None and not limit.least and dates and not is_broken(limit, dates, fact):
         # What was in time then is not for ever.
         last = min(last, _after(dates[-1], limit.days))
     return last if given.expires is None else min(last, datetime.date.fromisoformat(given.expires))

@@ -16,6 +16,7 @@ from msgspec import structs
 
 from audit_core.attest.answers_in_force import AnswersInForce
 from audit_core.attest.judgements import risks_in_force
+from audit_core.attest.limits import in_words
 from audit_core.attest.questions import Open, OpenAs, Question, questions
 from audit_core.attest.reading import read_answers
 from audit_core.attest.writing import (
@@ -213,6 +214,8 @@ def _show(context: Context, question: Question, number: str) -> None:
     say(asked)
     say(text("To bring: {bring}", bring=bring))
     say(text("Affirmed if: {when}", when=affirmed_if))
+    if limit := in_words(step.limit):
+        say(text("Limit of dates, given as a value: {limit}", limit=context.translator.say(limit)))
     say(text("For: {targets}", targets=", ".join(question.targets)))
     if question.last is not None:
         say(text("Last answer: {text}", text=f"{question.last.by} {question.last.date} "

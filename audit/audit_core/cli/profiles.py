@@ -58,7 +58,7 @@ def diff(context: Context) -> int:
     a, b = (context.profile(name) for name in (context.args.name, context.args.other))
     rows = [
         DifferenceRow(part=d.part.value, name=d.name, left=d.left, right=d.right)
-        for d in differences(a, b, context.registry.checks)
+        for d in differences(a, b, context.registry.checks, context.lang)
     ]
     if not rows and context.args.format != "json":
         say(context.text("No differences"))

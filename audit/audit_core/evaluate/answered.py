@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from msgspec import Struct, structs
 
 from audit_core.attest.answers_in_force import AnswersInForce
+from audit_core.attest.limits import in_words
 from audit_core.evaluate.units import StepView, answered
 from audit_core.model import Message, StepState, Target, filled, msg
 from audit_core.model.attestations import (
@@ -88,8 +89,8 @@ def _remark(number: int, step: AnsweredStep) -> Message | None:
                    date=answer.date)  # fmt: skip
     if answer.limit:
         return msg("Step {step} is denied: the dates that {by} gave on {date} ({value}) break its "
-                   "limit {limit}", step=number, by=by, date=answer.date,
-                   value=_line(answer.value), limit=answer.limit)  # fmt: skip
+                   "limit: {limit}", step=number, by=by, date=answer.date,
+                   value=_line(answer.value), limit=in_words(answer.limit))  # fmt: skip
     return _denied(number, step) if answer.verdict is AnswerVerdict.DENIED else None
 
 

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Set as AbstractSet
 
 from msgspec import Struct
+
+LIMITS = re.compile(
+    r"age<=(?P<age>[1-9][0-9]{0,4})d|reach>=(?P<reach>[1-9][0-9]{0,4})d"
+    r"|gaps<=(?P<gaps>[1-9][0-9]{0,4})d\*(?P<count>[1-9][0-9]?)"
+)
+"""Limits of the dates in an answer; what they mean: `attest/limits.py`."""
 
 
 class SettledBy(enum.StrEnum):

@@ -58,10 +58,12 @@ def settings(profile: Profile, checks: Mapping[str, Check]) -> tuple[Setting, ..
     )  # fmt: skip
 
 
-def differences(a: Profile, b: Profile, checks: Mapping[str, Check]) -> tuple[Difference, ...]:
-    """What `a` and `b` differ in: clauses, checks of clauses, parameters, overrides."""
+def differences(
+    a: Profile, b: Profile, checks: Mapping[str, Check], lang: str = "zh"
+) -> tuple[Difference, ...]:
+    """What `a` and `b` differ in: clauses (in `lang`), checks of them, parameters, overrides."""
     return (
-        *_part(Part.CLAUSE, _clauses(a), _clauses(b)),
+        *_part(Part.CLAUSE, _clauses(a, lang), _clauses(b, lang)),
         *_part(Part.CHECK, _bound(a), _bound(b)),
         *_part(Part.PARAMETER, _values(a, checks), _values(b, checks)),
         *_part(Part.OVERRIDE, _overrides(a), _overrides(b)),
@@ -76,8 +78,11 @@ def _part(part: Part, left: Mapping[str, str], right: Mapping[str, str]) -> Iter
             )
 
 
-def _clauses(profile: Profile) -> dict[str, str]:
-    return {f"{c.catalog} {c.id}": c.gist for c in profile.clauses}
+def _clauses(profile: Profile, lang: str) -> dict[str, str]:
+    return {
+        f"{c.catalog} {c.id}": c.gist if lang == "zh" or not c.gist_en else c.gist_en
+        for c in profile.clauses
+    }
 
 
 def _bound(profile: Profile) -> dict[str, str]:

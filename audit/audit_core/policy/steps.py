@@ -9,7 +9,7 @@ from typing import Any, NoReturn, Protocol
 from audit_core.model import Message, msg
 from audit_core.model.errors import InputError
 from audit_core.model.results import Clause
-from audit_core.model.units import Scope, SettledBy, Step, StepRef, UnitRule
+from audit_core.model.units import LIMITS, Scope, SettledBy, Step, StepRef, UnitRule
 from audit_core.policy.input_errors import SILENT, nearest, one_of, quoted
 
 ANSWERS = ("yes_no", "value", "date", "file")
@@ -27,7 +27,6 @@ RULE_COLUMNS = (
 _BOTH_LANGUAGES = ("question", "bring", "affirmed_if")
 _NUMBER = re.compile(r"[1-9][0-9]?")
 _DAYS = re.compile(r"[1-9][0-9]{0,4}")
-_TIME = re.compile(r"age<=[1-9][0-9]{0,4}d|gaps<=[1-9][0-9]{0,4}d\*[1-9][0-9]?")
 _RULE = re.compile(r"[1-9][0-9]?(?:[&|][1-9][0-9]?)*")
 _SAME = re.compile(r"same question as (\S+) step ([1-9][0-9]?)")
 _DUPLICATE = re.compile(r"dup_of=([1-9][0-9]?)")
@@ -127,8 +126,8 @@ def _applies_to(row: Row, clause: Clause) -> tuple[str, ...]:
 
 def _limit(row: Row) -> str:
     text = row.get("limit", "")
-    if text and not _TIME.fullmatch(text):
-        _refuse(row, "limit", msg("age<=365d, gaps<=92d*4, or nothing"), text)
+    if text and not LIMITS.fullmatch(text):
+        _refuse(row, "limit", msg("age<=365d, gaps<=92d*4, reach>=180d, or nothing"), text)
     return text
 
 

@@ -107,7 +107,7 @@ HERE: dict[str, str] = {
     "StepView.bring": f"What to bring; null where it is not open. {LANGUAGE}",
     "StepView.question": f"What is asked of people; null where it is not open. {LANGUAGE}",
     "Step.applies_to": "Object types that it is asked of; empty for all that its clause concerns.",
-    "Step.limit": "Limit that dates are held to, `age<=365d` or `gaps<=92d*4`; may be empty.",
+    "Step.limit": "Limit of dates, `age<=365d`, `gaps<=92d*4` or `reach>=180d`; may be empty.",
     "StepAnswer.limit": "The limit that the dates in `value` break; empty where they do not.",
     "Step.scope": "For how much one answer holds: `system`, `group` (objects of one type) or "
     "`target`.",

@@ -95,6 +95,20 @@ def test_questions_of_the_smart_finance_draft() -> None:
     assert all(c.rule.steps == tuple(s.number for s in c.steps) for c in clauses)
 
 
+def test_steps_that_name_a_period_hold_dates_to_it(gbt: dict[str, Clause]) -> None:
+    limits = {
+        (id, step.number): step.limit for id, c in gbt.items() for step in c.steps if step.limit
+    }
+    month, half, year = "age<=30d", "age<=180d", "age<=365d"
+    assert limits == {
+        ("8.1.3.3a", 2): half, ("8.1.3.3b", 2): half, ("8.2.3.2a", 2): half, ("7.1.3.3", 2): half,
+        ("8.1.3.4a", 2): month, ("8.1.4.5", 1): month, ("7.1.3.4", 2): month,
+        ("7.1.4.5", 2): month, ("8.1.9.9a", 2): year, ("8.1.5.4d", 3): "reach>=180d",
+        ("8.1.9.1d", 1): "age<=1096d", ("7.1.9.1d", 1): "age<=1096d",
+    }  # fmt: skip
+    assert all(step.threshold for c in gbt.values() for step in c.steps if step.limit)
+
+
 ABOUT = """\
 id: mine
 title: {zh: 我的, en: Mine}
@@ -148,8 +162,8 @@ BROKEN = [
     ({"question_en": " "}, {}, "steps.csv:3: question_en: expected a text, got ' '"),
     ({"bring_zh": ""}, {}, "steps.csv:3: bring_zh: expected a text, got ''"),
     ({"scope": "all"}, {}, "steps.csv:3: scope: expected one of system, group, target, got 'all'"),
-    ({"limit": "age<365"}, {}, "steps.csv:3: limit: expected age<=365d, gaps<=92d*4, or nothing, "
-     "got 'age<365'"),
+    ({"limit": "age<365"}, {}, "steps.csv:3: limit: expected age<=365d, gaps<=92d*4, "
+     "reach>=180d, or nothing, got 'age<365'"),
     ({"method": "examine+tset"}, {}, "steps.csv:3: method: expected one of interview, examine, "
      "test, got 'tset'; did you mean 'test'?"),
     ({"answer": "maybe"}, {}, "steps.csv:3: answer: expected one of yes_no, value, date, file"),
