@@ -142,7 +142,7 @@ class _Writer:
                 words["sep"].join(absent),
             ),
             (words["severity"], self.code(check.severity.value)),
-            (words["kind"], self.say(self.registry.kinds.by_id[check.kind].title)),
+            (words["kind"], self.kind(check.kind)),
             (words["parameters"], "<br>".join(self.parameters(check)) or words["none"]),
             (words["requests"], "<br>".join(self.requests(check)) or words["nothing"]),
             (words["clauses"], "<br>".join(self.clauses(check)) or words["none"]),
@@ -173,6 +173,12 @@ class _Writer:
     def rendered(self, package: str, message: Message) -> str:
         """A message of `package` in the language of the page."""
         return render(message, lambda _, id: self.translator.text(id, package))
+
+    def kind(self, id: str) -> str:
+        """What the kind is called, and what of it was never tried."""
+        kind = self.registry.kinds.by_id[id]
+        said = [self.say(m) for m in (kind.title, kind.unverified) if m is not None]
+        return "<br>".join(said)
 
     def parameters(self, check: Check) -> Iterator[str]:
         for p in check.parameters:

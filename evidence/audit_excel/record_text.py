@@ -162,14 +162,23 @@ def _finding_text(view: View, finding: Finding) -> str:
     if finding.verdict is Verdict.UNDETERMINED:
         body = view.say(msg("not determined because: {why}", why=_reason(view, finding)))
     elif finding.verdict is Verdict.NOT_APPLICABLE:
-        why = view.says(finding.detail) or _no_reason(view)
+        why = view.says(finding.details) or _no_reason(view)
         return view.say(msg("not applicable because: {why}", why=why))
     else:
         body = _detail(view, finding)
+    return view.semicolon.join((body, *_demanded(view, finding), *_unverified(view, (finding,))))
+
+
+def _demanded(view: View, finding: Finding) -> list[str]:
     if finding.expected is None:
-        return body
-    expected = view.say(finding.expected)
-    return body + view.semicolon + view.say(msg("expected: {expected}", expected=expected))
+        return []
+    return [view.say(msg("expected: {expected}", expected=view.say(finding.expected)))]
+
+
+def _unverified(view: View, findings: Iterable[Finding]) -> list[str]:
+    """What of the kinds of target was never tried on a real system, each once."""
+    marks = [view.say(f.unverified) for f in findings if f.unverified is not None]
+    return list(dict.fromkeys(marks))
 
 
 def _detail(view: View, finding: Finding) -> str:
@@ -179,7 +188,8 @@ def _detail(view: View, finding: Finding) -> str:
 
 def found_of(view: View, finding: Finding) -> str:
     """What was found of a deviation, in full."""
-    return _detail(view, _whole(finding))
+    found = _detail(view, _whole(finding))
+    return view.semicolon.join((found, *_unverified(view, (finding,))))
 
 
 def _whole(finding: Finding) -> Finding:
@@ -462,7 +472,8 @@ def _open_lines(view: View, conclusion: Conclusion, book: str) -> tuple[str, ...
         )
         lines.append(view.say(counted))
     notes = [m for m in conclusion.why if m.id not in _IN_ANSWERS]
-    lines += [view.say(msg("Note: {note}", note=view.say(m))) for m in notes]
+    marks = _unverified(view, view.findings_of(conclusion))
+    lines += [view.say(msg("Note: {note}", note=n)) for n in (*map(view.say, notes), *marks)]
     lines += _reason_demanded(view, conclusion)
     lines += _asked_of_people(view, conclusion, book)
     return tuple(lines)

@@ -254,7 +254,7 @@ def _finding(
         check=f.check,
         target=f.target,
         verdict=f.verdict,
-        detail=joined(f.detail, context.translator.say, context.lang),
+        detail=joined(f.details, context.translator.say, context.lang),
         evidence=tuple(_evidence(run, places[d], values) for d in f.evidence if d in places),
     )
 

@@ -108,7 +108,7 @@ def _judgement(context: Context, f: Finding) -> Iterator[str]:
     check = context.registry.checks.get(f.check)
     if check is not None:
         yield _field(text("title"), say_(check.title))
-    yield _field(text("detail"), joined(f.detail, say_, context.lang))
+    yield _field(text("detail"), joined(f.details, say_, context.lang))
     if f.expected is not None:
         yield _field(text("expected"), say_(f.expected))
     if f.remedy is not None:

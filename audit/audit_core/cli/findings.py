@@ -141,7 +141,7 @@ def _problems(context: Context, results: Results, wanted: Filter) -> dict[Key, P
     for f in results.findings:
         if wanted.finding(f):
             key = (_ORDER.index(f.verdict), f.severity.rank, f.check)
-            detail = joined(f.detail, translate, context.lang)
+            detail = joined(f.details, translate, context.lang)
             found.setdefault(key, Problem()).add(detail, f.target)
     return found
 

@@ -102,7 +102,7 @@ def print_worst(context: Context, results: Results) -> None:
             Colored(context.code(severity), severity),
             context.few(dict.fromkeys(finding.target for finding in found), _NAMED),
             check,
-            shortened(joined(found[0].detail, context.translator.say, context.lang), 160),
+            shortened(joined(found[0].details, context.translator.say, context.lang), 160),
         )
         for (severity, check), found in list(groups.items())[:_WORST]
     ]

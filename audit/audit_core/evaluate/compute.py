@@ -256,7 +256,7 @@ class Evaluator:
                     continue
                 detail = skipped.of("check", check.id, target)
                 if detail is not None:
-                    yield judge.faulted(check, target, detail)
+                    yield self._marked(judge.faulted(check, target, detail), target)
                     continue
                 # The facts first, so that a hanging parser is not attributed to the check.
                 inputs = facts.inputs(check.needs, target)
@@ -265,9 +265,15 @@ class Evaluator:
                 found = judge.judge(check, target, inputs, params, self._memo, begin)
                 looked_at = facts.looked_at(check.needs, target, inputs)
                 params = shown if found.params else {}
-                yield structs.replace(found, looked_at=looked_at, params=params)
+                found = structs.replace(found, looked_at=looked_at, params=params)
+                yield self._marked(found, target)
         if not self._roll_ups.everything(object.root):
             yield from (judge.unknown_check(id, object.root) for id in sorted(self._unknown))
+
+    def _marked(self, found: Finding, target: Target) -> Finding:
+        """`found`, with what was never tried on a real system of this kind."""
+        mark = self._work.registry.kinds.by_id[target.kind].unverified
+        return found if mark is None else structs.replace(found, unverified=mark)
 
     def _params(self, check: Check, target: Target) -> tuple[dict[str, Any], dict[str, Any]]:
         """The parameters of `check` on `target`, and as plain data with sets sorted, as JSON."""
@@ -375,7 +381,8 @@ class Evaluator:
         """The kinds of the targets, by id."""
         known = self._work.registry.kinds.by_id
         used = {target.kind for target in self._file.targets}
-        return (KindInfo(id=id, title=known[id].title) for id in sorted(used & known.keys()))
+        kinds = (known[id] for id in sorted(used & known.keys()))
+        return (KindInfo(id=k.id, title=k.title, unverified=k.unverified) for k in kinds)
 
     def _evidence_kinds(self) -> Iterable[KindInfo]:
         """The kinds of evidence that connectors yield, by id."""

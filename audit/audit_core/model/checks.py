@@ -74,6 +74,7 @@ class Finding(Struct, frozen=True, kw_only=True):
 
     `sources` are the ids of the facts that were used where one of several is enough. `looked_at`
     names in short what was looked at: files, commands, interfaces, the one that matters most first.
+    `unverified` says what of this kind of target was never tried on a real system.
     """
 
     id: str
@@ -90,3 +91,9 @@ class Finding(Struct, frozen=True, kw_only=True):
     looked_at: tuple[str, ...] = ()
     params: dict[str, Any] = {}
     remedy: Message | None = None
+    unverified: Message | None = None
+
+    @property
+    def details(self) -> tuple[Message, ...]:
+        """`detail`, then what was never tried."""
+        return self.detail if self.unverified is None else (*self.detail, self.unverified)

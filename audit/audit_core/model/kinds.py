@@ -71,6 +71,9 @@ class Kind(Struct, frozen=True, kw_only=True):
     audited where there is no inventory. `platform` is what the first round asks of it, to settle
     the names that its providers are guarded by (`when`).
 
+    `unverified` says what was never tried on a real system, such as a product that cannot run here.
+    Every finding on such a target shows it, and no check of the kind settles a step.
+
     `left_out` names the setting that gives the reason where something is declared that is not
     there, such as a service that is not offered: no clause applies to it then.
     """
@@ -94,6 +97,7 @@ class Kind(Struct, frozen=True, kw_only=True):
     here: dict[str, str] | None = None
     platform: PlatformQuestions | None = None
     propose: tuple[Propose, ...] = ()
+    unverified: Message | None = None
 
     def __hash__(self) -> int:
         return hash(self.id)

@@ -116,10 +116,14 @@ class CheckInfo(Struct, frozen=True, kw_only=True):
 
 
 class KindInfo(Struct, frozen=True, kw_only=True):
-    """A kind of target, or of evidence, as its plugin calls it."""
+    """A kind of target, or of evidence, as its plugin calls it.
+
+    `unverified` says what of it was never tried on a real system.
+    """
 
     id: str
     title: Message
+    unverified: Message | None = None
 
 
 class Evidence(Struct, frozen=True, kw_only=True):

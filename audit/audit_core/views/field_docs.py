@@ -50,6 +50,8 @@ HERE: dict[str, str] = {
     "Finding.detail": "What was seen, as messages.",
     "Finding.looked_at": "Files, commands and interfaces that were looked at, in short.",
     "Finding.sources": "Ids of the facts that were used where one of several is enough.",
+    "Finding.unverified": "What of this kind of target was never tried on a real system; null for "
+    "all others.",
     "Finding.why": "Code of the reason for absence or fault; empty otherwise.",
     "FactValue.incomplete": "What is missing of the value; empty where nothing is.",
     "FactValue.sources": "Ids of the facts that were taken where one of several is enough.",
@@ -61,7 +63,10 @@ HERE: dict[str, str] = {
     "FindingView.looked_at": "Files, commands and interfaces that were looked at, in short.",
     "FindingView.sources": "Ids of the facts that were used where one of several is enough.",
     "FindingView.title": f"What is true where the check passes. {LANGUAGE}",
+    "FindingView.unverified": "What of this kind of target was never tried on a real system; empty "
+    f"for all others. {LANGUAGE}",
     "FindingView.why": "Code of the reason for absence or fault; empty otherwise.",
+    "KindInfo.unverified": "What of it was never tried on a real system; null for all others.",
     "LintProblem.detail": f"What is wrong. {LANGUAGE}",
     "Manifest.previous": f"{HEX} Of the seal made before this run's; null for the first.",
     "Manifest.faults": "Names of the exporters that failed.",

@@ -99,6 +99,7 @@ class FindingView(Struct, frozen=True, kw_only=True):
     evidence: tuple[str, ...]
     sources: tuple[str, ...]
     looked_at: tuple[str, ...]
+    unverified: str
 
 
 class EvidenceView(Struct, frozen=True, kw_only=True):
@@ -366,6 +367,7 @@ def _finding(f: Finding, titles: dict[str, str], t: Translator) -> FindingView:
         evidence=f.evidence,
         sources=f.sources,
         looked_at=f.looked_at,
+        unverified="" if f.unverified is None else t.say(f.unverified),
     )
 
 
