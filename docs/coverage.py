@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from audit_core.api.plugins import load
+from audit_core.api.plugins import Registry, load
 from audit_core.model import Coverage, Role
 from audit_core.model.results import Clause
 from audit_core.policy import Binding, Profile, load_policy
@@ -27,7 +27,8 @@ settle or deny some steps; people answer the rest. *supports*: evidence only, it
 Every clause of a profile is in every result; one without checks is 未测 and says what a person has
 to bring. A profile that extends another is shown by what it adds. The checks of databases were
 tried on PostgreSQL 15, MariaDB 10.11, Redis 7.0 and 8.0 and Valkey 8.1; what `mysql.…` asks of
-MySQL follows its documentation, unverified. Oracle, SQL Server and 达梦 cannot be asked.
+MySQL follows its documentation, unverified. Kinds marked *unverified* were never tried on a real
+system: their checks settle nothing.
 """
 
 
@@ -40,7 +41,7 @@ def page() -> str:
         profile = policy.profile(name, registry.checks)
         parts += [f"## {profile.title_en}\n", f"Profile `{name}`.\n", *_profile(profile, shown)]
         if name == BY_KIND[0]:
-            parts.append(_by_kind(profile, {id: c.kind for id, c in registry.checks.items()}))
+            parts.append(_by_kind(profile, registry))
         shown |= {(c.catalog, c.id) for c in profile.clauses}
     return "\n".join(parts)
 
@@ -49,14 +50,16 @@ BY_KIND = ("gbt22239-l3", "8.1.4.")
 """The profile, and the clauses of it, that are shown by kind of target."""
 
 
-def _by_kind(profile: Profile, kind_of: dict[str, str]) -> str:
+def _by_kind(profile: Profile, registry: Registry) -> str:
     """What the checks of each kind of target settle of the computing environment."""
     bound: dict[str, dict[str, list[Binding]]] = {}
     for b in profile.bindings:
         if b.clause.startswith(BY_KIND[1]):
-            bound.setdefault(kind_of[b.check], {}).setdefault(b.clause, []).append(b)
+            kind = registry.checks[b.check].kind
+            bound.setdefault(kind, {}).setdefault(b.clause, []).append(b)
     kinds = sorted(bound, key=lambda kind: (-len(bound[kind]), kind))
-    head = "| clause | gist | " + " | ".join(f"`{kind}`" for kind in kinds) + " |"
+    marks = {k: " unverified" for k in kinds if registry.kinds.by_id[k].unverified is not None}
+    head = "| clause | gist | " + " | ".join(f"`{k}`{marks.get(k, '')}" for k in kinds) + " |"
     rows = [
         f"| {c.id} | {c.gist} | "
         + " | ".join(_word(_best(c, bound[kind].get(c.id, []))) for kind in kinds) + " |"

@@ -8,42 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import time
 from collections.abc import Callable
 from typing import Any
 
 import redis
 from redis import connection
 
-_READ = 65536
-
-
-class TooLarge(Exception):
-    """An answer of more bytes than are read."""
-
-
-class Bounded:
-    """A socket that reads until a deadline (monotonic clock), and so many bytes, and no more."""
-
-    def __init__(self, inner: socket.socket) -> None:
-        self._inner = inner
-        self.deadline = 0.0
-        self.budget = 0
-
-    def recv(self, size: int, *flags: int) -> bytes:
-        """What has come in. TimeoutError after the deadline, TooLarge beyond the budget."""
-        left = self.deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutError("timed out")
-        self._inner.settimeout(left)
-        found = self._inner.recv(min(size, _READ))
-        self.budget -= len(found)
-        if self.budget < 0:
-            raise TooLarge
-        return found
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._inner, name)
+from audit_database.bounded import Bounded
 
 
 class Link:
@@ -67,8 +38,7 @@ class Link:
     def ask(self, argv: tuple[str, ...], timeout_s: float, limit: int) -> Any:
         """The answer to a command, texts as bytes."""
         assert self._socket is not None  # noqa: S101 (it is open)
-        self._socket.deadline = time.monotonic() + timeout_s
-        self._socket.budget = limit
+        self._socket.allow(timeout_s, limit)
         self._socket.settimeout(timeout_s)
         self._link.send_command(*argv, check_health=False)
         return self._link.read_response(disconnect_on_error=False)

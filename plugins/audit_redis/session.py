@@ -22,12 +22,13 @@ from audit_core.model import (
     Status,
     msg,
 )
+from audit_database.bounded import TooLarge
 from audit_database.client_tls import KeyText, tls_of
 from audit_database.connect_errors import no_connection, not_verified, refused
 from audit_database.reach import Reach, dialled
 from audit_database.sql_session import LoginSession, error_message, with_grants
 from audit_redis.access import RedisAccess
-from audit_redis.link import Link, TooLarge
+from audit_redis.link import Link
 from audit_redis.request import (
     DANGEROUS,
     WITH_SUBCOMMANDS,

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
+from hostile.loopback_peer import LoopbackPeer
 from live.patience import PATIENCE_S
 
 Answer = Callable[[list[str]], bytes | None]
@@ -24,39 +25,15 @@ def array(*texts: str) -> bytes:
     return b"*%d\r\n" % len(texts) + b"".join(map(bulk, texts))
 
 
-class RedisPeer:
-    """Listens on 127.0.0.1 to 127.0.0.9 at one port; `commands` are those that came."""
+class RedisPeer(LoopbackPeer):
+    """`commands` are those that came."""
 
     def __init__(self, answer: Answer) -> None:
+        super().__init__()
         self._answer = answer
         self.commands: list[list[str]] = []
-        self.contacts = 0
-        self._open: list[socket.socket] = []
 
-    @contextlib.contextmanager
-    def listening(self) -> Iterator[int]:
-        first = socket.create_server(("127.0.0.1", 0))
-        port = int(first.getsockname()[1])
-        listeners = [first, *(socket.create_server((f"127.0.0.{n}", port)) for n in range(2, 10))]
-        for listener in listeners:
-            threading.Thread(target=self._accept, args=(listener,), daemon=True).start()
-        try:
-            yield port
-        finally:
-            for each in (*listeners, *self._open):
-                with contextlib.suppress(OSError):
-                    each.shutdown(socket.SHUT_RDWR)
-                each.close()
-
-    def _accept(self, listener: socket.socket) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                connection, _ = listener.accept()
-                self.contacts += 1
-                self._open.append(connection)
-                threading.Thread(target=self._talk, args=(connection,), daemon=True).start()
-
-    def _talk(self, connection: socket.socket) -> None:
+    def talk(self, connection: socket.socket) -> None:
         with contextlib.suppress(OSError, ValueError):
             lines = connection.makefile("rb")
             while head := lines.readline():
