@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 
 from audit_core.api.hooks import Connector, Grant, Requirement
 from audit_core.api.sdk import Message, msg
-from audit_database.access import credentials
 from audit_database.grants import granted
 from audit_database.query import Query
 from audit_database.unverified import UNVERIFIED
+from audit_shell.access import credentials
 from audit_sqlserver.access import SqlserverAccess
 from audit_sqlserver.rights import DATABASES
 
