@@ -13,8 +13,8 @@ from audit_core.api.testkit import target_of
 from audit_core.model import Status, Verdict
 from audit_sqlserver.audit_trail import GROUPS
 from hostile.tds_server import Answer, TdsServer, accepted, error
-from live.documented_rows import Answers, assert_marked, questions, verdicts, words
 from live.database_ways import PASSWORD
+from live.documented_rows import Answers, assert_marked, questions, verdicts, words
 from live.product import dengbao, environment
 
 RIGHTS = {"login": "audit", "definition": 1, "state": 1, "databases": 1}

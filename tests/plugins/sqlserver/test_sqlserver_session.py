@@ -14,10 +14,9 @@ from typing import Any
 
 import pytest
 
-from audit_core.model import ConnectError, HostName, KeyFile, Reply, Status
+from audit_core.model import ConnectError, Reply, Status
 from audit_database.access import Tls
 from audit_database.query import EVERY, Query
-from audit_shell.access import JumpLogin
 from audit_sqlserver import session
 from audit_sqlserver.access import SqlserverAccess
 from hostile.tds_server import (
@@ -29,26 +28,11 @@ from hostile.tds_server import (
     packets,
     table,
 )
-from live.database_ways import PASSWORD
+from live.database_ways import PASSWORD, Here, jump_login
 from live.sshd import Sshd
 from live.tls_servers import Material, peer
 
 pytestmark = pytest.mark.live
-
-
-class Here:
-    """A way to the server; names are what they resolve to."""
-
-    target: Any = None
-
-    def __init__(self, access: SqlserverAccess) -> None:
-        self.access = access
-
-    def address(self, name: str) -> str:
-        return {"localhost": "127.0.0.1"}.get(name, name)
-
-    def secret(self, reference: str) -> str:
-        return {"env:GOOD": PASSWORD, "env:BAD": "wrong"}[reference]
 
 
 def log_in(user: str, password: str) -> bytes:
@@ -147,13 +131,9 @@ def test_why_there_is_no_login(
 
 
 def test_through_a_jump_host(server: tuple[TdsServer, int], material: Material) -> None:
-    with Sshd() as jump:
-        login = JumpLogin(user=jump.user, address=HostName("localhost"), port=jump.port,
-                          key=KeyFile(str(jump.client_key)), known_hosts=str(jump.known_hosts),
-                          host_key_name="127.0.0.1")  # fmt: skip
-        with session.open(way(server[1], material, jump=login)) as opened:
-            (reply,) = opened.ask([Query(sql="SELECT 1")])
-            assert opened.info.through is not None
+    with Sshd() as jump, session.open(way(server[1], material, jump=jump_login(jump))) as opened:
+        (reply,) = opened.ask([Query(sql="SELECT 1")])
+        assert opened.info.through is not None
     assert reply.status is Status.ANSWERED
 
 
