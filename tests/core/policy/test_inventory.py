@@ -233,7 +233,7 @@ REFUSALS = [
     (f"{SSH}    backups: [{{id: b, path: /b, rpo_hours: 0}}]",
      "5: targets[0].backups[0].rpo_hours: expected a number above 0, got 0.0"),
     (f"{SSH}    backups: [{{id: b, path: /b, restore_tested: yesterday}}]",
-     "5: targets[0].backups[0].restore_tested: expected a date like"),
+     "5: targets[0].backups[0].restore_tested: expected a day like"),
     (f"{SSH}    backups: [{{id: b, path: /b, ropo_hours: 1}}]",
      "5: targets[0].backups[0].ropo_hours: expected one of the keys"),
     (f"{SSH}    allowed_ports: 22", "5: targets[0].allowed_ports: expected a list, got '22'"),
