@@ -18,7 +18,7 @@ from audit_core.api.sdk import (
     partial,
     read_rows,
 )
-from audit_linux.id_fields import SPACE, colon_fields, id_number
+from audit_linux.id_fields import SPACE, colon_fields, few_kept, id_number
 
 
 class Groups(Struct, frozen=True, kw_only=True):
@@ -48,7 +48,12 @@ def parse_group(answer: Answer) -> Groups | Partial:
     it is told, and the rest holds. White space before a member does not count. Rights go by the
     number, so that members of another group with the same number are members, too.
     """
-    lines = [(n, li.lstrip(SPACE)) for n, li in enumerate(answer.lines, 1)]
+    return _groups(answer.text)
+
+
+@few_kept
+def _groups(text: str) -> Groups | Partial:
+    lines = [(n, li.lstrip(SPACE)) for n, li in enumerate(text.split("\n"), 1)]
     nis = tuple(li.split(":", 1)[0] for _, li in lines if li[:1] and li[0] in "+-")
     rows, problems = read_rows(((n, li) for n, li in lines if li and li[0] not in "+-#"), _group)
     gids: dict[str, int] = {}

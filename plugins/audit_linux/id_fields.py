@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import re
+from collections.abc import Callable
+from typing import TypeVar
 
 from audit_core.api.sdk import ParseError, msg, verbatim
 
+T = TypeVar("T")
+_SHORT = 64 << 10
 SPACE = " \t\n\v\f\r"
 _ID = re.compile(rf"[{SPACE}]*([+-]?)([0-9]+)")
 _LARGEST = 2**32 - 1
@@ -29,3 +34,16 @@ def id_number(text: str) -> int:
     if found is None or value > _LARGEST or (found[1] == "-" and value):
         raise ParseError(msg("not an id: {text}", text=verbatim(text)))
     return value
+
+
+def few_kept(read: Callable[[str], T]) -> Callable[[str], T]:
+    """`read`, which keeps what it made of the last few texts: several facts read one file.
+
+    Long texts are read each time, so that no memory is held for 200,000 accounts.
+    """
+    kept = functools.lru_cache(maxsize=4)(read)
+
+    def reading(text: str) -> T:
+        return kept(text) if len(text) <= _SHORT else read(text)
+
+    return reading

@@ -27,7 +27,7 @@ from audit_core.api.sdk import (
     read_rows,
     verbatim,
 )
-from audit_linux.id_fields import SPACE, colon_fields, id_number
+from audit_linux.id_fields import SPACE, colon_fields, few_kept, id_number
 
 _ROWS = 200_000
 ACCOUNTS_LIMIT = 32 << 20
@@ -62,7 +62,12 @@ class Account(Struct, frozen=True, kw_only=True):
     @property
     def has_shell(self) -> bool:
         """Whether the shell permits a login; an empty shell means /bin/sh."""
-        return not _NO_LOGIN.fullmatch(self.shell)
+        return _is_shell(self.shell)
+
+
+@functools.lru_cache(maxsize=256)  # hosts have few between them
+def _is_shell(path: str) -> bool:
+    return not _NO_LOGIN.fullmatch(path)
 
 
 class Accounts(Struct, frozen=True, kw_only=True):
@@ -111,8 +116,8 @@ def _fields(line: str, count: int) -> list[str]:
     return fields
 
 
-def _rows(answer: Answer) -> list[tuple[int, str]]:
-    lines = [(number, line.lstrip(SPACE)) for number, line in enumerate(answer.lines, 1)]
+def _rows(text: str) -> list[tuple[int, str]]:
+    lines = [(number, line.lstrip(SPACE)) for number, line in enumerate(text.split("\n"), 1)]
     lines = [(number, line) for number, line in lines if line and not line.startswith("#")]
     if len(lines) > _ROWS:
         raise ParseError(msg("too many accounts to judge"))
@@ -141,7 +146,12 @@ def parse_passwd(answer: Answer) -> Accounts | Partial:
 
     A line that glibc passes over is told, the rest holds.
     """
-    lines = _rows(answer)
+    return _accounts(answer.text)
+
+
+@few_kept
+def _accounts(text: str) -> Accounts | Partial:
+    lines = _rows(text)
     nis = [line.split(":", 1)[0] for _, line in lines if line[0] in "+-"]
     rows, problems = read_rows(((n, li) for n, li in lines if li[0] not in "+-"), _account)
     if not rows:
@@ -195,7 +205,7 @@ def _secret(line: str) -> Secret:
 
 def parse_shadow(answer: Answer) -> tuple[Secret, ...] | Partial:
     """What protects each account's password; of one name the first line holds, as in glibc."""
-    lines = ((number, line) for number, line in _rows(answer) if line != "NIS")
+    lines = ((number, line) for number, line in _rows(answer.text) if line != "NIS")
     rows, problems = read_rows(lines, _secret)
     if not rows:
         raise ParseError(msg("no account at all"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Annotated
 
 from audit_core.api.sdk import (
@@ -82,6 +83,8 @@ class _Order:
         """
         same = self._later.get(grant.command, []) if grant.command != "ALL" else []
         later = [g for n, g in (*same, *self._later.get("ALL", [])) if n > at][:_MOST_LATER]
+        if not later:  # as of nearly all
+            return False
         ending = [g for g in later if _ends(g, denied) and _same_users(g, grant)]
         others = [who for who in grant.who if who not in _ROOT]
         return bool(ending) and all(any(self._holds(g, who) for g in ending) for who in others)
@@ -107,19 +110,26 @@ def _same_users(later: Grant, grant: Grant) -> bool:
     return groups and later.runas in (("ALL",), grant.runas)
 
 
-def _of_others(sudoers: Sudoers) -> list[tuple[int, Grant]]:
+@functools.lru_cache(maxsize=8)  # asked several times for a host, and hosts have equal rules
+def _of_others(sudoers: Sudoers) -> tuple[tuple[int, Grant], ...]:
     """What others than root may run as root, with its place in the order."""
     found = enumerate(sudoers.grants)
-    return [(at, g) for at, g in found if _mighty(g) and set(g.who) - _ROOT]
+    return tuple((at, g) for at, g in found if _mighty(g) and set(g.who) - _ROOT)
+
+
+@functools.lru_cache(maxsize=8)
+def _rated(sudoers: Sudoers) -> tuple[tuple[int, Grant, Risk], ...]:
+    """The same with what each gives."""
+    return tuple((at, grant, _gives(sudoers, grant)) for at, grant in _of_others(sudoers))
 
 
 def _free(sudoers: Sudoers, groups: Groups | Absent | None) -> dict[Risk, list[str]]:
     """What others than root may run as root without a password, by what it gives."""
     found: dict[Risk, list[str]] = {}
     order = _Order(sudoers, groups)
-    for at, grant in _of_others(sudoers):
+    for at, grant, given in _rated(sudoers):
         if grant.no_password and not order.overruled(at, grant, denied=False):
-            found.setdefault(_gives(sudoers, grant), []).append(_grant_text(grant))
+            found.setdefault(given, []).append(_grant_text(grant))
     return found
 
 
@@ -313,10 +323,10 @@ def by_risk(sudoers: Sudoers, groups: Groups | Absent | None) -> dict[Risk, list
     """What others than root may run as root, by what it gives; ROOT is any command."""
     found: dict[Risk, list[Grant]] = {}
     order, loading = _Order(sudoers, groups), _loading(sudoers, free=False)
-    for at, grant in _of_others(sudoers):
+    for at, grant, given in _rated(sudoers):
         if grant.command.startswith("!") or order.overruled(at, grant, denied=True):
             continue
-        what = Risk.ROOT if loading else _gives(sudoers, grant)
+        what = Risk.ROOT if loading else given
         found.setdefault(Risk.ROOT if what is Risk.REPLACEABLE else what, []).append(grant)
     return found
 

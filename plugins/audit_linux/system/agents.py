@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable
 
@@ -56,6 +57,7 @@ def agents(
     return running(processes, _products(target, products, setting))
 
 
+@functools.lru_cache(maxsize=4096)  # hosts share most of their units
 def _base(unit: str) -> str:
     return unit.rpartition(".")[0].partition("@")[0] if "." in unit else unit
 
@@ -83,6 +85,7 @@ def unknown_agents(
     return tuple(sorted(n for n in names if n[:15] not in others and _may_be_one(n)))
 
 
+@functools.lru_cache(maxsize=4096)  # hosts share most of their programs
 def _may_be_one(name: str) -> bool:
     low = name.lower()
     return bool(_HINT.search(low)) and not _ORDINARY.fullmatch(low)
