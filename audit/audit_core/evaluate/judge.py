@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -106,12 +107,25 @@ def _storable(finding: Finding) -> Finding:
     expected = finding.expected
     shortened = structs.replace(
         finding,
-        detail=tuple(json_safe(m) for m in finding.detail),
+        id="",
+        target="",
+        detail=tuple([json_safe(m) for m in finding.detail]),
         expected=None if expected is None else json_safe(expected),
+        evidence=(),
         params={},
     )
-    read_back = msgspec.json.decode(msgspec.json.encode(shortened), type=Finding)
-    return structs.replace(read_back, params=finding.params)
+    return structs.replace(
+        _read_back(msgspec.json.encode(shortened)),
+        id=finding.id,
+        target=finding.target,
+        evidence=finding.evidence,
+        params=finding.params,
+    )
+
+
+@functools.lru_cache(maxsize=512)  # a check often finds on one host what it found on another
+def _read_back(raw: bytes) -> Finding:
+    return msgspec.json.decode(raw, type=Finding)
 
 
 def _judged(check: Check, target: Target, inputs: Inputs, params: Mapping[str, Any]) -> Finding:
