@@ -6,8 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from audit_core.api.sdk import Answer, ReadFile, ReadFiles, Severity, check, expect, fact, msg
 from audit_core.evaluate import SkippedSteps, judge
+from audit_core.evaluate.fact_values import json_value
 from audit_core.evaluate.group_facts import GroupFacts, Shared
 from audit_core.evaluate.memo import Memo
 from audit_core.model import (
@@ -201,3 +204,23 @@ def test_faults_are_not_kept_and_memory_is_bounded(tmp_path: Path) -> None:
         facts.learn(hosts._fact, target)
     assert memo._size <= 800
     assert len(memo._same) < 100
+
+
+def test_what_is_stored_of_a_kept_value_is_made_once_and_is_that_of_no_other(
+    tmp_path: Path,
+) -> None:
+    made = []
+
+    def as_json(value: Any) -> msgspec.Raw:
+        made.append(value[0])
+        return json_value(value)
+
+    memo = Memo(800)
+    hosts = Hosts(tmp_path, _fact(FILE, lambda a: [a.text]), memo)
+    for n in range(60):
+        # The values of most hosts are gone by now, and others have their ids.
+        value = hosts.learned(_text(b"%050d" % (n // 4)))
+        assert bytes(memo.json(value, as_json)) == bytes(json_value(value))
+        assert memo._json.keys() <= memo._same.keys()
+        assert memo._json_size == sum(map(len, memo._json.values())) <= 800
+    assert 15 < len(made) < 60

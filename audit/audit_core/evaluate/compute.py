@@ -9,6 +9,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
+import msgspec
 from msgspec import Struct, structs
 
 from audit_core import __version__, plan
@@ -21,7 +22,7 @@ from audit_core.attest.judgements import (
     risks_in_force,
 )
 from audit_core.evaluate import assess, judge
-from audit_core.evaluate.fact_values import packed, stored, unpacked
+from audit_core.evaluate.fact_values import json_value, packed, stored, unpacked
 from audit_core.evaluate.group_facts import GroupFacts, Shared, crossing
 from audit_core.evaluate.memo import Memo
 from audit_core.evaluate.overall import Overalls, SystemInputs
@@ -227,7 +228,10 @@ class Evaluator:
             inputs = asked | {id: got for id, got in more.items() if isinstance(got, Known)}
             for id in sorted(inputs):
                 step(step_name("fact", id, target))
-                yield stored(id, target.id, inputs[id])
+                yield stored(id, target.id, inputs[id], self._as_json)
+
+    def _as_json(self, value: Any) -> msgspec.Raw:
+        return self._memo.json(value, json_value)
 
     def _facts(
         self, group: plan.Group, skipped: SkippedSteps, step: Step

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -49,15 +49,17 @@ def _key(key: Any) -> str:
     return plain if isinstance(plain, str) else msgspec.json.encode(plain).decode()
 
 
-def stored(fact: str, target: str, got: Got) -> FactValue:
+def stored(
+    fact: str, target: str, got: Got, as_json: Callable[[Any], msgspec.Raw] = json_value
+) -> FactValue:
     """What is known of `fact` about `target`, as it is stored.
 
-    A value that is no data costs only itself.
+    A value that is no data costs only itself. `as_json` does as `json_value`.
     """
     if isinstance(got, Absent):
         return _no_value(fact, target, got)
     try:
-        value = json_value(got.value)
+        value = as_json(got.value)
     except (TypeError, ValueError, RecursionError) as error:
         return _no_value(fact, target, _unstorable(got.evidence, error))
     return FactValue(

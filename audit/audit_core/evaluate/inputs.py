@@ -124,7 +124,7 @@ def _as_given(need: Any, got: Got) -> Given:
         return Given(value=got.value, sign=_sign(got.value))
     return Given(
         value=got.value,
-        gaps=tuple(Gap(why=INCOMPLETE, detail=detail) for detail in got.incomplete),
+        gaps=tuple([Gap(why=INCOMPLETE, detail=detail) for detail in got.incomplete]),
         evidence=got.evidence,
         sources=got.sources,
         objects=(got.value, got.incomplete),
@@ -146,13 +146,15 @@ def _of_absence(need: Any, got: Absent) -> Given:
 
 
 def _joined(given: list[Given]) -> Inputs:
+    gaps = [gap for one in given for gap in one.gaps]
+    sources = [id for one in given for id in one.sources]
     evidence: set[str] = set()
     return Inputs(
         values=tuple([one.value for one in given]),
         stops=tuple([one.stop for one in given if one.stop is not None]),
-        gaps=capped(gap for one in given for gap in one.gaps),
+        gaps=capped(gaps) if gaps else (),
         evidence=tuple(sorted(evidence.union(*[one.evidence for one in given]))),
-        sources=tuple(dict.fromkeys(id for one in given for id in one.sources)),
+        sources=tuple(dict.fromkeys(sources)),
         objects=tuple([object for one in given for object in one.objects]),
         signs=tuple([one.sign for one in given]),
     )

@@ -71,6 +71,8 @@ class Memo:
         self._seen: set[int] = set()
         self._same: Counter[int] = Counter(map(id, _CONSTANTS))  # how many results hold them
         self._never: set[Hashable] = set()
+        self._json: dict[int, msgspec.Raw] = {}
+        self._json_size = 0
 
     def recalled(self, work: Work, begin: Callable[[], None]) -> Any:
         """The result of `work`, made where it is not kept; `begin` is called before."""
@@ -93,6 +95,19 @@ class Memo:
             return None
         self._kept.move_to_end(key)
         return kept.result
+
+    def json(self, value: Any, make: Callable[[Any], msgspec.Raw]) -> msgspec.Raw:
+        """What `make` makes of `value`: once, as long as the value is kept here."""
+        known = self._json.get(id(value))
+        if known is not None:
+            return known
+        made = make(value)
+        if id(value) in self._same and 8 * len(made) <= self._most_bytes:
+            if self._json_size + len(made) > self._most_bytes:
+                self._json, self._json_size = {}, 0
+            self._json[id(value)] = made
+            self._json_size += len(made)
+        return made
 
     def may(self, maker: Hashable) -> bool:
         """Whether anything that `maker` makes may be kept."""
@@ -167,6 +182,7 @@ class Memo:
             self._same[one] -= 1
             if not self._same[one]:
                 del self._same[one]
+                self._json_size -= len(self._json.pop(one, b""))
 
 
 NOTHING_KEPT = Memo(0)

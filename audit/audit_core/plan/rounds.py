@@ -68,6 +68,8 @@ def request_of(ask: Ask, target: Target) -> Request | Message:
 
 def holds(provider: Provider, platform: Platform) -> bool:
     """Whether every guard of `provider` holds on `platform`; unknown never holds."""
+    if not provider.when:  # as of most
+        return True
     return all(platform[name] in values for name, values in provider.when.items())
 
 
