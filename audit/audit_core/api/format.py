@@ -66,9 +66,15 @@ def days_text(count: float) -> Message:
     return msg("less than a day") if count < 1 else msg("{count} days", count=int(count))
 
 
+# Compiled once: a host has some thousand numbers.
+_INTEGER = re.compile(r"-?[0-9]{1,12}")
+_OCTAL, _DIGITS = re.compile(r"[0-7]{1,19}"), re.compile(r"[0-9]{1,19}")
+_DECIMAL = re.compile(r"[+-]?[0-9]{1,19}(\.[0-9]{1,19})?")
+
+
 def integer(text: str) -> int | None:
     """`text` as a decimal integer of at most 12 digits, else None."""
-    return int(text) if re.fullmatch(r"-?[0-9]{1,12}", text) else None
+    return int(text) if _INTEGER.fullmatch(text) else None
 
 
 def c_integer(text: str) -> int | None:
@@ -87,15 +93,15 @@ def whole_number(text: str, *, base: int = 10, most: int = 1 << 62) -> int:
 
     `base` is 10 or 8, `most` the largest that is accepted.
     """
-    digits = "[0-7]{1,19}" if base == 8 else "[0-9]{1,19}"
-    if not re.fullmatch(digits, text) or int(text, base) > most:
+    digits = _OCTAL if base == 8 else _DIGITS
+    if not digits.fullmatch(text) or int(text, base) > most:
         raise ParseError(msg("not a number: {text}", text=verbatim(text)))
     return int(text, base)
 
 
 def decimal(text: str) -> float | None:
     """`text` as a decimal number with an optional sign and fraction, else None."""
-    return float(text) if re.fullmatch(r"[+-]?[0-9]{1,19}(\.[0-9]{1,19})?", text) else None
+    return float(text) if _DECIMAL.fullmatch(text) else None
 
 
 def decimal_number(text: str) -> float:

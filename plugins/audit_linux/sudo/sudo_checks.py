@@ -223,7 +223,9 @@ def _handed_on(lines: tuple[str, ...]) -> Message:
                "their code: {names}", names=capped(lines))  # fmt: skip
 
 
-def _doubts(sudoers: Sudoers, free: dict[Risk, list[str]], pam: Pam | None) -> list[Message]:
+def _doubts(
+    sudoers: Sudoers, free: dict[Risk, list[str]], granted: set[bool] | Message
+) -> list[Message]:
     """Grants that may give root without a password and were not checked."""
     handed = _perhaps(sudoers, _grants(sudoers, free=True))
     rows = [
@@ -251,15 +253,13 @@ def _doubts(sudoers: Sudoers, free: dict[Risk, list[str]], pam: Pam | None) -> l
         (bool(handed and free), _handed_on(handed)),
         (bool(sudoers.unread), _unread(sudoers)),
     ]
-    try:
-        perhaps = len(_granted(pam)) == 2
-    except Unresolved as error:
-        rows.append((True, error.detail))
+    if isinstance(granted, Message):
+        rows.append((True, granted))
     else:
         detail = msg(
             "Whether sudo's PAM stack asks for a password depends on the results of other modules"
         )
-        rows.append((perhaps, detail))
+        rows.append((len(granted) == 2, detail))
     return [detail for wanted, detail in rows if wanted]
 
 
@@ -267,11 +267,12 @@ def _unread(sudoers: Sudoers) -> Message:
     return msg("Not understood or not read: {lines}", lines=capped(sudoers.unread))
 
 
-def _unasked(pam: Pam | None) -> bool:
+def _granted_or_why(pam: Pam | None) -> set[bool] | Message:
+    """What `_granted` gives, or why the stacks could not be followed."""
     try:
-        return _granted(pam) == {True}
-    except Unresolved:
-        return False
+        return _granted(pam)
+    except Unresolved as error:
+        return error.detail
 
 
 @check(
@@ -301,7 +302,8 @@ def sudo_password(
     free = _free(sudoers, groups)
     expected = msg("no NOPASSWD for commands that lead to a root shell, no !authenticate")
     opened = _open(sudoers, free)
-    if _unasked(known(pam)):
+    granted = _granted_or_why(known(pam))
+    if granted == {True}:
         opened.append(msg("The PAM stack of sudo asks for no password"))
     if opened:
         return failed(*opened, expected=expected)
@@ -313,7 +315,7 @@ def sudo_password(
         names=capped(free.get(Risk.NONE, [])),
     )
     detail = (count, fixed) if Risk.NONE in free else (count,)
-    doubts = _doubts(sudoers, free, known(pam))
+    doubts = _doubts(sudoers, free, granted)
     if doubts:
         return undetermined(*doubts, expected=expected)
     return unless_more_sources(passed(*detail, expected=expected), sources, "sudoers")
