@@ -31,6 +31,7 @@ from benchmarks.table import Row, limited
 from golden import recordings
 
 _AIM_MS = 30
+_PACK_MS = 100
 _AIM_MB = 500
 _HOSTS = 500
 _FEW = 20
@@ -47,7 +48,7 @@ def evaluating(repeats: Repeats, say: Say) -> Iterator[Row]:
 
 
 def packing(_: Repeats, say: Say) -> Iterator[Row]:
-    """Packing 500 hosts that answered as one real host did."""
+    """Packing 500 hosts that differ, made of what one real host answered."""
     with _real(say) as (bundle, whole, folder):
         yield from _packing(bundle, whole, folder, say)
 
@@ -103,8 +104,10 @@ def _frame(frame: frames.Frame, run: str, id: str) -> bytes:
 
 def fleet(folder: Path, count: int, store: Store) -> Run:
     """A sealed run of `count` hosts that differ as `benchmarks.fleet` says."""
-    recorded = _recorded(folder)
-    asked = questions.asked(questions.WHOLE)
+    return _differing(_recorded(folder), questions.asked(questions.WHOLE), count, store)
+
+
+def _differing(recorded: Recorded, asked: questions.Questions, count: int, store: Store) -> Run:
     ids = [f"web{n:05d}" for n in range(count)]
     made = _begun(ids, asked, store)
 
@@ -173,7 +176,7 @@ def _evaluated(
 def _packing(bundle: Bundle, asked: questions.Questions, folder: Path, say: Say) -> Iterator[Row]:
     say(f"writing {_HOSTS} bundles")
     store = Store(folder / "large")
-    made = cloned(bundle, asked, _HOSTS, store)
+    made = _differing(Recorded(tuple(frames.read(bundle.path))), asked, _HOSTS, store)
     pack = folder / "large.zip"
     say("packing")
     argv = (str(BIN / "dengbao"), "pack", made.id, "--store", str(store.root), "-o", str(pack))
@@ -183,7 +186,8 @@ def _packing(bundle: Bundle, asked: questions.Questions, folder: Path, say: Say)
     results = ResultsFolder(made.results_path(asked.profile)).stored()
     assert results is not None
     what = (
-        f"`dengbao pack` of {_HOSTS} hosts x {len(results.clauses)} items, "
+        f"`dengbao pack`, evaluation included, of {_HOSTS} different hosts x "
+        f"{len(results.clauses)} items, "
         f"{sum(e.observations for e in results.entries)} observations: "
     )
     size = pack.stat().st_size / (1 << 20)
@@ -191,4 +195,8 @@ def _packing(bundle: Bundle, asked: questions.Questions, folder: Path, say: Say)
         f"{what}peak memory of the largest process", [memory.largest_mb], _AIM_MB, "MB", 0
     )
     yield limited(f"{what}peak memory of all its processes", [memory.peak_mb], _AIM_MB, "MB", 0)
+    per_host = 1000 * cost.wall / _HOSTS
+    yield limited(f"{what}time per host", [per_host], _PACK_MS, "ms", 0)
+    halves = 1000 * cost.cpu / 2 / _HOSTS
+    yield limited(f"{what}CPU of all processes / 2, per host", [halves], _PACK_MS, "ms", 0)
     yield Row(what=f"{what}time, size", ours=f"{cost.wall:.0f} s, {size:.0f} MB")
