@@ -62,7 +62,7 @@ def _ports(text: str) -> int:
 def _fits(option: str, value: str, other: bool, verdict: str) -> frozenset[str]:
     """The packets that meet one condition for sure; `other` when it is negated by `!`."""
     if option in ("-m", "--match", "--comment"):
-        return EVERY
+        return NONE if value in _CHOOSING else EVERY
     if option == "-p":
         named = _PROTOCOLS.get(value, NONE)
         return EVERY - named if other else named
@@ -89,6 +89,8 @@ _ABOVE = frozenset({"--hashlimit-above", "--connlimit-above"})
 
 def _known(option: str, value: str, other: bool, verdict: str) -> bool | None:
     """Whether a connection as it usually comes meets a condition; None where that is not known."""
+    if option in ("-m", "--match") and value in _CHOOSING:
+        return None
     if option in _USUAL and (option != "--pol" or value == "none"):
         return (value == _USUAL[option]) != other
     if option in _ABOVE or (option in _BELOW and verdict != "drop"):
@@ -101,6 +103,11 @@ def _known(option: str, value: str, other: bool, verdict: str) -> bool | None:
     return other if option in _UNUSUAL else None
 
 
+# Modules that choose packets without an option of their own.
+_CHOOSING = frozenset(
+    {"socket", "eui64", "frag", "ah", "esp", "mh", "rt", "hbh", "dst", "ipv6header", "srh",
+     "unclean", "cluster", "nfacct", "bpf", "osf"}
+)  # fmt: skip
 # What is about packets of a connection that exists, about notes, or true of every new connection.
 _NOTES = frozenset(
     {"-m", "--match", "--comment", "--limit-burst", "--validmark", "--name", "--rsource",

@@ -284,6 +284,7 @@ def test_the_port_of_ssh_open_to_everybody_fails(subtests: Any) -> None:
     few = _filter("-A INPUT -s 10.9.1.0/24 -p tcp -m tcp --dport 22 -j ACCEPT")
     wider = _filter("-A INPUT -s 10.8.0.0/15 -p tcp -m tcp --dport 22 -j ACCEPT")
     set_ = _filter("-A INPUT -p tcp -m set --match-set ops src -m tcp --dport 22 -j ACCEPT")
+    met = _filter("-A INPUT -p tcp -m socket -m tcp --dport 22 -j ACCEPT")
     one = _filter("-A INPUT -i eth1 -p tcp -m tcp --dport 22 -j ACCEPT")
     two = _SYSCTL | {"net/ipv4/conf/eth1/forwarding": "0"}
     hosts = ["10.9.1.0/24", "fd00::/64"]
@@ -295,6 +296,7 @@ def test_the_port_of_ssh_open_to_everybody_fails(subtests: Any) -> None:
         ("declared", few, hosts, _SYSCTL, False, _SSH, Verdict.PASS),
         ("beyond", few, ["10.9.1.0/28"], _SYSCTL, False, _SSH, Verdict.FAIL),
         ("a set of ipset", set_, None, _SYSCTL, False, _SSH, Verdict.UNDETERMINED),
+        ("a module without options", met, None, _SYSCTL, False, _SSH, Verdict.UNDETERMINED),
         ("one of two interfaces", one, None, two, False, _SSH, Verdict.UNDETERMINED),
         ("few and hosts.deny", few, None, _SYSCTL, True, _SSH, Verdict.PASS),
         ("legacy unseen", (*few, _LEGACY), None, _SYSCTL, False, _SSH, Verdict.UNDETERMINED),
