@@ -164,11 +164,14 @@ class _Listing(NamedTuple):
     problems: list[Message]
 
 
-def _listing(answer: Answer) -> _Listing:
+def _listing(answer: Answer, *, installed_too: bool = True) -> _Listing:
+    """`installed_too`: it lists what is installed, so that a list without a row is none."""
     lines = [(number, line) for number, line in enumerate(answer.lines, 1) if line]
     complaints = _complaints(answer)
     if not lines or not lines[0][1].startswith("Listing..."):
         raise ParseError(complaints[0] if complaints else msg("no `Listing...` line"))
+    if not lines[1:] and not complaints and installed_too:
+        raise ParseError(msg("no package is installed, by apt's own list"))
     found = [(number, line, _UPGRADABLE.fullmatch(line)) for number, line in lines[1:]]
     unread = [
         msg("line {number}: {error}", number=number, error=_no_row(line))
@@ -274,7 +277,7 @@ def parse_esm(answers: Answers) -> Esm | Partial | Absent:
         published[row[1]] = max(date, published.get(row[1], 0))
     if answers["updates"].exit_code:
         raise ParseError(msg("apt could not compare the lists of Ubuntu Pro"))
-    listing = _listing(answers["updates"])
+    listing = _listing(answers["updates"], installed_too=False)
     return partial(Esm(published=published, updates=_updates(listing)), listing.problems)
 
 

@@ -41,9 +41,10 @@ from audit_patch.model import (
 )
 from audit_patch.text import grep_rows, records
 
-# dnf 4 knows `all`, dnf 5 `*`; each passes over the other's word.
-_QUIET = {
-    "dnf": ("-C", "-q", "--noplugins", "--setopt=disable_excludes=all,*"),
+# dnf 4 knows `all`, dnf 5 `*`; each passes over the other's word. With -q dnf 4.14 does not say
+# that it passes over a source whose cache is missing or damaged, and exits with 0.
+_FROM_CACHE = {
+    "dnf": ("-C", "--noplugins", "--setopt=disable_excludes=all,*"),
     "yum": ("-C", "-q", "--noplugins", "--disableexcludes=all"),
 }
 
@@ -51,12 +52,15 @@ _QUIET = {
 def check_update(program: str) -> Command:
     """The question for all pending updates; 100 means that there are some."""
     return Command(
-        argv=(program, *_QUIET[program], "check-update"), timeout_s=90, limit=4 << 20, ok=(0, 100)
+        argv=(program, *_FROM_CACHE[program], "check-update"),
+        timeout_s=90,
+        limit=4 << 20,
+        ok=(0, 100),
     )
 
 
 def _list(program: str, *words: str) -> Command:
-    argv = (program, *_QUIET[program], "updateinfo", "list", *words)
+    argv = (program, *_FROM_CACHE[program], "updateinfo", "list", *words)
     return Command(argv=argv, timeout_s=90, limit=8 << 20)
 
 

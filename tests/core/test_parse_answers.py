@@ -59,6 +59,8 @@ def test_an_answer_that_a_secret_of_the_run_was_cut_from_is_not_read(
          "x: unexpected exit status 255 (“Bad\ufffd”)"),
         (b"WARNING: apt has no stable interface\n\nE: Conflicting values\nE: more\n",
          "x: unexpected exit status 255 (“E: Conflicting values”)"),
+        (b"Error building the cache:\n - 'repo2solv'\nfflush: No space left on device\n",  # zypper
+         "x: unexpected exit status 255 (“fflush: No space left on device”)"),
         (b"WARNING: nothing more\n", "x: unexpected exit status 255"),
         (b"y" * 999, "x: unexpected exit status 255 (“" + "y" * 300 + "…”)"),
     ],

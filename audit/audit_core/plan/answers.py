@@ -6,6 +6,7 @@ and reaches no parser and no check.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Hashable, Mapping
 
 import msgspec
@@ -180,11 +181,20 @@ def answer(
     )
 
 
+_OF_SYSTEM = re.compile(
+    "No space left on device|Disk quota exceeded|Read-only file system|Input/output error"
+)
+
+
 def _ended(asked: str, code: int | None, stderr: bytes) -> Message:
-    """A message that the command failed, with the first line of its error output."""
-    lines = stderr.decode("utf-8", "replace").split("\n")
+    """A message that the command failed, with the line of its error output that names the cause.
+
+    That is one with an error of the system, else the first: zypper tells before that what it did.
+    """
+    lines = [line.strip() for line in stderr.decode("utf-8", "replace").split("\n")]
     # apt always begins with a warning about its own interface
-    words = next((s for line in lines if (s := line.strip()) and not s.startswith("WARNING:")), "")
+    text = [line for line in lines if line and not line.startswith("WARNING:")]
+    words = next(filter(_OF_SYSTEM.search, text), next(iter(text), ""))
     if not words:
         return msg("{asked}: unexpected exit status {code}", asked=asked, code=code)
     return msg("{asked}: unexpected exit status {code} ({detail})", asked=asked, code=code,

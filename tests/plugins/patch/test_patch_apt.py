@@ -73,6 +73,7 @@ def test_apt_lists_a_held_package_as_pending() -> None:
 
 
 # Debian 12.15, `apt list --upgradable --all-versions`, 2026-11-23; the security archive is invented
+_INSTALLED = b"Listing...\na/now 1 amd64 [installed,local]\n"
 _MASKED = b"""Listing...
 bash/oldstable 5.2.15-2+b13 amd64 [upgradable from: 5.2.15-1]
 bash/stable-security 5.2.15-1.5 amd64
@@ -107,7 +108,14 @@ def test_other_versions_are_no_pending_security_update(text: bytes) -> None:
 def test_apts_usual_warning_is_no_complaint() -> None:
     quiet = recording("debian12-apt-upgradable-stderr.txt").stdout
     assert b"stable CLI" in quiet
-    assert whole(apt.parse_pending(answer(b"Listing...\n", quiet))) == Pending(updates=())
+    assert whole(apt.parse_pending(answer(_INSTALLED, quiet))) == Pending(updates=())
+
+
+def test_a_list_without_any_installed_package_is_not_read() -> None:
+    # apt 2.6.1 with an empty /var/lib/dpkg/status
+    for parse in (apt.parse_pending, apt.parse_security, apt.parse_versions):
+        with pytest.raises(ParseError, match="no package is installed"):
+            parse(answer(b"Listing...\n"))
 
 
 @pytest.mark.parametrize("line", [b"W: Failed to fetch x", b"E: The list of sources could not"])
@@ -374,7 +382,7 @@ def test_a_warning_about_a_source_written_twice_takes_nothing_back() -> None:
     policy = recording("debian12-apt-policy.txt").stdout
     assert whole(apt.parse_policy(answer(policy, twice))).items
     assert len(whole(apt.parse_pending(answer(_MASKED, twice))).updates) == 1
-    assert whole(apt.parse_pending(answer(b"Listing...\n", twice))).updates == ()
+    assert whole(apt.parse_pending(answer(_INSTALLED, twice))).updates == ()
     failed = apt.parse_policy(answer(policy, twice + b"W: Failed to fetch x\n"))
     assert isinstance(failed, Partial)
     assert failed.value.items

@@ -76,6 +76,12 @@ def test_advisories_of_epel_alone_label_nothing_of_the_distribution() -> None:
     assert whole(rpm.parse_updateinfo(answer(epel + own))).labelled is True
 
 
+def test_dnf_is_asked_so_that_it_tells_which_sources_it_passes_over() -> None:
+    """With -q dnf 4.14 tells neither a damaged cache nor a missing one, and exits with 0."""
+    asked = (rpm.check_update("dnf"), *rpm.ADVISORIES.values())
+    assert not any("-q" in command.argv for command in asked)
+
+
 @pytest.mark.parametrize(
     "line", [b"Error: Cache-only enabled but no cache for 'gone'", b"Ignoring repositories: gone"]
 )
