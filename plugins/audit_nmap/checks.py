@@ -125,6 +125,9 @@ def _second_look(ports: Ports) -> tuple[Message, ...]:
         found.append(msg("The scan reported these as closed and a second check found them "
                          "open, so no port reported as closed is counted as closed: {ports}",
                          ports=_listed(ports.contradicted)))  # fmt: skip
+    if ports.late:
+        found.append(msg("These answered only after the scan had given up: {ports}",
+                         ports=_listed(ports.late)))  # fmt: skip
     if ports.limited:
         found.append(msg("Connections at the rate of the scan are limited on the way, so no "
                          "port reported as closed is counted as closed"))  # fmt: skip
@@ -143,7 +146,7 @@ _REMEDY = msg("Stop the services that are not needed, or close their ports in th
 
 @check(
     "nmap.allowed-ports", needs=(PORTS, known_or_absent(LISTENING), TARGET),
-    severity=Severity.MEDIUM, version=4, remedy=_REMEDY,
+    severity=Severity.MEDIUM, version=5, remedy=_REMEDY,
 )  # fmt: skip
 def allowed_ports(
     ports: Ports,
@@ -196,7 +199,7 @@ def _undeclared(ports: Ports, high_risk: frozenset[str]) -> Judgement:
 
 @check(
     "nmap.no-high-risk-ports", needs=(PORTS, known_or_absent(LISTENING)), severity=Severity.HIGH,
-    version=4, remedy=_REMEDY,
+    version=5, remedy=_REMEDY,
 )  # fmt: skip
 def no_high_risk_ports(
     ports: Ports,

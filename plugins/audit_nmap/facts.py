@@ -31,8 +31,9 @@ class Ports(Struct, frozen=True, kw_only=True):
 
     `silent`: no answer that tells open from closed (filtered, dropped, lost, unreachable), or one
     that a second look did not bear out. `unconfirmed`: those of them that the scan told as open.
-    `contradicted`: open ports that the scan told as closed. `limited`: an open port was not open at
-    the pace of the scan. Either way a port counts as closed only by the second look.
+    `late`: open ports that were silent to the scan. `contradicted`: open ports that the scan told
+    as closed. `limited`: an open port was not open at the pace of the scan. Either way a port
+    counts as closed only by the second look.
     """
 
     address: str
@@ -42,6 +43,7 @@ class Ports(Struct, frozen=True, kw_only=True):
     silent: frozenset[int]
     unconfirmed: frozenset[int] = frozenset()
     contradicted: frozenset[int] = frozenset()
+    late: frozenset[int] = frozenset()
     limited: bool = False
 
     @property
@@ -114,11 +116,12 @@ def _after_second_scan(address: str, scan: Scan, second: SecondCheck) -> Ports:
     contradicted = scan.closed & answered
     doubted = bool(contradicted) or second.limited
     closed = scan.closed & unanswered if doubted else scan.closed
-    open_ = (scan.open - unconfirmed) | contradicted
+    late = scan.silent & answered
+    open_ = (scan.open - unconfirmed) | contradicted | late
     return Ports(
         address=address, source=second.source, open=open_, closed=closed,
         silent=scan.scanned - open_ - closed, unconfirmed=unconfirmed, contradicted=contradicted,
-        limited=second.limited,
+        late=late, limited=second.limited,
     )  # fmt: skip
 
 

@@ -3,7 +3,8 @@
 nmap's connect scan can be wrong both ways. Where a firewall rejects with ICMP at a limited rate,
 nmap 7.93 on Linux tells ports as open that nobody listens on; and a limit on new connections that
 resets what goes beyond makes open ports look closed. So every open port, and the closed ones that
-matter most, are connected to once more, slowly.
+matter most, are connected to once more, slowly. A host that answers late looks silent to nmap: of
+the ports that matter most the silent ones are waited for as well.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ import ipaddress
 import socket
 import time
 from collections.abc import Sequence
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -37,6 +39,7 @@ from audit_nmap.scan import SecondCheck, read_scan
 _MOST = 200  # open ports: where there are more, a device accepts every connection
 _PACE_S = 0.1  # limits on new connections commonly allow 20 a second
 _WAIT_S = 3.0
+_LATE_S = 8.0  # a first packet that was lost is sent again after 1, 3 and 7 s
 _AT_ONCE_S = 0.9  # less than what a lost first packet takes to be sent again
 _FEW = 8  # more than a limit of 20 a second lets through in the moment since the scan
 _MARGIN_S = 5.0
@@ -60,7 +63,7 @@ def scanned(request: Request) -> Reply:
     reply = _scan(address, request)
     again = read_ports(request.again) or frozenset()
     wanted = _wanted(reply.stdout, str(address), request.ports, again)
-    second = _second_look(address, *wanted, until)
+    second = _second_look(address, wanted, until)
     return msgspec.structs.replace(reply, stderr=msgspec.json.encode(second))
 
 
@@ -109,33 +112,55 @@ def _output(scanner: Any) -> bytes:
 Ports = frozenset[int]
 
 
-def _wanted(raw: bytes, address: str, ports: str, again: Ports) -> tuple[Ports, Ports]:
-    """The open and the closed ports to look at once more; none where the scan cannot be read."""
+class _Wanted(NamedTuple):
+    """The open, closed and silent ports to look at once more."""
+
+    open: Ports = frozenset()
+    closed: Ports = frozenset()
+    silent: Ports = frozenset()
+
+
+def _wanted(raw: bytes, address: str, ports: str, again: Ports) -> _Wanted:
+    """What is looked at once more; nothing where the scan cannot be read."""
     try:
         found = read_scan(raw, address, ports)
     except ParseError:
-        return frozenset(), frozenset()
+        return _Wanted()
     if isinstance(found, Absent) or len(found.open) > _MOST:
-        return frozenset(), frozenset()
-    return found.open, found.closed & again
+        return _Wanted()
+    return _Wanted(found.open, found.closed & again, found.silent & again)
 
 
 def _second_look(
-    address: ipaddress.IPv4Address | ipaddress.IPv6Address, open_: Ports, closed: Ports,
-    until: float,
-) -> SecondCheck:  # fmt: skip
-    missed = _missed_at_once(str(address), sorted(open_, reverse=True)[:2], until)
+    address: ipaddress.IPv4Address | ipaddress.IPv6Address, wanted: _Wanted, until: float
+) -> SecondCheck:
+    missed = _missed_at_once(str(address), sorted(wanted.open, reverse=True)[:2], until)
     answered: dict[bool, list[int]] = {True: [], False: []}
-    for port in sorted(open_ | closed):
+    for port in sorted(wanted.open | wanted.closed):
         left = until - time.monotonic()
         if left <= 0:
             break
         time.sleep(min(left, _PACE_S))
         answered[_answers(str(address), port, min(left, _WAIT_S))].append(port)
+    late = _late(str(address), sorted(wanted.silent), until)
     return SecondCheck(
-        source=_source(address), answered=ranges(answered[True]),
+        source=_source(address), answered=ranges([*answered[True], *late]),
         unanswered=ranges(answered[False]), limited=not missed.isdisjoint(answered[True]),
     )  # fmt: skip
+
+
+def _late(address: str, ports: Sequence[int], until: float) -> list[int]:
+    """Those of `ports` that answer after all, when they are waited for at the same time."""
+    if not ports:
+        return []
+
+    def one(at: int, port: int) -> bool:
+        time.sleep(max(0.0, min(at * _PACE_S, until - time.monotonic())))
+        return _answers(address, port, min(_LATE_S, until - time.monotonic()))
+
+    with ThreadPoolExecutor(len(ports)) as pool:
+        found = list(pool.map(one, range(len(ports)), ports))
+    return [port for port, answers in zip(ports, found, strict=True) if answers]
 
 
 def _missed_at_once(address: str, ports: Sequence[int], until: float) -> Ports:

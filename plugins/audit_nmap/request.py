@@ -27,7 +27,7 @@ class PortScan(Request, frozen=True, kw_only=True, tag="ports"):
         """The command line of nmap, and where it looks again, in words."""
         return msg(
             "nmap -sT -Pn -n --max-rate {rate} -p {ports} {host}; open ports, and {again} where "
-            "they look closed, are connected to once more, at most 10 a second",
+            "they look closed or silent, are connected to once more, at most 10 a second",
             rate=self.max_rate, ports=self.ports, host=self.address, again=self.again,
         )  # fmt: skip
 

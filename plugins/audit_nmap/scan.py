@@ -134,6 +134,10 @@ def _address(host: Any) -> str:
     return str(found[0])
 
 
+_SLOW = msg("nmap timed out on the host, which answers slowly or drops packets: declare the ports "
+            "to scan in scan_ports")  # fmt: skip
+
+
 def read_scan(raw: bytes, address: str, ports: str) -> Scan | Absent:
     """The ports of `address`, the one host of a finished scan of exactly `ports`; or ParseError."""
     root = _root(raw)
@@ -142,7 +146,7 @@ def read_scan(raw: bytes, address: str, ports: str) -> Scan | Absent:
         return Absent(reason=Reason.UNREACHABLE, detail=msg("nmap reports the host as down"))
     host = _only(root, "host")
     if host.get("timedout") == "true":
-        return Absent(reason=Reason.TIMED_OUT, detail=msg("nmap timed out on the host"))
+        return Absent(reason=Reason.TIMED_OUT, detail=_SLOW)
     if _only(host, "status").get("state") != "up":
         return Absent(reason=Reason.UNREACHABLE, detail=msg("nmap reports the host as down"))
     info = _only(root, "scaninfo")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -184,3 +185,16 @@ def test_open_but_not_at_the_pace_of_the_scan(
     second_look = msgspec.json.decode(reply.stderr, type=SecondCheck)
     assert (second_look.answered, second_look.unanswered) == (str(first), str(third))
     assert second_look.limited
+
+
+def test_a_port_that_answers_late_is_open(wrongly: Callable[[dict[int, str]], None]) -> None:
+    """A server whose queue is full drops what comes, until it takes connections again."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as busy, socket.socket() as waiting:
+        port = busy.getsockname()[1]
+        waiting.connect(("127.0.0.1", port))
+        timer = threading.Timer(1.5, lambda: busy.accept()[0].close())
+        wrongly({port: "filtered", 6379: "closed"})
+        timer.start()
+        _, found = scan("127.0.0.1", (port, 6379), allowed_ports=[f"{port}/tcp"])
+        timer.join()
+    assert (set(found.open), set(found.late), set(found.closed)) == ({port}, {port}, {6379})
