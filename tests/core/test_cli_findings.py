@@ -4,7 +4,28 @@ from __future__ import annotations
 
 import zipfile
 
+from rich.cells import cell_len
+
+from audit_core.cli.output import wrapped
 from core.command import Toy, one_line
+
+
+def test_what_is_printed_fits_the_width(toys: Toy) -> None:
+    toys.colours("red", "red")
+    toys.run().ended(0)
+    store = ("--store", toys.base / "store")
+    commands = (("results", "latest", *store), ("results", "latest", *store, "--verbose"),
+                ("plan", "toy"), ("runs", "list", *store), ("doctor",))  # fmt: skip
+    for words in commands:
+        for lang in ("en", "zh"):
+            shown = toys(*words, "--lang", lang, COLUMNS="40").stdout.splitlines()
+            wide = [line for line in shown if cell_len(line.rstrip()) > 40]
+            # a word without a blank and a command to copy stay whole
+            assert not [x for x in wide if " " in x.strip() and "dengbao " not in x], (words, lang)
+    assert wrapped("符合率：0.0–100.0；已有结论：0/211。", 20) == [
+        "符合率：0.0–100.0；",
+        "  已有结论：0/211。",
+    ]
 
 
 def test_results_show_each_problem_once_and_what_the_filters_leave(toys: Toy) -> None:

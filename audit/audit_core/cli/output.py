@@ -106,6 +106,14 @@ def _colors() -> bool:
     return sys.stdout.isatty() and not plain
 
 
+def _width() -> int:
+    """COLUMNS, else that of the terminal; a file or a pipe without either gets long lines.
+
+    With a width of 0, which some shells and CI systems set, rich prints no table at all.
+    """
+    return max(shutil.get_terminal_size((160, 24)).columns, _NARROWEST)
+
+
 def _console() -> Console:
     from rich.console import Console
 
@@ -113,15 +121,51 @@ def _console() -> Console:
         def on_broken_pipe(self) -> None:
             raise BrokenPipeError  # rich would exit with 1, which has another meaning
 
-    # COLUMNS, else the terminal; a file or a pipe without either gets long lines. With a width of
-    # 0, which some shells and CI systems set, rich prints no table at all.
-    width = max(shutil.get_terminal_size((160, 24)).columns, _NARROWEST)
     colors: Any = {"force_terminal": True, "color_system": "standard"}
     if not _colors():
         colors = {"no_color": True, "color_system": None}
-    return Plain(highlight=False, markup=False, emoji=False, width=width, **colors)
+    return Plain(highlight=False, markup=False, emoji=False, width=_width(), **colors)
 
 
 def say(line: str = "") -> None:
-    """Prints one line on stdout."""
-    print(tty(line) if line else "")
+    """Prints one line on stdout; a terminal, or COLUMNS, gets it in lines of that width."""
+    shown = tty(line) if line else ""
+    narrow = "COLUMNS" in os.environ or sys.stdout.isatty()
+    for part in wrapped(shown, _width()) if narrow and len(shown) * 2 > _width() else (shown,):
+        print(part)
+
+
+def say_command(line: str, command: str) -> None:
+    """Prints a line that ends with a command; where both are too wide the command is whole, on a
+    line of its own, so that it can be copied."""
+    from rich.cells import cell_len
+
+    if cell_len(f"{line} {command}") <= _width():
+        say(f"{line} {command}")
+        return
+    say(line)
+    print(f"  {tty(command)}")
+
+
+def wrapped(line: str, width: int) -> list[str]:
+    """`line` in parts of at most `width` cells; only a word without a blank can be wider.
+
+    Chinese characters take two cells, and a line may end behind each of them.
+    """
+    from rich.cells import cell_len
+
+    indent = line[: len(line) - len(line.lstrip(" "))]
+    parts = [indent]
+    for word in _WORDS.findall(line[len(indent) :]):
+        full = cell_len(parts[-1] + word.rstrip()) > width
+        if full and parts[-1].strip():
+            parts[-1] = parts[-1].rstrip()
+            parts.append(indent + "  ")
+        parts[-1] += word
+    return [part.rstrip() for part in parts]
+
+
+# A Chinese character with the punctuation that may not begin a line, or a word; blanks behind it.
+_WIDE = "\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef\u3000-\u303f"
+_CLOSING = "，。；：、！？）》」』”’"
+_WORDS = re.compile(rf"(?:[{_WIDE}“‘][{_CLOSING}]*|[^ {_WIDE}]+[{_CLOSING}]*) *| +")

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from audit_core.cli.context import Context
-from audit_core.cli.output import Colored, print_table, say
+from audit_core.cli.output import Colored, print_table, say, say_command
 from audit_core.cli.system import NAMES, print_system
 from audit_core.inventory import THIS_MACHINE
 from audit_core.model import Finding, Result, Severity, Verdict
@@ -52,14 +52,12 @@ def print_summary(
     if context.args.command == "results":
         json = _next(context, "results", results.run.id, "--format", "json")
         options = "--target, --check, --clause, --severity, --verdict, --status"
-        say(context.text("Filters: {options}; everything: {command}",
-                         options=options, command=json))  # fmt: skip
+        say_command(context.text("Filters: {options}; everything:", options=options), json)
         if not context.args.verbose:
             command = _next(context, "results", results.run.id, "--verbose", "--check", "CHECK")
-            say(context.text("Why one of them: {command}", command=command))
+            say_command(context.text("Why one of them:"), command)
     else:
-        command = _next(context, "results", results.run.id)
-        say(context.text("All findings: {command}", command=command))
+        say_command(context.text("All findings:"), _next(context, "results", results.run.id))
 
 
 def _layers(context: Context, results: Results) -> None:
@@ -127,7 +125,7 @@ def _blind(context: Context, results: Results, run: Run) -> None:
             "Requests that need root can be allowed in /etc/sudoers.d/dengbao on the targets; "
             "this command prints the file:"
         )
-        say(f"{line} {_grants(context, run, results)}")
+        say_command(line, _grants(context, run, results))
 
 
 def _targets(context: Context, results: Results) -> None:
