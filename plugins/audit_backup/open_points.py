@@ -36,8 +36,15 @@ def latest_time(clock: int, collected_at: str) -> float:
 
 
 def finished_files(files: Files, clock: int, latest: float) -> list[BackupFile]:
-    """The files that are no longer being written and not dated in the future, newest first."""
-    return [f for f in files.files if clock - f.at >= WRITING or clock + WRITING < f.at <= latest]
+    """The files that are no longer being written and not dated in the future, newest first.
+
+    A backup program lists a backup when it is finished.
+    """
+    return [
+        f for f in files.files
+        if (files.listed and f.at <= latest)
+        or clock - f.at >= WRITING or clock + WRITING < f.at <= latest
+    ]  # fmt: skip
 
 
 def with_content(files: Iterable[BackupFile]) -> list[BackupFile]:
@@ -64,7 +71,7 @@ def dated_in_future(files: Files, clock: int, latest: float) -> Message | None:
 def still_written(files: Files, clock: int) -> tuple[Message, ...]:
     """A message where the newest file may still be being written."""
     now = [f for f in files.files if -WRITING <= clock - f.at < WRITING]
-    if not now:
+    if not now or files.listed:
         return ()
     return (msg("{name} was changed within the last 2 minutes and was left out", name=now[0].name),)
 

@@ -93,11 +93,15 @@ def parse_archives(answer: Answer) -> tuple[BackupFile, ...] | Absent:
     return tuple(sorted(found, key=lambda f: (-f.at, f.name)))
 
 
+_CAUSE = re.compile(r"(?i)fatal|error\b|.*\berror:")
+
+
 def _refused(answer: Answer) -> Absent:
     text = answer.stderr.decode("utf-8", "replace").strip() or answer.text.strip()
-    last = text.splitlines()[-1] if text else ""
+    lines = text.splitlines() or [""]
+    cause = next(filter(_CAUSE.match, lines), lines[-1])
     detail = msg("{program} did not list its backups: {error}",
-                 program=answer.target.settings.get("program"), error=verbatim(last))  # fmt: skip
+                 program=answer.target.settings.get("program"), error=verbatim(cause))  # fmt: skip
     return Absent(reason=Reason.NOT_PERMITTED, detail=detail)
 
 

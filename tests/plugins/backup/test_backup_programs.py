@@ -89,6 +89,9 @@ def test_what_the_program_lists_counts_not_the_times_of_files(subtests: Any) -> 
             )  # seconds apart
             assert verdicts(files, copies=9)[2] is F
             assert verdicts(files, rpo_hours=0.1)[1] is not P
+    files = listed("borg", LISTS["borg"])
+    now = int(files.files[0].at) + 5  # a program lists what is finished
+    assert checks.fresh.judge(files, now, declared("x", rpo_hours=1), NOW).verdict is P
     finished = BARMAN.replace(b"WAITING_FOR_WALS", b"DONE")
     assert verdicts(listed("barman", finished)) == [P, P, P, U, U]
     old = listed("restic", RESTIC.replace(b"2026-11-29", b"2026-11-23"))
@@ -103,6 +106,10 @@ def test_a_program_that_lists_nothing_leaves_it_open() -> None:
     got = programs.parse_archives(answer(declared("restic"), b"", refused, 1))
     assert isinstance(got, Absent)
     assert got.reason is Reason.NOT_PERMITTED
+    gone = b"Fatal: unable to open config file: no such file\nIs there a repository at:\n/b\n"
+    got = programs.parse_archives(answer(declared("restic"), b"", gone, 1))
+    assert isinstance(got, Absent)
+    assert "unable to open" in str(got.detail)
     for text in (b"", b"x", b"{}", b"[1]", b'[{"time": "x"}]'):
         with pytest.raises(ParseError):
             programs.parse_archives(answer(declared("restic"), text))
