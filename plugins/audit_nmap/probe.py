@@ -112,7 +112,7 @@ def _output(scanner: Any) -> bytes:
 Ports = frozenset[int]
 
 
-class _Chosen(NamedTuple):
+class _PortsByState(NamedTuple):
     """The open, closed and silent ports to look at once more."""
 
     open: Ports = frozenset()
@@ -120,19 +120,19 @@ class _Chosen(NamedTuple):
     silent: Ports = frozenset()
 
 
-def _wanted(raw: bytes, address: str, ports: str, again: Ports) -> _Chosen:
+def _wanted(raw: bytes, address: str, ports: str, again: Ports) -> _PortsByState:
     """What is looked at once more; nothing where the scan cannot be read."""
     try:
         found = read_scan(raw, address, ports)
     except ParseError:
-        return _Chosen()
+        return _PortsByState()
     if isinstance(found, Absent) or len(found.open) > _MOST:
-        return _Chosen()
-    return _Chosen(found.open, found.closed & again, found.silent & again)
+        return _PortsByState()
+    return _PortsByState(found.open, found.closed & again, found.silent & again)
 
 
 def _second_look(
-    address: ipaddress.IPv4Address | ipaddress.IPv6Address, wanted: _Chosen, until: float
+    address: ipaddress.IPv4Address | ipaddress.IPv6Address, wanted: _PortsByState, until: float
 ) -> SecondCheck:
     missed = _missed_at_once(str(address), sorted(wanted.open, reverse=True)[:2], until)
     answered: dict[bool, list[int]] = {True: [], False: []}
