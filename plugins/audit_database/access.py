@@ -83,6 +83,14 @@ class DatabaseAccess(AccessSchema, frozen=True, kw_only=True):
             expected = msg("certificate and key together")
             yield Refusal(place=(given,), expected=expected, got=msg("one of them"))
 
+    def leads_to(self) -> tuple[str | None, int | None]:
+        """As seen from here: a socket is on this machine, loopback behind a jump host on that."""
+        if self.socket is not None:
+            return "127.0.0.1", self.port
+        if self.jump is not None and self.address in ("127.0.0.1", "::1", "localhost"):
+            return self.jump.address, self.port
+        return self.address, self.port
+
     @property
     def named(self) -> str:
         """The name of what is logged in with, never its value."""

@@ -17,9 +17,8 @@ def proposed(id: str, port: int, *programs: str) -> Propose:
     def servers(target: Target, listeners: Any) -> Iterable[Part]:
         for item in listeners or ():
             if item.protocol == "tcp" and (item.port == port or item.process in programs):
-                yield Part(
-                    id=id, settings={}, why=msg("The host listens: {socket}", socket=item.text)
-                )
+                why = msg("The host listens: {socket}", socket=item.text)
+                yield Part(id=id, settings={}, why=why, port=item.port)
                 return
 
     return Propose(parent="host", needs=("linux.listeners",), make=servers)

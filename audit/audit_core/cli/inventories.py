@@ -46,7 +46,8 @@ def suggest(context: Context) -> int:
     path: Path | None = context.args.inventory
     inventory = context.inventory() if path is not None else None
     targets = inventory.targets if inventory is not None else run.file.targets
-    found = suggestions(targets, context.registry, StoredFacts(results))
+    access = inventory.access if inventory is not None else None
+    found = suggestions(targets, context.registry, StoredFacts(results), access)
     output: Path | None = context.args.output
     if output is not None:
         _write(context, path, output, found)

@@ -8,10 +8,20 @@ from typing import Any
 from msgspec import Struct
 
 from audit_core.api.plugins import Registry
-from audit_core.model import Fact, Kind, Message, Part, Propose, Target
+from audit_core.inventory.model import Access
+from audit_core.model import AccessSchema, Fact, Kind, Message, Part, Propose, Target
 
 ValueOf = Callable[[Fact, Target], Any]
 """The value of a fact about a target of a run; None where it is not known."""
+
+
+Accesses = Mapping[str, Access]
+"""How to reach targets, by their ids."""
+
+
+class _Place(Struct, frozen=True, kw_only=True):
+    machines: frozenset[str | None]
+    port: int | None
 
 
 class Suggestion(Struct, frozen=True, kw_only=True):
@@ -37,28 +47,56 @@ def proposing(registry: Registry) -> dict[str, tuple[Fact, ...]]:
 
 
 def suggestions(
-    targets: Iterable[Target], registry: Registry, value_of: ValueOf
+    targets: Iterable[Target], registry: Registry, value_of: ValueOf, access: Accesses | None = None
 ) -> tuple[Suggestion, ...]:
     """The parts that the kinds of `registry` propose for `targets`, in the order of the targets.
 
     A part is not proposed where a part of the same kind is declared with the same id, or with the
-    same values of the settings that identify its kind.
+    same values of the settings that identify its kind. Nor where a target of that kind, a part or
+    not, is reached on the same machine at the port where the part was seen; without its `access`,
+    a target of that kind on the same machine counts as that.
     """
     every = tuple(targets)
     declared: dict[str, list[Target]] = {}
     for target in every:
         declared.setdefault(target.parent or "", []).append(target)
+    places = {target.id: _place(target, access or {}) for target in every}
     return tuple(
         found
         for target in every
         for kind in registry.kinds.by_id.values()
-        for found in _proposed(kind, target, declared.get(target.id, []), registry, value_of)
-    )
+        for found in _proposed(
+            kind, target, declared.get(target.id, []), registry, value_of,
+            _ports(kind, target, every, places),
+        )
+    )  # fmt: skip
+
+
+def _place(target: Target, access: Accesses) -> _Place:
+    names, port = {target.address, target.host_name}, None
+    mine = access.get(target.id)
+    if mine is not None and isinstance(mine.settings, AccessSchema):
+        machine, port = mine.settings.leads_to()
+        names = (names - {getattr(mine.settings, "address", None)}) | {machine}
+    return _Place(machines=frozenset(names - {None}), port=port)
+
+
+def _ports(
+    kind: Kind, target: Target, every: Iterable[Target], places: Mapping[str, _Place]
+) -> frozenset[int | None]:
+    """Where targets of `kind` on the machine of `target` are reached; None for one not known."""
+    machines = places[target.id].machines
+    return frozenset(
+        places[other.id].port for other in every
+        if other.kind == kind.id
+        and (other.parent == target.id or places[other.id].machines & machines)
+    )  # fmt: skip
 
 
 def _proposed(
-    kind: Kind, target: Target, parts: list[Target], registry: Registry, value_of: ValueOf
-) -> Iterator[Suggestion]:
+    kind: Kind, target: Target, parts: list[Target], registry: Registry, value_of: ValueOf,
+    ports: frozenset[int | None],
+) -> Iterator[Suggestion]:  # fmt: skip
     taken = {part.id for part in parts}
     known = {_identity(kind, p.settings) for p in parts if p.kind == kind.id}
     for propose in kind.propose:
@@ -68,6 +106,8 @@ def _proposed(
             name = kind.part_name(part.id, part.settings)
             identity = _identity(kind, part.settings)
             if name is None or f"{target.id}/{name}" in taken or identity in known:
+                continue
+            if part.port is not None and ports & {part.port, None}:
                 continue
             taken.add(f"{target.id}/{name}")
             known.add(identity)
@@ -92,7 +132,7 @@ def _value(need: Fact | str, target: Target, registry: Registry, value_of: Value
 def _identity(kind: Kind, settings: Mapping[str, Any]) -> tuple[Any, ...]:
     # Without such settings only the id tells parts of this kind apart.
     if not kind.identity:
-        return (id(settings),)
+        return (object(),)
     return tuple(settings.get(name) for name in kind.identity)
 
 

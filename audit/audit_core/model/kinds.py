@@ -27,13 +27,17 @@ def own_name(id: str | None, settings: Mapping[str, Any]) -> str | None:
 
 
 class Part(Struct, frozen=True, kw_only=True):
-    """A part that facts about a target suggest, and why. What is left out has its default."""
+    """A part that facts about a target suggest, and why. What is left out has its default.
+
+    `port` is the TCP port where it was seen to listen, for what only its access tells apart.
+    """
 
     settings: dict[str, Any]
     why: Message
     id: str | None = None
     address: str | None = None
     object_type: str | None = None
+    port: int | None = None
 
 
 class Propose(Struct, frozen=True, kw_only=True):

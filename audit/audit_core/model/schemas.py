@@ -65,6 +65,11 @@ class AccessSchema(Schema, frozen=True, kw_only=True):
     alternatives: ClassVar[tuple[str, ...]] = ()
     reaches_here: ClassVar[bool] = False
 
+    def leads_to(self) -> tuple[str | None, int | None]:
+        """The machine and the TCP port where it ends, as far as that is known."""
+        here = "127.0.0.1" if self.reaches_here else None
+        return getattr(self, "address", here), getattr(self, "port", None)
+
 
 class Valid(Struct, frozen=True, kw_only=True):
     """Narrows a type, as `Annotated[int, Valid(…)]`: the values for which `holds` is true.
