@@ -32,6 +32,10 @@ class Routes(Request, frozen=True, kw_only=True, tag="routes"):
         """What is read."""
         return "routes"
 
+    def place(self) -> str:
+        """Nothing: the target is the file."""
+        return ""
+
     def as_message(self) -> Message:
         """What is read, for a record sheet."""
         return msg("routes of interfaces in the file")

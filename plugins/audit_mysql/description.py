@@ -35,5 +35,5 @@ def _logins(accounts: tuple[Account, ...] | Absent) -> Iterable[AboutLine]:
 
 DESCRIPTIONS = (
     Description(id="mysql.server", kind=KIND, needs=(RELEASE,), make=_server),
-    Description(id="mysql.logins", kind=KIND, needs=(known_or_absent(ACCOUNTS),), make=_logins),
+    Description(id="mysql.users", kind=KIND, needs=(known_or_absent(ACCOUNTS),), make=_logins),
 )

@@ -27,5 +27,5 @@ def _logins(roles: tuple[Role, ...] | Absent) -> Iterator[AboutLine]:
 
 DESCRIPTIONS = (
     Description(id="postgresql.server", kind=KIND, needs=(RELEASE,), make=_server),
-    Description(id="postgresql.logins", kind=KIND, needs=(known_or_absent(ROLES),), make=_logins),
+    Description(id="postgresql.users", kind=KIND, needs=(known_or_absent(ROLES),), make=_logins),
 )

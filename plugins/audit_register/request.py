@@ -27,6 +27,10 @@ class RegisterRows(Request, frozen=True, kw_only=True, tag="register"):
         """The kind of register that is read."""
         return f"register {self.register}"
 
+    def place(self) -> str:
+        """Nothing: the target is the file."""
+        return ""
+
     def as_message(self) -> Message:
         """What is read, for a record sheet."""
         return msg("rows of the register {register}", register=self.register)

@@ -32,6 +32,10 @@ class ScanReport(Request, frozen=True, kw_only=True, tag="scan-report"):
         """What is read."""
         return "scan report"
 
+    def place(self) -> str:
+        """Nothing: the target is the file."""
+        return ""
+
     def as_message(self) -> Message:
         """What is read, for a record sheet."""
         return msg("hosts and findings of the scan report")

@@ -39,6 +39,6 @@ def test_what_a_record_names_as_looked_at_is_short(subtests: pytest.Subtests) ->
     )
     for request in (*of_facts, *of_targets):
         with subtests.test(request.describe()[:200]):
-            place = request.short()
+            place = request.place()
             assert len(place) <= 60 or place.startswith("/")
             assert not re.search(r"[;|$`'\"]| --?[a-z-]+[ =]\S+ --?[a-z]", place), place

@@ -24,7 +24,7 @@ from audit_core.model import (
     facts_in,
 )
 from audit_core.model.facts import Provider
-from audit_core.model.requests import short_of
+from audit_core.model.requests import place_of
 from audit_core.plan import holds, request_of
 from audit_core.plan.answers import Observations
 
@@ -116,7 +116,7 @@ class Examined:
     def _asked(self, fact: Fact, target: Target) -> str:
         """What was asked for `fact`: what was answered before what was not."""
         rows = [
-            (observation.status is not Status.ANSWERED, short_of(request))
+            (observation.status is not Status.ANSWERED, place_of(request))
             for provider in fact.providers
             if holds(provider, self._platform)
             for request in _requests(provider, target)

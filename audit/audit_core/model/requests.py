@@ -73,6 +73,10 @@ class Request(Struct, frozen=True, kw_only=True, tag_field="type"):
         """The file, program or interface that is looked at, as a record names it."""
         return self.describe()
 
+    def place(self) -> str:
+        """What a record names as looked at; empty where that is the target itself, as a file is."""
+        return self.short()
+
     def as_message(self) -> Message:
         """The question in the reader's language; by default the line of `describe`."""
         return msg("{asked}", asked=self.describe())
@@ -115,11 +119,19 @@ _known_identity = functools.lru_cache(maxsize=4096)(_identity)  # the same are a
 
 
 def short_of(request: Request) -> str:
-    """`request.short()`, made once for each request: every finding on every host asks for it."""
+    """`request.short()`, made once for each request."""
     try:
         return _known_short(request)
     except TypeError:  # a field that cannot be hashed
         return request.short()
+
+
+def place_of(request: Request) -> str:
+    """`request.place()`, made once for each request: every finding on every host asks for it."""
+    try:
+        return _known_place(request)
+    except TypeError:  # a field that cannot be hashed
+        return request.place()
 
 
 def described(request: Request) -> str:
@@ -138,6 +150,11 @@ def _known_description(request: Request) -> str:
 @functools.lru_cache(maxsize=4096)
 def _known_short(request: Request) -> str:
     return request.short()
+
+
+@functools.lru_cache(maxsize=4096)
+def _known_place(request: Request) -> str:
+    return request.place()
 
 
 @functools.cache

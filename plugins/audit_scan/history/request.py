@@ -32,6 +32,10 @@ class RunHistory(Request, frozen=True, kw_only=True, tag="run-history"):
         """What is read."""
         return "earlier runs"
 
+    def place(self) -> str:
+        """Nothing: the target is the history."""
+        return ""
+
     def as_message(self) -> Message:
         """What is read, for a record sheet."""
         return msg("earlier runs in the store")
