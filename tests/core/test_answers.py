@@ -166,6 +166,12 @@ def test_dates_are_held_to_the_limit_of_their_step() -> None:
         assert got is not None
         assert (got.verdict, got.state, got.valid_until) == (stated, state, last), (limit, value)
         assert bool(got.limit) is (stated is not verdict)
+    step = Step(number=1, limit=year)
+    for text, verdict in {"2025-11-19〔report〕": DENIED, "2025-11-20": AFFIRMED,
+                          "last on 2020-01-01": AFFIRMED}.items():  # fmt: skip
+        got = AnswersInForce((answer(1, AFFIRMED, text=text),), DAY).of(clause("1.1"), step, HOST)
+        assert got is not None
+        assert got.verdict is verdict, text
     made = unit("1")
     made = replace(made, steps=(replace(made.steps[0], limit=year),))
     late = concluded(made, (), answer(1, AFFIRMED, value="2025-01-01"))

@@ -25,7 +25,7 @@ def valid_until(given: Attestation, step: Step) -> datetime.date:
     """
     fact = datetime.date.fromisoformat(given.date)
     last = _after(fact, valid_days(step))
-    limit, dates = parse_limit(step.limit), dates_in(given.value)
+    limit, dates = parse_limit(step.limit), _dates(given)
     if limit is not None and not limit.least and dates and not is_broken(limit, dates, fact):
         # What was in time then is not for ever.
         last = min(last, _after(dates[-1], limit.days))
@@ -34,9 +34,17 @@ def valid_until(given: Attestation, step: Step) -> datetime.date:
 
 def exceeds(given: Attestation, step: Step) -> bool:
     """Whether the dates of the answer break the limit of its step."""
-    limit, dates = parse_limit(step.limit), dates_in(given.value)
+    limit, dates = parse_limit(step.limit), _dates(given)
     fact = datetime.date.fromisoformat(given.date)
     return limit is not None and bool(dates) and is_broken(limit, dates or (), fact)
+
+
+def _dates(given: Attestation) -> tuple[datetime.date, ...] | None:
+    """The dates that the value lists, or the words where they are nothing but dates.
+
+    Documents that an import adds stand behind the words, in 〔 〕.
+    """
+    return dates_in(given.value or given.text.partition("〔")[0])
 
 
 def _after(day: datetime.date, days: int) -> datetime.date:

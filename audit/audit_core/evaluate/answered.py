@@ -90,7 +90,8 @@ def _remark(number: int, step: AnsweredStep) -> Message | None:
     if answer.limit:
         return msg("Step {step} is denied: the dates that {by} gave on {date} ({value}) break its "
                    "limit: {limit}", step=number, by=by, date=answer.date,
-                   value=_line(answer.value), limit=in_words(answer.limit))  # fmt: skip
+                   value=_line(answer.value or answer.text),
+                   limit=in_words(answer.limit))  # fmt: skip
     return _denied(number, step) if answer.verdict is AnswerVerdict.DENIED else None
 
 
