@@ -187,6 +187,12 @@ def test_answers_about_nothing_are_told(answered: Toy) -> None:
                         write(answered, question=question))  # fmt: skip
         assert done.code == 0
         assert f"answers.yaml:2: {question} is not used: {reported}" in done.stderr
+    risks = answered.base / "risks.yaml"
+    risks.write_text("risks: []\n")
+    words = ("evaluate", "latest", "--store", answered.base / "store", "--answers", risks)
+    dropped = "1 answer given before (answers.yaml) no longer count"
+    assert dropped not in answered(*words, "--answers-of", "latest").stderr
+    assert dropped in answered(*words).stderr
 
 
 def test_the_schema_of_the_file_is_that_of_its_reader(answered: Toy) -> None:

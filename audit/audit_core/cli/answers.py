@@ -102,9 +102,24 @@ def take(context: Context, run: Run, profile: Profile, given: GivenStatements) -
     if answers is None and given.waivers is None:
         folder.use(None, {}, judged)
         return
+    if answers is not None:
+        _tell_replaced(context, run, folder.load(folder.in_use().answers), answers.answers)
     folder.use(_joined(folder, given), {} if answers is None else answers.blobs, judged)
     if answers is not None:
         tell_unused(context, profile, run.file.targets, answers.answers.answers)
+
+
+def _tell_replaced(context: Context, run: Run, held: AnswerSet, new: AnswerSet) -> None:
+    """One line on stderr where answers of other files, as of a workbook, are dropped."""
+    kept = {answer.question for answer in new.answers}
+    dropped = sum(answer.question not in kept for answer in held.answers)
+    names = {file.name for file in new.files}
+    others = tuple(file.name for file in held.files if file.name not in names)
+    if dropped and others:
+        detail = msg("{count} answers given before ({files}) no longer count; --answers-of {run} "
+                     "beside --answers keeps such answers. Those of a workbook come back when it "
+                     "is imported again", count=dropped, files=others, run=run.id)  # fmt: skip
+        note(context.translator.say(detail))
 
 
 def _joined(folder: AnswersFolder, given: GivenStatements) -> AnswerSet:
