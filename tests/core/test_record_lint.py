@@ -114,6 +114,15 @@ def test_contradictions_on_one_object() -> None:
         ("contradiction", "2")
     ]
     assert not linted(concluded("1", StepState.OPEN), concluded("2", StepState.DENIED))
+    umask = finding("linux.umask", "0022")
+    for text, word, wanted in (
+        ("见截图 3，由登录脚本设置", Result.CONFORMING, [("contradiction", "1")]),
+        ("linux.umask：由登录脚本设置，见截图 3", Result.CONFORMING, []),
+        ("见截图 3，由登录脚本设置", Result.NONCONFORMING, []),
+    ):
+        made = concluded("1", StepState.AFFIRMED, answer(text), conclusion=word,
+                         findings=(umask.id,))  # fmt: skip
+        assert linted(made, findings=(umask,)) == wanted, (text, word)
 
 
 def test_scan_results_that_no_item_mentions() -> None:

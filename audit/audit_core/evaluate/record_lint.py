@@ -58,6 +58,7 @@ def record_problems(
         failed += cited.unnamed(whole.findings)
         found += _of_answers(whole, clauses)
         found += _contradictions(whole, clauses)
+        found += _against_the_word(whole)
         found += _without_reason(whole, clauses)
         found += _old(whole, as_of)
         found += foreign.of_object(whole)
@@ -163,6 +164,30 @@ def _contradictions(
                              step=step.number, state=_STATES[step.state],
                              clause=first.clause)  # fmt: skip
                 yield _at(ProblemKind.CONTRADICTION, made, detail)
+
+
+def _against_the_word(whole: ObjectResults) -> Iterator[RecordProblem]:
+    """Items that conform by an answer while their record states failed checks.
+
+    Such checks only support the item. An answer that names them says that they were considered.
+    """
+    failed = {f.id: f for f in (*whole.findings, *whole.cited) if f.verdict is Verdict.FAIL}
+    for made in whole.conclusions:
+        given = [step.answer for step in made.steps if step.answer is not None]
+        if made.conclusion is not Result.CONFORMING or not any(map(_affirms, given)):
+            continue
+        words = " ".join(f"{answer.text} {answer.value}" for answer in given)
+        checks = dict.fromkeys(failed[id].check for id in made.findings if id in failed)
+        unnamed = tuple(check for check in checks if check not in words)
+        if unnamed:
+            detail = msg("The item conforms by an answer, and its record states failures of "
+                         "{checks}: name them in the answer and say why it conforms",
+                         checks=unnamed)  # fmt: skip
+            yield _at(ProblemKind.CONTRADICTION, made, detail)
+
+
+def _affirms(answer: StepAnswer) -> bool:
+    return answer.state is AnswerState.COUNTS and answer.verdict is AnswerVerdict.AFFIRMED
 
 
 def _question(clause: Clause, step: Step, units: Mapping[str, Clause]) -> tuple[str, str, int]:
