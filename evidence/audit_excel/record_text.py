@@ -245,8 +245,16 @@ def _end(view: View, finding: Finding) -> str:
 
 
 def _for_record(view: View, finding: Finding) -> Finding:
-    """`finding` as a record states it: shortened, without what only repeats that it is absent."""
-    return _whole(_shortened(view, finding))
+    """`finding` as a record states it: shortened, without what only repeats that it is absent.
+
+    Of what could not be seen only that is stated: what else was seen settled nothing, and a part of
+    the accounts without an empty password would be read as all of them.
+    """
+    whole = _whole(_shortened(view, finding))
+    unseen = tuple(m for m in whole.detail if _asked(m))
+    if whole.verdict is not Verdict.UNDETERMINED or finding.why not in _TO_DO or not unseen:
+        return whole
+    return replace(whole, detail=unseen)
 
 
 def _lines(view: View, findings: Sequence[Finding], object: str) -> list[str]:

@@ -127,6 +127,13 @@ def test_what_could_not_be_seen_is_one_sentence_with_reason_and_what_to_do(
             root, verdict=Verdict.UNDETERMINED, why="not_permitted", detail=(refusal,),
             expected=None,
         ),
+        "）未能核查：/etc/shadow: not permitted，请按 dengbao plan": replace(
+            root,
+            verdict=Verdict.UNDETERMINED,
+            why="not_permitted",
+            detail=(refusal, msg("{value}", value="GRANT 31 accounts, none without")),
+            expected=None,
+        ),
         "）经核查，sshd -T 没有应答，不符合要求": replace(
             root, detail=(msg("{value}", value="sshd -T 没有应答"),), expected=None,
             looked_at=("sshd -T", "ps"),

@@ -237,7 +237,7 @@ def service_check(
                 daemons = tuple(p for p in service.processes if argument in p.words)
                 service = structs.replace(service, processes=daemons)
             state = look(known(files) or ServiceFiles(files=()), service)
-            return _judged(state, service, names, expected)
+            return _judged(state, service, names or ports, expected)
 
         # A signature that follows `look` would hide the three needs.
         del judge.__wrapped__
