@@ -270,7 +270,7 @@ def _lines(view: View, findings: Sequence[Finding], object: str) -> list[str]:
 def _lines_of(view: View, findings: Iterable[Finding], object: str) -> list[str]:
     alike: dict[_Line, dict[str, list[str]]] = {}
     for f in _joined(view, [_for_record(view, f) for f in _gathered(findings)]):
-        what = view.says(f.detail) or _bare(view, f)
+        what = _in_style(view, view.says(f.detail)) or _bare(view, f)
         parts = alike.setdefault(_Line(f.verdict, what, _end(view, f)), {})
         parts.setdefault("" if f.target == object else f.target, []).extend(_places(view, f))
     lines = []
@@ -286,7 +286,14 @@ def _places(view: View, finding: Finding) -> list[str]:
     has_question = bool(finding.detail) and bool(_asked(finding.detail[0]))
     if has_question or finding.why == "not_collected":
         return []
-    return [place.replace(" …", " 等") if view.zh else place for place in finding.looked_at]
+    return [_in_style(view, place) for place in finding.looked_at]
+
+
+def _in_style(view: View, text: str) -> str:
+    """`text` with the sign for more places as the language has it."""
+    if not view.zh:
+        return text
+    return text.removesuffix(" …") + " 等" if text.endswith(" …") else text.replace(" …：", " 等：")
 
 
 def _gathered(findings: Iterable[Finding]) -> list[Finding]:
