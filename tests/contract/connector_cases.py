@@ -18,7 +18,7 @@ from contract.case import PASSWORD, Case
 from contract.file_cases import RegisterFiles, RouteFiles, RunStore, ScanReports
 from contract.network_cases import Http, Ports, Tls
 from contract.shell_cases import Local, Ssh
-from contract.unverified_cases import Sqlserver
+from contract.unverified_cases import Oracle, Sqlserver
 from core.toy import install
 from hostile.mysql_packets import greeting, packet
 from hostile.redis_answers import RedisPeer, array, bulk
@@ -284,6 +284,6 @@ big = asked("big", limit=1000)
 
 
 CASES: tuple[type[Case], ...] = (
-    Ssh, Local, Ports, Tls, Http, ExampleDatabase, Postgresql, Mysql, Sqlserver, Redis,
+    Ssh, Local, Ports, Tls, Http, ExampleDatabase, Postgresql, Mysql, Sqlserver, Oracle, Redis,
     RegisterFiles, ScanReports, RunStore, RouteFiles,
 )  # fmt: skip

@@ -1,0 +1,9 @@
+"""All facts of this package."""
+
+from __future__ import annotations
+
+from audit_oracle import audit_trail, durability, right_checks, server, users
+
+FACTS = (
+    *server.FACTS, *users.FACTS, *right_checks.FACTS, *audit_trail.FACTS, *durability.FACTS,
+)  # fmt: skip
