@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 
-import msgspec
-
 from audit_core.api.sdk import Message, Target, integer, msg
 from audit_tls.request import TlsHellos
 from audit_tls.starttls import PROTOCOLS
-
-_STARTTLS_S = 540  # the greeting of a mail server may come after half a minute, each time
 
 
 def _is_address(text: str) -> bool:
@@ -40,5 +36,4 @@ def ask(target: Target) -> TlsHellos | Message:
     name = str(target.settings.get("server_name") or target.host_name or "")
     if not name.isascii() or len(name) > 253 or any(c <= " " for c in name):
         return msg("Declare server_name of {target} in its ASCII form", target=target.id)
-    asked = TlsHellos(address=target.address, port=port, server_name=name, starttls=starttls)
-    return msgspec.structs.replace(asked, timeout_s=_STARTTLS_S) if starttls else asked
+    return TlsHellos(address=target.address, port=port, server_name=name, starttls=starttls)
