@@ -67,6 +67,8 @@ def _by_inside(file: BackupFile, ends: Ends, inside: Inside) -> Content | None:
         return Content.DOUBTFUL if inside.schema else Content.FULL
     if inside.readable and inside.header:
         return Content.EMPTY
+    if not inside.readable and names.is_part(file.name):
+        return None  # only the first part begins as an archive
     dump = names.is_dump(file.name) and _is_text(ends.head)
     if not inside.readable or dump or names.is_sql(file.name) or ends.head.startswith(b"PGDMP"):
         return Content.DOUBTFUL  # as a dump it would have a row somewhere

@@ -114,8 +114,9 @@ _ROWS = (
     "^[[:blank:]]*([Ii][Nn][Ss][Ee][Rr][Tt] |[Rr][Ee][Pp][Ll][Aa][Cc][Ee] INTO |UPSERT "
     '|COPY [[:alnum:]_.,"() ]+ FROM stdin)|TABLE DATA'
 )
+# `.` and a sign before it end the rows of COPY (an argument may hold no backslash, see above).
 _STATEMENTS = (
-    f"^(-- (MySQL|MariaDB) dump |-- PostgreSQL database )|{_ROWS}"
+    f"^(-- (MySQL|MariaDB) dump |-- PostgreSQL database )|{_ROWS}|^.[.]$"
     "|^CREATE (TABLE|VIEW|FUNCTION|PROCEDURE|SEQUENCE|TYPE|INDEX|ROLE|USER)"
 )
 # A line without an end would fill the memory.
@@ -160,7 +161,7 @@ def ask_insides(target: Target) -> Command | Message:
             *_either(
                 _framed(_names(".zip"), _UNZIP, "-Zt"),
                 _framed((*small, *_names(*_TAR_NAMES)), _TAR, "-tvf"),
-                *(_framed((*small, *_names(*ends)), *_GREP, program, "-aoE", "-m", "500",
+                *(_framed((*small, *_names(*ends)), *_GREP, program, "-anoE", "-m", "500",
                           _STATEMENTS) for program, ends in _TEXTS),
                 *(_framed(_names(*ends), *_GREP, program, "-aoE", "-m", "1", _ROWS)
                   for program, ends in _LARGE_TEXTS),
@@ -457,12 +458,26 @@ def _inside(name: str, text: str, ended: bool, missing: bool) -> Inside | None:
     if names.is_tar(name):
         sizes = [row for line in lines if (row := _MEMBER.match(line))]
         return Inside(holds=sum(row[1] != "0" for row in sizes), readable=ended, header=True)
-    headers = sum(line.startswith("-- ") for line in lines)
-    if not lines:
+    rows = _statements(lines)
+    if not rows:
         return None if missing else Inside(holds=0, readable=True)
-    statements = [line for line in lines if not line.startswith("-- ")]
+    headers = sum(line.startswith("-- ") for line in rows)
+    statements = [line for line in rows if not line.startswith("-- ")]
     schema = bool(statements) and all(line.startswith("CREATE ") for line in statements)
     return Inside(holds=len(statements), readable=ended, header=headers > 0, schema=schema)
+
+
+_NUMBERED = re.compile(r"(?:(\d+):)?(.*)")
+
+
+def _statements(lines: list[str]) -> list[str]:
+    """What grep found, without the ends of COPY and without each COPY that ends at once."""
+    found = [(int(row[1] or 0), row[2]) for line in lines if (row := _NUMBERED.fullmatch(line))]
+    ends = {number for number, text in found if len(text) == 2}
+    return [
+        text for number, text in found
+        if len(text) != 2 and not (text.startswith("COPY ") and number + 1 in ends)
+    ]  # fmt: skip
 
 
 def parse_tests(answer: Answer) -> tuple[Tested, ...] | Absent:

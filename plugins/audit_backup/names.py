@@ -68,6 +68,16 @@ def is_packed(path: str) -> bool:
     return is_archive(path) and not path.lower().endswith(".tar")
 
 
+_PART_OF_ARCHIVE = re.compile(
+    r"\.(?:tar|t?gz|t?xz|t?bz2|t?zst|lz4|zip)[-._](?:[a-z]{2}|\d{2,3}|part\d+)$"
+)
+
+
+def is_part(path: str) -> bool:
+    """Whether the name is that of a part of an archive, as split(1) makes them."""
+    return bool(_PART_OF_ARCHIVE.search(path.lower()))
+
+
 OWN_DUMPS = (".pgdump", ".backup", ".custom", "toc.dat")  # in the format of pg_dump
 
 

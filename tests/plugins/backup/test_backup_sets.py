@@ -220,6 +220,8 @@ def test_what_a_failed_job_leaves_does_not_pass(tmp_path: Path) -> None:
         "s_4.sql.gz": packed("gzip -c", page + os.urandom(90_000).hex().encode()),
         "s_5.sql.zst": packed("zstd -qc", b"pg_dump: error: " + os.urandom(9000).hex().encode()),
         "s_6.dump": error * 2000, "s_7.pgdump": b"PGDMP\x01\x0e\0" + bytes(90_000),
+        "s_8.sql": b"-- PostgreSQL database dump\nCREATE TABLE a (b int);\n"
+                   b"COPY public.a (b) FROM stdin;\n\\.\nCOPY c (b) FROM stdin;\n\\.\n",
         "toc.dat": b"PGDMP\x01\x0e\0" + bytes(9000),
         "v_1": b"\1\2\3\4\0\0\xfc\0\0\0\0\1BB02" + os.urandom(9000),
         "a_1": b"AMANDA: TAPESTART DATE 20261128020000 TAPE DAILY-1\n" + bytes(32700),
@@ -233,6 +235,7 @@ def test_what_a_failed_job_leaves_does_not_pass(tmp_path: Path) -> None:
     assert len(files.aside) == 3
     assert checks.present.judge(files).verdict is U
     fine = {"t.cfg": b"hostname x\n" * 60, "p.pgdump": b"PGDMP\x01\x0e\0\nTABLE DATA\0" * 5000,
+            "c.sql": b"COPY public.a (b) FROM stdin;\n\\.\nCOPY c FROM stdin;\n1\n\\.\n",
             "o.sql": schema * 90 + b"  insert into t values (1);\n", "d.sql": schema + rows(3),
             "b.bin": os.urandom(90),
             "z.bin.zst": b"\x50\x2a\x4d\x18" + os.urandom(900),
@@ -273,6 +276,12 @@ def test_sizes_are_compared_within_one_series(tmp_path: Path) -> None:
         for part, size in (("aa", 9000), ("ab", 9000), ("ac", 50 + night)):
             put(parts / f"full-{day(night)}.bin.{part}", os.urandom(size), night * NIGHT + 3600)
     assert verdicts(parts)[:4] == [P] * 4
+    archive = packed("gzip -c", tarred(parts, "."))
+    for night in range(3):
+        whole = archive + os.urandom(night)
+        for part, data in (("aa", whole[:20_000]), ("ab", whole[20_000:])):
+            put(tmp_path / "split" / f"f-{day(night)}.tar.gz.{part}", data, night * NIGHT + 3600)
+    assert verdicts(tmp_path / "split", copies=3)[:4] == [P] * 4
     for name in ("aa", "ab"):
         (parts / f"full-{day(0)}.bin.{name}").unlink()
     assert verdicts(parts)[3] is F
