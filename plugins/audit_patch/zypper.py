@@ -22,8 +22,10 @@ from audit_patch.rpm import SWITCHES, caches, refused_by, repositories, sections
 
 _QUIET = ("zypper", "--no-refresh", "--non-interactive")
 
-UPDATES = Command(argv=(*_QUIET, "list-updates", "--all"), timeout_s=90, limit=4 << 20)
-PATCHES = Command(argv=(*_QUIET, "list-patches", "--all"), timeout_s=90, limit=8 << 20)
+_SKIPPED = 106  # zypper(8): some repositories were not read, and the others are listed
+_ENDS = (0, _SKIPPED)
+UPDATES = Command(argv=(*_QUIET, "list-updates", "--all"), timeout_s=90, limit=4 << 20, ok=_ENDS)
+PATCHES = Command(argv=(*_QUIET, "list-patches", "--all"), timeout_s=90, limit=8 << 20, ok=_ENDS)
 # libzypp touches the index when a refresh finds it unchanged.
 CACHES = caches(("/var/cache/zypp/raw",), 4)
 REPOS = Command(
@@ -41,6 +43,11 @@ _TROUBLE = re.compile(
 )
 
 
+# What the system said stands far below the first line.
+_CAUSE = re.compile(
+    "(?m)^.*(No space left on device|Disk quota exceeded|Read-only file system|Input/output error)"
+)
+
 # What is not needed is for packages or products that are not installed.
 _DONE = frozenset({"applied", "not needed"})
 
@@ -54,8 +61,10 @@ def _table(answer: Answer, wanted: str) -> tuple[list[Row], list[Message]]:
     where updates of the package management itself are installed first.
     """
     both = answer.text + "\n" + answer.stderr.decode("utf-8", "replace")
-    trouble = _TROUBLE.search(both)
-    detail = both[trouble.start() : trouble.start() + 200] if trouble else ""
+    trouble = _CAUSE.search(both) or _TROUBLE.search(both)
+    detail = both[trouble.start() :].partition("\n")[0][:200] if trouble else ""
+    if not detail and answer.exit_code == _SKIPPED:
+        detail = f"exit {_SKIPPED}"
     lines = answer.lines
     rules = [i for i, line in enumerate(lines) if _RULE.fullmatch(line)]
     if detail and not rules:

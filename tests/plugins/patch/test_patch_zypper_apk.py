@@ -57,6 +57,12 @@ def test_what_was_listed_holds_beside_what_was_not() -> None:
     assert isinstance(got, Partial)
     assert [u.name for u in got.value.updates] == ["a"]
     assert len(got.problems) == 2
+    assert all(106 in command.ok for command in (zypper.UPDATES, zypper.PATCHES))
+    got = zypper.parse_updates(answer(table[:-6], b"", 106))  # zypper(8): some were skipped
+    assert isinstance(got, Partial)
+    full = b"Error building the cache:\nHistory:\nfflush: No space left on device\n"
+    with pytest.raises(ParseError, match="fflush: No space left on device"):
+        zypper.parse_updates(answer(b"Reading installed packages...\n", full, 106))
     rows = apk.parse_pending(answer(b"Installed:\na-1-r0 < 2-r0\n?\n"))
     assert isinstance(rows, Partial)
     assert [u.name for u in rows.value.updates] == ["a"]
