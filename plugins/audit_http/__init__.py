@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from audit_core.api.hooks import locale_beside, offers
 
-dengbao_kinds = offers("audit_http.kind:KINDS")
+dengbao_kinds = offers("audit_http.offers:KINDS")
 dengbao_connectors = offers("audit_http.offers:CONNECTORS")
 dengbao_facts = offers("audit_http.facts:FACTS")
 dengbao_checks = offers("audit_http.checks:CHECKS")

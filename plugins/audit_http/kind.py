@@ -121,5 +121,3 @@ WEB = Kind(
     needs_address=True,
     access="http",
 )
-
-KINDS = (WEB,)

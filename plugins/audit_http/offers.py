@@ -1,10 +1,11 @@
-"""What this package offers: its connector."""
+"""What this package offers: its kinds and its connector."""
 
 from __future__ import annotations
 
 from audit_core.api.hooks import Connector, Requirement
 from audit_core.api.sdk import msg
-from audit_http.kind import WebAccess
+from audit_http.kind import WEB, WebAccess
+from audit_http.prometheus import PROMETHEUS, PrometheusQuery
 from audit_http.request import HttpOpen, HttpPage, HttpTimes
 
 
@@ -13,9 +14,11 @@ def credentials(access: WebAccess) -> tuple[str, ...]:
     return (f"{access.header} {access.token}",) if access.token is not None else ()
 
 
+KINDS = (WEB, PROMETHEUS)
 CONNECTORS = (
     Connector(
-        name="http", kinds=("web",), accepts=(HttpPage, HttpOpen, HttpTimes), access=WebAccess,
+        name="http", kinds=("web", "prometheus"),
+        accepts=(HttpPage, HttpOpen, HttpTimes, PrometheusQuery), access=WebAccess,
         open="audit_http.session:open", credentials=credentials, isolated=True, login_s=30,
         needs=(
             Requirement(name="requests", module="requests", pip="dengbao[web]",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlencode
 
 import msgspec
 
@@ -29,6 +30,7 @@ from audit_core.model import (
 from audit_http.client import Client, Got
 from audit_http.kind import WebAccess, WebSettings
 from audit_http.model import Cookie, Ended, Head, Hop, Opened, Timed
+from audit_http.prometheus import Figure, PrometheusQuery, PrometheusSettings, read
 from audit_http.reading import cookies_in, kept_headers, opened_text
 from audit_http.request import HttpOpen, HttpPage, HttpTimes
 from audit_http.urls import host_of, joined, server_of, shown
@@ -37,6 +39,7 @@ _HOPS = 6
 _OPEN_CAP = 64 << 10  # of an answer whose text is only looked at
 _TIMED_CAP = 256 << 10
 _LOGIN_S = 20
+_QUERY_S = 20  # a query; Prometheus ends it by itself
 _IN_A_ROW = 5  # calls without an answer after which no more are made
 _STATUS = {
     Ended.REFUSED: Status.UNREACHABLE, Ended.UNREACHABLE: Status.UNREACHABLE,
@@ -51,10 +54,16 @@ def open(context: ConnectionContext) -> OneByOne:
     return _Session(context).begun()
 
 
+def _declared_url(context: ConnectionContext) -> str:
+    if context.target.kind == "prometheus":
+        return settings_of(context.target, PrometheusSettings).url
+    return settings_of(context.target, WebSettings).url
+
+
 class _Session:
     def __init__(self, context: ConnectionContext) -> None:
         self._access: WebAccess = context.access
-        self._url = settings_of(context.target, WebSettings).url
+        self._url = _declared_url(context)
         self._address = context.address(str(self._access.address))
         self._client = Client(self._address, self._access.tls_ca)
         self._headers = {"User-Agent": "dengbao", "Accept": "*/*"}
@@ -103,6 +112,8 @@ class _Session:
                 return _reply(request, list(self._opened(request)))
             case HttpTimes():
                 return _reply(request, list(self._timed(request)))
+            case PrometheusQuery():
+                return _reply(request, list(self._figures(request)))
         return Reply(request=request, status=Status.UNSUPPORTED)
 
     # --- pages ------------------------------------------------------------------------------------
@@ -167,6 +178,27 @@ class _Session:
             status=got.status, whole=got.whole,
         )  # fmt: skip
 
+    # --- Prometheus -------------------------------------------------------------------------------
+
+    def _figures(self, request: PrometheusQuery) -> Iterator[Figure]:
+        """What each query gave; the others are not asked once the time is over."""
+        until = time.monotonic() + request.timeout_s
+        for name, query in request.queries:
+            left = min(until - time.monotonic(), _QUERY_S)
+            if left <= 0:
+                return
+            asked = urlencode({"query": query, "timeout": f"{_QUERY_S}s"})
+            url = f"{request.base.rstrip('/')}/api/v1/query?{asked}"
+            got = self._send("GET", url, self._login, seconds=left, cap=_TIMED_CAP)
+            yield read(name, got.status, _json(got))
+
+
+def _json(got: Got) -> Any:
+    try:
+        return msgspec.json.decode(got.body) if got.whole else None
+    except (msgspec.DecodeError, RecursionError):
+        return None
+
 
 def _urls(request: Request) -> tuple[str, ...]:
     match request:
@@ -176,6 +208,8 @@ def _urls(request: Request) -> tuple[str, ...]:
             return request.urls
         case HttpTimes():
             return tuple(url for _, url in request.calls)
+        case PrometheusQuery():
+            return (request.base,)
     return ()
 
 

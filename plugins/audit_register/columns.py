@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from audit_core.api.sdk import Message, msg
 
@@ -32,7 +32,8 @@ class Column(Struct, frozen=True, kw_only=True):
     """A column: its id, its heads in Chinese and English, and what it holds.
 
     `needed`: a file without this column is refused. `filled`: each row has a value. `choices` are
-    the words that are taken, each with its Chinese.
+    the words that are taken, each with its Chinese. `own` is the head that the institution uses
+    instead.
     """
 
     id: str
@@ -43,13 +44,18 @@ class Column(Struct, frozen=True, kw_only=True):
     filled: bool = True
     mask: Mask | None = None
     choices: tuple[tuple[str, str], ...] = ()
+    own: str = ""
 
     def title(self) -> Message:
         """The head, for the reader."""
+        if self.own:
+            return msg("{detail}", detail=self.own)
         return msg("{detail}", detail=self.en, detail_zh=self.zh)
 
     def named(self, head: str) -> bool:
-        """Whether `head` is one of the heads, or the id."""
+        """Whether `head` is one of the heads, or the id; where there is one of its own, that."""
+        if self.own:
+            return fold(head) == fold(self.own)
         return fold(head) in (fold(self.id), fold(self.zh), fold(self.en))
 
     def choice(self, text: str) -> str | None:
@@ -75,6 +81,12 @@ class Register(Struct, frozen=True, kw_only=True):
     def column(self, id: str) -> Column:
         """The column of that id."""
         return next(column for column in self.columns if column.id == id)
+
+
+def with_heads(register: Register, own: Mapping[str, str]) -> Register:
+    """`register` with the heads of the institution, by the id of the column."""
+    columns = tuple(structs.replace(c, own=own.get(c.id, "")) for c in register.columns)
+    return structs.replace(register, columns=columns)
 
 
 def fold(head: str) -> str:

@@ -13,12 +13,16 @@ from audit_register.request import RegisterRows
 
 
 class RegisterAccess(AccessSchema, frozen=True, kw_only=True):
-    """The file of a register, relative to the inventory: .csv, .xlsx, .yaml; perhaps its sheet."""
+    """The file of a register, relative to the inventory: .csv, .xlsx, .yaml; perhaps its sheet.
+
+    `columns` are the heads of the institution's own, by the id of the column.
+    """
 
     reaches_here: ClassVar[bool] = True
 
     file: LocalFile
     sheet: str = ""
+    columns: dict[str, str] | None = None
 
 
 def _kind(register: Register) -> Kind:

@@ -257,7 +257,25 @@ def forward_secrecy(endpoint: Endpoint) -> Judgement:
     )
 
 
+@check(
+    "tls.tlcp-offered",
+    needs=ENDPOINT,
+    severity=Severity.LOW,
+    remedy=msg("Offer TLCP with SM2, SM3 and SM4 at public services, beside TLS"),
+)
+def tlcp_offered(endpoint: Endpoint) -> Judgement:
+    """The endpoint accepts TLCP with its cipher suites of SM algorithms (GB/T 38636)."""
+    wanted = msg("TLCP 1.1 is accepted")
+    found = next((v for v in endpoint.versions if v.name == _TLCP), None)
+    if found is None or found.support is Support.UNSETTLED:
+        detail = msg("Whether TLCP is accepted could not be determined")
+        return undetermined(detail, *stopped(endpoint), expected=wanted)
+    if found.support is Support.NO:
+        return failed(msg("TLCP is not accepted"), _spoken(endpoint), expected=wanted)
+    return passed(msg("TLCP is accepted: {suites}", suites=found.accepted), expected=wanted)
+
+
 # --- certificates ---------------------------------------------------------------------------------
 
 
-CHECKS = (offered, no_old_versions, no_weak_suites, forward_secrecy)
+CHECKS = (offered, no_old_versions, no_weak_suites, forward_secrecy, tlcp_offered)

@@ -44,8 +44,9 @@ class RegisterFile:
         wrong: list[dict[str, Any]] = []
         for count, (number, cells) in enumerate(rows):
             if count >= self._most:
-                detail = msg("it has more than {count} rows: keep only the period that is audited, "
-                             "or split it", count=self._most)  # fmt: skip
+                detail = msg("{place}: more than {count} rows, the next begins here: keep only the "
+                             "period that is audited, or split the register",
+                             place=grid.place(number, 0), count=self._most)  # fmt: skip
                 raise Unreadable(detail)
             if count % 500 == 0 and time.monotonic() > self._deadline:
                 raise OutOfTime

@@ -92,7 +92,7 @@ class Bank:
         self._known: dict[Any, tuple[Finding, Any]] = {}
         self._judged: dict[str, list[Check]] = {}
         for id in sorted({binding.check for binding in self.profile.bindings}):
-            if id.partition(".")[0] in ("register", "service", "http", "scan", "api"):
+            if id.partition(".")[0] in ("register", "service", "http", "prometheus", "scan", "api"):
                 self._judged.setdefault(self.checks[id].kind, []).append(self.checks[id])
 
     def _table(self, id: str, files: Mapping[str, str]) -> Got:

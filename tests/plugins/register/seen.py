@@ -17,6 +17,7 @@ from audit_core.api.sdk import Known
 from audit_database.logins import LoginAccount
 from audit_http.facts import Page, Times
 from audit_http.model import Ended, Hop, Opened, Timed
+from audit_http.prometheus import Figure, Figures
 from audit_scan.facts import ScanResult
 from audit_scan.model import Head
 from audit_service.paths import Reach
@@ -34,6 +35,14 @@ TARGETS = f"""  - id: pay-web
     calls: [{{path: /, p95_ms: 500, errors_percent: 1}}]
     access: {{}}
   - {{id: pay-api, kind: routes, interface: open-payment, access: {{file: api.yaml}}}}
+  - id: prometheus
+    kind: prometheus
+    url: https://prometheus.bank.example/
+    address: 10.2.0.7
+    access: {{}}
+    measured: [{{name: pay, requests: pay_total, duration: pay_bucket, up: up, p95_ms: 500,
+                 errors_percent: 0.1, available_percent: 99.9}}]
+    capacity: [{{name: cpu, used: cpu}}]
   - {{id: scan-q4, kind: scan_report, covers: [dmz], access: {{file: q4.nessus}}}}
 """
 
@@ -72,6 +81,16 @@ def logins(**powers: tuple[str, ...]) -> tuple[LoginAccount, ...]:
     return tuple(LoginAccount(name=name, powers=rights) for name, rights in held.items())
 
 
+def measured(**more: str) -> Figures:
+    """What Prometheus measured of a call and of capacity."""
+    series = {
+        "0.hours": "168", "0.p50": "80", "0.p95": "300", "0.up": "99.95", "0.used": "40", **more
+    }  # fmt: skip
+    counts = (({"code": "200"}, "1000"), ({"code": "503"}, series.pop("errors", "0")))
+    by_name = {name: Figure(name=name, series=(({}, value),)) for name, value in series.items()}
+    return Figures(by_name={**by_name, "0.requests": Figure(name="0.requests", series=counts)})
+
+
 _PATH = "path:10.2.0.9:5432"
 GOOD: Mapping[str, Known] = {
     name: Known(value=value)
@@ -79,6 +98,7 @@ GOOD: Mapping[str, Known] = {
         "http.entry": _ENTRY, "http.privacy-notice": _NOTICE,
         "http.complaints": page("complaints"), "http.opened": opened(401), "http.times": times(),
         "scan.report": _SCAN, "api.routes": routes(_ROUTE),
+        "prometheus.figures": measured(),
         "linux.administrators": ("root", "zhangsan"),
         "service.reach": Reach(open=False), f"service.reach@web1/{_PATH}": Reach(open=True),
         "postgresql.login-accounts": logins(zhangsan=("SUPERUSER",), lisi=()),
@@ -95,6 +115,11 @@ FAULTS: tuple[tuple[str, str, Any, set[str]], ...] = (
     ("accounts without a login", "http.opened", opened(200, "json"), {"5.5", "6.4.3"}),
     ("slow answers", "http.times", times(900.0), {"4.2"}),
     ("answers that fail", "http.times", times(bad=6), {"4.2"}),
+    ("calls that were slow in the week", "prometheus.figures", measured(**{"0.p95": "501"}),
+     {"4.2"}),
+    ("calls that failed in the week", "prometheus.figures", measured(errors="9"), {"4.2"}),
+    ("a service that was down", "prometheus.figures", measured(**{"0.up": "99.5"}), {"4.2"}),
+    ("a server that is full at peak", "prometheus.figures", measured(**{"0.used": "60"}), {"4.2"}),
     ("a host that was not scanned", "scan.report", replace(_SCAN, reached=frozenset({"x"})),
      {"7.2.4"}),
     ("root for somebody with another post", "linux.administrators", ("lisi",), set()),

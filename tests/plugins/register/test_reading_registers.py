@@ -15,10 +15,14 @@ from audit_core.api.declared_files import OutOfTime, Unreadable
 from audit_core.api.sdk import Answer, Partial
 from audit_core.api.testkit import target_of
 from audit_core.model import english
+from audit_core.model.schemas import LocalFile
 from audit_register.builtin_registers import BY_ID, REGISTERS
 from audit_register.facts import BY_REGISTER, Table
+from audit_register.kinds import RegisterAccess
 from audit_register.reading.cells import hidden
 from audit_register.reading.register_file import RegisterFile
+from audit_register.request import RegisterRows
+from audit_register.session import _answered
 
 GOOD = "日期,会议,主持人工号,有纪要\n2026-01-31,网络安全与信息化领导小组,1001,是\n"
 
@@ -113,7 +117,9 @@ def test_bad_files_get_one_message_with_the_place() -> None:
     assert "sheet 说明: the columns Date" in reported(xlsx(row), "m.xlsx")
     assert "not an intact" in reported(b"PK\x03\x04", "m.xlsx")
     assert "an old .xls" in reported(b"\xd0\xcf\x11\xe0", "m.xlsx")
-    assert "more than 100 rows" in reported(GOOD.encode() + b"2026-01-31,x,1,1\n" * 101, "m.csv")
+    assert "line 102, column 1: more than 100 rows" in reported(
+        GOOD.encode() + b"2026-01-31,x,1,1\n" * 101, "m.csv"
+    )
     twice = "日期,日期,会议,主持人工号,有纪要\n"
     assert "the column Date is there twice" in reported(twice.encode(), "m.csv")
     assert "no list of mappings" in reported(b"a: 1\n", "m.yaml")
@@ -167,20 +173,39 @@ def test_every_ready_register_has_heads_of_its_own() -> None:
         assert set(register.key) <= {c.id for c in register.columns}
 
 
+def access(path: Path, **more: object) -> RegisterAccess:
+    return RegisterAccess(file=LocalFile(str(path)), **more)  # type: ignore[arg-type]
+
+
+def test_heads_of_the_institution(tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text("Tag,Gremium,Leitung,Protokoll\n2026-01-31,other,1001,yes\n")
+    own = {"date": "Tag", "body": "Gremium", "chair": "Leitung", "minutes": "Protokoll"}
+    request = RegisterRows(register="meetings")
+    reply = _answered(request, access(tmp_path / "m.csv", columns=own))
+    found = parsed(reply.stdout)
+    assert isinstance(found, Table)
+    assert found.rows[0]["chair"] == "1001"
+    for heads, message in (
+        ({**own, "chairs": "x"}, "there is no column chairs; there are date"),
+        ({**own, "chair": "Vorsitz"}, "the columns Vorsitz are missing; there are Tag, Gremium"),
+        ({"date": "Tag"}, "the columns Body, Chair (staff number), Minutes kept are missing"),
+    ):
+        reply = _answered(request, access(tmp_path / "m.csv", columns=heads))
+        assert reply.detail is not None
+        assert message in english(reply.detail)
+
+
 def test_the_file_is_a_regular_one(tmp_path: Path) -> None:
     import os
 
-    from audit_register.request import RegisterRows
-    from audit_register.session import _answered
-
     os.mkfifo(tmp_path / "f.csv")
     request = RegisterRows(register="meetings")
-    assert _answered(request, tmp_path / "f.csv", "").status == "not_regular"
-    assert _answered(request, tmp_path / "none.csv", "").status == "unreachable"
+    assert _answered(request, access(tmp_path / "f.csv")).status == "not_regular"
+    assert _answered(request, access(tmp_path / "none.csv")).status == "unreachable"
     (tmp_path / "m.csv").write_text(GOOD, encoding="utf-8")
-    answered = _answered(request, tmp_path / "m.csv", "")
+    answered = _answered(request, access(tmp_path / "m.csv"))
     assert isinstance(parsed(answered.stdout), Table)
-    cut = _answered(RegisterRows(register="meetings", limit=200), tmp_path / "m.csv", "")
+    cut = _answered(RegisterRows(register="meetings", limit=200), access(tmp_path / "m.csv"))
     assert cut.truncated
 
 
@@ -213,7 +238,7 @@ def test_rows_beyond_the_size_that_a_sheet_tells_are_read() -> None:
     raw = xlsx(tuple(heads.split(",")), *rows)
     for size in ("A1", "A1:D2", "A1:XFD1048576", "B2:C3"):
         assert len(table(with_dimension(raw, size), "m.xlsx").rows) == 30, size
-    with pytest.raises(Unreadable, match="more than 20 rows"):
+    with pytest.raises(Unreadable, match="sheet 会议, cell A22: more than 20 rows"):
         lines(with_dimension(raw, "A1"), "m.xlsx", rows=20)
     last = b'<row r="1048576" ht="9"/></sheetData>'
     assert len(table(changed(raw, b"</sheetData>", last), "m.xlsx").rows) == 30

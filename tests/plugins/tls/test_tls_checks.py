@@ -22,7 +22,12 @@ from audit_tls.checks import CHECKS
 from audit_tls.endpoint import Endpoint, Support, Version
 from audit_tls.report import Outcome, Stopped, Trust, Within
 from audit_tls.suites import NAMES, TLS12, TLS13, has_forward_secrecy, is_weak, suites_of
-from audit_tls.version_checks import forward_secrecy, no_old_versions, no_weak_suites
+from audit_tls.version_checks import (
+    forward_secrecy,
+    no_old_versions,
+    no_weak_suites,
+    tlcp_offered,
+)
 
 P, F, U = Verdict.PASS, Verdict.FAIL, Verdict.UNDETERMINED
 AT = "2026-11-23T12:00:00+00:00"
@@ -111,6 +116,11 @@ def test_no_weak_suites(seen: Endpoint, verdict: Verdict) -> None:
 )
 def test_forward_secrecy(seen: Endpoint, verdict: Verdict) -> None:
     assert forward_secrecy.judge(seen).verdict is verdict
+
+
+def test_tlcp_offered() -> None:
+    for letters, verdict in (("nnnyyy", P), ("nnnnny", P), ("nnnyyn", F), ("nnnyyu", U)):
+        assert tlcp_offered.judge(endpoint(letters)).verdict is verdict
 
 
 @pytest.mark.parametrize(
