@@ -35,7 +35,7 @@ def _is_header(name: str) -> bool:
 Url = Annotated[
     str, Valid(holds=is_url, expected=msg("a URL like https://pay.example.com/"), got=_login_in)
 ]
-Place = Annotated[
+EntryPath = Annotated[
     str, Valid(holds=is_place, expected=msg("a path like /privacy, or a URL"), got=_login_in)
 ]
 Percent = Annotated[float, Valid(holds=_share, expected=msg("a percentage from 0 to 100"))]
@@ -57,7 +57,7 @@ def _server(url: str) -> tuple[str, str, int]:
 class Call(Schema, frozen=True, kw_only=True):
     """A call that is timed: it has to be safe to repeat. The targets are the institution's own."""
 
-    path: Place
+    path: EntryPath
     method: Literal["GET", "HEAD"] = "GET"
     p95_ms: PositiveFloat | None = None
     errors_percent: Percent | None = None
@@ -75,9 +75,9 @@ class WebSettings(Schema, frozen=True, kw_only=True):
     calls: tuple[Call, ...] = ()
     samples: Samples = 20
     per_second: Rate = 2.0
-    protected: tuple[Place, ...] = ()
-    privacy_notice: Place | None = None
-    complaints: Place | None = None
+    protected: tuple[EntryPath, ...] = ()
+    privacy_notice: EntryPath | None = None
+    complaints: EntryPath | None = None
     no_service: str = ""
 
     def refusals(self) -> Iterable[Refusal]:

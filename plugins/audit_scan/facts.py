@@ -71,20 +71,20 @@ REPORT = fact(
 )  # fmt: skip
 
 
-class Place(Struct, frozen=True, kw_only=True):
+class Location(Struct, frozen=True, kw_only=True):
     """Where a target of the inventory is: its zone, its address and name in lower case."""
 
     zone: str
     names: frozenset[str]
 
 
-def _place(target: Target) -> Place:
+def _place(target: Target) -> Location:
     names = (target.address, target.host_name)
-    return Place(zone=target.zone or "", names=frozenset(n.lower() for n in names if n))
+    return Location(zone=target.zone or "", names=frozenset(n.lower() for n in names if n))
 
 
 HOST, WEB = (
-    derive(f"scan.place-of-{kind}", Place, needs=TARGET, make=_place, kind=kind)
+    derive(f"scan.place-of-{kind}", Location, needs=TARGET, make=_place, kind=kind)
     for kind in ("host", "web")
 )
 FACTS = (REPORT, HOST, WEB)

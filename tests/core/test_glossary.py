@@ -41,7 +41,7 @@ TERMS: dict[str, tuple[tuple[str, ...], str, tuple[str, ...]]] = {
 RETIRED = {
     "rests", "meanings", "Knob", "Asked", "Asking", "Seen", "Chosen", "Raw", "Box", "LeftOut",
     "Gathering", "Gatherings", "Slim", "spelt", "own_words", "Twin", "Crossing", "told", "said",
-    "Looks", "LookedAt", "Standing", "Waived", "Way", "Matter", "Became", "Wanted",
+    "Looks", "LookedAt", "Standing", "Waived", "Way", "Place", "Matter", "Became", "Wanted",
 }  # fmt: skip
 
 # what an assessor writes as conclusion of a clause, and where it stands

@@ -19,7 +19,7 @@ from audit_core.pack.archive import Archive
 
 T = TypeVar("T")
 Add = Callable[[Archive, T], None]
-Place = tuple[int, int]
+MarkSpan = tuple[int, int]
 """Between which marks of the list of an archive files stand."""
 
 _MOST_EACH = 16
@@ -29,12 +29,12 @@ _FEWEST_EACH = 2
 """A process costs some 15 ms, a host some 40."""
 
 
-def add_each(archive: Archive, items: Sequence[T], add: Add[T]) -> list[Place]:
+def add_each(archive: Archive, items: Sequence[T], add: Add[T]) -> list[MarkSpan]:
     """`add` was called for each of `items`, their files stand in order; where those of each stand.
 
     What a process could not do is done again here, and raises here what it raised there.
     """
-    places: list[Place] = []
+    places: list[MarkSpan] = []
     for share in _shares(items, processors()):
         places += _added(archive, share, add)
     return places
@@ -48,7 +48,7 @@ def _shares(items: Sequence[T], processes: int) -> Iterator[list[Sequence[T]]]:
         yield [round[n : n + each] for n in range(0, len(round), each)]
 
 
-def _added(archive: Archive, shares: Sequence[Sequence[T]], add: Add[T]) -> Iterator[Place]:
+def _added(archive: Archive, shares: Sequence[Sequence[T]], add: Add[T]) -> Iterator[MarkSpan]:
     archive.settle()
     parts = [_Part(archive.part(), share, add) for share in shares[1:]]
     try:
@@ -64,7 +64,7 @@ def _added(archive: Archive, shares: Sequence[Sequence[T]], add: Add[T]) -> Iter
             part.close()
 
 
-def _place(archive: Archive, item: T, add: Add[T]) -> Place:
+def _place(archive: Archive, item: T, add: Add[T]) -> MarkSpan:
     begun = archive.mark()
     add(archive, item)
     return begun, archive.mark()
@@ -95,12 +95,12 @@ class _Part(Generic[T]):
         pid, self._pid = self._pid, 0
         return os.waitpid(pid, 0)[1] == 0
 
-    def taken(self, archive: Archive) -> Iterator[Place]:
+    def taken(self, archive: Archive) -> Iterator[MarkSpan]:
         """Where the files of each item stand in `archive`, which has them now."""
         begun = archive.mark()
         archive.take(self._archive)
         self._marks.seek(0)
-        for first, end in msgspec.json.decode(self._marks.read(), type=list[Place]):
+        for first, end in msgspec.json.decode(self._marks.read(), type=list[MarkSpan]):
             yield begun + first, begun + end
 
     def close(self) -> None:

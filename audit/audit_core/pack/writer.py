@@ -34,7 +34,7 @@ from audit_core.pack import evidence, signing
 from audit_core.pack import zip_format as z
 from audit_core.pack.archive import Archive, of_file
 from audit_core.pack.keys import SigningKey, public_pem
-from audit_core.pack.parallel import Place, add_each
+from audit_core.pack.parallel import MarkSpan, add_each
 from audit_core.store.answers import AnswersFolder, attached
 from audit_core.store.frames import sync_folder
 from audit_core.store.runs import Run, check_seal, file_digest
@@ -159,7 +159,7 @@ def _fill(
         return manifest, archive.count, tuple(failed.values())
 
 
-def _add_records(archive: Archive, job: _Job) -> dict[str, Place]:
+def _add_records(archive: Archive, job: _Job) -> dict[str, MarkSpan]:
     """Where the evidence of each object stands in the list of files; of what is none, under ``."""
     results = job.results
     before = itertools.accumulate((entry.observations for entry in results.entries), initial=0)
@@ -201,7 +201,7 @@ def _add_answers(archive: Archive, job: _Job) -> None:
     archive.add_bytes(d.answers_name(digest), folder.set_path(digest).read_bytes())
 
 
-def _source(archive: Archive, job: _Job, lang: str, marks: Mapping[str, Place]) -> PackSource:
+def _source(archive: Archive, job: _Job, lang: str, marks: Mapping[str, MarkSpan]) -> PackSource:
     def digests(object: str) -> Iterator[tuple[str, dict[str, str]]]:
         for file, md5 in archive.listed(*marks[object]):
             sm3 = {"sm3": file.sm3} if file.sm3 is not None else {}

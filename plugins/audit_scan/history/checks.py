@@ -33,10 +33,10 @@ from audit_core.api.sdk import (
     undetermined,
     verbatim,
 )
-from audit_scan.facts import HOST, REPORT, WEB, Place
+from audit_scan.facts import HOST, REPORT, WEB, Location
 from audit_scan.history.facts import HISTORY, History
 from audit_scan.history.gaps import Gap, longest
-from audit_scan.history.model import Concluded, EarlierRun, SeenTarget
+from audit_scan.history.model import Concluded, EarlierRun, EarlierTarget
 from audit_scan.kind import HistorySettings, ScanSettings
 
 _WORDS = {
@@ -100,23 +100,23 @@ def _within(run: EarlierRun, period: _Period) -> bool:
     return run.day <= period.today and run.ended[:10] >= period.first
 
 
-def _is(seen: SeenTarget, target: Target, place: Place) -> bool:
+def _is(seen: EarlierTarget, target: Target, place: Location) -> bool:
     """Whether it is certainly `target`."""
     alike = bool(place.names.intersection(seen.names)) or not (place.names or seen.names)
     return (seen.id, seen.kind) == (target.id, target.kind) and alike
 
 
-def _may_be(seen: SeenTarget, target: Target, place: Place) -> bool:
+def _may_be(seen: EarlierTarget, target: Target, place: Location) -> bool:
     return seen.id == target.id or bool(place.names.intersection(seen.names))
 
 
-def _last(target: Target, place: Place, runs: tuple[EarlierRun, ...], today: str) -> str:
+def _last(target: Target, place: Location, runs: tuple[EarlierRun, ...], today: str) -> str:
     """The day of the newest run that reached `target`, all of it; empty for none."""
     days = (r.day for r in runs if any(s.reached and _is(s, target, place) for s in r.targets))
     return max((day for day in days if day <= today), default="")
 
 
-def _is_late(target: Target, place: Place, history: History, period: _Period) -> bool:
+def _is_late(target: Target, place: Location, history: History, period: _Period) -> bool:
     """Whether it was there before the period, and no run that may be of it reached it since."""
     if not history.runs:
         return True
@@ -174,7 +174,7 @@ def reached_in_time(
     return undetermined(detail, open_, *doubts, expected=expected)
 
 
-def _days_elsewhere(target: Place, reports: Others, registers: Others) -> set[str]:
+def _days_elsewhere(target: Location, reports: Others, registers: Others) -> set[str]:
     """The days of reports that reached it, and of scans in registers."""
     found = {
         got.value.day
@@ -190,7 +190,7 @@ def _days_elsewhere(target: Place, reports: Others, registers: Others) -> set[st
 
 
 def _gaps(
-    target: Target, place: Place, history: History, more: set[str], today: str, times: int
+    target: Target, place: Location, history: History, more: set[str], today: str, times: int
 ) -> tuple[Gap | None, Gap | None]:
     """The longest gap by what certainly reached `target`, and by what may have."""
     sure, maybe = set(more), set(more)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 
-class SeenTarget(Struct, frozen=True, kw_only=True):
+class EarlierTarget(Struct, frozen=True, kw_only=True):
     """A target of an earlier run: its id, its address and name, and whether all of it answered."""
 
     id: str
@@ -40,7 +40,7 @@ class EarlierRun(Struct, frozen=True, kw_only=True):
     profile: str
     evaluated: bool = False
     complete: bool = False
-    targets: tuple[SeenTarget, ...] = ()
+    targets: tuple[EarlierTarget, ...] = ()
     conclusions: tuple[Concluded, ...] = ()
 
     @property

@@ -25,7 +25,7 @@ from audit_core.model.results import INDEX_SCHEMA, ObjectEntry, RunStamp, Target
 from audit_core.model.targets import Target
 from audit_core.store.runs import Run, RunFile, Seal, Store, file_digest
 from audit_core.text.system_errors import os_error
-from audit_scan.history.model import Concluded, EarlierRun, SeenTarget, StoreHead
+from audit_scan.history.model import Concluded, EarlierRun, EarlierTarget, StoreHead
 from audit_scan.history.request import RunHistory
 from audit_scan.kind import StoreAccess
 
@@ -157,11 +157,11 @@ def _evaluated(stamp: RunFile, seal: Seal, index: _Index) -> EarlierRun:
     )  # fmt: skip
 
 
-def _seen(target: Target, statuses: dict[str, Any]) -> SeenTarget:
+def _seen(target: Target, statuses: dict[str, Any]) -> EarlierTarget:
     status = statuses.get(target.id)
     names = tuple(name.lower() for name in (target.address, target.host_name) if name)
     reached = status is not None and status.state is TargetState.REACHED
-    return SeenTarget(id=target.id, kind=target.kind, names=names, reached=reached)
+    return EarlierTarget(id=target.id, kind=target.kind, names=names, reached=reached)
 
 
 def _concluded(system: tuple[SystemConclusion, ...]) -> Iterator[Concluded]:

@@ -13,7 +13,7 @@ from audit_core.model.errors import InputError
 from audit_core.pack import documents as d
 from audit_core.pack import parallel
 from audit_core.pack.archive import Archive, of_bytes
-from audit_core.pack.parallel import Place
+from audit_core.pack.parallel import MarkSpan
 from audit_core.pack.zips import Zip
 
 PARENT = os.getpid()
@@ -37,7 +37,7 @@ def failing(archive: Archive, number: int) -> None:
     add(b"", archive, number)
 
 
-def filled(path: Path, add_: parallel.Add[int]) -> tuple[bytes, list[Place], list[list[str]]]:
+def filled(path: Path, add_: parallel.Add[int]) -> tuple[bytes, list[MarkSpan], list[list[str]]]:
     with path.open("w+b") as handle:
         archive = Archive(handle, "2026-11-23T10:15:00Z")
         archive.add("first", of_bytes(b"1"), 1)

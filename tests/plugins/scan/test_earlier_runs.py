@@ -21,10 +21,10 @@ from audit_core.model.results import (
     encode,
 )
 from audit_core.store.runs import Run, RunFile, Store
-from audit_scan.facts import Place, ScanResult
+from audit_scan.facts import Location, ScanResult
 from audit_scan.history.checks import assessed_in_time, reached_in_time, scans_without_gap
 from audit_scan.history.facts import HISTORY, History
-from audit_scan.history.model import Concluded, EarlierRun, SeenTarget, StoreHead
+from audit_scan.history.model import Concluded, EarlierRun, EarlierTarget, StoreHead
 from audit_scan.history.request import RunHistory
 from audit_scan.history.session import answered
 from audit_scan.model import Head
@@ -124,7 +124,7 @@ def test_what_is_read_of_a_store(tmp_path: Path) -> None:
 
 def run(day: str, reached: str = "abc", word: str = "conforming", **more: Any) -> EarlierRun:
     seen = tuple(
-        SeenTarget(id=h.id, kind="host", names=(h.address or "",), reached=h.id in reached)
+        EarlierTarget(id=h.id, kind="host", names=(h.address or "",), reached=h.id in reached)
         for h in HOSTS
     )
     concluded = (Concluded(catalog="gbt22239-2019", word=word),)
@@ -139,7 +139,7 @@ def history(*runs: EarlierRun, **head: Any) -> History:
 
 
 PLACES: Any = tuple(
-    (h, Known(value=Place(zone="dmz", names=frozenset({h.address or ""})))) for h in HOSTS
+    (h, Known(value=Location(zone="dmz", names=frozenset({h.address or ""})))) for h in HOSTS
 )
 BESIDE: Any = ((Target(id="q4", kind="scan_report", object_type="register"), Known(value=None)),)
 OLD, NEW = run("2026-06-01"), run("2026-10-01")
@@ -149,7 +149,7 @@ def test_a_run_reaches_each_host_in_time() -> None:
     full, part = target(complete_since=SINCE), target()
     missed = run("2026-10-01", "ab")
     moved = run("2026-10-01", "ab", targets=(
-        *missed.targets[:2], SeenTarget(id="c", kind="host", names=("10.9.0.9",), reached=True),
+        *missed.targets[:2], EarlierTarget(id="c", kind="host", names=("10.9.0.9",), reached=True),
     ))  # fmt: skip
     for own, seen, beside, expected in (
         (part, history(NEW), (), P),

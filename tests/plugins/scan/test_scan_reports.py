@@ -19,7 +19,7 @@ from audit_core.api.sdk import Answer, Known, Partial, Target
 from audit_core.model import Status, Verdict
 from audit_scan import session
 from audit_scan.checks import findings_fixed, hosts_covered, hunted_in_time, scanned_in_time
-from audit_scan.facts import REPORT, Place, ScanResult
+from audit_scan.facts import REPORT, Location, ScanResult
 from audit_scan.model import Head, Rating, Vulnerability
 from audit_scan.request import ScanReport
 from audit_scan.xml_stream import NotXml
@@ -198,7 +198,7 @@ def test_a_scan_each_quarter() -> None:
 def test_hosts_that_a_scan_has_to_cover() -> None:
     def host(id: str, zone: str, *names: str) -> Any:
         made = Target(id=id, kind="host", object_type="server")
-        return made, Known(value=Place(zone=zone, names=frozenset(names)))
+        return made, Known(value=Location(zone=zone, names=frozenset(names)))
 
     report, covers = result("2026-10-01", reached=("10.1.0.5", "web2.bank.example")), ["dmz", "x"]
     own = target(covers=covers)
