@@ -317,7 +317,7 @@ def _too_few(
 
 
 def known_hours(target: Target) -> float | None:
-    """The declared objective, None where none is declared rightly."""
+    """The declared objective, None where none is declared that can be read."""
     rpo = declared.rpo_hours(target)
     return None if isinstance(rpo, Message) else rpo
 

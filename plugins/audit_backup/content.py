@@ -18,7 +18,7 @@ from audit_backup.packed_sizes import is_one_byte
 
 SMALL = 64 << 10  # up to here archives are looked into; a larger one holds something
 _TINY = 512  # a compressed file below this may be one of nothing but headers
-_TAR_RECORD = 1 << 20  # the largest record of zeros that tar is usually told to write
+_TAR_RECORD = 1 << 20  # the largest record of zeros that tar usually writes
 _NO_BZIP2 = b"\x17\x72\x45\x38\x50\x90\x00\x00\x00\x00"
 _ZIP_END = b"PK\x05\x06"
 _FORMATS_OF_NOTHING = frozenset({"gzip", "bzip2", "xz", "zstd", "lz4", "zip"})

@@ -80,7 +80,7 @@ class Inside(Struct, frozen=True, kw_only=True):
 class Tested(Struct, frozen=True, kw_only=True):
     """The outcome of an archive's own test, and how an SQL dump begins and ends.
 
-    `error` is what the program said against the file, empty where it passed. `passed` is False
+    `error` is what the program found wrong with the file, empty where it passed. `passed` is False
     without an error where the program could not be run. `dump` is True where the text has the
     header of a dump program, `ended` where it has its last line.
     """

@@ -37,7 +37,7 @@ class Query(Request, frozen=True, kw_only=True, tag="sql"):
     limit: int = 4 << 20
 
     def describe(self) -> str:
-        """The statement, and where it is asked if that is said."""
+        """The statement, and where it is asked if that is given."""
         words = " ".join(self.sql.split())
         return f"{self.database}: {words}" if self.database else words
 

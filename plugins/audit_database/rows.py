@@ -22,7 +22,7 @@ S = TypeVar("S", bound=Struct)
 
 _NOT_ROWS = msg("not the requested rows")
 DATABASE = "database"
-_PROBLEMS = 20  # of rows that cannot be read, as many as are told one by one
+_PROBLEMS = 20  # of rows that cannot be read, as many as are reported one by one
 
 
 def encoded_columns(names: list[str]) -> bytes:

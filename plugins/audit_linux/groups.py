@@ -45,7 +45,7 @@ def parse_group(answer: Answer) -> Groups | Partial:
     """The groups of /etc/group as glibc reads it.
 
     Of one name the first line gives the number. A line whose number cannot be read names no group;
-    it is told, and the rest holds. White space before a member does not count. Rights go by the
+    it is reported, and the rest holds. White space before a member does not count. Rights go by the
     number, so that members of another group with the same number are members, too.
     """
     return _groups(answer.text)

@@ -144,7 +144,7 @@ def _account(line: str) -> Account:
 def parse_passwd(answer: Answer) -> Accounts | Partial:
     """The accounts of /etc/passwd as glibc reads them: blank lines and comments are none.
 
-    A line that glibc passes over is told, the rest holds.
+    A line that glibc passes over is reported, the rest holds.
     """
     return _accounts(answer.text)
 

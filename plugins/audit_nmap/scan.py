@@ -11,7 +11,7 @@ from audit_nmap.ports import ranges, read_ports
 
 
 class Scan(Struct, frozen=True, kw_only=True):
-    """What nmap told: every scanned port in one set; `silent` is neither open nor closed."""
+    """What nmap reported: every scanned port in one set; `silent` is neither open nor closed."""
 
     open: frozenset[int]
     closed: frozenset[int]
@@ -77,7 +77,7 @@ _STATES = {"open": "open", "closed": "closed"}
 
 
 def _collect(host: Any, scanned: frozenset[int]) -> Scan:
-    """Every scanned port by what is known of it; raises ParseError unless each is told once."""
+    """Every scanned port by what is known of it; raises ParseError unless each is reported once."""
     found: dict[str, set[int]] = {"open": set(), "closed": set(), "silent": set()}
     table, count = _only(host, "ports"), 0
     for port in table.findall("port"):

@@ -425,7 +425,7 @@ def _global(path: str, text: str) -> bool:
 
 
 def parse_automatic(answer: Answer) -> Automatic:
-    """Whether apt's daily job is told to install upgrades."""
+    """Whether apt's daily job is set to install upgrades."""
     rows = [line.partition("=") for line in answer.lines]
     if any(not value.startswith("'") for _, _, value in rows):
         raise ParseError(msg("not the output of apt-config shell"))

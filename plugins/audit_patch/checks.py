@@ -92,7 +92,7 @@ def _dates(metadata: Metadata, sources: Sources) -> list[float]:
 
 
 def _refreshed(metadata: Metadata, sources: Sources, now: float) -> float | Message:
-    """When the metadata were last known to be fresh, or why that cannot be told."""
+    """When the metadata were last known to be fresh, or why that is not known."""
     if not sources.items:
         return msg("No package source is in effect, so pending updates are not known")
     dates = _dates(metadata, sources)

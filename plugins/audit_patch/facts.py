@@ -26,7 +26,7 @@ AskAndParse = tuple[Command | dict[str, NamedAsk], Parser]
 
 
 def _each(id: str, type_: Any, **ways: AskAndParse) -> Fact:
-    """The fact `id`, learnt from each package manager in its way; yum's is dnf's unless told."""
+    """The fact `id`, learnt from each package manager in its way; yum's is dnf's unless given."""
     if "dnf" in ways:
         ways.setdefault("yum", ways["dnf"])
     return fact(

@@ -54,7 +54,7 @@ UPDATERS = Command(
 RESTART = Command(
     argv=("needs-restarting", "-r"), ok=(0, 1), timeout_s=60, not_found=Reason.NOT_PRESENT
 )
-# What starts those programs; each state is told on a line of its own.
+# What starts those programs; each state is on a line of its own.
 _STARTERS = (
     "apt-daily-upgrade.timer", "dnf-automatic.timer", "dnf-automatic-install.timer",
     "dnf5-automatic.timer", "yum-cron.service",
@@ -89,7 +89,7 @@ _BUILD = (
 
 
 def parse_builds(answers: Answers) -> Builds:
-    """The build that runs, empty where it is not told, and those that are installed by name."""
+    """The build that runs, empty where it is not known, and those that are installed by name."""
     text = answers["running"].text.strip()
     found = next((row for pattern in _BUILD if (row := pattern.fullmatch(text))), None)
     installed = {}

@@ -6,7 +6,7 @@ from msgspec import Struct
 
 
 class Update(Struct, frozen=True, kw_only=True):
-    """A package that would be replaced by `candidate`. `installed` is empty where not told.
+    """A package that would be replaced by `candidate`. `installed` is empty where not known.
 
     `archives` are the security archives that have it (apt), empty where not asked for.
     """
@@ -27,7 +27,7 @@ class Security(Struct, frozen=True, kw_only=True):
     """The pending security updates. `labelled`: whether the metadata mark security updates.
 
     None where only the sources can tell (apt: a source of the security archive is in effect).
-    `base`: whether advisories of the base system are among those that are known; None is not told.
+    `base`: whether advisories of the base system are among those that are known; None is not known.
     """
 
     updates: tuple[Update, ...]
@@ -56,7 +56,7 @@ class Source(Struct, frozen=True, kw_only=True):
     """A package source in effect. `security` is None where its name does not tell.
 
     `suite` is the code name of the release that it is for, `archive` its name in lists, and
-    `priority` that of its versions (all apt), empty where not told.
+    `priority` that of its versions (all apt), empty where not known.
     """
 
     name: str
@@ -87,7 +87,7 @@ class Signatures(Struct, frozen=True, kw_only=True):
 class Listing(Struct, frozen=True, kw_only=True):
     """The metadata of one source, with the time of its file (epoch seconds, host clock).
 
-    `published` is when the source made them, where that is told apart.
+    `published` is when the source made them, where that is known separately.
     """
 
     source: str

@@ -388,7 +388,7 @@ def _checked(values: dict[str, str], default: str) -> bool:
 
 
 def parse_automatic(answer: Answer) -> Automatic | Absent:
-    """Whether dnf-automatic or yum-cron is told to install updates."""
+    """Whether dnf-automatic or yum-cron is set to install updates."""
     if refused := refused_by(answer):
         return refused
     settings = [(path, re.sub(r"\s*=\s*", "=", text)) for path, text in grep_rows(answer)]

@@ -73,7 +73,7 @@ class _Reader:
         raise ParseError(_NOT_ROWS)
 
     def line(self, columns: list[str], line: str) -> None:
-        """Takes a row, or what is said after the rows."""
+        """Takes a row, or what follows the rows."""
         match json_value(line, _NOT_ROWS):
             case [int(number), list(values)] if len(values) == len(columns):
                 cells = dict(zip(columns, values, strict=True))

@@ -77,7 +77,7 @@ def described(
 
 
 def _lacking(target: Target, service: ServiceSettings) -> Iterator[Message]:
-    """What is not said of the service: whether it has it is not known."""
+    """What the service does not declare: whether it has it is not known."""
     if not target.owner:
         yield msg("No responsible department is declared (owner)")
     if not service.systems:

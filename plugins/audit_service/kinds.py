@@ -51,7 +51,7 @@ class ServiceSettings(Schema, frozen=True, kw_only=True):
     not_offered: str = ""
 
     def refusals(self) -> Iterable[Refusal]:
-        """What is not offered has nothing that it runs on."""
+        """Refuses systems, entries or data sets of a service that is not offered."""
         if self.not_offered and (self.systems or self.entries or self.data_sets):
             expected = msg("no systems, entries and data sets of a service that is not offered")
             yield Refusal(place=("not_offered",), expected=expected)

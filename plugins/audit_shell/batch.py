@@ -202,7 +202,7 @@ def frame(index: str, nonce: str, body: bytes, code: int) -> bytes:
 
 
 def frame_file(index: str, nonce: str, stat: bytes, body: bytes) -> bytes:
-    """A file's `body` as the script frames it on stdout, after what `stat` said of it."""
+    """A file's `body` as the script frames it on stdout, after the output of `stat`."""
     if not stat.startswith(b"regular"):
         return frame(f"{index}.s", nonce, stat, 0 if b"|" in stat else 1)
     trailer = hashlib.sha256(body).hexdigest().encode() + b"  -"

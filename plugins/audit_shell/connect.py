@@ -59,7 +59,7 @@ def jump_access(login: JumpLogin, context: ConnectionContext) -> SshAccess:
 
 
 def without_address(settings: SshLogin | JumpLogin) -> SshAccess:
-    """As `ssh_access`, with no name looked up: for what is told without a connection."""
+    """As `ssh_access`, with no name looked up: for what is known without a connection."""
     return _access(settings, str(settings.address), None)
 
 

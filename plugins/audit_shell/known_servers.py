@@ -18,7 +18,7 @@ def identities(login: SshLogin) -> tuple[str, ...]:
     """The fingerprints of the keys that are known of the host; none where nothing is known.
 
     Names stand in known_hosts as they are, or hashed. Patterns tell no single server. A file that
-    cannot be read is told by the login.
+    cannot be read is reported by the login.
     """
     host = (login.host_key_name or str(login.address)).lower()
     name = hostkeys.name_for(host, login.port)

@@ -108,7 +108,7 @@ class ShellSession(Closing):
     ) -> dict[batch.ShellRequest, batch.ScriptResponse | None]:
         try:
             _, got = self._run(asked, deadline_s, _limit(asked), watch=False)
-        except Exception:  # noqa: BLE001 (no channel: asked later, or sudo is said to be too slow)
+        except Exception:  # noqa: BLE001 (no channel: asked later, or sudo is reported as too slow)
             return {}
         return dict(zip(asked, got.replies, strict=True))
 

@@ -123,8 +123,8 @@ class Importer(Struct, frozen=True, kw_only=True):
 
     `suffixes` are those of its files, in lower case. `read(path, raw)` is given the bytes of the
     file; it tells the rows that a person changed and raises InputError where the file is none of
-    its own, is dangerous, or a row cannot be told with certainty: with the place and the reason. It
-    opens nothing, follows no link and evaluates no formula.
+    its own, is dangerous, or a row is not recognised with certainty: with the place and the reason.
+    It opens nothing, follows no link and evaluates no formula.
     """
 
     name: str

@@ -309,5 +309,5 @@ def resolve_entry(entry: str) -> Callable[..., Any]:
     """The function that `module:function` names."""
     module, _, name = entry.partition(":")
     function = getattr(importlib.import_module(module), name)
-    assert callable(function)  # noqa: S101 (an author's error, told by the traceback)
+    assert callable(function)  # noqa: S101 (an author's error, shown by the traceback)
     return function  # type: ignore[no-any-return]

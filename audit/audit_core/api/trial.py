@@ -23,7 +23,7 @@ def dies(module: str) -> Message | None:
     A foreign plugin that calls `os._exit` or sleeps at import or in a hook would take the run with
     it, and `os._exit(0)` would even look like a run that found nothing wrong. The child shares what
     is imported already: 15 ms, a tenth of what a new interpreter takes. What a plugin raises is no
-    death; it is told where the plugin is loaded.
+    death; it is reported where the plugin is loaded.
     """
     with tempfile.TemporaryFile() as mark:
         pid = forked()

@@ -298,14 +298,14 @@ class _Answers:
 
 
 def _same(row: FormRow, before: dict[str, str], after: dict[str, str]) -> bool:
-    """Whether nothing new is said; author and date that nobody wrote are none that differ."""
+    """Whether there is nothing new; author and date that nobody wrote are none that differ."""
     given = {"by": row["by"], "date": row["date"]}
     aside = {name for name, value in given.items() if not value}
     return all(before.get(n) == after.get(n) for n in {*before, *after} - aside)
 
 
 def _answer_fields(answer: Attestation) -> dict[str, str]:
-    """What a person said in `answer`, by field."""
+    """What a person entered in `answer`, by field."""
     files = "；".join(f"{f.name} {f.sha256[:16]}" for f in answer.attachments)
     answer_text = answer.reason or answer.value or answer.text
     return _filled({"answer": answer.verdict.value, "text": answer_text, "by": answer.by,

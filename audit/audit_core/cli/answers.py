@@ -123,7 +123,7 @@ def _tell_replaced(context: Context, run: Run, held: AnswerSet, new: AnswerSet) 
 
 
 def _joined(folder: AnswersFolder, given: GivenStatements) -> AnswerSet:
-    """What is stored, with what was said in the place of its part."""
+    """What is stored, with the answers given now in place of the stored ones."""
     held = folder.load(folder.in_use().answers)
     base = held if given.answers is None else given.answers.answers
     waived = given.waivers

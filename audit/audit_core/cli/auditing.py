@@ -142,7 +142,7 @@ def run(context: Context) -> int:
     """Collects, evaluates, packs; prints the table per layer and the path of the pack."""
     if context.args.output is not None:
         stored.check_output(context.args.output)  # before collecting for an hour, not after
-    given = answers.given(context)  # what is broken in them is told before collecting, too
+    given = answers.given(context)  # what is broken in them is reported before collecting, too
     made = _collected(context)
     stored.take_answers(context, made, given)
     return stored.conclude(context, made, output=context.args.output)

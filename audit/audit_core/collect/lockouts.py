@@ -70,7 +70,7 @@ class Lockouts:
         self._change = threading.Condition()
 
     def may_try(self, names: Names) -> bool:
-        """Whether each of `names` may be tried, once that can be told; then `tried` must follow."""
+        """Whether each of `names` may be tried, once that is known; then `tried` must follow."""
         held: list[str] = []
         # In the same order for all, so that no two targets wait for each other.
         for name in sorted(names.every):

@@ -69,7 +69,7 @@ class ResolvedContext(Struct, frozen=True, kw_only=True):
 
 
 def sent(context: ResolvingContext) -> ResolvedContext:
-    """`context` as data. Raises what a secret raises."""
+    """`context` as data. Raises what resolving its secrets raises."""
     names = {*hosts(context.access)}
     if context.target.address is not None:
         names.add(context.target.address)

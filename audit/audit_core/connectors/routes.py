@@ -172,7 +172,7 @@ class Routes:
         for target in targets:
             access = self._inventory.access.get(target.id)
             for reference in references(access.settings) if access is not None else ():
-                with contextlib.suppress(ConfigError):  # told when this target is opened
+                with contextlib.suppress(ConfigError):  # reported when this target is opened
                     self._secrets.resolve(reference)
 
 

@@ -1,4 +1,4 @@
-"""What people said of the steps of a unit, beside what checks say of them. PURE."""
+"""What people answered to the steps of a unit, beside what checks found. PURE."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def _answered_step(answer: StepAnswer, step: StepView) -> AnsweredStep:
 
 
 def reasons(answers: Mapping[int, AnsweredStep]) -> list[Message]:
-    """Why steps do not apply, as people said."""
+    """Why steps do not apply, as people answered."""
     return [
         filled(NOT_APPLICABLE_BY,
                by=t.answer.by, date=t.answer.date, reason=_line(t.answer.reason))

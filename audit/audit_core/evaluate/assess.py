@@ -96,7 +96,7 @@ def _with_ids(made: Conclusion, target: str, change: Callable[[str], str]) -> Co
 
 
 class _Statements:
-    """What findings on one object say, and how that is told from what they say on others."""
+    """What findings on one object say, and what tells them from findings on others."""
 
     def __init__(self, target: Target, tallies: Tallies, standing: AnswersInForce) -> None:
         self._target, self._tallies, self._standing = target, tallies, standing
@@ -180,7 +180,7 @@ def conclude(
     statements: Sequence[StepStatements],
     standing: AnswersInForce = _NOBODY,
 ) -> Conclusion:
-    """The conclusion of `clause` on `target` from what is said about its steps there."""
+    """The conclusion of `clause` on `target` from the statements on its steps there."""
     if clause.applies_to and target.object_type not in clause.applies_to:
         return _not_applicable(
             clause, target, msg("Clauses of this kind never apply to an object of this type")

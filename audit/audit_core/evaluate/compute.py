@@ -102,7 +102,7 @@ class Evaluator:
     """Evaluates the objects of one run, one by one. Equal inputs give equal results.
 
     Objects that are reached together, a host and the databases on it, are one group and evaluated
-    together; `number` is that of a group. `step` is told the name of each parser, check and phase
+    together; `number` is that of a group. `step` gets the name of each parser, check and phase
     before it begins; steps in `skipped` hung or crashed before and become a finding that names the
     fault.
     """
@@ -395,7 +395,7 @@ class Evaluator:
 
 
 def _statements_of(run: Run) -> tuple[AnswerSet, str]:
-    """What people said of `run`, and the day on which it is judged."""
+    """What people answered about `run`, and the day on which it is judged."""
     folder = AnswersFolder(run)
     in_use = folder.in_use()
     return folder.load(in_use.answers), in_use.judged

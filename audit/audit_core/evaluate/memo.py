@@ -199,7 +199,7 @@ def _parts(result: Any) -> tuple[Any, ...]:
 
 
 def _written(result: Known | Absent) -> bytes:
-    """What tells a value or an absence from others of one maker; empty where that cannot be told.
+    """What tells a value or an absence from others of one maker; empty where that is not known.
 
     The order of a mapping is in it: `==` would pass over it, and a check may list by it.
     """

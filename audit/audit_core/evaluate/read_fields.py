@@ -2,7 +2,7 @@
 
 Each gets stand-ins for its answers or its target. A field that belongs to one host is behind a
 property that tells when it is read; what stands there for everything else (comparing, encoding) is
-not what the host said. So a result that such a field has part in differs, or the field was read.
+not the answer of the host. A result that such a field has part in differs, or the field was read.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ class _Target(Target, frozen=True, kw_only=True):
 
 
 def shared_part(target: Target) -> Target:
-    """All of `target` that a check may look at without being told apart from other targets."""
+    """All of `target` that a check may look at without telling it from other targets."""
     return structs.replace(target, id="", address=None, host_name=None)
 
 

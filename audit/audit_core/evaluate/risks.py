@@ -56,7 +56,7 @@ def _sum(risks: Iterable[RiskResult]) -> Bounds:
 
 
 class Risks:
-    """Collects what is said of each rule by the conclusions on the clauses that name it."""
+    """Collects what is known about each rule by the conclusions on the clauses that name it."""
 
     def __init__(
         self,

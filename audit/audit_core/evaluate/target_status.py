@@ -25,7 +25,7 @@ _WAY_THERE = msg(
 )
 _WHOLE_AGAIN = msg("Collect again")
 _NAMED = msg("Provide what the reason names, then collect again")
-# What helps where nothing more exact is told.
+# The remedy where nothing more exact is known.
 _HELPS: dict[str, Message] = {
     Reason.UNREACHABLE: _WAY_THERE,
     Reason.NOT_PERMITTED: msg(

@@ -82,7 +82,7 @@ def evaluate(
 ) -> Results:
     """The results of `run`, stored in `folder`, by default that of the run.
 
-    `on_done` is told how many groups of how many are evaluated.
+    `on_done` gets how many groups of how many are evaluated.
 
     Raises what broken input raises, and StoreError where they cannot be stored; what was stored
     before is then untouched.

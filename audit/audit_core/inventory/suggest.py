@@ -19,7 +19,7 @@ Accesses = Mapping[str, Access]
 """How to reach targets, by their ids."""
 
 
-class _Place(Struct, frozen=True, kw_only=True):
+class _Address(Struct, frozen=True, kw_only=True):
     machines: frozenset[str | None]
     port: int | None
 
@@ -72,17 +72,17 @@ def suggestions(
     )  # fmt: skip
 
 
-def _place(target: Target, access: Accesses) -> _Place:
+def _place(target: Target, access: Accesses) -> _Address:
     names, port = {target.address, target.host_name}, None
     mine = access.get(target.id)
     if mine is not None and isinstance(mine.settings, AccessSchema):
         machine, port = mine.settings.leads_to()
         names = (names - {getattr(mine.settings, "address", None)}) | {machine}
-    return _Place(machines=frozenset(names - {None}), port=port)
+    return _Address(machines=frozenset(names - {None}), port=port)
 
 
 def _ports(
-    kind: Kind, target: Target, every: Iterable[Target], places: Mapping[str, _Place]
+    kind: Kind, target: Target, every: Iterable[Target], places: Mapping[str, _Address]
 ) -> frozenset[int | None]:
     """Where targets of `kind` on the machine of `target` are reached; None for one not known."""
     machines = places[target.id].machines

@@ -84,7 +84,7 @@ class Statement(Protocol):
 class StepResult(Struct, frozen=True, kw_only=True):
     """A step on an object; `findings` are the ids of those that speak to it.
 
-    `answer` is what a person said of it, also where that does not count (any more).
+    `answer` is what a person answered, also where that does not count (any more).
     """
 
     number: int

@@ -90,7 +90,7 @@ class Grading(Struct, frozen=True, kw_only=True):
 
     `partial_weight` is the score of 部分符合 (符合 has 1, 不符合 0). `coverage` is the share of
     clauses that have to be settled before a word is printed. `grades` begin with the best; without
-    any only the score is told. With `penalties` a clause is scored by its steps instead of its
+    any only the score is shown. With `penalties` a clause is scored by its steps instead of its
     word. `layer_weights` and `weights` (by clause) are those of a weighted mean, 1 by default.
     `unverified` lists the keys whose values no source was read for.
     """

@@ -72,7 +72,7 @@ class Observation(Struct, frozen=True, kw_only=True):
     `target` is the one that was reached to ask. `request` is the request as it was asked, with its
     type tag: evidence, which evaluation never reads. `asked`, `identity`, `evidence_kind` and
     `privilege` are what the request said of itself. Times are UTC, ISO 8601. `how` says over what
-    and as whom it was asked. `detail` is why a request was not answered, as told by the session.
+    and as whom it was asked. `detail` is why a request was not answered, as the session reports it.
     `redactions` names the rules that cut.
     """
 

@@ -28,7 +28,7 @@ _COUNTED = re.compile(rf"^( (?:{_BETWEEN}){{0,3}}?){_NOUN}(?: ({'|'.join(_VERBS)
 
 
 def singular(text: str) -> str:
-    """`text`, which stands behind a one, with its noun and the verb after it in the singular."""
+    """`text`, which follows the number 1, with its noun and verb in the singular."""
     return _COUNTED.sub(_one, text)
 
 

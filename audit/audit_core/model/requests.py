@@ -100,7 +100,7 @@ class Request(Struct, frozen=True, kw_only=True, tag_field="type"):
         """A digest of an answer but for times in it that few parsers look at; only `has_times`.
 
         Equal for two answers only where a parser that looks at no `FileEntry.modified` cannot tell
-        them apart; empty where that cannot be said.
+        them apart; empty where that is not known.
         """
         return ""
 

@@ -1,4 +1,4 @@
-"""What a reader of a pack is told of a run beside its results. Pure data."""
+"""What a reader of a pack learns about a run beside its results. Pure data."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ class ResultsFolder:
         self._share()
 
     def add(self, object: ObjectResults) -> tuple[str, int]:
-        """Stores what is said of one object; the digest and the size of its file."""
+        """Stores the results of one object; the digest and the size of its file."""
         raw = encode(object)
         digest = hashlib.sha256(raw).hexdigest()
         path = self._file(digest)

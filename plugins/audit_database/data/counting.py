@@ -8,7 +8,7 @@ from audit_database.data import names, passwords
 from audit_database.data.answer import Column, Found
 from audit_database.data.identify import Data, Hit, Look, look_at
 
-_MOST = 999  # different values that are told apart
+_MOST = 999  # different values that are counted
 _SHORT_CODE = range(3, 5)
 
 

@@ -83,7 +83,7 @@ def _not_repeated(own: list[Chain], listed: Ruleset) -> Iterator[Chain]:
 
 
 def chains_of(*saved: Saved | Absent | None) -> Ruleset:
-    """The chains of iptables-save; the filter table of iptables itself is told by `iptables -S`."""
+    """The chains of iptables-save; the filter table of iptables itself is read by `iptables -S`."""
     every = (chain for one in saved for chain in (known(one) or Saved()).chains)
     return tuple(c for c in every if (c.tool, c.table) != ("iptables", "filter"))
 

@@ -39,7 +39,7 @@ from audit_linux.processes import PROCESSES, Process
 
 
 class Listener(Struct, frozen=True, kw_only=True):
-    """A listening TCP or bound, unconnected UDP socket. `process` is empty where not told."""
+    """A listening TCP or bound, unconnected UDP socket. `process` is empty where not known."""
 
     protocol: str
     address: str

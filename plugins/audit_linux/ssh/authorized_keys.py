@@ -73,7 +73,7 @@ def authorized(line: str) -> PublicKey | None:
 
 
 def parse_authorized_keys(answer: Answer) -> tuple[KeyFile, ...] | Partial | Absent:
-    """The files that were found; one that was not read is told, the rest holds."""
+    """The files that were found; one that was not read is reported, the rest holds."""
     there = [
         file
         for file in answer.files

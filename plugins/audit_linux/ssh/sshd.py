@@ -95,7 +95,7 @@ SERVERS_SEEN = fact(
 class Sshd(Struct, frozen=True, kw_only=True):
     """What `sshd -T` prints: for each keyword its values, in order, as the server will use them.
 
-    `unread`: some lines could not be read, so that a keyword that is missing may have been told.
+    `unread`: some lines could not be read, so that a keyword that is missing may have been set.
     `from_files`: the program was not asked, so that what no file sets is not known.
     """
 

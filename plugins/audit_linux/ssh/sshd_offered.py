@@ -54,7 +54,7 @@ class OfferedAlgorithms(Struct, frozen=True, kw_only=True):
 
 
 def shown_server(exchange: Any) -> OfferedAlgorithms:
-    """The exchange that the connector told, with its keys read."""
+    """The exchange that the connector stored, with its keys read."""
     read = {kind: public_key(kind, text) for kind, text in exchange.keys.items()}
     bad = tuple(kind for kind, key in read.items() if key is None)
     return OfferedAlgorithms(

@@ -40,7 +40,7 @@ _KNOWN = frozenset({
 class Mandatory(Struct, frozen=True, kw_only=True):
     """`selinux` is enforcing, permissive or off; the counts are AppArmor's loaded profiles.
 
-    `configured` is what SELinux starts with, empty where it is not told; `others` are security
+    `configured` is what SELinux starts with, empty where it is not known; `others` are security
     modules of the kernel whose state was not looked at.
     """
 

@@ -67,7 +67,7 @@ def _period(now: str, days: int) -> _Period:
 def _doubts(
     target: Target, history: History, period: _Period, elsewhere: Others
 ) -> tuple[Message, ...]:
-    """Why that a run is missing proves nothing; empty where it does."""
+    """Why a missing run proves nothing; empty where it does."""
     since = settings_of(target, HistorySettings).complete_since
     found = list[Message]()
     if since is None or since > period.first:

@@ -11,7 +11,7 @@ class RunHistory(Request, frozen=True, kw_only=True, tag="run-history"):
     """The runs of `system` in the store that the inventory names, at most `runs`, newest first.
 
     The answer is a line of JSON (`model.StoreHead`), then one for each run and profile.
-    Of runs of other systems only their number is told.
+    Of runs of other systems only the number is given.
     """
 
     evidence_kind: ClassVar[str] = "run-history"

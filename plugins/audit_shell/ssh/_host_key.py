@@ -117,7 +117,7 @@ class _PacketStream:
         self._sock, self._until = sock, until
 
     def greet(self) -> None:
-        """Both sides have told their version; a server may say other lines before.
+        """Both sides have sent their version; a server may say other lines before.
 
         The server comes first: one that turns us away resets the connection once it heard us, and
         its words would be lost.

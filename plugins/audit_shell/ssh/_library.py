@@ -100,7 +100,7 @@ def offered(transport: paramiko.Transport, list: str) -> tuple[str, ...]:
 
 
 def host_keys(transport: paramiko.Transport) -> tuple[bytes, ...]:
-    """All host keys of the server, as it told them after the login; empty where it did not.
+    """All host keys of the server, as it reported them after the login; empty where it did not.
 
     OpenSSH does so since 6.8 (PROTOCOL, 2.5), with what it sends first of all to a new login.
     """

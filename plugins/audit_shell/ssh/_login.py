@@ -124,7 +124,7 @@ PAUSES_S = (1.0, 3.0, 8.0, 16.0)
 
 
 class _Busy(ConnectError):
-    """The server turned us away before anything was said, and may take us later."""
+    """The server turned us away before anything was sent, and may take us later."""
 
 
 # What sshd writes before it hangs up, instead of its version; sshd_config(5) of OpenSSH 10.0.

@@ -31,7 +31,7 @@ _BUSY = (b"Exceeded MaxStartups", b"Not allowed at this time")
 def key_exchange(link: Link, until: float) -> StoredKeyExchange:
     """The lists of this connection, its host key, and the RSA key where there is one.
 
-    What the server told after the login spares a connection of its own for the RSA key. A key that
+    What the server sent after the login spares a connection of its own for the RSA key. A key that
     does not come by `until`, a moment of the monotonic clock, is `unread`.
     """
     lists = {ours: list(_library.offered(link.transport, name)) for ours, name in _LISTS.items()}
@@ -52,7 +52,7 @@ def key_exchange(link: Link, until: float) -> StoredKeyExchange:
 
 
 def _rsa_key_sent(link: Link) -> bytes | None:
-    """The RSA key among those that the server told after the login; the first is in use."""
+    """The RSA key among those that the server sent after the login; the first is in use."""
     begin = len(_RSA).to_bytes(4) + _RSA.encode()
     return next((key for key in _library.host_keys(link.transport) if key.startswith(begin)), None)
 

@@ -56,7 +56,7 @@ def peers(contexts: Sequence[ConnectionContext]) -> Iterator[Peer]:
 
 
 def _waits(access: SshAccess, targets: Sequence[str], jump: SshAccess, state: PeerState) -> Peer:
-    """What is told of a host whose jump host is in `state`."""
+    """What is reported about a host whose jump host is in `state`."""
     detail = msg("{where}: it is reached through {jump}, whose key is not known",
                  where=access.where, jump=jump.where)  # fmt: skip
     if state is PeerState.UNREACHABLE:

@@ -64,7 +64,7 @@ def _credentials(contexts: Iterable[ConnectionContext]) -> Iterator[Lack]:
 def _host_keys(contexts: Iterable[ConnectionContext]) -> Iterator[Lack]:
     """All hosts that answer with a key of which nothing is known.
 
-    One that does not answer is told as such by the run. Nobody asks a host behind a jump host,
+    The run reports one that does not answer. Nobody asks a host behind a jump host,
     where that takes a login.
     """
     unknown: dict[SshAccess, list[str]] = {}
