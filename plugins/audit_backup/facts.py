@@ -500,7 +500,7 @@ _NOT_RUN = re.compile(
 
 
 def _tested(name: str, folder: str, lines: list[str], ended: bool, errors: list[str]) -> Tested:
-    """A program that could not be run, or could not open the file, has found nothing wrong with it."""
+    """A program that could not be run, or could not open the file, found nothing wrong."""
     path = folder + name
     complaints = [line for line in errors if path in line or folder not in line]
     not_run = any(_NOT_RUN.search(line) for line in complaints)

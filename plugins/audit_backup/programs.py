@@ -106,7 +106,7 @@ def _refused(answer: Answer) -> Absent:
 
 
 def _backup(series: str, at: float, size: int = 1) -> BackupFile:
-    """The name carries the moment, so that no two are the same and a series is recognised by the rest."""
+    """The name carries the moment, so that no two are the same; the rest names the series."""
     moment = datetime.fromtimestamp(at, UTC).strftime("%Y%m%d%H%M%S")
     return BackupFile(name=f"{series} {moment}", size=size, mode=0, at=at, content=Content.FULL)
 

@@ -30,10 +30,10 @@ class Ports(Struct, frozen=True, kw_only=True):
     """What a scan from `source` found at `address`. Every scanned port is in exactly one set.
 
     `silent`: no answer that tells open from closed (filtered, dropped, lost, unreachable), or one
-    that a second look did not bear out. `unconfirmed`: those of them that the scan reported as open.
-    `late`: open ports that were silent to the scan. `contradicted`: open ports that the scan reported
-    as closed. `limited`: an open port was not open at the pace of the scan. Either way a port
-    counts as closed only by the second look.
+    that a second look did not bear out. `unconfirmed`: those of them that the scan reported as
+    open. `late`: open ports that were silent to the scan. `contradicted`: open ports that the scan
+    reported as closed. `limited`: an open port was not open at the pace of the scan. Either way
+    a port counts as closed only by the second look.
     """
 
     address: str

@@ -163,7 +163,7 @@ class Retest(Struct, frozen=True, kw_only=True):
 
 
 class AnswerSet(Struct, frozen=True, kw_only=True):
-    """All that people answered about a run: answers, judged risks, re-tests, waivers; and their files."""
+    """What people answered about a run: answers, judged risks, re-tests, waivers; and files."""
 
     schema: str = ANSWERS_SCHEMA
     files: tuple[AnswerFile, ...] = ()

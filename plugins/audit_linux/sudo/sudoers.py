@@ -4,8 +4,8 @@ As toke.l and gram.y of sudo 1.9 read it, compared with `cvtsudoers -f json` in 
 ends at white space or one of `"#>!=:,()`, unless it is quoted or a backslash stands before that.
 A command ends at a comma, a colon or `#` only, and quotes are characters like others. A backslash
 at the end of a line goes on in the next, `#` begins a comment unless a digit follows. Of several
-rules that match the last holds. A line that sudo does not understand grants nothing; it is reported.
-Drop-ins are read in the order of their names.
+rules that match the last holds. A line that sudo does not understand grants nothing and is
+reported. Drop-ins are read in the order of their names.
 """
 
 from __future__ import annotations
