@@ -80,6 +80,26 @@ def _resolved(value: Any, place: tuple[str, ...], sets: dict[tuple[str, ...], li
     return value
 
 
+def _named_limits(items: tuple[dict[str, Any], ...]) -> dict[tuple[str, ...], dict[str, Any]]:
+    """The named limits of the tables, by family, table and name."""
+    found = (limit for item in items if isinstance(limit := item.get("limit"), dict))
+    return {_text(limit, "family", "table", "name"): limit for limit in found}
+
+
+def _limited(
+    expr: Any, place: tuple[str, ...], limits: dict[tuple[str, ...], dict[str, Any]]
+) -> Any:
+    """`expr` with named limits in the place of their names."""
+    if not isinstance(expr, list):
+        return expr
+    names = (e.get("limit") if isinstance(e, dict) else None for e in expr)
+    return [
+        {"limit": limits[(*place, name)]}
+        if isinstance(name, str) and (*place, name) in limits else e
+        for e, name in zip(expr, names, strict=True)
+    ]  # fmt: skip
+
+
 _MOST_HOOKS = 200
 
 
@@ -287,14 +307,15 @@ def parse_nft(answers: Answers) -> Ruleset | Partial | Absent:
 def _ruleset(items: tuple[dict[str, Any], ...]) -> Ruleset:
     rules: dict[tuple[str, ...], list[Rule]] = {}
     heads: dict[tuple[str, ...], dict[str, Any]] = {}
-    sets = _named_sets(items)
+    sets, limits = _named_sets(items), _named_limits(items)
     for item in items:
         chain, rule = item.get("chain"), item.get("rule")
         if isinstance(chain, dict):
             heads[_text(chain, "family", "table", "name")] = chain
         elif isinstance(rule, dict):
             key = _text(rule, "family", "table", "chain")
-            rules.setdefault(key, []).extend(_rules(_resolved(rule.get("expr"), key[:2], sets)))
+            expr = _limited(_resolved(rule.get("expr"), key[:2], sets), key[:2], limits)
+            rules.setdefault(key, []).extend(_rules(expr))
     if sum(bool(head.get("hook")) for head in heads.values()) > _MOST_HOOKS:
         raise ParseError(msg("too many base chains to follow"))
     return tuple(

@@ -80,6 +80,11 @@ RULES = {
     + "table ip n { chain p { type nat hook prerouting priority dstnat; policy accept;\n"
       "tcp dport 2022 redirect to :22\n}\n}\n",
     "limit": _inet("tcp dport 22 limit rate 100/second burst 50 packets accept"),
+    "named limits": _inet(
+        "tcp dport 22 limit name few accept", "limit name beyond accept",
+        more="limit few { rate 100/second burst 50 packets }\n"
+             "limit beyond { rate over 100/second burst 50 packets }",
+    ),
     "state": _inet("ct state new tcp dport 22 accept", "ct state related tcp dport 2222 accept"),
     "flags": _inet("tcp flags & (fin|syn|rst|ack) == syn tcp dport 22 accept",
                    "tcp flags & (syn|ack) != syn tcp dport 2222 accept"),
