@@ -20,8 +20,8 @@ from audit_core.pack import zip_format as z
 AT_ONCE = 1 << 20
 """Bytes of a member that is written in one step: most are small, and each step costs."""
 
-_LEVEL = 4
-"""Of 174 MB of 80 hosts, level 6 leaves 46.1 MB in 4.0 s, level 4 47.6 MB in 2.3 s."""
+_LEVEL = 2
+"""What 80 hosts answered takes 2.2 s and 47 MB at level 4, 1.7 s and 50 MB at level 2."""
 
 
 class Written(Struct, frozen=True, array_like=True):
