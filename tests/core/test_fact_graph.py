@@ -23,6 +23,7 @@ from audit_core.api.sdk import (
     optional,
 )
 from audit_core.api.testkit import problems
+from audit_core.evaluate import Evaluator
 from audit_core.evaluate.fact_values import packed, unpacked
 from audit_core.model import (
     Absent,
@@ -241,6 +242,13 @@ def test_needs_reach_parents_parts_and_other_targets(tmp_path: Path) -> None:
     assert "web=xtls=443 db=<not_permitted>" in seen(gap)[2][-1]
     none = findings(tmp_path / "n", wide, **answers | {"port_tls": "none"})["site"]
     assert seen(none) == (P, "", [("web=xtls=<not_present> db=z",)])
+
+
+def test_groups_share_only_what_a_check_of_this_run_needs(tmp_path: Path) -> None:
+    for kind, numbers in (("site", (0, 1)), ("endpoint", (0, 1)), ("database", ())):
+        run = new_run(tmp_path / kind, TARGETS)
+        wide = checking(each("host", A), kind=kind)
+        assert Evaluator(run, work_of(wide)).shared_by() == numbers, kind
 
 
 def test_a_part_of_nothing_has_no_facts_of_a_parent(tmp_path: Path) -> None:

@@ -117,7 +117,9 @@ class Evaluator:
         )
         self._by_id = {target.id: target for target in self._file.targets}
         self._only_parts = work.registry.kinds.only_parts
-        self._crossing = crossing(self._checks)
+        kinds = {target.kind for target in self._file.targets}
+        # Every group is looked at twice for them: not for checks of nothing in this run.
+        self._crossing = crossing(check for check in self._checks if check.kind in kinds)
         tree, platforms = Tree(self._file.targets), work.registry.kinds.platforms
         self._shared = Shared(tree=tree, platforms=platforms)
         self._overridden = {c.check for o in work.profile.overrides for c in o.changes}
