@@ -278,8 +278,10 @@ class Evaluator:
 
     def _marked(self, found: Finding, target: Target) -> Finding:
         """`found`, with what was never tried on a real system of this kind."""
-        mark = self._work.registry.kinds.by_id[target.kind].unverified
-        return found if mark is None else structs.replace(found, unverified=mark)
+        kind = self._work.registry.kinds.by_id.get(target.kind)  # its plugin may be gone
+        if kind is None or kind.unverified is None:
+            return found
+        return structs.replace(found, unverified=kind.unverified)
 
     def _params(self, check: Check, target: Target) -> tuple[dict[str, Any], dict[str, Any]]:
         """The parameters of `check` on `target`, and as plain data with sets sorted, as JSON."""
