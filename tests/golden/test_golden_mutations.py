@@ -112,6 +112,8 @@ CASES: dict[str, tuple[str, str, str, str]] = {
                        "root-runs"),
     "daily job of bob": ("linux.root-hooks", "/usr/libexec/dpkg/dpkg-db-backup", "/home/bob/x",
                          "root-runs"),
+    "polkit for everybody": ("linux.polkit.rules", 'return ["unix-group:sudo"]',
+                             'return ["unix-group:bob"]', "polkit-rules"),
     "start-up file of root": ("linux.root-shells", "", "source /home/bob/x\n", "root-runs"),
     "library for OpenSSL": ("linux.root-settings", "# .include fipsmodule.cnf",
                             ".include /home/bob/x", "root-runs"),
