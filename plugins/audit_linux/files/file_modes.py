@@ -15,6 +15,7 @@ from audit_core.api.sdk import (
     Message,
     ParseError,
     Partial,
+    Reason,
     Severity,
     capped,
     check,
@@ -159,6 +160,40 @@ HOME_MODES = fact(
 )  # fmt: skip
 
 
+# --- access lists -------------------------------------------------------------------------------
+
+_KEYS_OF_HOST = tuple(
+    f"/etc/ssh/ssh_host_{name}_key" for name in ("rsa", "ecdsa", "ed25519", "dsa")
+)
+_LISTED = (*(path for path in _MOST if path.startswith("/etc/")), *_KEYS_OF_HOST)
+_SECRET = frozenset({"/etc/security/opasswd", *_KEYS_OF_HOST,
+                     *(path for path, most in _MOST.items() if most == _CLOSED)})  # fmt: skip
+_ACL_ROW = re.compile(r"user:([0-9]+):([r-][w-][x-])(?:\s+#effective:([r-][w-][x-]))?")
+
+
+def parse_acls(answer: Answer) -> tuple[str, ...]:
+    """What access lists let accounts do that only root should: `/etc/shadow (uid 1001 r--)`."""
+    found = []
+    path = ""
+    for line in answer.lines:
+        if line.startswith("# file: "):
+            path = line[8:]
+        row = _ACL_ROW.fullmatch(line)
+        rights = (row[3] or row[2]) if row else ""
+        if row and row[1] != "0" and ("w" in rights or ("r" in rights and path in _SECRET)):
+            found.append(f"{path} (uid {row[1]} {rights})")
+    return tuple(found)
+
+
+FILE_ACLS = fact(
+    "linux.file-mode-acls",
+    tuple[str, ...],
+    kind="host",
+    ask=Command(argv=("getfacl", "-snp", *_LISTED), ok=(0, 1), not_found=Reason.NOT_PRESENT),
+    parse=parse_acls,
+)
+
+
 def _most(path: str) -> int:
     return _CLOSED if _HOST_KEY.fullmatch(path) else _MOST.get(path, _FOLDER)
 
@@ -233,9 +268,10 @@ def _readers(peopled: dict[str, str]) -> tuple[Message, ...]:
         known_or_absent(optional(INSIDE_MODES)),
         known_or_absent(ACCOUNTS),
         known_or_absent(optional(GROUPS)),
+        known_or_absent(optional(FILE_ACLS)),
     ),
     severity=Severity.HIGH,
-    version=4,
+    version=5,
     remedy=msg(
         "Make root the owner of the named files and remove excess permissions (chown, chmod)"
     ),
@@ -245,12 +281,13 @@ def file_modes(
     inside: Modes | Absent | None,
     accounts: Accounts | Absent,
     groups: Groups | Absent | None,
+    acls: tuple[str, ...] | Absent | None,
 ) -> Judgement:
     """Files that control access belong to root and are not open to others."""
     inside = known(inside)
     found = _judged((*modes.found, *(inside.found if inside else ())))
     peopled = _peopled(known(accounts), known(groups))
-    bad = [_label(mode) for mode in found if _wrong(mode, peopled)]
+    bad = [*(_label(mode) for mode in found if _wrong(mode, peopled)), *(known(acls) or ())]
     expected = msg(
         "owner root; shadow and host keys at most 0640, configuration files at most 0644, "
         "directories at most 0755"
@@ -309,5 +346,5 @@ def _home_doubts(found: list[Mode], unseen: list[str]) -> list[Message]:
     return doubts
 
 
-FACTS = (FILE_MODES, INSIDE_MODES, HOME_MODES)
+FACTS = (FILE_MODES, INSIDE_MODES, HOME_MODES, FILE_ACLS)
 CHECKS = (file_modes, home_modes)

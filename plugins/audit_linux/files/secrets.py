@@ -1,7 +1,8 @@
 """Secrets in files of accounts: where one lies and of what kind, never its value.
 
-find(1) looks at files of known names in /home, /root and /etc, and has grep(1) say whether one
-holds a secret (-q: nothing of the file is printed). What comes back is kind, mode, owner and path.
+find(1) looks at files of known names in /home, /root, /etc and /var/backups, and has grep(1) say
+whether one holds a secret (-q: nothing of the file is printed). What comes back is kind, mode,
+owner and path.
 Of start-up files sed(1) then says by its exit status, line by line, whether a value is a secret for
 sure or may be a placeholder, and prints nothing either (-n).
 """
@@ -101,6 +102,10 @@ _KINDS = (
     ("maven", "-path", "*/.m2/settings.xml", "<passwor[d]>[^<{$]"),
     ("cargo", "-path", "*/.cargo/credentials*", rf"^{_B}*token{_B}*={_B}*[\"']?[^\"'$[:blank:]]"),
 )  # fmt: skip
+_HASHES = "password hashes"
+# A row of shadow(5) with a hash; /etc/shadow itself is judged by its mode (linux.file-modes).
+_ROW = r"^[^:]+:[!*]*\$[0-9a-z]+\$[^:]+:[0-9]"
+_COPIES = (("-name", "*shadow[._~]*"), ("-name", "*shadow-?*"), ("-path", "*/home/*/shadow"))
 _KEY, _PLAIN_KEY, _SETS = "private key", "private key without passphrase", "startup"
 _MAYBE = "startup, perhaps a placeholder"
 _FILE = re.compile(r"(.+) ([0-7]{3,5}) ([0-9]+) (/.*)", re.DOTALL)
@@ -170,7 +175,7 @@ def search(top: str = "") -> tuple[str, ...]:
     )  # fmt: skip
     kinds = [
         part
-        for kind, by, name, pattern in _KINDS
+        for kind, by, name, pattern in (*_KINDS, *((_HASHES, *copy, _ROW) for copy in _COPIES))
         for part in ("-o", by, name, *_grep(pattern), *_record(kind))
     ]
     keys = (
@@ -180,7 +185,8 @@ def search(top: str = "") -> tuple[str, ...]:
         "-o", *_record(_KEY), ")",
     )  # fmt: skip
     return (
-        "/usr/bin/find", "-L", f"{top}/home", f"{top}/root", f"{top}/etc", "-maxdepth", _DEEP,
+        "/usr/bin/find", "-L", f"{top}/home", f"{top}/root", f"{top}/etc", f"{top}/var/backups",
+        "-maxdepth", _DEEP,
         "-type", "d", "(", *elsewhere, "-prune", "-o", *_record("d"), ")",
         "-o", "-type", "f", "-size", f"-{_BIG}",
         "(", *startup, "(", *_grep(rf"^{_B}*{_NAME}{_VALUE}"),
@@ -252,6 +258,7 @@ def _far(accounts: Accounts | Absent) -> list[Message]:
     "linux.private-files",
     needs=_NEEDS,
     severity=Severity.HIGH,
+    version=2,
     remedy=msg("Make the account the owner of each file and close it to others (chmod 600)"),
 )
 def private_files(found: Secrets, accounts: Accounts | Absent) -> Judgement:
@@ -305,7 +312,7 @@ def _home(path: str) -> str:
 def stored_secrets(found: Secrets, accounts: Accounts | Absent) -> Judgement:
     """The files of accounts hold no passwords, tokens or unprotected keys in plain text."""
     expected = msg("no secrets in start-up files and dotfiles")
-    plain = [file for file in found.files if file.kind != _KEY]
+    plain = [file for file in found.files if file.kind not in (_KEY, _HASHES)]
     # What a start-up file sets every program of the account is handed; what others may read is out.
     out = [f for f in plain if f.kind == _SETS or (f.kind != _MAYBE and found.open(f, 0o004))]
     if out:

@@ -17,9 +17,12 @@ from audit_core.api.sdk import (
     check,
     fact,
     failed,
+    known,
+    known_or_absent,
     msg,
     not_applicable,
     not_present,
+    optional,
     partial,
     passed,
     present,
@@ -31,6 +34,7 @@ from audit_core.model import Answer, Command, Judgement, Message, Privilege, Rea
 from audit_linux.clock import CLOCK, seconds
 from audit_linux.logs.log_acls import LOG_ACLS, Acl, Entry
 from audit_linux.processes import FIRST_PERSON
+from audit_linux.ssh.sshd_match import NAMES, Names
 
 # A name cannot hold `/`, so `//` ends a record whatever the names are; no `%s` needs quoting.
 FORMAT = "%m_%y_%U_%G_%s_%T@_%B@_%P//"
@@ -347,15 +351,19 @@ def _recorded(tree: LogTree) -> bool:
 
 @check(
     "linux.log-file-modes",
-    needs=(LOG_TREE, LOG_ACLS),
+    needs=(LOG_TREE, LOG_ACLS, known_or_absent(optional(NAMES))),
     severity=Severity.MEDIUM,
-    version=5,
+    version=6,
     remedy=msg(
         "chmod o-w on log files; chmod o-r on auth.log, secure, syslog, messages and audit; "
         "setfacl -x for accounts of people"
     ),
 )
-def log_file_modes(tree: LogTree, acls: tuple[Acl, ...]) -> Judgement:
+def log_file_modes(
+    tree: LogTree,
+    acls: tuple[Acl, ...],
+    names: Names | Absent | None,
+) -> Judgement:
     """Unprivileged accounts can neither change log files nor read logs of logins."""
     expected = msg("no log file writable by others; auth.log, secure, syslog, messages, journal "
                    "and audit not readable by others")  # fmt: skip
@@ -378,7 +386,23 @@ def log_file_modes(tree: LogTree, acls: tuple[Acl, ...]) -> Judgement:
                  "and may read no login, system or audit log", count=len(tree.files))  # fmt: skip
     lists = msg("Access lists that name no person's account: {paths}",
                 paths=capped(f"/var/log/{acl.path}" for acl in acls))  # fmt: skip
-    return passed(detail, *((lists,) if acls else ()), expected=expected)
+    readers = _members(known(names))
+    return passed(detail, *((lists,) if acls else ()), *readers, expected=expected)
+
+
+# By their packages these groups may read logs (Debian, systemd).
+_READING_GROUPS = ("adm", "systemd-journal")
+
+
+def _members(names: Names | None) -> tuple[Message, ...]:
+    """Who may read logs as a member of a group, for the record."""
+    found = [
+        f"{group}: {who}"
+        for who, groups in sorted(names.groups_of.items() if names else ())
+        for group in _READING_GROUPS
+        if group in groups
+    ]
+    return (msg("May read logs as members of a group: {names}", names=capped(found)),) * bool(found)
 
 
 FACTS = (LOG_TREE, AUDIT_FILES, LOG_ACLS)

@@ -15,6 +15,7 @@ from audit_linux.ssh import (
     sshd_files,
     sshd_match,
     sshd_offered,
+    sshd_records,
     sshd_trust,
 )
 
@@ -31,5 +32,6 @@ CHECKS: tuple[Check, ...] = (
     *sshd_algorithms.CHECKS,
     *host_keys.CHECKS,
     *sshd_trust.CHECKS,
+    *sshd_records.CHECKS,
     *authorized_keys.CHECKS,
 )

@@ -7,9 +7,10 @@ quotes, where a backslash stands before a quote. Lines of another form are passe
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Annotated
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from audit_core.api.sdk import (
     Absent,
@@ -42,12 +43,16 @@ from audit_linux.ssh.sshd_server import Server, sshd_check
 
 
 class KeyFile(Struct, frozen=True, kw_only=True):
-    """One file of authorized keys: where, whose, its mode, and the keys that it accepts."""
+    """One file of authorized keys: where, whose, its mode, and the keys that it accepts.
+
+    `owner` is the account that it opens, where that is not the one whose home it lies in.
+    """
 
     path: str
     uid: int
     mode: int
     keys: tuple[PublicKey, ...] = ()
+    owner: int | None = None
 
     @property
     def home(self) -> str:
@@ -102,14 +107,44 @@ AUTHORIZED = fact(
     ask=ReadFiles(paths=("/home", "/root/.ssh"), depth=3, names=_PLACES, privilege=Privilege.ROOT),
     parse=parse_authorized_keys,
 )
+# Where sites keep the keys of all accounts, so that nobody changes their own.
+_CENTRAL = tuple(
+    f"/etc/ssh/{name}"
+    for name in ("authorized_keys", "authorized_keys.d", "authorized-keys", "keys", "user_keys",
+                 "userkeys", "users", "auth_keys")
+)  # fmt: skip
+
+
+def parse_central_keys(answer: Answer) -> tuple[KeyFile, ...] | Partial | Absent:
+    """The same of the folders in /etc/ssh; NOT_PRESENT where there is none of them."""
+    there = [file for file in answer.files if file.status is not FileStatus.NOT_PRESENT]
+    unread = [file.path for file in there if file.status is not FileStatus.READ]
+    found = tuple(_file(file) for file in there if file.status is FileStatus.READ)
+    if not there:
+        return not_present(msg("No folder of authorized keys in /etc/ssh"))
+    problems = [msg("Cannot read {paths}", paths=capped(unread))] if unread else []
+    return partial(found, problems)
+
+
+CENTRAL = fact(
+    "linux.authorized-keys-central",
+    tuple[KeyFile, ...],
+    kind="host",
+    ask=ReadFiles(paths=_CENTRAL, depth=2, privilege=Privilege.ROOT),
+    parse=parse_central_keys,
+)
 _USUAL = frozenset({f".ssh/{name}" for name in _PLACES})
 
 
 @sshd_check(
     "linux.authorized-keys",
     severity=Severity.MEDIUM,
-    version=2,
-    also=(known_or_absent(optional(AUTHORIZED)), known_or_absent(ACCOUNTS)),
+    version=3,
+    also=(
+        known_or_absent(optional(AUTHORIZED)),
+        known_or_absent(ACCOUNTS),
+        known_or_absent(optional(CENTRAL)),
+    ),
     remedy=msg(
         "Replace weak keys (ssh-keygen -t ed25519), make each file belong to its account and "
         "writable to it alone (chmod 600), and give each person an account of their own"
@@ -119,6 +154,7 @@ def authorized_keys(
     server: Server,
     files: tuple[KeyFile, ...] | Absent | None,
     accounts: Accounts | Absent,
+    central: tuple[KeyFile, ...] | Absent | None,
     *,
     min_rsa: Annotated[int, Up] = 2048,
 ) -> Judgement:
@@ -131,7 +167,8 @@ def authorized_keys(
     if off and not server.overrides("pubkeyauthentication"):
         none = msg("The SSH server accepts no keys (PubkeyAuthentication no)")
         return server.settled(passed(none, expected=expected))
-    found = known(files) or ()
+    used = _central(server, known(central) or (), accounts)
+    found = (*(known(files) or ()), *used)
     short = [f"{f.path}: {k.text}" for f in found for k in f.keys if weak(k, min_rsa)]
     bad = [_weak_keys(capped(short))] if short else []
     if bad := [*bad, *_misplaced(found, accounts)]:
@@ -147,7 +184,10 @@ def _misplaced(found: tuple[KeyFile, ...], accounts: Accounts | Absent) -> list[
     """What is wrong with who owns the files and who may write them."""
     homes = {a.home: a.uid for a in accounts.rows} if isinstance(accounts, Accounts) else {}
     loose = [f"{f.path} ({f.mode:04o})" for f in found if f.mode & 0o022]
-    foreign = [f.path for f in found if f.uid not in (0, homes.get(f.home, f.uid))]
+    foreign = [
+        f.path for f in found
+        if f.uid not in (0, homes.get(f.home, f.uid) if f.owner is None else f.owner)
+    ]  # fmt: skip
     rows = ((loose, _loose), (foreign, _foreign))
     return [describe(capped(names)) for names, describe in rows if names]
 
@@ -167,6 +207,7 @@ def _foreign(names: Values) -> Message:
 # What lets keys in besides files of accounts: certificates that an authority signed, programs.
 _SOURCES = {
     "authorizedkeyscommand": "AuthorizedKeysCommand",
+    "authorizedprincipalscommand": "AuthorizedPrincipalsCommand",
     "trustedusercakeys": "TrustedUserCAKeys",
 }
 
@@ -194,22 +235,56 @@ def _doubts(
     return [detail for wanted, detail in doubts if wanted]
 
 
-def _elsewhere(server: Server) -> list[str]:
-    """Where the server takes keys from, for all or for some, besides the usual files."""
-    places = {
+def _places(server: Server) -> set[str]:
+    """The patterns of AuthorizedKeysFile outside of Match blocks, those in homes relative."""
+    return {
         path.removeprefix("%h/")
         for line in server.sshd.values.get("authorizedkeysfile", ())
         for path in line.split()
         if path.lower() != "none"
     }
-    sources = [spelled for key, spelled in _SOURCES.items() if _is_set(server.sshd.one(key))]
+
+
+def _is_read(place: str) -> bool:
+    """Whether all files that a pattern may name lie in a folder that was asked for."""
+    folder = place.partition("%")[0].rpartition("/")[0]
+    return "/.." not in place and any(
+        folder == top or folder.startswith(f"{top}/") for top in _CENTRAL
+    )
+
+
+def _central(
+    server: Server, files: tuple[KeyFile, ...], accounts: Accounts | Absent
+) -> Iterator[KeyFile]:
+    """The files outside of homes that open an account, with the account that each is for."""
+    rows = accounts.rows if isinstance(accounts, Accounts) else ()
+    wanted = {}
+    for place in filter(_is_read, _places(server)):
+        for a in rows:
+            name = place.replace("%%", "%").replace("%u", a.name).replace("%h", a.home)
+            wanted[name.replace("%U", str(a.uid))] = a.uid
+    for file in files:
+        if file.path in wanted:
+            yield structs.replace(file, owner=wanted[file.path])
+
+
+def _elsewhere(server: Server) -> list[str]:
+    """Where the server takes keys from, for all or for some, besides the files that were read."""
+    places = {place for place in _places(server) if not _is_read(place)}
+    sources = [
+        f"{spelled} {value}" for key, spelled in _SOURCES.items()
+        if _is_set(value := server.sshd.one(key))
+    ]  # fmt: skip
     for_some = [
         f"Match {one.criteria}: {one.key} {one.value}"
         for one in server.overrides("authorizedkeysfile", *_SOURCES)
         if _is_set(one.value)
     ]
+    principals = server.sshd.one("authorizedprincipalsfile")
+    if sources and _is_set(principals):
+        sources.append(f"AuthorizedPrincipalsFile {principals}")
     return [*sorted(places - _USUAL), *sources, *for_some]
 
 
-FACTS = (AUTHORIZED,)
+FACTS = (AUTHORIZED, CENTRAL)
 CHECKS = (authorized_keys,)

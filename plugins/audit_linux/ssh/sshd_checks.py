@@ -50,7 +50,7 @@ _SPELLED = {
     for name in (
         "AllowStreamLocalForwarding", "AllowTcpForwarding", "ClientAliveCountMax",
         "ClientAliveInterval", "GatewayPorts", "HostbasedAuthentication", "IgnoreRhosts",
-        "LoginGraceTime", "MaxAuthTries", "PermitEmptyPasswords", "PermitRootLogin",
+        "LogLevel", "LoginGraceTime", "MaxAuthTries", "PermitEmptyPasswords", "PermitRootLogin",
         "PermitTunnel", "PermitUserEnvironment", "StrictModes", "UsePAM", "X11Forwarding",
     )
 }  # fmt: skip

@@ -200,7 +200,8 @@ _DEFAULTS = {
     "maxauthtries": ("6",), "logingracetime": ("120",), "permitemptypasswords": ("no",),
     "hostbasedauthentication": ("no",), "ignorerhosts": ("yes",), "strictmodes": ("yes",),
     "permituserenvironment": ("no",), "clientaliveinterval": ("0",), "clientalivecountmax": ("3",),
-    "permittunnel": ("no",), "gatewayports": ("no",),
+    "permittunnel": ("no",), "gatewayports": ("no",), "loglevel": ("INFO",),
+    "syslogfacility": ("AUTH",),
 }  # fmt: skip
 
 

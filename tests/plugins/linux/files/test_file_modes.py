@@ -8,7 +8,14 @@ import pytest
 
 from audit_core.api.testkit import whole
 from audit_core.model import Absent, Answer, ParseError, Reason, Verdict
-from audit_linux.files.file_modes import Mode, Modes, file_modes, home_modes, parse_modes
+from audit_linux.files.file_modes import (
+    Mode,
+    Modes,
+    file_modes,
+    home_modes,
+    parse_acls,
+    parse_modes,
+)
 from audit_linux.groups import Groups
 from audit_linux.nsswitch import Sources
 from audit_linux.passwd import (
@@ -33,7 +40,9 @@ def link(path: str, kind: str) -> Mode:
 
 
 def judged(*found: Mode, whole: bool = True) -> Verdict:
-    verdict: Verdict = file_modes.judge(Modes(found=found, whole=whole), None, NOBODY, None).verdict
+    verdict: Verdict = file_modes.judge(
+        Modes(found=found, whole=whole), None, NOBODY, None, None
+    ).verdict
     return verdict
 
 
@@ -108,7 +117,7 @@ def test_file_modes(found: tuple[Mode, ...], verdict: Verdict) -> None:
 def test_file_modes_inside_the_folders(found: Mode, verdict: Verdict) -> None:
     inside = Modes(found=(found,), whole=True)
     whole = Modes(found=CORE, whole=True)
-    assert file_modes.judge(whole, inside, NOBODY, None).verdict is verdict
+    assert file_modes.judge(whole, inside, NOBODY, None, None).verdict is verdict
 
 
 @pytest.mark.parametrize(
@@ -126,7 +135,7 @@ def test_only_a_folder_that_is_closed_to_others_may_hide_its_inside(
 ) -> None:
     inside = Modes(found=(mode("/etc/pam.d/x", 0o644),), whole=whole, closed=closed)
     modes = Modes(found=(*CORE, folder), whole=True)
-    assert file_modes.judge(modes, inside, NOBODY, None).verdict is verdict
+    assert file_modes.judge(modes, inside, NOBODY, None, None).verdict is verdict
 
 
 @pytest.mark.parametrize(
@@ -151,7 +160,7 @@ def test_a_group_that_reads_secrets_holds_nobody(
     bob = Account(name="bob", uid=1000, gid=gid, home="/", shell="/bin/sh", field="shadowed")
     groups = Groups(members={"shadow": members}, gids={"shadow": 42})
     whole = Modes(found=CORE, whole=True)
-    assert file_modes.judge(whole, None, Accounts(rows=(bob,)), groups).verdict is verdict
+    assert file_modes.judge(whole, None, Accounts(rows=(bob,)), groups, None).verdict is verdict
 
 
 def test_the_line_of_ls_shows_the_acl_and_nothing_else(answer: Make) -> None:
@@ -175,7 +184,7 @@ def test_file_modes_need_the_whole_picture_to_pass() -> None:
 
 def test_file_modes_names_what_is_wrong() -> None:
     wrong = Modes(found=(mode("/etc/passwd", 0o666, 7),), whole=True)
-    detail = file_modes.judge(wrong, None, NOBODY, None).detail[0]
+    detail = file_modes.judge(wrong, None, NOBODY, None, None).detail[0]
     assert detail.args["names"] == ("/etc/passwd 0666 uid 7 root",)
 
 
@@ -241,3 +250,19 @@ def test_modes(answer: Make) -> None:
     nothing = parse_modes(answer(b"", b"find: '/x': No such file or directory\n"))
     assert isinstance(nothing, Absent)
     assert nothing.reason is Reason.NOT_PRESENT
+
+
+def test_access_lists_of_files_that_control_access(answer: Make) -> None:
+    """As getfacl -snp prints them (acl 2.3.1)."""
+    for path, row, named in (
+        ("/etc/shadow", "user:1001:r--", True), ("/etc/shadow", "user:0:rw-", False),
+        ("/etc/passwd", "user:1001:r--", False), ("/etc/passwd", "user:1001:rw-", True),
+        ("/etc/ssh/ssh_host_rsa_key", "user:1001:r--", True),
+        ("/etc/passwd", "user:1001:rw-\t#effective:r--", False),
+        ("/etc/shadow", "group:42:r--", False),
+    ):  # fmt: skip
+        text = f"# file: {path}\n# owner: 0\n# group: 0\nuser::rw-\n{row}\ngroup::---\n\n"
+        listed = parse_acls(answer(text.encode()))
+        assert bool(listed) is named, (path, row)
+        judged = file_modes.judge(Modes(found=CORE, whole=True), None, NOBODY, None, listed)
+        assert judged.verdict is (FAIL if named else PASS)

@@ -83,6 +83,7 @@ def put(top: Path, files: dict[str, str], mode: int = 0o600) -> None:
 
 def found(top: Path) -> Secrets:
     """What the search below `top` tells, as if it were the root directory."""
+    (top / "var/backups").mkdir(parents=True, exist_ok=True)
     done = subprocess.run(search(str(top)), capture_output=True, check=False)
     assert done.stderr == b""
     assert VALUE.encode() not in done.stdout
@@ -188,3 +189,19 @@ def test_what_was_not_searched_passes_nothing() -> None:
     assert isinstance(parse_secrets(invented.answer(b"", b"", 1)), Absent)
     gone = invented.answer(row, b"find: '/root': No such file or directory\n", 1)
     assert isinstance(parse_secrets(gone), Secrets)
+
+
+def test_copies_of_password_hashes(top: Path) -> None:
+    row = f"root:$y$j9T$abc${VALUE}:20000:0:99999:7:::\n"
+    for name, text, mode, verdict in (
+        ("etc/shadow.bak", row, 0o644, FAIL), ("etc/shadow.bak", row, 0o600, PASS),
+        ("var/backups/shadow.1", row, 0o644, FAIL), ("home/bob/shadow", row, 0o644, FAIL),
+        ("root/old-shadow-2024", row, 0o644, FAIL), ("etc/shadow.bak", "root:*:1::::::\n", 0o644,
+        PASS), ("etc/shadow", row, 0o640, PASS), ("etc/shadow-", row, 0o640, PASS),
+    ):  # fmt: skip
+        path = top / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        path.chmod(mode)
+        assert verdicts(found(top)) == (verdict, PASS), name
+        path.unlink()

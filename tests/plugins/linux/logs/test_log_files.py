@@ -9,6 +9,7 @@ from msgspec import structs
 
 from audit_core.model import Absent, Answer, Answers, CutList, ParseError, Reason, Verdict
 from audit_linux.logs import log_acls, log_files
+from audit_linux.ssh.sshd_match import Names
 from invented.logs import NOW, log_file, log_tree
 
 Make = Callable[..., Answer]
@@ -25,7 +26,11 @@ def test_log_tree_of_a_recording(recorded_answers: ReadAll) -> None:
     assert by_path["audit"].mode == 0o750
     assert by_path["apt/term.log"].gid == 4
     assert by_path["dpkg.log"].born == 0
-    assert log_files.log_file_modes.judge(tree, ()).verdict is Verdict.PASS
+    assert log_files.log_file_modes.judge(tree, (), None).verdict is Verdict.PASS
+    names = Names(groups_of={"bob": frozenset({"adm", "users"}), "eve": frozenset({"eve"})})
+    shown = repr(log_files.log_file_modes.judge(tree, (), names).detail)
+    assert "adm: bob" in shown
+    assert "eve" not in shown
 
 
 @pytest.mark.parametrize(
@@ -101,7 +106,7 @@ def test_an_incomplete_list_is_refused(clock: str, text: str, answers: MakeAll) 
 )
 def test_modes(records: tuple[str, ...], verdict: Verdict) -> None:
     tree = log_tree(log_file("syslog.1"), *records)
-    assert log_files.log_file_modes.judge(tree, ()).verdict is verdict
+    assert log_files.log_file_modes.judge(tree, (), None).verdict is verdict
 
 
 @pytest.mark.parametrize(
@@ -119,12 +124,12 @@ def test_modes(records: tuple[str, ...], verdict: Verdict) -> None:
 def test_where_nothing_is_recorded_there_is_nothing_to_guard(
     records: tuple[str, ...], verdict: Verdict
 ) -> None:
-    assert log_files.log_file_modes.judge(log_tree(*records), ()).verdict is verdict
+    assert log_files.log_file_modes.judge(log_tree(*records), (), None).verdict is verdict
 
 
 def test_a_long_list_of_files_is_cut() -> None:
     many = log_tree(*(log_file(f"f{i}", "666") for i in range(90)))
-    judgement = log_files.log_file_modes.judge(many, ())
+    judgement = log_files.log_file_modes.judge(many, (), None)
     assert judgement.detail[0].args["count"] == 90
     assert isinstance(judgement.detail[0].args["paths"], CutList)
 
@@ -148,7 +153,7 @@ def test_access_lists_of_recordings(
 ) -> None:
     parse = log_acls.parse_marks if name.endswith("-ls") else log_acls.parse_getfacl
     acls = parse(recorded(name))
-    judgement = log_files.log_file_modes.judge(log_tree(*PRIVATE), acls)
+    judgement = log_files.log_file_modes.judge(log_tree(*PRIVATE), acls, None)
     assert judgement.verdict is verdict
     paths = judgement.detail[-1].args["paths"]
     assert isinstance(paths, tuple)
@@ -157,7 +162,7 @@ def test_access_lists_of_recordings(
 
 def test_rights_of_people_in_a_recording(recorded: Read) -> None:
     acls = log_acls.parse_getfacl(recorded("log-acls-people"))
-    judgement = log_files.log_file_modes.judge(log_tree(*PRIVATE), acls)
+    judgement = log_files.log_file_modes.judge(log_tree(*PRIVATE), acls, None)
     assert judgement.detail[0].args["paths"] == (
         "/var/log/auth.log (ACL: uid 1001 rw-)",
         "/var/log/nginx (ACL: uid 1002 rw- (default))",
@@ -211,7 +216,7 @@ def test_access_lists(path: str, entries: tuple[str, ...], verdict: Verdict, ans
     text = _getfacl(f"/var/log/{path}".rstrip("/"), *entries)
     acls = log_acls.parse_getfacl(answer(text))
     tree = log_tree(*PRIVATE, "700_d_0_0_60_1.0_0_private")
-    assert log_files.log_file_modes.judge(tree, acls).verdict is verdict
+    assert log_files.log_file_modes.judge(tree, acls, None).verdict is verdict
 
 
 @pytest.mark.parametrize(
@@ -226,7 +231,7 @@ def test_access_lists(path: str, entries: tuple[str, ...], verdict: Verdict, ans
 def test_lists_of_which_only_the_mark_was_seen(line: str, verdict: Verdict, answer: Make) -> None:
     top = "drwxr-xr-x 6 0 0 160  /var/log\n"
     acls = log_acls.parse_marks(answer(f"{top}{line}\n"))
-    assert log_files.log_file_modes.judge(log_tree(*PRIVATE), acls).verdict is verdict
+    assert log_files.log_file_modes.judge(log_tree(*PRIVATE), acls, None).verdict is verdict
 
 
 @pytest.mark.parametrize(
@@ -260,7 +265,7 @@ def test_folders_that_may_not_be_entered_tell_their_own_list(answer: Make) -> No
 )  # fmt: skip
 def test_lists_of_other_file_systems_are_not_told(filesystem: str, verdict: Verdict) -> None:
     tree = structs.replace(log_tree(log_file("auth.log")), filesystem=filesystem)
-    assert log_files.log_file_modes.judge(tree, ()).verdict is verdict
+    assert log_files.log_file_modes.judge(tree, (), None).verdict is verdict
 
 
 def test_audit_files(recorded: Read, answer: Make) -> None:

@@ -16,10 +16,12 @@ from audit_linux.ssh.authorized_keys import (
     authorized,
     authorized_keys,
     parse_authorized_keys,
+    parse_central_keys,
 )
 from audit_linux.ssh.public_keys import PublicKey
 from audit_linux.ssh.sshd import Servers, Sshd
 from audit_linux.ssh.sshd_files import Override, SshdFiles
+from audit_linux.ssh.sshd_records import sshd_log_level
 from audit_linux.ssh.sshd_trust import sshd_forwarding, sshd_trust
 
 Make = Callable[..., Answer]
@@ -92,7 +94,7 @@ def test_lines_of_authorized_keys() -> None:
 
 def _judged(files: tuple[KeyFile, ...], accounts: Accounts, **values: str) -> Verdict:
     sshd = _sshd(authorizedkeysfile=".ssh/authorized_keys .ssh/authorized_keys2", **values)
-    return authorized_keys.judge(USUAL, sshd, *[None] * 4, files, accounts).verdict
+    return authorized_keys.judge(USUAL, sshd, *[None] * 4, files, accounts, None).verdict
 
 
 def test_authorized_keys(answer: Make) -> None:
@@ -119,11 +121,53 @@ def test_authorized_keys(answer: Make) -> None:
     block = Override(criteria="User x", key="authorizedkeysfile", value="/etc/keys/%u")
     sshd = _sshd(authorizedkeysfile=".ssh/authorized_keys")
     matched = SshdFiles(overrides=(block,))
-    judged = authorized_keys.judge(USUAL, sshd, matched, *[None] * 3, (one,), people)
+    judged = authorized_keys.judge(USUAL, sshd, matched, *[None] * 3, (one,), people, None)
     assert judged.verdict is UNDETERMINED
     text = "root:x:0:0::/root:/bin/sh\njenkins:x:9:9::/var/lib/jenkins:/bin/bash\n"
     assert _judged((), whole(parse_passwd(answer(text)))) is UNDETERMINED
     assert _judged((structs.replace(one, mode=0o666),), people, pubkeyauthentication="no") is PASS
+
+
+def test_keys_outside_of_homes(answer: Make) -> None:
+    people = whole(
+        parse_passwd(answer("root:x:0:0::/root:/bin/sh\nbob:x:5:5::/home/bob:/bin/sh\n"))
+    )
+    usual = ".ssh/authorized_keys"
+    for places, path, uid, line, verdict in (
+        (f"/etc/ssh/authorized_keys/%u {usual}", "/etc/ssh/authorized_keys/bob", 0, ED, PASS),
+        ("/etc/ssh/keys/%u.pub", "/etc/ssh/keys/bob.pub", 5, ED, PASS),
+        ("/etc/ssh/keys/%u", "/etc/ssh/keys/bob", 6, ED, FAIL),
+        ("/etc/ssh/keys/%u", "/etc/ssh/keys/bob", 0, RSA, FAIL),
+        ("/etc/ssh/keys/%U/x", "/etc/ssh/keys/5/x", 0, RSA, FAIL),
+        (usual, "/etc/ssh/keys/bob", 6, RSA, PASS),  # not used
+        ("/srv/keys/%u", "/etc/ssh/keys/bob", 0, ED, UNDETERMINED),
+        ("/etc/ssh/keys/../%u", "/etc/ssh/keys/bob", 0, ED, UNDETERMINED),
+    ):
+        entry = FileEntry(path=path, status=FileStatus.READ, mode=0o100644, uid=uid,
+                          data=line.encode())  # fmt: skip
+        central = parse_central_keys(answer(encode_files((entry,))))
+        sshd = _sshd(authorizedkeysfile=places)
+        judged = authorized_keys.judge(USUAL, sshd, *[None] * 4, (), people, central)
+        assert judged.verdict is verdict, (places, path)
+    sshd = _sshd(authorizedkeysfile=usual, trustedusercakeys="/etc/ssh/ca.pub",
+                 authorizedprincipalsfile="/etc/ssh/principals/%u")  # fmt: skip
+    shown = repr(authorized_keys.judge(USUAL, sshd, *[None] * 4, (), people, None))
+    assert "TrustedUserCAKeys /etc/ssh/ca.pub" in shown
+    assert "AuthorizedPrincipalsFile /etc/ssh/principals/%u" in shown
+
+
+def test_log_level() -> None:
+    """Values as `sshd -T` of OpenSSH 9.2 prints them."""
+    for level, facility, verdict in (
+        ("INFO", "AUTH", PASS), ("VERBOSE", "AUTHPRIV", PASS), ("DEBUG3", "AUTH", PASS),
+        ("QUIET", "AUTH", FAIL), ("FATAL", "AUTH", FAIL), ("ERROR", "LOCAL3", FAIL),
+        ("INFO", "LOCAL3", UNDETERMINED), ("", "AUTH", UNDETERMINED),
+    ):  # fmt: skip
+        sshd = _sshd(loglevel=level, syslogfacility=facility)
+        assert sshd_log_level.judge(USUAL, sshd, None).verdict is verdict, (level, facility)
+    block = Override(criteria="User x", key="loglevel", value="QUIET")
+    fine = _sshd(loglevel="INFO", syslogfacility="AUTH")
+    assert sshd_log_level.judge(USUAL, fine, SshdFiles(overrides=(block,))).verdict is FAIL
 
 
 def test_a_file_of_keys_that_was_not_read_does_not_hide_the_others(answer: Make) -> None:
