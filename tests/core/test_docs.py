@@ -172,12 +172,14 @@ def test_the_table_adds_up(lang: str) -> None:
     assert sum(total) >= 211
 
 
-def test_the_inventory_of_the_readme_is_one(tmp_path: Path) -> None:
-    (text,) = blocks(READMES["en"], "yaml")
+@pytest.mark.parametrize("lang", READMES)
+def test_the_inventory_of_the_readme_is_one(lang: str, tmp_path: Path) -> None:
+    text, database = blocks(READMES[lang], "yaml")
     path = tmp_path / "inventory.yaml"
-    path.write_text(text, encoding="utf-8")
+    path.write_text(f"{text}\n  {database}\n", encoding="utf-8")
     ids = [t.id for t in load_inventory(path, registry()).targets]
     assert ids[:3] == ["web1", "web1/tls:443", "web1/backup:db"]
+    assert "core-db1/core/data:core_test" in ids
 
 
 def test_nothing_is_left_to_fill_in_and_no_conflict_of_a_merge() -> None:
