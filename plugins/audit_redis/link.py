@@ -36,12 +36,23 @@ class Link:
             self.ask(("AUTH", *login), timeout_s, 1 << 16)
 
     def ask(self, argv: tuple[str, ...], timeout_s: float, limit: int) -> Any:
-        """The answer to a command, texts as bytes."""
+        """The answer to a command, texts as bytes; InvalidResponse where more came with it."""
         assert self._socket is not None  # noqa: S101 (it is open)
         self._socket.allow(timeout_s, limit)
         self._socket.settimeout(timeout_s)
         self._link.send_command(*argv, check_health=False)
-        return self._link.read_response(disconnect_on_error=False)
+        try:
+            found = self._link.read_response(disconnect_on_error=False)
+        except redis.ResponseError:
+            self._nothing_more(self._socket)
+            raise
+        self._nothing_more(self._socket)
+        return found
+
+    def _nothing_more(self, read: Bounded) -> None:
+        read.allow(0, 0)  # nothing is read: what came with the answer is seen
+        if self._link.can_read(timeout=0):
+            raise redis.InvalidResponse("more than was asked for")
 
     def close(self) -> None:
         """Ends the connection. May be called twice."""

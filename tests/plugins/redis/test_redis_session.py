@@ -292,3 +292,9 @@ def test_servers_that_a_host_shows_at_any_port() -> None:
         assert part.id == kind.id
     alone = tuple(each for each in found if each.process == "valkey-server")
     assert [part.id for part in REDIS.propose[0].make(target_of("host"), alone)] == ["redis"]
+
+
+def test_more_than_an_answer_is_no_answer_to_the_next_question() -> None:
+    for lie in (b"$3\r\nabc\r\n+OK\r\n", b"$3\r\nabcdef\r\n", b"-ERR no\r\n+OK\r\n"):
+        two = (RedisInfo(timeout_s=1), RedisInfo(timeout_s=1), RedisInfo(timeout_s=1))
+        assert answering_or_lost(lie, *two) == [Status.MALFORMED, Status.MALFORMED, None], lie
