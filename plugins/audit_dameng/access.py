@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from audit_core.api.sdk import Port, Refusal, msg
-from audit_database.access import DatabaseAccess, Tls
+from audit_database.access import DatabaseAccess, Tls, tcp_only
 
 
 class DamengAccess(DatabaseAccess, frozen=True, kw_only=True):
@@ -23,7 +23,4 @@ class DamengAccess(DatabaseAccess, frozen=True, kw_only=True):
         if self.tls is not Tls.PLAIN:
             expected = msg("plain: the driver of this product verifies no server; a jump host does")
             yield Refusal(place=("tls",), expected=expected)
-        for name in ("socket", "certificate"):
-            if getattr(self, name) is not None:
-                expected = msg("nothing: the server is reached over TCP, with a password")
-                yield Refusal(place=(name,), expected=expected)
+        yield from tcp_only(self, msg("nothing: the server is reached over TCP, with a password"))

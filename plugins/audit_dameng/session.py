@@ -7,7 +7,7 @@ is ended where an answer does not come in time: nothing in the library itself do
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import dmPython
@@ -17,7 +17,7 @@ from audit_dameng.access import DamengAccess
 from audit_dameng.connect_errors import not_connected, number_of
 from audit_database.query import Query
 from audit_database.reach import Reach
-from audit_database.sql_session import Failure, Rows, SqlSession
+from audit_database.sql_session import Failure, NotReading, Rows, SqlSession, each_row, only_reading
 
 _LOGIN_MS = 10_000
 _READING = ("SELECT", "WITH")
@@ -34,10 +34,6 @@ _OF_CLIENT = -70000
 def open(context: ConnectionContext) -> SqlSession:
     """A session in read-only transactions, over one login."""
     return SqlSession(_Server(context))
-
-
-class _NotReading(Exception):
-    """A statement that does not begin as one that reads."""
 
 
 class _Server:
@@ -67,26 +63,18 @@ class _Server:
 
     def run(self, request: Query, database: str) -> Rows:
         """The result of the statement in a transaction that only reads."""
-        if request.sql.split(None, 1)[0].upper() not in _READING:
-            raise _NotReading
+        only_reading(request.sql, _READING)
         if self._link is None:
             raise OSError("the connection was lost")
         cursor = self._link.cursor()
         cursor.execute("SET TRANSACTION READ ONLY")
         cursor.execute(request.sql)
         columns = [str(column[0]).lower() for column in cursor.description or ()]
-        return Rows(columns=columns, each=self._rest(cursor))
-
-    def _rest(self, cursor: Any) -> Iterator[Sequence[Any]]:
-        try:
-            while (row := cursor.fetchone()) is not None:
-                yield row
-        finally:
-            self._end()
+        return Rows(columns=columns, each=each_row(cursor, self._end))
 
     def failure(self, error: Exception) -> Failure | None:
         """What an error of the driver means."""
-        if isinstance(error, _NotReading):
+        if isinstance(error, NotReading):
             return Failure(status=Status.UNSUPPORTED)
         if not isinstance(error, (dmPython.Error, dmPython.DatabaseError, OSError, ValueError)):
             return None
@@ -98,7 +86,7 @@ class _Server:
 
     def text(self, error: Exception) -> str:
         """The error text of the server or driver."""
-        return "only SELECT and WITH are sent" if isinstance(error, _NotReading) else (
+        return "only SELECT and WITH are sent" if isinstance(error, NotReading) else (
             number_of(error)[1]
         )  # fmt: skip
 

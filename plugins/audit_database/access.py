@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Annotated, ClassVar
 
 from audit_core.api.sdk import (
@@ -95,3 +95,10 @@ class DatabaseAccess(AccessSchema, frozen=True, kw_only=True):
     def named(self) -> str:
         """The name of what is logged in with, never its value."""
         return f"{self.user} {self.key or self.password or 'no password'}"
+
+
+def tcp_only(access: DatabaseAccess, expected: Message) -> Iterator[Refusal]:
+    """Refuses a socket and a certificate, where a product is reached over TCP with a password."""
+    for name in ("socket", "certificate"):
+        if getattr(access, name) is not None:
+            yield Refusal(place=(name,), expected=expected)

@@ -1,8 +1,10 @@
-"""Names of accounts that are easily confused. Pure."""
+"""Names of accounts: those that are easily confused, and those that may log in. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+
+from audit_core.api.sdk import AboutLine, Message, capped, msg
 
 
 def easily_confused(names: Iterable[str]) -> tuple[str, ...]:
@@ -11,3 +13,8 @@ def easily_confused(names: Iterable[str]) -> tuple[str, ...]:
     for name in names:
         groups.setdefault(name.strip().casefold(), set()).add(name)
     return tuple(name for group in groups.values() if len(group) > 1 for name in sorted(group))
+
+
+def logins_line(title: Message, names: Iterable[str]) -> AboutLine:
+    """The line of a record sheet with the accounts that may log in."""
+    return AboutLine(title=title, value=msg("{names}", names=capped(names)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -65,6 +65,25 @@ class Server(Protocol):
 
     def close(self) -> None:
         """Ends all connections. May be called twice."""
+
+
+class NotReading(Exception):
+    """A statement that does not begin as one that reads."""
+
+
+def only_reading(sql: str, beginnings: Sequence[str]) -> None:
+    """Raises NotReading where `sql` begins with none of `beginnings`, which are capitals."""
+    if sql.split(None, 1)[0].upper() not in beginnings:
+        raise NotReading
+
+
+def each_row(cursor: Any, end: Callable[[], object]) -> Iterator[Sequence[Any]]:
+    """All rows of a cursor; then, or where no more are taken, `end` is called."""
+    try:
+        while (row := cursor.fetchone()) is not None:
+            yield row
+    finally:
+        end()
 
 
 class LoginSession(Closing):

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from audit_core.api.sdk import AboutLine, Absent, Description, known_or_absent, listed, msg
+from audit_core.api.sdk import AboutLine, Absent, Description, known_or_absent, msg
+from audit_database.login_names import logins_line
 from audit_mysql.accounts import ACCOUNTS, Account
 from audit_mysql.server import KIND, MYSQL, RELEASE, Release
-
-MOST = 20
-"""Accounts that are named."""
 
 
 def _server(release: Release) -> Iterable[AboutLine]:
@@ -28,9 +26,9 @@ def _server(release: Release) -> Iterable[AboutLine]:
 def _logins(accounts: tuple[Account, ...] | Absent) -> Iterable[AboutLine]:
     if isinstance(accounts, Absent):
         return
-    able = listed(account.name for account in accounts if account.usable)
-    names = (*able[:MOST], "…") if len(able) > MOST else able
-    yield AboutLine(title=msg("Accounts that may log in"), value=msg("{names}", names=names))
+    yield logins_line(
+        msg("Accounts that may log in"), (account.name for account in accounts if account.usable)
+    )
 
 
 DESCRIPTIONS = (

@@ -15,7 +15,7 @@ from audit_core.model import ConnectionContext, SessionInfo, Status
 from audit_database.client_tls import KeyText, tls_of
 from audit_database.query import Query
 from audit_database.reach import Reach, dialled
-from audit_database.sql_session import Failure, Rows, SqlSession
+from audit_database.sql_session import Failure, NotReading, Rows, SqlSession, only_reading
 from audit_mysql.access import MysqlAccess
 from audit_mysql.connect_errors import not_connected
 from audit_mysql.dialect import DIALECT
@@ -68,10 +68,6 @@ def open(context: ConnectionContext) -> SqlSession:
     return SqlSession(_Server(context), DIALECT)
 
 
-class _NotReading(Exception):
-    """A statement that does not begin as one that reads."""
-
-
 class _Server:
     """The connection to one server."""
 
@@ -103,8 +99,7 @@ class _Server:
 
     def run(self, request: Query, database: str) -> Rows:
         """The result of the statement; the server takes no second one in it."""
-        if request.sql.split(None, 1)[0].upper() not in _READING:
-            raise _NotReading
+        only_reading(request.sql, _READING)
         link = self._connection()
         link.deadline = time.monotonic() + request.timeout_s + _GRACE_S
         # JSON makes a byte six at most; the rest is told by the limit on what is kept
@@ -141,7 +136,7 @@ class _Server:
     def failure(self, error: Exception) -> Failure | None:
         """What an error of the driver means."""
         match error:
-            case _NotReading():
+            case NotReading():
                 return Failure(status=Status.UNSUPPORTED)
             case TooLarge():
                 self._drop()
@@ -160,7 +155,7 @@ class _Server:
     def text(self, error: Exception) -> str:
         """The error text of the server or driver."""
         match error:
-            case _NotReading():
+            case NotReading():
                 return "only SELECT, SHOW and WITH are sent"
             case TooLarge():
                 return "an answer larger than is read"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import oracledb
@@ -13,7 +13,7 @@ from audit_database.bounded import TooLarge
 from audit_database.client_tls import KeyText, tls_of
 from audit_database.query import Query
 from audit_database.reach import Reach, dialled
-from audit_database.sql_session import Failure, Rows, SqlSession
+from audit_database.sql_session import Failure, NotReading, Rows, SqlSession, each_row, only_reading
 from audit_oracle.access import OracleAccess
 from audit_oracle.connect_errors import not_connected, number_of
 from audit_oracle.driver import MALFORMED, Limits, SentElsewhere, dialling, verified_as
@@ -42,10 +42,6 @@ oracledb.defaults.fetch_lobs = False
 def open(context: ConnectionContext) -> SqlSession:
     """A session in read-only transactions, over one login."""
     return SqlSession(_Server(context))
-
-
-class _NotReading(Exception):
-    """A statement that does not begin as one that reads."""
 
 
 class _Server:
@@ -77,8 +73,7 @@ class _Server:
 
     def run(self, request: Query, database: str) -> Rows:
         """The result of the statement in a transaction that only reads."""
-        if request.sql.split(None, 1)[0].upper() not in _READING:
-            raise _NotReading
+        only_reading(request.sql, _READING)
         if self._link is None:
             raise OSError("the connection was lost")
         # JSON makes a byte six at most; the rest is kept within the limit by who takes the rows
@@ -90,18 +85,11 @@ class _Server:
         cursor.execute(request.sql)
         # unquoted names come in capitals
         columns = [str(column[0]).lower() for column in cursor.description or ()]
-        return Rows(columns=columns, each=self._rest(cursor))
-
-    def _rest(self, cursor: Any) -> Iterator[Sequence[Any]]:
-        try:
-            while (row := cursor.fetchone()) is not None:
-                yield row
-        finally:
-            self._end()
+        return Rows(columns=columns, each=each_row(cursor, self._end))
 
     def failure(self, error: Exception) -> Failure | None:
         """What an error of the driver means."""
-        if isinstance(error, _NotReading):
+        if isinstance(error, NotReading):
             return Failure(status=Status.UNSUPPORTED)
         number, text = number_of(error)
         if isinstance(error, oracledb.Error) and text.startswith(_TIMEOUT):
@@ -115,7 +103,7 @@ class _Server:
 
     def text(self, error: Exception) -> str:
         """The error text of the server or driver."""
-        if isinstance(error, _NotReading):
+        if isinstance(error, NotReading):
             return "only SELECT and WITH are sent"
         if isinstance(error, TooLarge):
             return "an answer larger than is read"

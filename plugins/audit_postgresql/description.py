@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from audit_core.api.sdk import AboutLine, Absent, Description, known_or_absent, listed, msg
+from audit_core.api.sdk import AboutLine, Absent, Description, known_or_absent, msg
+from audit_database.login_names import logins_line
 from audit_postgresql.accounts import ROLES, Role
 from audit_postgresql.server import KIND, RELEASE, Release
-
-MOST = 20
-"""Roles that are named."""
 
 
 def _server(release: Release) -> Iterator[AboutLine]:
@@ -20,9 +18,7 @@ def _server(release: Release) -> Iterator[AboutLine]:
 def _logins(roles: tuple[Role, ...] | Absent) -> Iterator[AboutLine]:
     if isinstance(roles, Absent):
         return
-    able = listed(role.name for role in roles if role.login)
-    names = (*able[:MOST], "…") if len(able) > MOST else able
-    yield AboutLine(title=msg("Roles that may log in"), value=msg("{names}", names=names))
+    yield logins_line(msg("Roles that may log in"), (role.name for role in roles if role.login))
 
 
 DESCRIPTIONS = (

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from audit_core.api.sdk import AboutLine, Absent, Description, known_or_absent, listed, msg
+from audit_core.api.sdk import AboutLine, Absent, Description, known_or_absent, msg
+from audit_database.login_names import logins_line
 from audit_redis.server import INFO, KIND, USERS, Info, User
-
-MOST = 20
-"""Users that are named."""
 
 
 def _server(info: Info) -> Iterator[AboutLine]:
@@ -19,9 +17,7 @@ def _server(info: Info) -> Iterator[AboutLine]:
 def _users(users: tuple[User, ...] | Absent) -> Iterator[AboutLine]:
     if isinstance(users, Absent):
         return
-    able = listed(user.name for user in users if user.enabled)
-    names = (*able[:MOST], "…") if len(able) > MOST else able
-    yield AboutLine(title=msg("Users that may log in"), value=msg("{names}", names=names))
+    yield logins_line(msg("Users that may log in"), (user.name for user in users if user.enabled))
 
 
 DESCRIPTIONS = (

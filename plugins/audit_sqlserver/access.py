@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from audit_core.api.sdk import Port, Refusal, msg
-from audit_database.access import DatabaseAccess
+from audit_database.access import DatabaseAccess, tcp_only
 
 
 class SqlserverAccess(DatabaseAccess, frozen=True, kw_only=True):
@@ -16,7 +16,4 @@ class SqlserverAccess(DatabaseAccess, frozen=True, kw_only=True):
     def refusals(self) -> Iterable[Refusal]:
         """What this product has no use for."""
         yield from super().refusals()
-        for name in ("socket", "certificate"):
-            if getattr(self, name) is not None:
-                expected = msg("nothing: SQL Server is reached over TCP, with a password")
-                yield Refusal(place=(name,), expected=expected)
+        yield from tcp_only(self, msg("nothing: SQL Server is reached over TCP, with a password"))

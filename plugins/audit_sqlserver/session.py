@@ -14,7 +14,7 @@ from audit_database.bounded import Bounded, TooLarge
 from audit_database.client_tls import tls_of
 from audit_database.query import Query
 from audit_database.reach import Reach, dialled
-from audit_database.sql_session import Failure, Rows, SqlSession
+from audit_database.sql_session import Failure, NotReading, Rows, SqlSession, only_reading
 from audit_sqlserver.access import SqlserverAccess
 from audit_sqlserver.connect_errors import not_connected
 from audit_sqlserver.driver import MALFORMED, Link, NoTls, SentElsewhere, TlsOnly
@@ -54,10 +54,6 @@ def open(context: ConnectionContext) -> SqlSession:
     return SqlSession(_Server(context))
 
 
-class _NotReading(Exception):
-    """A statement that does not begin as one that reads."""
-
-
 class _Server:
     """The connection to one server."""
 
@@ -88,8 +84,7 @@ class _Server:
 
     def run(self, request: Query, database: str) -> Rows:
         """The result of the statement, within the limits on time, locks and bytes."""
-        if request.sql.split(None, 1)[0].upper() not in _READING:
-            raise _NotReading
+        only_reading(request.sql, _READING)
         link, seconds = self._held(), request.timeout_s
         name = (database or "master").replace("]", "]]")
         before = f"USE [{name}]; SET ROWCOUNT {request.rows + 1}; BEGIN TRANSACTION"
@@ -108,7 +103,7 @@ class _Server:
     def failure(self, error: Exception) -> Failure | None:
         """What an error of the driver means."""
         match error:
-            case _NotReading():
+            case NotReading():
                 return Failure(status=Status.UNSUPPORTED)
             case TimeoutError():
                 return Failure(status=Status.TIMED_OUT, lost=not self._end())
@@ -127,7 +122,7 @@ class _Server:
     def text(self, error: Exception) -> str:
         """The error text of the server or driver."""
         match error:
-            case _NotReading():
+            case NotReading():
                 return "only SELECT and WITH are sent"
             case TimeoutError():
                 return "the time for the statement is over"
