@@ -66,3 +66,9 @@ def test_numbers_that_must_be_there() -> None:
         with pytest.raises(ParseError):
             api.decimal_number(text)
         assert api.decimal(text) is None
+
+
+def test_few_messages_say_how_many_are_left_out() -> None:
+    three = [as_is(name) for name in "abc"]
+    assert api.few(three, 3) == tuple(three)
+    assert [str(message) for message in api.few(three, 2)] == ["a", "b", "… and 1 more"]
