@@ -15,6 +15,8 @@ content, with stand-ins that have other times, another target and another addres
 when these are read (`looks`). Where they are read, nothing that this parser or check makes is kept;
 nor is a result that differs.
 
+What is stored of a kept value, its JSON, is kept with it (`Memo.json`).
+
 Only what is made for the second time is kept, the least recently used goes first, and the size of
 the texts that it was made of is bounded: memory does not grow with the number of hosts.
 """
