@@ -16,7 +16,7 @@ class DamengSettings(Schema, frozen=True, kw_only=True):
 
 DAMENG = Kind(
     id=KIND,
-    title=msg("DM8 server (达梦)"),
+    title=msg("DM8 server (Dameng)"),
     object_types=("database", "server"),
     object_type="database",
     settings=DamengSettings,
