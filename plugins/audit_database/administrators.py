@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from audit_core.api.sdk import Judgement, Message, failed, listed, msg, passed, undetermined
 
@@ -27,3 +27,12 @@ def administrators_only(
         more = msg("Not declared as administrators: {names}", names=listed(others))
         return failed(detail, more, expected=_EXPECTED)
     return passed(detail, expected=_EXPECTED)
+
+
+def declared_by_name(
+    holders: Iterable[str], declared: Iterable[str] | None, *, detail: Message, none: Message
+) -> Judgement:
+    """As `administrators_only`, by the declared names, where a product ignores their case."""
+    names = frozenset(name.lower() for name in declared or ())
+    known = {name: name.lower() in names for name in holders}
+    return administrators_only(known, declared=declared is not None, detail=detail, none=none)

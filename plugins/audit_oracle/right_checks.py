@@ -20,7 +20,7 @@ from audit_core.api.sdk import (
     settings_of,
     undetermined,
 )
-from audit_database.administrators import administrators_only
+from audit_database.administrators import declared_by_name
 from audit_oracle.kind import OracleSettings
 from audit_oracle.server import OWN, Own
 from audit_oracle.users import (
@@ -90,10 +90,8 @@ def judged_by_declaration(
     target: Target, found: dict[str, str], *, detail: Message, none: Message
 ) -> Judgement:
     """Judges the users in `found` by who is declared as an administrator."""
-    names = settings_of(target, OracleSettings).administrators
-    declared = frozenset(name.upper() for name in names or ())
-    known = {name: name.upper() in declared for name in found}
-    return administrators_only(known, declared=names is not None, detail=detail, none=none)
+    declared = settings_of(target, OracleSettings).administrators
+    return declared_by_name(found, declared, detail=detail, none=none)
 
 
 def _named(rights: tuple[str, ...]) -> str:

@@ -21,7 +21,7 @@ from audit_core.api.sdk import (
     settings_of,
     undetermined,
 )
-from audit_database.administrators import administrators_only
+from audit_database.administrators import declared_by_name
 from audit_database.query import EVERY, Query
 from audit_database.rows import rows_as
 from audit_database.sessions_tls import sessions_encrypted
@@ -117,18 +117,12 @@ def tls_in_use(found: tuple[Connections, ...]) -> Judgement:
     )  # fmt: skip
 
 
-def _administrators(target: Target) -> frozenset[str] | None:
-    declared = settings_of(target, SqlserverSettings).administrators
-    return None if declared is None else frozenset(name.lower() for name in declared)
-
-
 def judged_by_declaration(
     target: Target, found: dict[str, str], *, detail: Message, none: Message
 ) -> Judgement:
     """Judges the logins in `found` by who is declared as an administrator."""
-    names = _administrators(target)
-    known = {name: names is not None and name.lower() in names for name in found}
-    return administrators_only(known, declared=names is not None, detail=detail, none=none)
+    declared = settings_of(target, SqlserverSettings).administrators
+    return declared_by_name(found, declared, detail=detail, none=none)
 
 
 @check(
