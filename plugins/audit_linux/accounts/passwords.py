@@ -6,15 +6,17 @@ import re
 from collections.abc import Callable
 from typing import Annotated
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from audit_core.api.sdk import (
     PLATFORM,
     Absent,
     Answer,
     Down,
+    FileStatus,
     Judgement,
     Message,
+    Partial,
     Platform,
     ReadFile,
     ReadFiles,
@@ -35,6 +37,7 @@ from audit_core.api.sdk import (
     msg,
     not_present,
     optional,
+    partial,
     passed,
     shortened,
     undetermined,
@@ -99,6 +102,40 @@ def parse_login_defs(answer: Answer) -> LoginDefs:
     return LoginDefs(values=values, searched=search_keys(answer.lines))
 
 
+def parse_login_defs_drop_ins(
+    answer: Answer,
+) -> tuple[tuple[str, LoginDefs], ...] | Partial | Absent:
+    """The drop-ins in the order of their names; one in /etc hides the vendor's of its name."""
+    there = [f for f in answer.files if f.status is not FileStatus.NOT_PRESENT]
+    if not there:
+        return not_present(msg("There are no drop-ins of login.defs"))
+    unread = [f.path for f in there if f.status is not FileStatus.READ]
+    by_name = {f.path.rpartition("/")[2]: f for f in reversed(there)
+               if f.status is FileStatus.READ}  # fmt: skip
+    found = tuple(
+        (by_name[name].path, parse_login_defs(structs.replace(answer, stdout=by_name[name].data)))
+        for name in sorted(by_name)
+    )
+    return partial(found, [msg("Cannot read {paths}", paths=capped(unread))] if unread else [])
+
+
+def _with_drop_ins(
+    own: LoginDefs | Absent | None, vendor: LoginDefs, drop_ins: tuple[tuple[str, LoginDefs], ...]
+) -> LoginDefs | Absent:
+    """The file with its drop-ins, as shadow built with libeconf reads them (openSUSE).
+
+    That is where the vendor has a file of its own; other builds read /etc/login.defs alone.
+    """
+    if isinstance(own, Absent):
+        return own
+    values: dict[str, str] = {}
+    searched: dict[str, str] = {}
+    for one in (own or vendor, *(defs for _, defs in drop_ins)):
+        values |= one.values
+        searched |= one.searched
+    return LoginDefs(values=values, searched=searched)
+
+
 LOGIN_DEFS = fact(
     "linux.login-defs",
     LoginDefs,
@@ -130,6 +167,24 @@ VENDOR_LOGIN_DEFS = derive(
     needs=(known_or_absent(optional(LOGIN_DEFS)), _VENDOR_DEFS),
     make=_of_vendor,
 )
+
+
+_DROP_IN_FOLDERS = ("/etc/login.defs.d", "/usr/etc/login.defs.d")
+_DROP_INS = fact(
+    "linux.login-defs-drop-ins-files",
+    tuple[tuple[str, LoginDefs], ...],
+    kind="host",
+    ask=ReadFiles(paths=_DROP_IN_FOLDERS, names=("*.defs",), depth=1),
+    parse=parse_login_defs_drop_ins,
+)
+LOGIN_DEFS_IN_FORCE = derive(
+    "linux.login-defs-in-force",
+    LoginDefs,
+    needs=(known_or_absent(optional(LOGIN_DEFS)), _VENDOR_DEFS, _DROP_INS),
+    make=_with_drop_ins,
+)
+
+ANY_LOGIN_DEFS = first_of(LOGIN_DEFS_IN_FORCE, LOGIN_DEFS, VENDOR_LOGIN_DEFS)
 
 
 PWQUALITY = fact(
@@ -557,9 +612,9 @@ def _kept(reached: Reached, values: dict[str, str]) -> tuple[int, Message | None
 
 @check(
     "linux.password-age-default",
-    needs=first_of(LOGIN_DEFS, VENDOR_LOGIN_DEFS),
+    needs=ANY_LOGIN_DEFS,
     severity=Severity.MEDIUM,
-    version=3,
+    version=4,
     remedy=msg("Set PASS_MAX_DAYS 90 and PASS_MIN_DAYS 1 in /etc/login.defs"),
 )
 def password_age_default(
@@ -586,5 +641,13 @@ def password_age_default(
     return failed(detail, expected=expected)
 
 
-FACTS = (LOGIN_DEFS, _VENDOR_DEFS, VENDOR_LOGIN_DEFS, PWQUALITY, PWHISTORY)
+FACTS = (
+    LOGIN_DEFS,
+    _VENDOR_DEFS,
+    VENDOR_LOGIN_DEFS,
+    _DROP_INS,
+    LOGIN_DEFS_IN_FORCE,
+    PWQUALITY,
+    PWHISTORY,
+)
 CHECKS = (password_length_floor, password_quality, password_history, password_age_default)

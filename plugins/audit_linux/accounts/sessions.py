@@ -20,14 +20,13 @@ from audit_core.api.sdk import (
     check,
     expect,
     failed,
-    first_of,
     known_or_absent,
     msg,
     optional,
     passed,
     undetermined,
 )
-from audit_linux.accounts.passwords import LOGIN_DEFS, VENDOR_LOGIN_DEFS, LoginDefs
+from audit_linux.accounts.passwords import ANY_LOGIN_DEFS, LoginDefs
 from audit_linux.accounts.shell_startup import (
     ENVIRONMENT,
     Setting,
@@ -171,12 +170,12 @@ def _declared_umask(defs: LoginDefs | Absent | None) -> str | None:
 @check(
     "linux.umask",
     needs=(
-        STARTUP, known_or_absent(optional(first_of(LOGIN_DEFS, VENDOR_LOGIN_DEFS))),
+        STARTUP, known_or_absent(optional(ANY_LOGIN_DEFS)),
         known_or_absent(PAM),
         known_or_absent(ACCOUNTS),
     ),
     severity=Severity.LOW,
-    version=9,
+    version=10,
     remedy=msg("Set `umask 027` in /etc/profile and UMASK 027 in /etc/login.defs"),
 )  # fmt: skip
 def umask(

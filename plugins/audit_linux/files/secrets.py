@@ -106,6 +106,12 @@ _HASHES = "password hashes"
 # A row of shadow(5) with a hash; /etc/shadow itself is judged by its mode (linux.file-modes).
 _ROW = r"^[^:]+:[!*]*\$[0-9a-z]+\$[^:]+:[0-9]"
 _COPIES = (("-name", "*shadow[._~]*"), ("-name", "*shadow-?*"), ("-path", "*/home/*/shadow"))
+# Keys of servers have no passphrase, and a group of their own may read them: only those count that
+# everybody may read.
+_SERVER_KEY = "private key of a server"
+_KEY_FOLDERS = ("ssl", "private", "pki", "tls", "certs", "keys", "nginx", "apache2", "httpd",
+                "haproxy", "letsencrypt", "live", "archive")  # fmt: skip
+_KEY_NAMES = ("*.key", "*privkey*.pem", "*[-_.]key.pem", "key.pem")
 _KEY, _PLAIN_KEY, _SETS = "private key", "private key without passphrase", "startup"
 _MAYBE = "startup, perhaps a placeholder"
 _FILE = re.compile(r"(.+) ([0-7]{3,5}) ([0-9]+) (/.*)", re.DOTALL)
@@ -165,7 +171,8 @@ def _names(names: Iterable[str]) -> tuple[str, ...]:
 def search(top: str = "") -> tuple[str, ...]:
     """The command line of find below `top`, the root directory where it is empty."""
     elsewhere = (
-        "(", "-path", f"{top}/etc/?*", "-not", "-name", "profile.d",
+        "(", "-path", f"{top}/etc/?*", "-not", *_names(("profile.d", *_KEY_FOLDERS)),
+        "-not", "-path", f"{top}/etc/letsencrypt/*/*",
         "-o", "-path", f"{top}/root/?*", "-not", *_names(_FOLDERS),
         "-o", "-path", f"{top}/home/*/?*", "-not", *_names(_FOLDERS), ")",
     )  # fmt: skip
@@ -183,6 +190,8 @@ def search(top: str = "") -> tuple[str, ...]:
         "(", *_grep(_OPENSSH_PLAIN, "-qF"), *_record(_PLAIN_KEY),
         "-o", *_grep(_PEM), "-not", *_grep("ENCRYPTED", "-qF"), *_record(_PLAIN_KEY),
         "-o", *_record(_KEY), ")",
+        "-o", "-path", f"{top}/etc/*", "-perm", "-0004", *_names(_KEY_NAMES),
+        *_grep("PRIVATE KEY-----", "-qF"), *_record(_SERVER_KEY),
     )  # fmt: skip
     return (
         "/usr/bin/find", "-L", f"{top}/home", f"{top}/root", f"{top}/etc", f"{top}/var/backups",
@@ -271,7 +280,7 @@ def private_files(found: Secrets, accounts: Accounts | Absent) -> Judgement:
     if bare or foreign:
         rows = ((bare, _bare), (foreign, _foreign))
         return failed(*(say(_labels(names)) for names, say in rows if names), expected=expected)
-    shared = [file for file in kept if found.open(file, 0o070)]
+    shared = [f for f in kept if f.kind != _SERVER_KEY and found.open(f, 0o070)]
     doubts = _far(accounts)
     if shared:
         doubts = [msg("Open to their group: {names}", names=_labels(shared)), *doubts]
@@ -312,7 +321,7 @@ def _home(path: str) -> str:
 def stored_secrets(found: Secrets, accounts: Accounts | Absent) -> Judgement:
     """The files of accounts hold no passwords, tokens or unprotected keys in plain text."""
     expected = msg("no secrets in start-up files and dotfiles")
-    plain = [file for file in found.files if file.kind not in (_KEY, _HASHES)]
+    plain = [file for file in found.files if file.kind not in (_KEY, _SERVER_KEY, _HASHES)]
     # What a start-up file sets every program of the account is handed; what others may read is out.
     out = [f for f in plain if f.kind == _SETS or (f.kind != _MAYBE and found.open(f, 0o004))]
     if out:

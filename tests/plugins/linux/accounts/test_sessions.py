@@ -375,3 +375,22 @@ def test_login_defs_of_the_vendor() -> None:
     assert make(None, vendor) is vendor
     assert make(gone, vendor) is gone
     assert isinstance(make(LoginDefs(values={}), vendor), Absent)
+
+
+def test_drop_ins_of_login_defs_where_the_vendor_has_a_file(files: Make, answer: Make) -> None:
+    """As libeconf merges them (econf_readDirs); not compared with a SUSE host."""
+    assert passwords.LOGIN_DEFS_IN_FORCE.make is not None
+    own, vendor = (passwords.parse_login_defs(answer(f"PASS_MAX_DAYS {n}\nUMASK 027\n"))
+                   for n in (90, 80))  # fmt: skip
+    etc, usr = "/etc/login.defs.d", "/usr/etc/login.defs.d"
+    for texts, main, days in (
+        ({f"{etc}/a.defs": "PASS_MAX_DAYS 99999\n"}, own, "99999"),
+        ({f"{usr}/a.defs": "PASS_MAX_DAYS 99999\n"}, None, "99999"),
+        ({f"{etc}/a.defs": "UMASK 077\n", f"{usr}/a.defs": "PASS_MAX_DAYS 1\n"}, own, "90"),
+        ({f"{usr}/b.defs": "PASS_MAX_DAYS 5\n", f"{etc}/a.defs": "PASS_MAX_DAYS 6\n"}, own, "5"),
+        ({f"{etc}/a.defs": "# nothing\n"}, None, "80"),
+    ):
+        drop_ins = passwords.parse_login_defs_drop_ins(files(texts))
+        found = passwords.LOGIN_DEFS_IN_FORCE.make(main, vendor, drop_ins)
+        assert found.values["PASS_MAX_DAYS"] == days, texts
+    assert isinstance(passwords.parse_login_defs_drop_ins(files({})), Absent)

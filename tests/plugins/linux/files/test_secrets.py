@@ -205,3 +205,20 @@ def test_copies_of_password_hashes(top: Path) -> None:
         path.chmod(mode)
         assert verdicts(found(top)) == (verdict, PASS), name
         path.unlink()
+
+
+def test_private_keys_of_servers(top: Path) -> None:
+    for name, mode, folder, verdict in (
+        ("etc/ssl/private/x.key", 0o644, 0o755, FAIL),
+        ("etc/ssl/private/x.key", 0o640, 0o755, PASS),
+        ("etc/ssl/private/x.key", 0o644, 0o710, PASS), ("etc/nginx/ssl/x.key", 0o604, 0o755, FAIL),
+        ("etc/letsencrypt/archive/example.org/privkey1.pem", 0o644, 0o755, FAIL),
+        ("etc/ssl/certs/x.pem", 0o644, 0o755, PASS),
+    ):  # fmt: skip
+        path = top / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("-----BEGIN PRIVATE KEY-----\nMIIB\n")
+        path.chmod(mode)
+        path.parent.chmod(folder)
+        assert verdicts(found(top)) == (verdict, PASS), (name, mode)
+        path.unlink()
