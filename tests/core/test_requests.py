@@ -33,6 +33,10 @@ from core.fakes import HOST, blue, collected, reply
 SETTINGS: dict[str, dict[str, Any]] = {
     "host": {"scan_ports": ("1-1024",)},
     "web": {"url": "https://bank.example/", "protected": ("/admin",)},
+    "prometheus": {
+        "url": "https://prometheus.bank.example/",
+        "capacity": [{"name": "cores", "used": "100"}],
+    },
     "database_data": {"rules": [{"rule": "filled", "table": "customer", "column": "name"}]},
 }
 
