@@ -20,7 +20,6 @@ from audit_core.model import (
 )
 from audit_tls.ask_endpoint import ask
 from audit_tls.certificates import Certificates, parse_certificates
-from audit_tls.checks import CHECKS
 from audit_tls.endpoint import Endpoint, parse_endpoint
 from audit_tls.facts import FACTS
 from audit_tls.probe import asked
@@ -29,7 +28,7 @@ from audit_tls.report import TlsAddress
 from audit_tls.request import TlsHellos
 from audit_tls.suites import TLS12, authenticates_with, suite_name, suites_of
 from live.patience import PATIENCE_S
-from live.tls_servers import Material, answer, judge, make, peer, s_server, verdicts
+from live.tls_servers import CHECKS, Material, answer, judge, make, peer, s_server, verdicts
 
 pytestmark = pytest.mark.live
 

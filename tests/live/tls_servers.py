@@ -34,13 +34,16 @@ from audit_core.model import (
     Target,
     Verdict,
 )
+from audit_tls import checks
 from audit_tls.ask_endpoint import ask
-from audit_tls.checks import CHECKS
 from audit_tls.facts import FACTS
 from audit_tls.offers import CONNECTORS
 from audit_tls.request import TlsHellos
 from core.fakes import ask_isolated
 from live.patience import PATIENCE_S, eventually
+
+# No server here speaks TLCP, which is asked for by one profile only.
+CHECKS = tuple(c for c in checks.CHECKS if c.id != "tls.tlcp-offered")
 
 # RFC 2409, second Oakley group: 1024 bits
 OAKLEY_2 = int(

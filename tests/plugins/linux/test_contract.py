@@ -300,7 +300,7 @@ def test_no_request_reads_secrets() -> None:
         cut = "/bin/sed -nE" in text or "-maxdepth 0" in text  # the scheme, or the modes only
         # authorized_keys are public; of host keys only the names are listed.
         listed = text.startswith("/usr/bin/find /etc/ssh ") and text.endswith(" -print0")
-        if _only_looks(ask):
+        if _only_looks(ask) or text.startswith("getfacl "):  # who may do what, no content
             continue
         assert cut or listed or not re.search(r"/etc/g?shadow|_key(?!s|\.pub)|\.pem", text)
 

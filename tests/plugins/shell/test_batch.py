@@ -111,9 +111,12 @@ def test_a_file_that_changes_while_it_is_read_is_not_an_answer(tmp_path: Path) -
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 def test_what_an_ordinary_user_may_not_read_is_not_permitted(tmp_path: Path) -> None:
     drop = ["setpriv", "--reuid=65534", "--clear-groups", "sh"]
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    (closed / "file").touch()
     requests: list[batch.ShellRequest] = [
         ReadFile(path="/etc/shadow"),
-        ReadFile(path="/root/.profile"),
+        ReadFile(path=str(closed / "file")),
         Command(argv=("/usr/bin/id",), privilege=Privilege.ROOT),
         ReadFile(path="/etc/shadow", privilege=Privilege.ROOT),
         ReadFile(path="/etc/passwd"),
