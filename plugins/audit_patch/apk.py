@@ -17,6 +17,8 @@ from audit_core.api.sdk import (
 from audit_patch.model import Pending, Security, Update
 
 UPDATES = Command(argv=("apk", "--no-network", "version", "-l", "<"), timeout_s=60)
+# Prints the name where it is installed.
+OWN = Command(argv=("apk", "--no-network", "info", "-e", "apk-tools"), ok=(0, 1))
 
 _ROW = re.compile(
     r"(?P<name>[a-z0-9][\w.+-]*?)-(?P<old>\d[\w.]*-r\d+) +< +(?P<new>\d[\w.]*-r\d+).*"

@@ -205,7 +205,7 @@ def _pinned(sources: Sources, newer: Newer | Absent | None) -> Message | None:
         known_or_absent(optional(FIXED)),
     ),
     severity=Severity.HIGH,
-    version=7,
+    version=8,
     remedy=msg("Assess and install the pending security updates, then restart what uses them"),
 )
 def security_updates(
@@ -280,7 +280,7 @@ def security_updates(
         known_or_absent(optional(RELEASE)),
     ),
     severity=Severity.MEDIUM,
-    version=6,
+    version=7,
     remedy=msg("Install the pending updates at the next maintenance window"),
 )
 def other_updates(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from audit_core.api.sdk import Command, Fact, Provider, fact, provider
-from audit_core.model import NamedAsk, Parser
+from audit_core.model import Answers, NamedAsk, Parser
 from audit_patch import apk, apt, host, rpm, zypper
 from audit_patch.model import (
     Automatic,
@@ -34,6 +34,20 @@ def _each(id: str, type_: Any, **ways: AskAndParse) -> Fact:
     )
 
 
+def _of_packages(ask: Command | dict[str, NamedAsk], parse: Parser, own: Command) -> AskAndParse:
+    """`ask`, read only where the package database lists a package that `own` asks for.
+
+    A database that was lost or emptied lists no package, so that nothing is pending.
+    """
+    asks: dict[str, NamedAsk] = {"list": ask} if isinstance(ask, Command) else ask
+
+    def read(answers: Answers) -> Any:
+        host.require_packages(answers["own"])
+        return parse(answers["list"] if isinstance(ask, Command) else answers)
+
+    return {**asks, "own": own}, read
+
+
 def _provider(manager: str, ask: Command | dict[str, NamedAsk], parse: Parser) -> Provider:
     if isinstance(ask, Command):
         return provider(ask, parse, package_manager=manager)
@@ -43,18 +57,18 @@ def _provider(manager: str, ask: Command | dict[str, NamedAsk], parse: Parser) -
 PENDING = _each(
     "patch.pending", Pending,
     apt=(apt.VERSIONS, apt.parse_pending),
-    dnf=(rpm.check_update("dnf"), rpm.parse_check_update),
-    yum=(rpm.check_update("yum"), rpm.parse_check_update),
-    zypper=(zypper.UPDATES, zypper.parse_updates),
-    apk=(apk.UPDATES, apk.parse_pending),
+    dnf=_of_packages(rpm.check_update("dnf"), rpm.parse_check_update, rpm.OWN),
+    yum=_of_packages(rpm.check_update("yum"), rpm.parse_check_update, rpm.OWN),
+    zypper=_of_packages(zypper.UPDATES, zypper.parse_updates, rpm.OWN),
+    apk=_of_packages(apk.UPDATES, apk.parse_pending, apk.OWN),
 )  # fmt: skip
 SECURITY = _each(
     "patch.security", Security,
     apt=(apt.VERSIONS, apt.parse_security),
-    dnf=(rpm.ADVISORIES, rpm.parse_advisories),
-    yum=(rpm.YUM_ADVISORIES, rpm.parse_updateinfo),
-    zypper=(zypper.PATCHES, zypper.parse_patches),
-    apk=(apk.UPDATES, apk.parse_security),
+    dnf=_of_packages(rpm.ADVISORIES, rpm.parse_advisories, rpm.OWN),
+    yum=_of_packages(rpm.YUM_ADVISORIES, rpm.parse_updateinfo, rpm.OWN),
+    zypper=_of_packages(zypper.PATCHES, zypper.parse_patches, rpm.OWN),
+    apk=_of_packages(apk.UPDATES, apk.parse_security, apk.OWN),
 )  # fmt: skip
 NEWER = fact(
     "patch.newer",

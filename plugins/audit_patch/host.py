@@ -72,6 +72,14 @@ def _paths(answer: Answer) -> list[str]:
     return answer.text.split("\0")[:-1]
 
 
+def require_packages(answer: Answer) -> None:
+    """Raises ParseError where none of the packages that were asked for is installed."""
+    if not any(line and " is not installed" not in line for line in answer.lines):
+        raise ParseError(
+            msg("The package database does not list the packages of the system itself")
+        )
+
+
 def parse_kernels(answer: Answer) -> Kernels | Absent:
     """The kernel images in /boot but for rescue images, and the mark that asks for a reboot."""
     if refused := refused_by(answer):

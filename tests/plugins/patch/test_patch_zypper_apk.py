@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from audit_core.api.testkit import whole
-from audit_core.model import ParseError, Partial
+from audit_core.model import Fact, ParseError, Partial, Provider
 from audit_patch import apk, zypper
+from audit_patch.facts import PENDING, SECURITY
 from audit_patch.model import Update
-from recorded.patch import answer, recording
+from recorded.patch import answer, answers, recording
 
 
 def test_zypper_lists_pending_updates() -> None:
@@ -77,6 +78,28 @@ def test_apk_lists_pending_updates_without_labels() -> None:
         Update(name="busybox", candidate="1.36.1-r19", installed="1.36.1-r15"),
     )
     assert whole(apk.parse_security(answer(text))).labelled is False
+
+
+def _way(fact: Fact, manager: str) -> Provider:
+    return next(p for p in fact.providers if p.when.get("package_manager") == (manager,))
+
+
+def test_updates_count_only_where_the_package_database_lists_the_system() -> None:
+    """As rpm 4.18 answered for an empty database, and for one that has two of the packages."""
+    none = b"".join(b"package %s is not installed\n" % n for n in (b"rpm", b"glibc", b"filesystem"))
+    some = b"rpm-4.18.0-1.x86_64\npackage glibc is not installed\nfilesystem-3.18-6.x86_64\n"
+    for name in ("dnf", "yum", "zypper", "apk"):
+        for fact in (PENDING, SECURITY):
+            way = _way(fact, name)
+            asks = {k: recording("dnf4-none.txt") for k in way.asks}
+            assert "own" in way.asks
+            for empty in (none, b""):
+                with pytest.raises(ParseError, match="does not list the packages"):
+                    way.parse(answers(**asks | {"own": answer(empty, b"", 3)}))
+    listed = recording("zypper-updates.txt")
+    assert whole(
+        _way(PENDING, "zypper").parse(answers(list=listed, own=answer(some, b"", 1)))
+    ).updates
 
 
 def test_apk_without_an_index_is_not_read() -> None:
