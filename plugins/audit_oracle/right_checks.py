@@ -60,24 +60,30 @@ def _holders(
     direct: dict[str, list[Privilege]] = {}
     for right in rights:
         direct.setdefault(right.grantee, []).append(right)
-    found = []
-    for user in (u for u in users if u.usable):
-        held, passed_on = set[str](), set[str]()
-        waiting, known = [user.name, "PUBLIC"], set[str]()
-        while waiting:
-            name = waiting.pop()
-            if name in known:
-                continue
-            known.add(name)
-            mighty = name in MIGHTY
-            held |= {name} if mighty else {p.right for p in direct.get(name, ())}
-            passed_on |= {p.right for p in direct.get(name, ()) if p.admin == "YES" and not mighty}
-            passed_on |= {g.role for g in given.get(name, ()) if g.admin == "YES" and not mighty}
-            waiting += [] if mighty else [g.role for g in given.get(name, ())]
-        if held or passed_on:
-            found.append(Holder(name=user.name, rights=tuple(sorted(held)),
-                                passes_on=tuple(sorted(passed_on))))  # fmt: skip
-    return tuple(found)
+    found = (_holder(user.name, given, direct) for user in users if user.usable)
+    return tuple(holder for holder in found if holder.rights or holder.passes_on)
+
+
+def _holder(
+    user: str, given: dict[str, list[RoleGrant]], direct: dict[str, list[Privilege]]
+) -> Holder:
+    """What `user` holds through its roles; roles of the database itself are not opened."""
+    held, passed_on = set[str](), set[str]()
+    waiting, known = [user, "PUBLIC"], set[str]()
+    while waiting:
+        name = waiting.pop()
+        if name in known:
+            continue
+        known.add(name)
+        if name in MIGHTY:
+            held.add(name)
+            continue
+        rights, roles = direct.get(name, []), given.get(name, [])
+        held |= {p.right for p in rights}
+        passed_on |= {p.right for p in rights if p.admin == "YES"}
+        passed_on |= {g.role for g in roles if g.admin == "YES"}
+        waiting += [g.role for g in roles]
+    return Holder(name=user, rights=tuple(sorted(held)), passes_on=tuple(sorted(passed_on)))
 
 
 HOLDERS = derive(

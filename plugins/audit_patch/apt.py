@@ -166,13 +166,11 @@ class _Listing(NamedTuple):
 
 def _listing(answer: Answer, *, installed_too: bool = True) -> _Listing:
     """`installed_too`: it lists what is installed, so that a list without a row is none."""
-    lines = [(number, line) for number, line in enumerate(answer.lines, 1) if line]
     complaints = _complaints(answer)
-    if not lines or not lines[0][1].startswith("Listing..."):
-        raise ParseError(complaints[0] if complaints else msg("no `Listing...` line"))
-    if not lines[1:] and not complaints and installed_too:
+    lines = _after_heading(answer, complaints)
+    if not lines and not complaints and installed_too:
         raise ParseError(msg("no package is installed, by apt's own list"))
-    found = [(number, line, _UPGRADABLE.fullmatch(line)) for number, line in lines[1:]]
+    found = [(number, line, _UPGRADABLE.fullmatch(line)) for number, line in lines]
     unread = [
         msg("line {number}: {error}", number=number, error=_no_row(line))
         for number, line, row in found
@@ -181,6 +179,13 @@ def _listing(answer: Answer, *, installed_too: bool = True) -> _Listing:
     if len(unread) == len(found) and (unread or complaints):  # nothing that would be sure
         raise ParseError(complaints[0] if complaints else unread[0])
     return _Listing(rows=[row for _, _, row in found], problems=[*complaints, *unread])
+
+
+def _after_heading(answer: Answer, complaints: list[Message]) -> list[tuple[int, str]]:
+    lines = [(number, line) for number, line in enumerate(answer.lines, 1) if line]
+    if not lines or not lines[0][1].startswith("Listing..."):
+        raise ParseError(complaints[0] if complaints else msg("no `Listing...` line"))
+    return lines[1:]
 
 
 def _no_row(line: str) -> Message:

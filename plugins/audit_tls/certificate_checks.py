@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Annotated
 
@@ -207,13 +207,16 @@ def certificate_revocable(certificates: Certificates) -> Judgement:
     if (stapling := _unstapled(certificates)) is not None:
         open_ = certificates.stapled is None
         return (undetermined if open_ else failed)(stapling, expected=wanted)
-    unread = [c for c in certs if c.revocation is None]
-    if unread or certificates.unseen or certificates.unread:
-        gaps = (*_unread(unread), *_unseen(certificates), *_unread_more(certificates))
+    if gaps := _gaps(certs, certificates):
         return undetermined(*gaps, expected=wanted)
     details = (msg("Certificate {label} names {what}", label=_label(c), what=c.revocation or "-")
             for c in certs[:_SHOWN])  # fmt: skip
     return passed(*details, expected=wanted)
+
+
+def _gaps(certs: Sequence[Certificate], certificates: Certificates) -> tuple[Message, ...]:
+    unread = [c for c in certs if c.revocation is None]
+    return (*_unread(unread), *_unseen(certificates), *_unread_more(certificates))
 
 
 def _unstapled(certificates: Certificates) -> Message | None:

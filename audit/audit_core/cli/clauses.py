@@ -70,20 +70,24 @@ def explain(context: Context) -> int:
     else:
         found = _clauses(context, results.clauses)
         bindings = stored.profile_of(context, run).bindings if run is not None else ()
-    view = ExplainView(
+    targets = () if run is None or results is None else tuple(
+        _targets(context, run, results, {(c.catalog, c.id): c for c in found})
+    )  # fmt: skip
+    _print(context, ExplainView(
         schema=EXPLAIN_VIEW,
         run=None if run is None else run.id,
         clauses=tuple(_clause(context, clause, bindings) for clause in found),
-        targets=() if run is None or results is None else tuple(
-            _targets(context, run, results, {(c.catalog, c.id): c for c in found})
-        ),
-    )  # fmt: skip
+        targets=targets,
+    ))  # fmt: skip
+    return 0
+
+
+def _print(context: Context, view: ExplainView) -> None:
     if context.args.format == "json":
         print_json(view)
-    else:
-        for line in _lines(context, view):
-            say(line)
-    return 0
+        return
+    for line in _lines(context, view):
+        say(line)
 
 
 def _clauses(context: Context, known: Iterable[Clause]) -> tuple[Clause, ...]:

@@ -12,6 +12,7 @@ from audit_core.api.sdk import (
     Answers,
     FileEntry,
     FileStatus,
+    Message,
     Partial,
     Privilege,
     ReadFiles,
@@ -194,18 +195,22 @@ def parse_units_of_root(answers: Answers) -> tuple[Job, ...] | Partial:
     name, or that names it.
     """
     answered = (answers["units"], answers["more"])
-    files = [f for answer in answered for f in answer.files if f.status is FileStatus.READ]
-    unread = [f.path for answer in answered for f in answer.files
-              if f.status in (FileStatus.NOT_PERMITTED, FileStatus.TOO_BIG)]  # fmt: skip
+    every = [file for answer in answered for file in answer.files]
+    files = [file for file in every if file.status is FileStatus.READ]
     chosen = {name: file for name, file in _first(files).items() if name.endswith(".service")}
     added = _first([f for f in files if f.path.endswith(".conf")], deep=True)
     starters = _starters(files)
     jobs = [job for name, file in chosen.items()
             for job in _unit_jobs(name, [file, *_drop_ins(name, added)], starters)]  # fmt: skip
-    problems = [msg("Cannot read {paths}", paths=capped(unread))] if unread else []
+    problems = _unread(every)
     if any(answer.truncated for answer in answered):
         problems.append(msg("There are more units than one answer can hold"))
     return partial(tuple(jobs), problems)
+
+
+def _unread(files: list[FileEntry]) -> list[Message]:
+    unread = [f.path for f in files if f.status in (FileStatus.NOT_PERMITTED, FileStatus.TOO_BIG)]
+    return [msg("Cannot read {paths}", paths=capped(unread))] if unread else []
 
 
 def _first(files: list[FileEntry], *, deep: bool = False) -> dict[str, FileEntry]:

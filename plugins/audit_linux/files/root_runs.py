@@ -7,12 +7,13 @@ everything near the root that somebody else may change, and the two are joined.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from posixpath import join, normpath
 
 from audit_core.api.sdk import (
     Absent,
     Judgement,
+    Message,
     Severity,
     capped,
     check,
@@ -210,11 +211,9 @@ def root_runs(
     """What root runs through cron, systemd and sudo cannot be changed by other accounts."""
     empty = known(groups) or EmptyGroups(gids=frozenset())
     others = Others(sweep, empty.gids)
-    of_units = (*(known(unit_files) or ()), *(known(hooks) or ()))
-    of_settings = [job for each in settings for job in known(each) or ()]
-    begun, idle = _by_start(of_units, known(units))
-    jobs = [*(known(cron) or ()), *begun, *_sudo_jobs(known(sudoers)), *of_pam(known(pam)),
-            *of_settings]  # fmt: skip
+    begun, idle = _by_start(_every(unit_files, hooks), known(units))
+    jobs = [*_every(cron), *begun, *_sudo_jobs(known(sudoers)), *of_pam(known(pam)),
+            *_every(*settings)]  # fmt: skip
     bad = _all_changed(jobs, known(sudoers), others)
     expected = msg("programs and directories above them that only root may change")
     if bad:
@@ -223,26 +222,33 @@ def root_runs(
         return failed(detail, expected=expected)
     later = _changed_by_others(idle, others)
     peopled = [] if empty.whole else _all_changed(jobs, known(sudoers), Others(sweep))
-    deep = [p for job in jobs for p in job.programs if p.count("/") > LEVELS]
-    local = [f"{e.path} (uid {e.uid})" for e in sweep.owned if e.uid and _OF_SITE.match(e.path)]
-    unclear = [f"{job.where}: {' '.join(job.programs)}" for job in jobs if job.unclear]
     rows = (
         (later, msg("Units that are not started now run programs that others may change: {names}",
                     names=capped(later))),
-        (deep, msg("These directories are nested too deeply to be searched; check them: {names}",
-                   names=capped(deep))),
         (peopled, msg("Groups may change these, and whether they have members is not known (a row "
                       "of /etc/passwd or /etc/group was not read, or NIS adds to them): {names}",
                       names=capped(peopled))),
-        (local, msg("Ask whether root runs these programs of its search path, which others may "
-                    "change: {names}", names=capped(local))),
-        (unclear, msg("Check what these commands start: {names}", names=capped(unclear))),
     )  # fmt: skip
-    doubts = [message for wanted, message in rows if wanted]
+    doubts = [*(message for wanted, message in rows if wanted), *_not_followed(jobs, sweep)]
     count = msg("{count} commands that root runs were followed", count=len(jobs))
     if doubts:
         return undetermined(count, *doubts, expected=expected)
     return passed(count, expected=expected)
+
+
+def _not_followed(jobs: Sequence[Job], sweep: Sweep) -> list[Message]:
+    """What the search did not reach, and what a person has to look at."""
+    deep = [p for job in jobs for p in job.programs if p.count("/") > LEVELS]
+    local = [f"{e.path} (uid {e.uid})" for e in sweep.owned if e.uid and _OF_SITE.match(e.path)]
+    unclear = [f"{job.where}: {' '.join(job.programs)}" for job in jobs if job.unclear]
+    rows = (
+        (deep, msg("These directories are nested too deeply to be searched; check them: {names}",
+                   names=capped(deep))),
+        (local, msg("Ask whether root runs these programs of its search path, which others may "
+                    "change: {names}", names=capped(local))),
+        (unclear, msg("Check what these commands start: {names}", names=capped(unclear))),
+    )  # fmt: skip
+    return [message for wanted, message in rows if wanted]
 
 
 def _all_changed(jobs: list[Job], sudoers: Sudoers | None, others: Others) -> list[str]:
@@ -255,6 +261,11 @@ def _all_changed(jobs: list[Job], sudoers: Sudoers | None, others: Others) -> li
 def _place(place: str, others: Others) -> list[str]:
     own = others.of(place)
     return [own] if own else list(others.below(place))
+
+
+def _every(*found: tuple[Job, ...] | Absent | None) -> tuple[Job, ...]:
+    """The jobs that are known."""
+    return tuple(job for each in found for job in known(each) or ())
 
 
 def _by_start(jobs: tuple[Job, ...], units: Units | None) -> tuple[list[Job], list[Job]]:

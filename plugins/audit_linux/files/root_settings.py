@@ -60,8 +60,7 @@ _IN_FRONT = frozenset({"export", "declare", "typeset", "readonly", "builtin", "c
 
 
 def _of_command(texts: list[str]) -> Iterator[str]:
-    while texts and (texts[0] in _IN_FRONT or texts[0].startswith("-")):
-        texts = texts[1:]
+    texts = _without_front(texts)
     if texts[:1] == ["alias"]:
         bodies = [hit[1] for text in texts[1:] if (hit := _ALIAS.fullmatch(text))]
         yield from (word for body in bodies for word in _absolute(body))
@@ -72,6 +71,12 @@ def _of_command(texts: list[str]) -> Iterator[str]:
         yield from (text for text in texts[1:2] if text.startswith("/"))
     else:
         yield from (word for word in started(texts) if word.startswith("/") and "$" not in word)
+
+
+def _without_front(texts: list[str]) -> list[str]:
+    while texts and (texts[0] in _IN_FRONT or texts[0].startswith("-")):
+        texts = texts[1:]
+    return texts
 
 
 def _absolute(command: str) -> Iterator[str]:

@@ -10,7 +10,7 @@ sure or may be a placeholder, and prints nothing either (-n).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec import Struct
 
@@ -274,9 +274,8 @@ def private_files(found: Secrets, accounts: Accounts | Absent) -> Judgement:
     """Private keys and files with secrets are closed to other accounts."""
     expected = msg("private keys and files with secrets that only their account may read")
     kept = [file for file in found.files if file.kind not in (_SETS, _MAYBE)]
-    homes = dict(_homes(accounts))
     bare = [file for file in kept if found.open(file, 0o007)]
-    foreign = [f for f in kept if f.uid not in (0, homes.get(_home(f.path), f.uid))]
+    foreign = _of_others(kept, accounts)
     if bare or foreign:
         rows = ((bare, _bare), (foreign, _foreign))
         return failed(*(say(_labels(names)) for names, say in rows if names), expected=expected)
@@ -288,6 +287,11 @@ def private_files(found: Secrets, accounts: Accounts | Absent) -> Judgement:
     if doubts:
         return undetermined(count, *doubts, expected=expected)
     return passed(count, expected=expected)
+
+
+def _of_others(kept: Sequence[SecretFile], accounts: Accounts | Absent) -> list[SecretFile]:
+    homes = dict(_homes(accounts))
+    return [f for f in kept if f.uid not in (0, homes.get(_home(f.path), f.uid))]
 
 
 def _bare(names: Values) -> Message:

@@ -18,6 +18,7 @@ from msgspec import Struct
 from audit_core.api.sdk import (
     TARGET,
     Absent,
+    Answer,
     Answers,
     FileEntry,
     FileStatus,
@@ -94,23 +95,34 @@ class Polkit(Struct, frozen=True, kw_only=True):
 
 def parse_polkit(answers: Answers) -> Polkit | Partial | Absent:
     """What the files of polkit say; NOT_PRESENT where it is not installed."""
-    policies = [f for f in answers["policies"].files if f.status is FileStatus.READ]
+    policies = _read(answers["policies"].files)
     if not policies:
         return not_present(msg("polkit is not installed"))
-    files = [f for f in answers["rules"].files if f.status is not FileStatus.NOT_PRESENT]
-    read = [f for f in files if f.status is FileStatus.READ]
-    unread = [f.path for f in files if f.status is not FileStatus.READ]
+    read = _read(answers["rules"].files)
+    return partial(_of_files(policies, read), _unread(answers["rules"]))
+
+
+def _read(files: Sequence[FileEntry]) -> list[FileEntry]:
+    return [f for f in files if f.status is FileStatus.READ]
+
+
+def _of_files(policies: Sequence[FileEntry], read: Sequence[FileEntry]) -> Polkit:
     rules = sorted((f for f in read if f.path.endswith(".rules")), key=_order)
-    found = Polkit(
+    return Polkit(
         rules=tuple(rule for f in rules for rule in rules_of(f.path, f.text)),
         entries=tuple(_entries(read)) if _reads_pkla(read) else (),
         defaults=tuple(text for f in policies for text in _defaults(f.text)),
         loose=tuple(f"{f.path} ({who})" for f in read if (who := _writer(f))),
     )
+
+
+def _unread(rules: Answer) -> list[Message]:
+    settled = (FileStatus.READ, FileStatus.NOT_PRESENT)
+    unread = [f.path for f in rules.files if f.status not in settled]
     problems = [msg("Cannot read {paths}", paths=capped(unread))] if unread else []
-    if answers["rules"].truncated:
+    if rules.truncated:
         problems.append(msg("There are more files than one answer can hold"))
-    return partial(found, problems)
+    return problems
 
 
 def _order(file: FileEntry) -> tuple[str, int]:
@@ -267,17 +279,20 @@ def _granted(
     admin: bool,
 ) -> Grant | None:  # fmt: skip
     """What the account may do by the rules, or perhaps may; what is sure comes first."""
+    answers = [
+        (free, *answer)
+        for request, free in _requests(action, who, groups)
+        for answer in _answers(rules, request)
+    ]
     found: list[Grant] = []
-    for request, free in _requests(action, who, groups):
-        for result, path, sure in _answers(rules, request):
-            if not _is_root(result, admin=admin):
-                continue
-            sure = sure and free and result != ANYTHING and who is not None
-            if not free and not sure and not _matters(rules, path, action, result):
-                continue
-            sure = sure or (not free and _starts_anything(rules, path, action))
-            found.append(Grant(who=who or "?", action=action, result=str(result), path=path,
-                               sure=sure and who is not None))  # fmt: skip
+    for free, result, path, sure in answers:
+        if not _is_root(result, admin=admin):
+            continue
+        if not free and not _matters(rules, path, action, result):
+            continue
+        certain = sure and result != ANYTHING if free else _starts_anything(rules, path, action)
+        found.append(Grant(who=who or "?", action=action, result=str(result), path=path,
+                           sure=certain and who is not None))  # fmt: skip
     return next((one for one in found if one.sure), found[0] if found else None)
 
 

@@ -6,6 +6,7 @@ That a run is missing proves nothing unless the store is declared to hold all (`
 from __future__ import annotations
 
 import datetime
+from collections.abc import Iterator
 from typing import Annotated
 
 from msgspec import Struct
@@ -77,27 +78,37 @@ def _doubts(
         names = capped([t.id for t, _ in elsewhere])
         found.append(msg("There are records beside the store, which may have others: {names}",
                          names=names))  # fmt: skip
+    return (*found, *_unread_runs(history, period))
+
+
+def _unread_runs(history: History, period: _Period) -> Iterator[Message]:
+    """The runs of the period that were not read, or say nothing."""
     if not history.runs and history.head.others:
-        found.append(msg("The {count} runs in the store are of systems of another name: compare "
-                         "system with the name in their inventories",
-                         count=history.head.others))  # fmt: skip
+        yield msg("The {count} runs in the store are of systems of another name: compare "
+                  "system with the name in their inventories",
+                  count=history.head.others)  # fmt: skip
     doubtful = [d for d in history.head.doubtful if period.first <= d < period.today]
     if doubtful:
-        found.append(msg("Runs that did not end, or cannot be read, began on {days}: resume them",
-                         days=capped(doubtful)))  # fmt: skip
+        yield msg("Runs that did not end, or cannot be read, began on {days}: resume them",
+                  days=capped(doubtful))  # fmt: skip
     if history.head.older and all(_within(r, period) for r in history.runs):
-        found.append(msg("The store has {count} more runs of the period, which were not read",
-                         count=history.head.older))  # fmt: skip
+        yield msg("The store has {count} more runs of the period, which were not read",
+                  count=history.head.older)  # fmt: skip
     blind = [r.run for r in history.runs if not r.evaluated and _within(r, period)]
     if blind:
-        found.append(msg("Runs without results, make them with dengbao evaluate: {runs}",
-                         runs=capped(blind)))  # fmt: skip
-    return tuple(found)
+        yield msg("Runs without results, make them with dengbao evaluate: {runs}",
+                  runs=capped(blind))  # fmt: skip
 
 
 def _within(run: EarlierRun, period: _Period) -> bool:
     """Whether a part of the run may have been made in the period: one that was resumed is long."""
     return run.day <= period.today and run.ended[:10] >= period.first
+
+
+def _covered(covers: set[str], targets: Others) -> list[tuple[Target, Location]]:
+    """Those of `targets` that are named, or lie in a zone that is."""
+    places = [(t, got.value) for t, got in targets if isinstance(got, Known)]
+    return [(t, place) for t, place in places if {t.id, place.zone} & covers]
 
 
 def _is(seen: EarlierTarget, target: Target, place: Location) -> bool:
@@ -151,8 +162,7 @@ def reached_in_time(
     covers, period = set(settings_of(target, HistorySettings).covers), _period(now, days)
     if not covers:
         return undetermined(msg("Declare covers: the zones, hosts and web entries to be scanned"))
-    places = [(t, got.value) for t, got in (*hosts, *web) if isinstance(got, Known)]
-    wanted = [(t, place) for t, place in places if {t.id, place.zone} & covers]
+    wanted = _covered(covers, (*hosts, *web))
     if not wanted:
         return undetermined(msg("No host and no web entry is declared in {covers}",
                                 covers=capped(covers)))  # fmt: skip
@@ -218,8 +228,7 @@ def scans_without_gap(
 ) -> Judgement:  # fmt: skip
     """Between the last four scans of each host and web entry there is at most a quarter."""
     covers, today = set(settings_of(target, HistorySettings).covers), now[:10]
-    places = [(t, got.value) for t, got in (*hosts, *web) if isinstance(got, Known)]
-    wanted = [(t, place) for t, place in places if {t.id, place.zone} & covers]
+    wanted = _covered(covers, (*hosts, *web))
     if not wanted:
         return undetermined(msg("No host and no web entry is declared in {covers}",
                                 covers=capped(covers)))  # fmt: skip
@@ -260,6 +269,13 @@ def _by_gaps(count: int, late: list[Message], open_: list[Message], expected: Me
                       count=count), expected=expected)  # fmt: skip
 
 
+def _assessments(
+    history: History, period: _Period, catalogs: frozenset[str]
+) -> list[tuple[EarlierRun, Concluded]]:
+    runs = (run for run in history.runs if run.day <= period.today)
+    return [(run, c) for run in runs for c in run.conclusions if c.catalog in catalogs]
+
+
 def _described(run: EarlierRun, concluded: Concluded) -> Message:
     word = _WORDS.get(concluded.word, msg("{text}", text=verbatim(concluded.name)))
     if concluded.pending:
@@ -291,8 +307,7 @@ def assessed_in_time(
 ) -> Judgement:  # fmt: skip
     """The last assessment of the system in the store is not too old and has a conclusion."""
     period = _period(now, days)
-    found = [(r, c) for r in history.runs if r.day <= period.today
-             for c in r.conclusions if c.catalog in catalogs]  # fmt: skip
+    found = _assessments(history, period, catalogs)
     done = max(((r, c) for r, c in found if r.complete and c.word),
                key=lambda pair: pair[0].started, default=None)  # fmt: skip
     expected = msg("at most {days} days old", days=days)
