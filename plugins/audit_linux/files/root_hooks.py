@@ -21,18 +21,14 @@ from collections.abc import Callable, Iterator
 from audit_core.api.sdk import (
     Answer,
     FileEntry,
-    FileStatus,
     Partial,
     Privilege,
     ReadFiles,
-    capped,
     fact,
-    msg,
-    partial,
     provider,
 )
 from audit_linux.accounts.shell_words import simple_commands
-from audit_linux.files.root_jobs import Job, of_variable, owner_of, programs, started
+from audit_linux.files.root_jobs import Job, jobs_of_files, of_variable, programs, started
 from audit_linux.files.root_settings import of_shell_file
 from audit_linux.pam import Pam
 
@@ -150,25 +146,11 @@ _READERS: tuple[tuple[tuple[str, ...], Callable[[FileEntry], Iterator[str]]], ..
 
 def parse_hooks(answer: Answer) -> tuple[Job, ...] | Partial:
     """What each of these files makes root run, and who else may change the file itself."""
-    files = [f for f in answer.files if f.status is not FileStatus.NOT_PRESENT]
-    unread = [f.path for f in files if f.status is not FileStatus.READ]
-    jobs = tuple(_job(f) for f in files if f.status is FileStatus.READ)
-    problems = [msg("Cannot read {paths}", paths=capped(unread))] if unread else []
-    if answer.truncated:
-        problems.append(msg("There are more files than one answer can hold"))
-    return partial(jobs, problems)
+    return jobs_of_files(answer, _READERS, _unit)
 
 
-def _job(file: FileEntry) -> Job:
-    found = next(
-        (read(file) for places, read in _READERS
-         if any(file.path == p or file.path.startswith(f"{p}/") for p in places)),
-        iter(()),
-    )  # fmt: skip
-    unit = "init:" + file.path.removeprefix(_INIT) if file.path.startswith(_INIT) else ""
-    return Job(
-        where=file.path, programs=tuple(dict.fromkeys(found)), unit=unit, owner=owner_of(file)
-    )
+def _unit(file: FileEntry) -> str:
+    return "init:" + file.path.removeprefix(_INIT) if file.path.startswith(_INIT) else ""
 
 
 def of_pam(pam: Pam | None) -> Iterator[Job]:

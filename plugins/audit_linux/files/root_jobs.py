@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from msgspec import Struct
 
@@ -47,6 +47,36 @@ def owner_of(file: FileEntry) -> str:
     if file.mode & 0o002:
         return "everybody"
     return f"gid {file.gid}" if file.mode & 0o020 and file.gid else ""
+
+
+Reader = tuple[tuple[str, ...], Callable[[FileEntry], Iterator[str]]]
+"""Files and directories, and what reads the programs that a file there names."""
+
+
+def jobs_of_files(
+    answer: Answer, readers: Sequence[Reader], unit_of: Callable[[FileEntry], str] = lambda _: ""
+) -> tuple[Job, ...] | Partial:
+    """A job for each file, by the first of `readers` for its place; partial if one is unread."""
+    files = [f for f in answer.files if f.status is not FileStatus.NOT_PRESENT]
+    unread = [f.path for f in files if f.status is not FileStatus.READ]
+    jobs = tuple(
+        Job(where=f.path, programs=_named(f, readers), unit=unit_of(f), owner=owner_of(f))
+        for f in files
+        if f.status is FileStatus.READ
+    )
+    problems = [msg("Cannot read {paths}", paths=capped(unread))] if unread else []
+    if answer.truncated:
+        problems.append(msg("There are more files than one answer can hold"))
+    return partial(jobs, problems)
+
+
+def _named(file: FileEntry, readers: Sequence[Reader]) -> tuple[str, ...]:
+    found = next(
+        (read(file) for places, read in readers
+         if any(file.path == p or file.path.startswith(f"{p}/") for p in places)),
+        iter(()),
+    )  # fmt: skip
+    return tuple(dict.fromkeys(found))
 
 
 # --- commands -----------------------------------------------------------------------------------

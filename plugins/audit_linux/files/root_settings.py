@@ -27,22 +27,18 @@ from audit_core.api.sdk import (
     Answer,
     Command,
     FileEntry,
-    FileStatus,
     Partial,
     Privilege,
     ReadFiles,
-    capped,
     fact,
-    msg,
-    partial,
     provider,
 )
 from audit_linux.accounts.shell_words import simple_commands
 from audit_linux.files.root_jobs import (
     Job,
+    jobs_of_files,
     of_variable,
     of_variables,
-    owner_of,
     programs,
     started,
 )
@@ -209,22 +205,7 @@ _READERS: tuple[tuple[tuple[str, ...], Callable[[FileEntry], Iterator[str]]], ..
 
 def parse_root_settings(answer: Answer) -> tuple[Job, ...] | Partial:
     """What each file makes root load or start, and who else may change the file itself."""
-    files = [f for f in answer.files if f.status is not FileStatus.NOT_PRESENT]
-    unread = [f.path for f in files if f.status is not FileStatus.READ]
-    jobs = tuple(_job(f) for f in files if f.status is FileStatus.READ)
-    problems = [msg("Cannot read {paths}", paths=capped(unread))] if unread else []
-    if answer.truncated:
-        problems.append(msg("There are more files than one answer can hold"))
-    return partial(jobs, problems)
-
-
-def _job(file: FileEntry) -> Job:
-    found = next(
-        (read(file) for places, read in _READERS
-         if any(file.path == p or file.path.startswith(f"{p}/") for p in places)),
-        iter(()),
-    )  # fmt: skip
-    return Job(where=file.path, programs=tuple(dict.fromkeys(found)), owner=owner_of(file))
+    return jobs_of_files(answer, _READERS)
 
 
 def _ask(privilege: Privilege) -> ReadFiles:
