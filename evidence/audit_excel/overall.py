@@ -8,7 +8,7 @@ from audit_core.model import Message, as_is, cut_to, msg
 from audit_core.model.overall import Bounds, SystemConclusion, WaiverResult
 from audit_core.model.overrides import Change, OverrideInfo
 from audit_core.model.waivers import WaiverFault
-from audit_core.views.results_view import grade_word
+from audit_core.views.results_view import grade_word, setting_names
 from audit_excel.view import View
 
 _FAULTS = {
@@ -46,14 +46,16 @@ def _lines(view: View, system: SystemConclusion) -> Iterator[str]:
                   range=known, decided=system.units_decided, total=system.units_total)  # fmt: skip
     yield view.say(settled)
     yield view.say(
-        msg("Problems: {problems}; high risks: {high}; major risks: {major}",
+        msg("Items with problems, counted per object: {problems}; high risks: {high}; "
+            "major risks: {major}",
             problems=_counted(view, system.problems.first, system.problems.fixed),
             high=_counted(view, system.high_risks, system.high_risks_fixed),
             major=_counted(view, system.major_risks, system.major_risks_fixed))
     )  # fmt: skip
     yield from (view.say(why) for why in system.why)
     if grading.confidence != "read" or grading.unverified:
-        named = grading.unverified or (grading.confidence,)
+        names = view.comma.join(view.say(name) for name in setting_names(grading))
+        named = names or grading.confidence
         yield view.say(msg("※ Not checked against the source: {named}", named=named))
 
 

@@ -174,13 +174,14 @@ def _bars(sheet: Sheet, head: int, rows: int, title: str) -> BarChart:
     for series, result in zip(chart.series, Result, strict=True):
         _coloured(series, result)
     chart.x_axis.scaling.orientation = "maxMin"  # the first row of the table on top
+    chart.x_axis.tickLblSkip = 1  # each layer and object is named
     chart.x_axis.delete = chart.y_axis.delete = False
     chart.y_axis.crosses = "max"  # the numbers below, since the first row is on top
     chart.y_axis.majorGridlines = None
     chart.y_axis.number_format = "0"
     chart.legend = Legend()
     chart.legend.position = "b"
-    chart.width, chart.height = 19, max(7.5, 3.2 + 0.5 * rows)
+    chart.width, chart.height = 19, max(7.5, 3.2 + 0.6 * rows)
     return chart
 
 
@@ -273,8 +274,8 @@ def _severity_line(plan: Plan, view: View) -> str:
     left = [row for row in plan.wanted if row.answer is None]
     return view.say(
         msg(
-            "Issues: {all} (high {high}, medium {medium}, low {low}); questions that people still "
-            "have to answer: {questions} in {rows} rows",
+            "Rows in the issue list: {all} (high {high}, medium {medium}, low {low}); "
+            "questions that people still have to answer: {questions} in {rows} rows",
             all=len(found), high=high, medium=medium, low=low,
             questions=sum(len(row.steps) for row in left), rows=len(left),
         )

@@ -7,7 +7,7 @@ from audit_core.cli.output import print_table, say
 from audit_core.model import Result, msg
 from audit_core.model.overall import Bounds, Count, LayerConclusion, SystemConclusion
 from audit_core.model.results import Results
-from audit_core.views.results_view import grade_word, joined
+from audit_core.views.results_view import grade_word, joined, setting_names
 
 _MOST_QUESTIONS = 5
 NAMES = {
@@ -104,7 +104,8 @@ def _print_open(context: Context, system: SystemConclusion) -> None:
     """Risks, the questions that are missing, and the settings that nobody verified."""
     text, grading = context.text, system.grading
     if system.risks:
-        say(text("Major risks: {major}; high risks: {high}; problems found: {problems}",
+        say(text("Major risks: {major}; high risks: {high}; items with problems, "
+                 "counted per object: {problems}",
                  major=_number(system.major_risks), high=_number(system.high_risks),
                  problems=_counted(context, system.problems)))  # fmt: skip
     if system.missing:
@@ -112,7 +113,8 @@ def _print_open(context: Context, system: SystemConclusion) -> None:
         say(text("Still open, greatest effect first: {asked} ({count} in all)", asked=asked,
                  count=system.missing_count))  # fmt: skip
     if grading.unverified or grading.confidence != "read":
-        say(text("Unverified settings: {keys}", keys=", ".join(grading.unverified) or "-"))
+        names = joined(setting_names(grading), context.translator.say, context.lang)
+        say(text("Unverified settings: {keys}", keys=names or "-"))
 
 
 def _print_waivers(context: Context, results: Results) -> None:

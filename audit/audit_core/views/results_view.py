@@ -50,6 +50,18 @@ from audit_core.text.translate import Translator
 
 RESULTS_VIEW = "dengbao/results-view/1"
 CATALOG_VIEW = "dengbao/catalog-view/1"
+_SETTINGS = {
+    "kind": msg("kind of score"),
+    "partial_weight": msg("what a partly conforming item counts"),
+    "aggregation": msg("how several objects become one"),
+    "coverage": msg("share of items that must be settled"),
+    "inclusive": msg("whether a limit itself reaches the grade"),
+    "grades": msg("grades and their limits"),
+    "groups": msg("groups of layers and their shares"),
+    "penalties": msg("deductions of steps"),
+    "layer_weights": msg("weights of layers"),
+    "weights": msg("weights of items"),
+}
 
 
 class CheckInfoView(Struct, frozen=True, kw_only=True):
@@ -306,6 +318,11 @@ def grade_word(s: SystemConclusion, *, zh: bool) -> Message:
         return as_is("")
     word = grade.zh if zh else grade.en
     return msg("{word} (pending)", word=word) if s.pending else as_is(word)
+
+
+def setting_names(grading: Grading) -> tuple[Message, ...]:
+    """The settings of `grading` that no source was read for, named for a reader."""
+    return tuple(_SETTINGS.get(key, as_is(key)) for key in grading.unverified)
 
 
 def _waiver(w: WaiverResult, t: Translator) -> WaiverView:
