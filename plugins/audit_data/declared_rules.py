@@ -10,6 +10,7 @@ from typing import Annotated
 from audit_core.api.sdk import Message, Positive, Schema, Valid, msg
 from audit_database.data.identify import Data
 from audit_database.data.rules import Kind, Rule
+from audit_database.statement import Statement
 
 
 class About(enum.StrEnum):
@@ -32,13 +33,8 @@ def _is_pattern(text: str) -> bool:
         return False
 
 
-def _is_statement(text: str) -> bool:
-    return text.split(None, 1)[:1] in (["SELECT"], ["select"]) and len(text) <= 4000
-
-
 Name = Annotated[str, Valid(holds=_is_name, expected=msg("a name of the database"))]
 Pattern = Annotated[str, Valid(holds=_is_pattern, expected=msg("a regular expression"))]
-Statement = Annotated[str, Valid(holds=_is_statement, expected=msg("one SELECT statement"))]
 
 _NEEDS = {
     Kind.FORMAT: ("table", "column", "pattern"), Kind.CHECK: ("table", "column", "data"),

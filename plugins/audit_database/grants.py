@@ -27,6 +27,10 @@ def granted_tables(
         for request in requests:
             if isinstance(request, Sample):
                 needed = dialect.grants(request.database, request.schemas, user)
-                found.setdefault(request.database, {}).update(dict.fromkeys(needed))
+            elif isinstance(request, Query) and request.reads:
+                needed = dialect.table_grants(request.database, request.reads, user)
+            else:
+                continue
+            found.setdefault(request.database, {}).update(dict.fromkeys(needed))
     for database, statements in found.items():
         yield database, tuple(statements)

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import msgspec
 from msgspec import Struct
 
+from audit_core.api.declared_files import Unreadable
 from audit_core.model import (
     Closing,
     ConnectError,
@@ -26,7 +27,7 @@ from audit_database.data.requests import Sample
 from audit_database.data.rules import Rules, applied
 from audit_database.data.sampling import QueryRunner, sampled
 from audit_database.query import EVERY, Query
-from audit_database.rows import encoded_columns, encoded_database, encoded_failure, encoded_row
+from audit_database.rows import encoded_database, encoded_failure
 
 DATABASES = 64
 """Of the databases of a server, as many as are asked one by one."""
@@ -128,6 +129,8 @@ class SqlSession(LoginSession):
                 self._every(request, taken)
             else:
                 taken.rows(self._server.run(request, request.database))
+        except Unreadable as error:  # the rows are not those that the request is for
+            return Reply(request=request, status=Status.MALFORMED, detail=error.detail)
         except Exception as error:  # noqa: BLE001 (what is not of the driver is raised again)
             return self._failed(request, error)
         return Reply(request=request, stdout=b"".join(taken.lines), truncated=taken.full)
@@ -182,11 +185,19 @@ class SqlSession(LoginSession):
         error_text = error_message(self._server.text(error))
         if failure.lost:
             raise ConnectError(Reason.UNREACHABLE, error_text) from error
-        grants = request.grants if isinstance(request, Query) else ()
+        grants = self._grants(request)
         if failure.status is Status.NOT_PERMITTED and grants:
-            needed = "; ".join(grants).replace("{user}", self.info.user)
-            error_text = with_grants(error_text, needed)
+            error_text = with_grants(error_text, "; ".join(grants))
         return Reply(request=request, status=failure.status, detail=error_text)
+
+    def _grants(self, request: Request) -> tuple[str, ...]:
+        """What would let the account ask `request`."""
+        if not isinstance(request, Query):
+            return ()
+        user = self.info.user
+        if request.reads and self._dialect is not None:
+            return self._dialect.table_grants(request.database, request.reads, user)
+        return tuple(text.replace("{user}", user) for text in request.grants)
 
 
 class _Taken:
@@ -195,8 +206,8 @@ class _Taken:
     def __init__(self, request: Query) -> None:
         self.lines: list[bytes] = []
         self.full = False
+        self._request = request
         self._bytes, self._rows = request.limit, request.rows
-        self._kept = dict(request.columns)
 
     def add(self, line: bytes) -> None:
         self._bytes -= len(line)
@@ -206,15 +217,16 @@ class _Taken:
             self.lines.append(line)
 
     def rows(self, found: Rows) -> None:
-        places = [n for n, name in enumerate(found.columns) if not self._kept or name in self._kept]
-        names = [found.columns[n] for n in places]
-        self.add(encoded_columns([self._kept.get(name, name) for name in names]))
-        for row in found.each:
+        for line in self._request.lines(found.columns, self._counted(found.each)):
+            self.add(line)
+
+    def _counted(self, rows: Iterator[Sequence[Any]]) -> Iterator[Sequence[Any]]:
+        for row in rows:
             if self._rows == 0 or self.full:
                 self.full = True
                 return
             self._rows -= 1
-            self.add(encoded_row([row[n] for n in places]))
+            yield row
 
 
 def with_grants(error: Message, grants: str) -> Message:

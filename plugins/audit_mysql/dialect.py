@@ -76,5 +76,11 @@ ORDER BY 1, 2, c.ORDINAL_POSITION"""
         """SELECT on the database: its schema is itself."""
         return (f"GRANT SELECT ON {self.quoted(database)}.* TO {user}",)
 
+    def table_grants(self, database: str, tables: Sequence[str], user: str) -> tuple[str, ...]:
+        """SELECT on each; a table without a database is in `database`."""
+        names = [table.split(".") for table in tables]
+        full = (name if len(name) > 1 else [database, *name] for name in names)
+        return tuple(f"GRANT SELECT ON {self.quoted(*name)} TO {user}" for name in full)
+
 
 DIALECT = _Mysql()

@@ -87,5 +87,15 @@ ORDER BY 1, 2, a.attnum"""
             )
         )  # fmt: skip
 
+    def table_grants(self, database: str, tables: Sequence[str], user: str) -> tuple[str, ...]:
+        """CONNECT, USAGE of the schema, SELECT: whichever of them PUBLIC does not have."""
+        names = [table.split(".") for table in tables]
+        schemas = dict.fromkeys(name[-2] for name in names if len(name) > 1)
+        return (
+            f"GRANT CONNECT ON DATABASE {self.quoted(database)} TO {user}",
+            *(f"GRANT USAGE ON SCHEMA {self.quoted(schema)} TO {user}" for schema in schemas),
+            *(f"GRANT SELECT ON {self.quoted(*name)} TO {user}" for name in names),
+        )
+
 
 DIALECT = _Postgresql()

@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 from psycopg import conninfo, errors
 
-from audit_core.model import ConnectionContext, SessionInfo, Status
+from audit_core.model import ConnectError, ConnectionContext, Reason, SessionInfo, Status, english
 from audit_database.access import Tls
 from audit_database.client_tls import KeyText, authorities
 from audit_database.query import Query
@@ -34,6 +34,10 @@ def open(context: ConnectionContext) -> SqlSession:
     return SqlSession(_Server(context), DIALECT)
 
 
+class _NotThisDatabase(Exception):
+    """The account, which is logged in to the first database, cannot use another one."""
+
+
 class _Server:
     """The connections to one server, one for each database."""
 
@@ -41,6 +45,7 @@ class _Server:
         self._access: PostgresqlAccess = context.access
         self._password = context.secret(self._access.password) if self._access.password else None
         self._held: dict[str, psycopg.Connection[Any]] = {}
+        self._refused: dict[str, ConnectError] = {}
         self._key = KeyText(self._access.key, context)
         self._reach = Reach(context)
         try:
@@ -82,6 +87,8 @@ class _Server:
     def failure(self, error: Exception) -> Failure | None:
         """What an error of the driver means."""
         match error:
+            case _NotThisDatabase():
+                return Failure(status=Status.NOT_PERMITTED)
             case errors.QueryCanceled() | errors.LockNotAvailable():
                 return Failure(status=Status.TIMED_OUT)
             case errors.InsufficientPrivilege():
@@ -112,8 +119,19 @@ class _Server:
         name = database or self._access.database
         if name not in self._held:
             self._leave_others()
-            self._held[name] = self._connected(name)
+            self._held[name] = self._connected(name) if not self._held else self._other(name)
         return self._held[name]
+
+    def _other(self, name: str) -> psycopg.Connection[Any]:
+        """A further database; what it refuses costs its own questions, and is tried once."""
+        if name not in self._refused:
+            try:
+                return self._connected(name)
+            except ConnectError as error:
+                if error.reason is not Reason.NOT_PERMITTED:
+                    raise
+                self._refused[name] = error
+        raise _NotThisDatabase(english(self._refused[name].detail))
 
     def _leave_others(self) -> None:
         """At most two connections are open: the account's limit may be small."""

@@ -1,6 +1,6 @@
-"""Registers: lists that an institution keeps, read from CSV, xlsx or YAML files on this machine.
+"""Registers: lists that an institution keeps, in CSV, xlsx or YAML files here or in databases.
 
-May import `audit_core`, and no other plugin.
+May import `audit_core` and `audit_database`.
 """
 
 from __future__ import annotations

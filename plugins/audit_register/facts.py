@@ -12,15 +12,18 @@ from audit_core.api.sdk import (
     Message,
     ParseError,
     Partial,
+    Target,
     fact,
     json_value,
     msg,
     partial,
+    settings_of,
     verbatim,
 )
 from audit_register.builtin_registers import BY_ID, REGISTERS
 from audit_register.columns import Column, Register
-from audit_register.request import RegisterRows
+from audit_register.kinds import RegisterSettings
+from audit_register.request import RegisterQuery, RegisterRows
 
 
 class Row(Struct, frozen=True, kw_only=True):
@@ -35,6 +38,8 @@ class Row(Struct, frozen=True, kw_only=True):
 
 class Table(Struct, frozen=True, kw_only=True):
     """What a register holds. `sha256` is that of the file, `sheet` empty where it has none.
+
+    Of a register by SQL `file` is the database, `sha256` empty.
 
     `masked`: personal data was cut from it before it was stored.
     """
@@ -59,6 +64,7 @@ class _Reader:
 
     def __init__(self, register: Register) -> None:
         self._register = register
+        self._head: dict[str, Any] = {}
         self._known = {column.id for column in register.columns}
         self.rows: list[Row] = []
         self.wrong: list[Message] = []
@@ -69,7 +75,8 @@ class _Reader:
         match json_value(line, _NOT_ROWS):
             case {"file": str(), "sha256": str(), "sheet": str(), "columns": list(columns)} as head:
                 if all(isinstance(c, str) and c in self._known for c in columns):
-                    return dict(head)
+                    self._head = dict(head)
+                    return self._head
         raise ParseError(_NOT_ROWS)
 
     def line(self, columns: list[str], line: str) -> None:
@@ -89,7 +96,7 @@ class _Reader:
             case {"row": int(row), "at": int(at), "column": str(id), "text": str(text)} if (
                 id in self._known
             ):
-                return _wrong_cell(row, at, self._register.column(id), text)
+                return _wrong_cell(_place(self._head, row, at), self._register.column(id), text)
         raise ParseError(_NOT_ROWS)
 
 
@@ -112,12 +119,24 @@ def _letters(at: int) -> str:
     return name
 
 
-def _wrong_cell(row: int, at: int, column: Column, text: str) -> Message:
+def _place(head: dict[str, Any], row: int, at: int) -> Message:
+    """Where a person finds the cell: in a sheet, a CSV file, a YAML file, or an answer of SQL."""
+    cell = f"{_letters(at)}{row}"
+    if head["sheet"]:
+        return msg("sheet {sheet}, cell {cell}", sheet=head["sheet"], cell=cell)
+    if head.get("query"):
+        return msg("row {row} of the answer", row=row)
+    if head["file"].lower().endswith((".yaml", ".yml")):
+        return msg("line {row}", row=row)
+    return msg("cell {cell}", cell=cell)
+
+
+def _wrong_cell(place: Message, column: Column, text: str) -> Message:
     if column.choices:
         wanted = msg("one of {words}", words=tuple(f"{id} ({zh})" for id, zh in column.choices))
     else:
         wanted = _WANTED[column.holds]
-    return msg("cell {cell} ({column}) holds {text}, not {wanted}", cell=f"{_letters(at)}{row}",
+    return msg("{place} ({column}) holds {text}, not {wanted}", place=place,
                column=column.title(), text=verbatim(text), wanted=wanted)  # fmt: skip
 
 
@@ -145,13 +164,29 @@ def _table(register: Register, answer: Answer) -> Table | Partial:
     return partial(table, problems)
 
 
+def _ask(register: Register, target: Target) -> RegisterRows | RegisterQuery | Message:
+    settings = settings_of(target, RegisterSettings)
+    if settings.query is None:
+        return RegisterRows(register=register.id)
+    if target.parent is None:
+        return msg("Write {target}, which has a query, at the server of its database",
+                   target=target.id)  # fmt: skip
+    return RegisterQuery(
+        register=register.id, sql=settings.query, database=settings.database or "",
+        reads=settings.reads,
+    )  # fmt: skip
+
+
 def _fact(register: Register) -> Fact:
+    def ask(target: Target) -> RegisterRows | RegisterQuery | Message:
+        return _ask(register, target)
+
     def parse(answer: Answer) -> Table | Partial:
         return _table(register, answer)
 
     return fact(
         f"register.{register.id}", Table, kind=register.kind,
-        ask=RegisterRows(register=register.id), parse=parse,
+        ask=ask, parse=parse,
     )  # fmt: skip
 
 

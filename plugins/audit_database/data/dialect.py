@@ -62,3 +62,6 @@ class Dialect(Protocol):
 
     def grants(self, database: str, schemas: Sequence[str], user: str) -> tuple[str, ...]:
         """What lets `user` (quoted) read all tables of these schemas; of every schema if none."""
+
+    def table_grants(self, database: str, tables: Sequence[str], user: str) -> tuple[str, ...]:
+        """What lets `user` (quoted) read `tables`, each as a statement names it, with dots."""

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import itertools
-import json
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import PurePath
 from typing import Any
 
 from audit_core.api.declared_files import OutOfTime, Unreadable
-from audit_core.api.sdk import Message, msg
+from audit_core.api.sdk import msg
 from audit_core.model import cut_to
 from audit_register.columns import Column, Register, missing
 from audit_register.reading import csv_file, yaml_file
-from audit_register.reading.cells import WrongCell, hidden, masked, value_of
 from audit_register.reading.grid import Formula, Grid, Row
+from audit_register.reading.row_reader import RowReader, columns_of, no_columns
 from audit_register.reading.xlsx_file import Workbook
 
 HEAD_ROWS = 20
 """Rows among which the heads are looked for: titles and notes may stand above."""
-
-_MOST_WRONG = 200
 
 
 class RegisterFile:
@@ -33,15 +30,13 @@ class RegisterFile:
     ) -> None:  # fmt: skip
         self._register, self._name, self._raw = register, name, raw
         self._most, self._deadline, self._wanted = rows, deadline, sheet
-        self._cut = False
 
     def lines(self, about: dict[str, Any]) -> Iterator[bytes]:
         """The answer: `about` with the sheet and the columns, then each row, then what is wrong."""
         grid, heads, rows = self._table()
-        columns = self._columns(heads)
-        about = {**about, "sheet": grid.sheet, "columns": [c.id for c, _ in columns]}
-        yield _line(about)
-        wrong: list[dict[str, Any]] = []
+        columns = columns_of(self._register, heads)
+        reader = RowReader(columns)
+        yield reader.head({**about, "sheet": grid.sheet})
         for count, (number, cells) in enumerate(rows):
             if count >= self._most:
                 detail = msg("{place}: more than {count} rows, the next begins here: keep only the "
@@ -50,10 +45,11 @@ class RegisterFile:
                 raise Unreadable(detail)
             if count % 500 == 0 and time.monotonic() > self._deadline:
                 raise OutOfTime
-            values = self._values(grid, columns, number, cells, wrong)
-            if values is not None:
-                yield _line([number, values])
-        yield _line({"wrong": wrong[:_MOST_WRONG], "left": len(wrong), "masked": self._cut})
+            _no_formula(grid, number, cells, [at for _, at in columns])
+            line = reader.row(number, cells)
+            if line is not None:
+                yield line
+        yield reader.end()
 
     def _table(self) -> tuple[Grid, list[str], Iterator[Row]]:
         suffix = PurePath(self._name).suffix.lower()
@@ -99,53 +95,7 @@ class RegisterFile:
                 return grid, heads, (row for row in grid.rows if any(c is not None for c in row[1]))
             if len(found) < len(lacking):
                 best, lacking = heads, found
-        raise Unreadable(self._no_heads(grid, best, lacking))
-
-    def _no_heads(self, grid: Grid, heads: list[str], lacking: Iterable[Column]) -> Message:
-        columns = cut_to((column.title() for column in lacking), 20)
-        there = cut_to((hidden(head)[0][:40] for head in heads if head), 20)
-        if grid.sheet:
-            return msg("sheet {sheet}: the columns {columns} are missing; there are {there}",
-                       sheet=grid.sheet, columns=columns, there=there or "-")  # fmt: skip
-        return msg("the columns {columns} are missing; there are {there}", columns=columns,
-                   there=there or "-")  # fmt: skip
-
-    def _columns(self, heads: list[str]) -> list[tuple[Column, int]]:
-        """Each column that is there, and where; Unreadable where two heads name one."""
-        found = []
-        for column in self._register.columns:
-            places = [n for n, head in enumerate(heads) if column.named(head)]
-            if len(places) > 1:
-                raise Unreadable(msg("the column {column} is there twice", column=column.title()))
-            found += [(column, places[0])] if places else []
-        return found
-
-    def _values(
-        self, grid: Grid, columns: list[tuple[Column, int]], number: int, cells: list[object],
-        wrong: list[dict[str, Any]],
-    ) -> list[Any] | None:  # fmt: skip
-        """The values of a row; None where a cell does not hold what its column holds.
-
-        Such a row is left out: a value that cannot be read is not an empty one.
-        """
-        values: list[Any] = []
-        before = len(wrong)
-        for column, at in columns:
-            cell = cells[at] if at < len(cells) else None
-            if isinstance(cell, Formula):
-                raise Unreadable(
-                    msg("{place}: it holds a formula; write its value instead",
-                        place=grid.place(number, at))
-                )  # fmt: skip
-            try:
-                value, cut = masked(column, value_of(column, cell))
-            except WrongCell:
-                wrong.append({"row": number, "at": at, "column": column.id,
-                              "text": hidden(str(cell))[0][:40]})  # fmt: skip
-                continue
-            self._cut = self._cut or cut
-            values.append(value)
-        return values if len(wrong) == before else None
+        raise Unreadable(no_columns(lacking, best, grid.sheet))
 
 
 def _peek(rows: Iterator[Row]) -> tuple[Row | None, Iterator[Row]]:
@@ -153,5 +103,8 @@ def _peek(rows: Iterator[Row]) -> tuple[Row | None, Iterator[Row]]:
     return first, rows if first is None else itertools.chain((first,), rows)
 
 
-def _line(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=True, allow_nan=False).encode() + b"\n"
+def _no_formula(grid: Grid, number: int, cells: list[object], places: list[int]) -> None:
+    for at in places:
+        if at < len(cells) and isinstance(cells[at], Formula):
+            raise Unreadable(msg("{place}: it holds a formula; write its value instead",
+                                 place=grid.place(number, at)))  # fmt: skip
