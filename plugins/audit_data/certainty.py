@@ -10,7 +10,7 @@ import enum
 import math
 
 from audit_database.data import names
-from audit_database.data.answer import Column, Found
+from audit_database.data.answer import LOG_LINES, Column, Found
 from audit_database.data.identify import Data
 
 
@@ -22,6 +22,8 @@ class Certainty(enum.StrEnum):
 
 
 _BY_CHANCE = {Data.ID_CARD: 1 / 11, Data.BANK_CARD: 1 / 10, Data.CREDIT_CODE: 1 / 31}
+# Of random numbers of 11 digits: a 1, then digits of a mobile network.
+_PHONE, _CERTAIN_PHONES = 0.08, 1e-3
 _ID_CARD_AT_ALL = 1.4e-5  # of random numbers of 18 digits: region, day and check digit
 # The day and region of an identity card are checked, too: three of three are enough.
 _CERTAIN = {Data.ID_CARD: 1e-3, Data.BANK_CARD: 1.01e-4, Data.CREDIT_CODE: 1.01e-4}
@@ -34,28 +36,32 @@ def certainty(column: Column, kind: Data) -> Certainty | None:
     found = column.found.get(kind)
     if found is None:
         return None
-    hinted = kind in names.held_by(column.name)
+    hinted = kind in names.held_by(column.says)
     if kind in _BY_CHANCE:
         return _numbers(kind, found, hinted=hinted)
     if kind in (Data.TRACK, Data.CVN, Data.PASSWORD):
         return Certainty.CERTAIN
-    return _unchecked(kind, found, column.values, hinted=hinted)
+    return _unchecked(kind, found, column, hinted=hinted)
 
 
 def _numbers(kind: Data, found: Found, *, hinted: bool) -> Certainty | None:
-    if hinted and found.count * 2 > found.shaped:
+    if hinted and found.hits * 2 > found.shaped:
         return Certainty.CERTAIN
-    chance = at_least(found.count, found.shaped, _BY_CHANCE[kind])
+    chance = at_least(found.hits, found.shaped, _BY_CHANCE[kind])
     if kind is Data.ID_CARD and found.candidates >= _FEW * found.shaped:
         # most numbers of this length are no such numbers: they are not made of region and day
-        chance = min(chance, at_least(found.count, found.candidates, _ID_CARD_AT_ALL) / 10)
+        chance = min(chance, at_least(found.hits, found.candidates, _ID_CARD_AT_ALL) / 10)
     if chance <= _CERTAIN[kind]:
         return Certainty.CERTAIN
     return Certainty.LIKELY if chance <= _LIKELY else None
 
 
-def _unchecked(kind: Data, found: Found, values: int, *, hinted: bool) -> Certainty | None:
-    share = found.count / values if values else 0.0
+def _unchecked(kind: Data, found: Found, column: Column, *, hinted: bool) -> Certainty | None:
+    share = found.count / column.values if column.values else 0.0
+    if kind is Data.PHONE and at_least(found.hits, found.shaped, _PHONE) <= _CERTAIN_PHONES:
+        return Certainty.CERTAIN if hinted else Certainty.LIKELY
+    if kind is Data.EMAIL and column.type == LOG_LINES and not hinted:
+        return Certainty.LIKELY  # mostly of machines and their administrators
     if kind in (Data.EMAIL, Data.ADDRESS):
         return Certainty.CERTAIN if found.different >= 3 or hinted else Certainty.LIKELY
     many = found.different >= _FEW

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
-from audit_data import definitions, quality, sensitive_checks
+from audit_data import definitions, log_checks, quality, sensitive_checks
 
-CHECKS = (*sensitive_checks.CHECKS, *definitions.CHECKS, *quality.CHECKS)
+CHECKS = (
+    *sensitive_checks.CHECKS, *log_checks.CHECKS, *definitions.CHECKS, *quality.CHECKS,
+)  # fmt: skip

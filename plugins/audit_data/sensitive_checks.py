@@ -35,7 +35,7 @@ from audit_database.data import names
 from audit_database.data.answer import Column, Sampled, Table
 from audit_database.data.identify import Data
 
-_PERSONAL = (
+PERSONAL = (
     Data.ID_CARD, Data.BANK_CARD, Data.PHONE, Data.NAME, Data.ADDRESS, Data.EMAIL, Data.TRACK,
     Data.CVN,
 )  # fmt: skip
@@ -63,7 +63,7 @@ def _judged(found: Sequence[OutcomeText], sample: Sampled, *more: Message) -> Ju
 
 
 @check(
-    "data.protected", needs=(TARGET, SAMPLE), severity=Severity.HIGH, version=2,
+    "data.protected", needs=(TARGET, SAMPLE), severity=Severity.HIGH, version=3,
     remedy=msg("Encrypt, mask or hash what is stored in clear, old rows included"),
 )  # fmt: skip
 def protected(target: Target, found: Sampled) -> Judgement:
@@ -108,7 +108,7 @@ def _by_certainty(found: Iterable[Held], sample: Sampled, clean: Message) -> Jud
 
 
 @check(
-    "data.undeclared", needs=(TARGET, SAMPLE), severity=Severity.HIGH,
+    "data.undeclared", needs=(TARGET, SAMPLE), severity=Severity.HIGH, version=2,
     remedy=msg("Declare these columns with class and protection, or remove the data"),
 )  # fmt: skip
 def undeclared(target: Target, found: Sampled) -> Judgement:
@@ -118,12 +118,12 @@ def undeclared(target: Target, found: Sampled) -> Judgement:
         return not_applicable(msg("Not production data"))
     logs = _log_tables(settings, found)
     columns = [c for c in _undeclared(settings, found) if not _in(c, logs)]
-    return _by_certainty(held(columns, _PERSONAL), found,
+    return _by_certainty(held(columns, PERSONAL), found,
                          msg("No personal data outside of the declared columns"))  # fmt: skip
 
 
 @check(
-    "data.no-real-values", needs=(TARGET, SAMPLE), severity=Severity.HIGH,
+    "data.no-real-values", needs=(TARGET, SAMPLE), severity=Severity.HIGH, version=2,
     remedy=msg("Replace the data by masked or generated ones before they leave production"),
 )  # fmt: skip
 def no_real_values(target: Target, found: Sampled) -> Judgement:
@@ -132,7 +132,7 @@ def no_real_values(target: Target, found: Sampled) -> Judgement:
     if settings.environment is Environment.PRODUCTION:
         return not_applicable(msg("Production data"))
     made_up = [c.ref for c in settings.columns if c.protection is Protection.SYNTHETIC]
-    every = list(held(found.columns, _PERSONAL))
+    every = list(held(found.columns, PERSONAL))
     telling = [
         each for each in every
         if each.kind in (Data.ID_CARD, Data.BANK_CARD, Data.TRACK)
@@ -152,7 +152,7 @@ def no_real_values(target: Target, found: Sampled) -> Judgement:
 
 
 @check(
-    "data.passwords", needs=SAMPLE, severity=Severity.HIGH,
+    "data.passwords", needs=SAMPLE, severity=Severity.HIGH, version=2,
     remedy=msg("Keep passwords as bcrypt, scrypt, argon2 or PBKDF2 with a salt for each"),
 )  # fmt: skip
 def kept_passwords(found: Sampled) -> Judgement:
@@ -169,11 +169,11 @@ def kept_passwords(found: Sampled) -> Judgement:
 
 
 def _may_hold_passwords(column: Column) -> bool:
-    return not column.read and "password" in names.held_by(column.name)
+    return not column.read and "password" in names.held_by(column.says)
 
 
 @check(
-    "data.forbidden", needs=SAMPLE, severity=Severity.HIGH,
+    "data.forbidden", needs=SAMPLE, severity=Severity.HIGH, version=2,
     remedy=msg("Delete magnetic stripe data and card verification numbers everywhere"),
 )  # fmt: skip
 def forbidden(found: Sampled) -> Judgement:
@@ -183,7 +183,7 @@ def forbidden(found: Sampled) -> Judgement:
         return failed(*_texts(bad), sampled_tables(found))
     named = [
         msg("{column} has such a name, and holds values that are not readable", column=c.full_name)
-        for c in found.columns if c.values and {"track", "cvn"} & names.held_by(c.name)
+        for c in found.columns if c.values and {"track", "cvn"} & names.held_by(c.says)
     ]  # fmt: skip
     return open_because(found, *named) or passed(msg("None was found"), sampled_tables(found))
 
@@ -197,7 +197,7 @@ def _in(column: Column, tables: Iterable[Table]) -> bool:
 
 
 @check(
-    "data.logs", needs=(TARGET, SAMPLE), severity=Severity.HIGH,
+    "data.logs", needs=(TARGET, SAMPLE), severity=Severity.HIGH, version=2,
     remedy=msg("Mask numbers before they are logged, and delete or mask what is there"),
 )  # fmt: skip
 def logs(target: Target, found: Sampled) -> Judgement:
@@ -212,7 +212,7 @@ def logs(target: Target, found: Sampled) -> Judgement:
         return open_because(found) or not_applicable(msg("No table has the name of a log"))
     columns = [column for column in found.columns if _in(column, tables)]
     sample = Sampled(overview=found.overview, tables=tuple(tables), columns=tuple(columns))
-    return _by_certainty(held(columns, _PERSONAL), sample, msg(
+    return _by_certainty(held(columns, PERSONAL), sample, msg(
         "No personal data in {tables}", tables=tuple(sorted(t.full_name for t in tables))
     ))  # fmt: skip
 

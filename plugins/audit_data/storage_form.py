@@ -48,7 +48,7 @@ def in_clear(declared: DeclaredColumn, column: Column) -> tuple[Data, Found] | N
 
 
 def _is_no_chance(found: Found) -> bool:
-    return found.shaped == 0 or found.count * 2 > found.shaped
+    return found.shaped == 0 or found.hits * 2 > found.shaped
 
 
 def stored(declared: DeclaredColumn, column: Column) -> OutcomeText:

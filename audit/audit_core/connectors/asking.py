@@ -56,13 +56,14 @@ def asked(session: Session, requests: Sequence[Request]) -> Iterator[Reply]:
 
 
 def capped(reply: Reply, begun: str) -> Reply:
-    """`reply` within the limit of its request, with the times at which it was asked."""
+    """What is kept of `reply` within the limit of its request, with when it was asked."""
     limit = reply.request.limit
+    truncated = reply.truncated or len(reply.stdout) > limit
     return structs.replace(
         reply,
-        stdout=reply.stdout[:limit],
+        stdout=reply.request.kept(reply.stdout[:limit], truncated=truncated),
         stderr=reply.stderr[:_STDERR],
-        truncated=reply.truncated or len(reply.stdout) > limit,
+        truncated=truncated,
         started=reply.started or begun,
         ended=reply.ended or now(),
     )

@@ -96,6 +96,13 @@ class Request(Struct, frozen=True, kw_only=True, tag_field="type"):
         """The reason for absence where the requested thing does not exist."""
         return Reason.NOT_PRESENT
 
+    def kept(self, stdout: bytes, *, truncated: bool) -> bytes:
+        """What of the bytes of an answer is stored; a type that looks at values keeps counts only.
+
+        Called where the session ends, before anything is stored. Must not raise.
+        """
+        return stdout
+
     def timeless_digest(self, stdout: bytes) -> str:
         """A digest of an answer but for times in it that few parsers look at; only `has_times`.
 

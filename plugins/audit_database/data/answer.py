@@ -9,6 +9,9 @@ from msgspec import Struct
 
 from audit_core.api.sdk import Answer, ParseError, msg
 
+LOG_LINES = "log"
+"""As the type of a column: the lines of a log file."""
+
 
 class State(enum.StrEnum):
     """How far a table was looked at.
@@ -52,15 +55,15 @@ class Table(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="li
 
     @property
     def full_name(self) -> str:
-        """With the schema before it."""
-        return f"{self.schema}.{self.name}"
+        """With the schema before it, where it has one."""
+        return f"{self.schema}.{self.name}" if self.schema else self.name
 
 
 class Found(Struct, frozen=True, kw_only=True):
     """How many values hold one kind of data; `whole` hold nothing else, `different` is at most 999.
 
-    `candidates` values have a number of that length, `shaped` ones all of it but that the check
-    digit may be wrong.
+    A value may hold several numbers: `candidates` have that length, `shaped` ones all of it but
+    that the check digit may be wrong, `hits` all of it.
     """
 
     count: int
@@ -69,11 +72,13 @@ class Found(Struct, frozen=True, kw_only=True):
     candidates: int
     shaped: int
     specimen: str
+    hits: int
 
 
 class Column(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="line", tag="column"):
     """What was counted in one column. `values` are those that are not empty.
 
+    With a `key`, only in what its values (JSON, XML, lines of a log) hold under that name.
     `schemes` are how passwords are kept, where the column is declared or named to hold them.
     `repeated`: equal values came twice, other than empty ones.
     """
@@ -82,6 +87,7 @@ class Column(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="l
     table: str
     name: str
     type: str
+    key: str = ""
     length: int | None = None
     read: bool = False
     values: int = 0
@@ -96,8 +102,14 @@ class Column(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="l
 
     @property
     def full_name(self) -> str:
-        """With the schema and table before it."""
-        return f"{self.schema}.{self.table}.{self.name}"
+        """With the schema and table before it, and the key behind it."""
+        place = ".".join(filter(None, (self.schema, self.table, self.name)))
+        return f"{place} {self.key}" if self.key else place
+
+    @property
+    def says(self) -> str:
+        """The name that says what the values are."""
+        return self.key or self.name
 
 
 class Sampled(Struct, frozen=True, kw_only=True):

@@ -10,6 +10,8 @@ import base64
 import binascii
 import enum
 import re
+import unicodedata
+from collections.abc import Sequence
 
 from msgspec import Struct, structs
 
@@ -79,9 +81,21 @@ _GROUPED = re.compile(r"\+?[0-9]{2,6}(?:[ -][0-9]{2,6}){2,5}")
 _PHONE = re.compile(
     r"(?:\+?0{0,2}86[ -]?)?(1(?:3[0-9]|4[5-9]|5[0-35-9]|6[2567]|7[0-8]|8[0-9]|9[0-35-9])[0-9]{8})"
 )
+_LONG, _PHONE_DIGITS = re.compile(r"[0-9]{11}"), 11
+# In groups, as people write the numbers of cards and phones.
+_SPACED = re.compile(
+    r"(?<![0-9A-Za-z_.*-])(?:[0-9]{4}([ -])[0-9]{4}\1[0-9]{4}\1[0-9]{4}(?:\1[0-9]{1,3})?"
+    r"|1[3-9][0-9]([ -])[0-9]{4}\2[0-9]{4}|[0-9]{6}([ -])[0-9]{8}\3[0-9]{3}[0-9Xx])"
+    r"(?![0-9A-Za-z_*-])"
+)
+_FLOAT = re.compile(r"([1-9])\.([0-9]{9,18})[eE]\+?([0-9]{2})")
+_WHOLE_NUMBER = re.compile(r"[0-9]{11,19}\.0{1,6}")
 _CODE = re.compile(r"(?<![0-9A-Za-z])[0-9A-Z]{18}(?![0-9A-Za-z])")
 _EMAIL = re.compile(
-    r"[A-Za-z0-9._%+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.){1,4}[A-Za-z]{2,12}(?![A-Za-z0-9])"
+    r"[A-Za-z0-9._%+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.){1,4}"
+    # user@1000.service and the like are units of systemd, not addresses
+    r"(?!(?:service|socket|target|timer|slice|scope|mount|device|swap|path)(?![A-Za-z0-9]))"
+    r"[A-Za-z]{2,12}(?![A-Za-z0-9])"
 )
 _TRACK = re.compile(r"(?<![0-9])([0-9]{13,19})[=D]([0-9]{2})(0[1-9]|1[0-2])[0-9]{3,}")
 _TRACK_1 = re.compile(r"%?B([0-9]{13,19})\^[^^]{2,26}\^[0-9]{4}")
@@ -110,8 +124,25 @@ def look_at(value: object) -> ValueTraits:
         return ValueTraits(look=Look.EMPTY)
     if isinstance(value, bytes | bytearray | memoryview):
         return _of_bytes(bytes(value[:LONGEST]))
-    text = str(value)[:LONGEST].strip()
+    text = as_text(value)
     return _of_text(text) if text else ValueTraits(look=Look.EMPTY)
+
+
+def as_text(value: object) -> str:
+    """`value` as the text that is looked at: a number as its digits, wide digits as narrow ones.
+
+    A floating point number has 15 digits or more, enough for the number of a card.
+    """
+    if isinstance(value, bytes | bytearray | memoryview):
+        raw = bytes(value[:LONGEST])
+        return _readable(raw) or raw.hex()
+    text = str(value)[:LONGEST].strip()
+    if not text.isascii():
+        return unicodedata.normalize("NFKC", text)
+    if found := _FLOAT.fullmatch(text):
+        more = int(found[3]) - len(found[2])
+        return found[1] + found[2] + "0" * more if 0 <= more < _VISIBLE else text
+    return text.partition(".")[0] if _WHOLE_NUMBER.fullmatch(text) else text
 
 
 def _of_bytes(raw: bytes) -> ValueTraits:
@@ -150,13 +181,19 @@ class _Finds:
 
 
 def _found(text: str) -> ValueTraits:
-    finds = _Finds(text.replace(" ", "").replace("-", "") if _GROUPED.fullmatch(text) else text)
+    if _GROUPED.fullmatch(text):
+        text = text.replace(" ", "").replace("-", "")
+    else:
+        text = _SPACED.sub(lambda found: found[0].replace(" ", "").replace("-", ""), text)
+    finds = _Finds(text)
     if len(finds.text) >= 11:
-        _tracks(finds)
-        for run in _RUN.finditer(finds.text):
-            _number(run[0].upper(), finds)
+        if _LONG.search(finds.text):
+            _tracks(finds)
+            runs = [run[0] for run in _RUN.finditer(finds.text)]
+            for run in runs:
+                _number(run.upper(), finds)
+            _phones(runs, finds)
         _codes(finds)
-    _phones(finds)
     _emails(finds)
     _han(finds)
     return ValueTraits(
@@ -202,10 +239,12 @@ def _codes(finds: _Finds) -> None:
                 finds.hit(Data.CREDIT_CODE, code, 2)
 
 
-def _phones(finds: _Finds) -> None:
+def _phones(runs: Sequence[str], finds: _Finds) -> None:
     whole = _PHONE.fullmatch(finds.text)
-    runs = (_PHONE.fullmatch(run[0]) for run in _RUN.finditer(finds.text))
-    for found in [whole] if whole else [each for each in runs if each]:
+    found_all = [whole] if whole else [found for run in runs if (found := _PHONE.fullmatch(run))]
+    shaped = sum(len(run) == _PHONE_DIGITS for run in runs)
+    finds.shaped += [Data.PHONE] * max(shaped, len(found_all))
+    for found in found_all:
         finds.hit(Data.PHONE, found[0], 3 if found[0] == found[1] else 0)
 
 
@@ -273,14 +312,23 @@ def _inside(raw: bytes) -> ValueTraits | None:
 
 
 def _readable(raw: bytes) -> str | None:
-    # random bytes are almost never valid in the small set of GB 2312
-    for encoding in ("utf-8", "gb2312"):
+    # random bytes are almost never characters of the small set of GB 2312
+    for encoding in ("utf-8", "gb18030"):
         try:
             text = raw.decode(encoding)
         except UnicodeDecodeError:
             continue
+        if encoding == "gb18030" and not _is_common(text):
+            return None
         return text if all(c.isprintable() or c.isspace() for c in text) else None
     return None
+
+
+def _is_common(text: str) -> bool:
+    """Whether most of what is not ASCII is in GB 2312; half of it where it is short."""
+    wide = [char for char in text if not char.isascii()]
+    common = sum(bool(char.encode("gb2312", "ignore")) for char in wide)
+    return common * 2 >= len(wide) if len(wide) < _BLOCK // 4 else common * 10 >= len(wide) * 9
 
 
 def _is_random(raw: bytes) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import re
 
@@ -29,6 +30,7 @@ _ABOUT_OTHERS = frozenset({
 })  # fmt: skip
 
 
+@functools.lru_cache(maxsize=4096)
 def held_by(name: str) -> frozenset[str]:
     """The kinds of data that the name of a column suggests, `created_at` none, `cust_name` name."""
     words = _SPLIT.split(_CAMEL.sub("_", name).lower())

@@ -177,7 +177,7 @@ class _Sampling:
         for column in columns:
             counter = counters.get(column.column)
             if counter is not None:
-                yield encoded(counter.column())
+                yield from map(encoded, counter.columns())
             elif self._declared(column) is not None or table.state is not State.READ:
                 yield encoded(_column(column))
 

@@ -27,7 +27,7 @@ def test_the_inventories_are_inventories(tmp_path: Path) -> None:
     path.write_text(quick, encoding="utf-8")
     ids = [t.id for t in load_inventory(path, registry()).targets]
     assert ids == ["web1", "web1/tls:443", "app1", "db1", "db1/backup:db"]
-    hosts, databases, web, prometheus, data, rules, services = blocks("en/inventory.md")
+    hosts, databases, web, prometheus, data, rules, logs, services = blocks("en/inventory.md")
     kinds = {
         databases: ["postgresql", "host", "postgresql", "host", "mysql"],
         web: ["web"],
@@ -36,6 +36,7 @@ def test_the_inventories_are_inventories(tmp_path: Path) -> None:
         data.replace("        log_tables", f"{rules}        log_tables"): [
             "postgresql", "database_data", "database_data",
         ],
+        logs: ["host", "log_data"],
         services: ["system", "zone", "data_set", "service", "service", "host", "endpoint"],
     }  # fmt: skip
     for text, expected in kinds.items():

@@ -39,6 +39,14 @@ def test_values_in_clear() -> None:
         # written otherwise is not encrypted
         base64.b64encode(ID.encode()).decode(): {Data.ID_CARD}, ID.encode().hex(): {Data.ID_CARD},
         ID.encode(): {Data.ID_CARD}, "北京市朝阳区建国路88号".encode("gb2312"): {Data.ADDRESS},
+        # numbers as floats, in wide digits, in groups inside of a text
+        4.111111111111111e15: {Data.BANK_CARD}, "4.111111111111111e+15": {Data.BANK_CARD},
+        "4111111111111111.00": {Data.BANK_CARD},
+        "１１０１０５１９４９１２３１００２Ｘ": {Data.ID_CARD},
+        "pan 4111 1111 1111 1111 ok": {Data.BANK_CARD}, "call 138-0013-8000": {Data.PHONE},
+        "110105 19491231 002X": {Data.ID_CARD},
+        "王珺，11010519491231002X".encode("gbk"): {Data.ID_CARD},
+        "user@1000.service": set(), "a@b.socketlabs.com": {Data.EMAIL},
         # in other numbers
         f"0.{CARD}": set(), f"{CARD}.50": set(), f"a{CARD}f": set(), f"1{CARD}": set(),
     }  # fmt: skip
@@ -77,6 +85,22 @@ def test_no_value_is_in_what_is_told() -> None:
         counter.add(value)
     reported = str(counter.column())
     assert not [value for value in values if value in reported or value[-4:] in reported]
+
+
+def test_what_is_named_inside_of_values() -> None:
+    people = zip(customers.phones(30), customers.names(30), customers.id_cards(30), strict=True)
+    counter = Counter(Column(schema="s", table="t", name="payload", type="jsonb"), None)
+    for phone, name, number in people:
+        inner = f'{{"mobile": "{phone}", "custName": "{name}", "pwd": "$2b$12$" , "n": 1}}'
+        counter.add(f'{inner} <IdNo>{number}</IdNo> raw={{\\"cvv\\": \\"123\\"}}')
+    found = {c.key: {k for k in Data if certainty(c, k)} for c in counter.columns()}
+    assert found == {
+        "": {Data.ID_CARD, Data.PHONE}, "mobile": {Data.PHONE}, "custName": {Data.NAME},
+        "pwd": set(), "IdNo": {Data.ID_CARD}, "cvv": {Data.CVN},
+    }  # fmt: skip
+    counter = Counter(Column(schema="s", table="t", name="list", type="json"), None)
+    counter.add(str(customers.id_cards(60)))
+    assert certainty(counter.column(), Data.ID_CARD) is Certainty.CERTAIN
 
 
 def test_names_of_columns() -> None:
