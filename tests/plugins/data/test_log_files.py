@@ -93,7 +93,7 @@ def _found(top: Path, **more: Any) -> Any:
     kept = LogSample(argv=("x",)).kept(done.stdout, truncated=False)
     values = (*IDS, *CARDS, *PHONES, "Spring2024!")
     assert not [value for value in values if value[4:-1].encode() in kept]
-    return FILES.providers[0].parse(_answer(kept, done.stderr, **more))  # type: ignore[arg-type]
+    return FILES.providers[0].parse(_answer(kept, done.stderr, **more))
 
 
 def _judged(
@@ -150,7 +150,7 @@ def test_logs_that_nobody_looked_at(tmp_path: Path) -> None:
     stream = b"\0\0" + b"9 1\n/srv/x.out\0" + _lines("id {}", IDS[:9]).encode()
     bad = FILES.providers[0].parse(_answer(counted_files(stream, truncated=False)))
     elsewhere = ("/var/spool/app/log/a.txt",)
-    cases = (
+    cases: tuple[tuple[Verdict, dict[str, Any]], ...] = (
         (PASS, {}), (FAIL, {"opened": bad}), (FAIL, {"journal": bad}),
         (OPEN, {"named": elsewhere}), (FAIL, {"named": elsewhere, "opened": bad}),
         (PASS, {"named": ("/var/log/x/y.log", "/srv/app/y.log", "/usr/share/log/x")}),
