@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from audit_dameng import server, users
+from audit_dameng import login_accounts, server, users
 
-FACTS = (*server.FACTS, *users.FACTS)
+FACTS = (*server.FACTS, *users.FACTS, *login_accounts.FACTS)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
+from typing import Annotated
 
 from msgspec import Struct
 
 from audit_core.api.sdk import (
     TARGET,
     Absent,
+    Down,
     Judgement,
     Known,
     Message,
@@ -56,10 +58,11 @@ _WHY = {
 
 
 class Applied(Struct, frozen=True, kw_only=True):
-    """A declared rule and what it gave."""
+    """A declared rule and what it gave; `ahead_minutes` is what clocks may differ by."""
 
     declared: DeclaredRule
     result: Result
+    ahead_minutes: int = 0
 
     def outcome(self) -> OutcomeText:
         """Whether the rule holds, and with what numbers."""
@@ -112,7 +115,7 @@ class Applied(Struct, frozen=True, kw_only=True):
         text = msg("the newest value is {age} minutes old, at most {minutes}",
                    age=f"{ages[0] / 60:.0f}", minutes=minutes)  # fmt: skip
         late = [age > minutes * 60 for age in ages]
-        if min(ages) < -_AHEAD_S:
+        if min(ages) < -60 * self.ahead_minutes:
             return Outcome.OPEN, msg("{text}; it lies in the future, or in another time zone",
                                      text=text)  # fmt: skip
         if all(late):
@@ -123,12 +126,10 @@ class Applied(Struct, frozen=True, kw_only=True):
         return Outcome.GOOD, text
 
 
-_AHEAD_S = 300
-
-
 def _applied(
-    target: Target, found: Sequence[Result], kinds: Iterable[Kind], about: About
-) -> Iterator[OutcomeText]:
+    target: Target, found: Sequence[Result], kinds: Iterable[Kind], about: About,
+    ahead_minutes: int = 0,
+) -> Iterator[OutcomeText]:  # fmt: skip
     """The outcome of each declared rule of these kinds; open where it has no result."""
     wanted = tuple(kinds)
     by_name = {result.name: result for result in found}
@@ -137,7 +138,9 @@ def _applied(
             declared.rule is Kind.SQL and declared.about is about
         )  # fmt: skip
         if mine and declared.title in by_name:
-            yield Applied(declared=declared, result=by_name[declared.title]).outcome()
+            result = by_name[declared.title]
+            applied = Applied(declared=declared, result=result, ahead_minutes=ahead_minutes)
+            yield applied.outcome()
         elif mine:
             text = msg("{rule}: {why}", rule=declared.title, why=msg("the answer lacks this rule"))
             yield OutcomeText(outcome=Outcome.OPEN, text=text)
@@ -188,9 +191,12 @@ def linked(target: Target, found: tuple[Result, ...]) -> Judgement:
     "data.fresh", needs=(TARGET, RESULTS), severity=Severity.MEDIUM, version=2,
     remedy=msg("Find out why the copy or the source lags"),
 )  # fmt: skip
-def fresh(target: Target, found: tuple[Result, ...]) -> Judgement:
-    """The newest rows are as new as declared."""
-    return _judged(_applied(target, found, (Kind.FRESH,), About.TIMELINESS))
+def fresh(
+    target: Target, found: tuple[Result, ...], *, ahead_minutes: Annotated[int, Down] = 5
+) -> Judgement:
+    """The newest rows are as new as declared (clocks may differ by 5 minutes: ours)."""
+    outcomes = _applied(target, found, (Kind.FRESH,), About.TIMELINESS, ahead_minutes)
+    return _judged(outcomes)
 
 
 @check(

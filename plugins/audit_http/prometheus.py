@@ -34,6 +34,8 @@ _METRIC = r"[a-zA-Z_:][a-zA-Z0-9_:]*"
 _SELECTOR = re.compile(rf"{_METRIC}(\{{[^{{}}]*\}})?")
 _LONGEST = 500
 MOST_CALLS = 20
+UP_STEP_M = 5
+"""Minutes: Prometheus takes a value for the present for as long."""
 
 
 def _is_selector(text: str) -> bool:
@@ -154,21 +156,28 @@ def _number(text: str) -> float | None:
 
 
 def _queries(settings: PrometheusSettings) -> Iterator[tuple[str, str]]:
-    over = f"[{settings.days}d]"
+    week = f"{settings.days}d"
     for n, call in enumerate(settings.measured[:MOST_CALLS]):
-        first = call.requests or call.duration or call.up
-        if first:
-            yield f"{n}.hours", f"count_over_time(count({first})[{settings.days}d:1h])"
         if call.requests:
-            yield f"{n}.requests", f"sum by ({call.status}) (increase({call.requests}{over}))"
+            yield f"{n}.requests-hours", _points(call.requests, week, "1h")
+            yield (f"{n}.requests",
+                   f"sum by ({call.status}) (increase({call.requests}[{week}]))")  # fmt: skip
         if call.duration:
-            rate = f"sum by (le) (rate({call.duration}{over}))"
+            rate = f"sum by (le) (rate({call.duration}[{week}]))"
+            yield f"{n}.duration-hours", _points(call.duration, week, "1h")
             yield f"{n}.p50", f"1000 * histogram_quantile(0.5, {rate})"
             yield f"{n}.p95", f"1000 * histogram_quantile(0.95, {rate})"
         if call.up:
-            yield f"{n}.up", f"100 * avg(avg_over_time({call.up}{over}))"
+            yield f"{n}.up-points", _points(call.up, week, f"{UP_STEP_M}m")
+            yield f"{n}.up", f"100 * avg(avg_over_time({call.up}[{week}]))"
     for n, item in enumerate(settings.capacity[:MOST_CALLS]):
-        yield f"{n}.used", f"max(quantile_over_time(0.95, ({item.used})[{settings.days}d:1h]))"
+        yield f"{n}.used-hours", _points(item.used, week, "1h")
+        yield f"{n}.used", f"max(quantile_over_time(0.95, ({item.used})[{week}:1h]))"
+
+
+def _points(of: str, week: str, step: str) -> str:
+    """At how many of the steps there were values; of several series one is enough."""
+    return f"count_over_time(count(({of}))[{week}:{step}])"
 
 
 def ask(target: Target) -> PrometheusQuery | Message:

@@ -12,6 +12,7 @@ from audit_core.api.sdk import (
     Message,
     Severity,
     Target,
+    Up,
     Verdict,
     check,
     failed,
@@ -22,10 +23,17 @@ from audit_core.api.sdk import (
     undetermined,
     verbatim,
 )
-from audit_http.prometheus import FIGURES, MOST_CALLS, Figures, MeasuredCall, PrometheusSettings
+from audit_http.prometheus import (
+    FIGURES,
+    MOST_CALLS,
+    UP_STEP_M,
+    Figures,
+    MeasuredCall,
+    PrometheusSettings,
+)
 
-_HOURS = 24
-_NEARLY = 0.9  # of the hours: the server may have been restarted
+_DAY_H = 24
+_DAY_M = 24 * 60
 One = tuple[Verdict, Message]
 
 
@@ -42,29 +50,27 @@ def _judged(found: Iterable[One], nothing: Message) -> Judgement:
 
 
 def _each(
-    target: Target, figures: Figures, has: Callable[[MeasuredCall], object],
-    judge: Callable[[int, MeasuredCall, Figures], One],
+    target: Target, has: Callable[[MeasuredCall], object],
+    judge: Callable[[int, MeasuredCall], One],
 ) -> Iterable[One]:  # fmt: skip
     settings = settings_of(target, PrometheusSettings)
     for number, call in enumerate(settings.measured[:MOST_CALLS]):
-        if not has(call):
-            continue
-        verdict, text = judge(number, call, figures)
-        short = _too_short(number, figures, settings.days)
-        if short is not None and verdict is Verdict.PASS:
-            verdict, text = Verdict.UNDETERMINED, msg("{text}; {more}", text=text, more=short)
-        yield verdict, text
+        if has(call):
+            yield judge(number, call)
 
 
-def _too_short(number: int, figures: Figures, days: int) -> Message | None:
-    """That there were no values in many of the hours; None where there were."""
-    hours = figures.one(f"{number}.hours")
+def _long_enough(found: One, hours: float | None, days: int, percent: int) -> One:
+    """`found`; a pass is undetermined where values of too many hours are missing."""
+    if found[0] is not Verdict.PASS or (
+        hours is not None and 100 * hours >= percent * days * _DAY_H
+    ):
+        return found
     if hours is None:
-        return msg("in how many hours there were values is not known")
-    if hours >= days * _HOURS * _NEARLY:
-        return None
-    return msg("there are values of {hours} of {all} hours only", hours=int(hours),
-               all=days * _HOURS)  # fmt: skip
+        short = msg("in how many hours there were values is not known")
+    else:
+        short = msg("there are values of {hours} of {all} hours only", hours=int(hours),
+                    all=days * _DAY_H)  # fmt: skip
+    return Verdict.UNDETERMINED, msg("{text}; {more}", text=found[1], more=short)
 
 
 def _against(text: Message, value: float, most: float | None, unit: str, *, least: bool) -> One:
@@ -119,54 +125,86 @@ def _few_errors(number: int, call: MeasuredCall, figures: Figures) -> One:
     return _against(text, share, call.errors_percent, "%", least=False)
 
 
-def _available(number: int, call: MeasuredCall, figures: Figures) -> One:
+def _available(number: int, call: MeasuredCall, figures: Figures, days: int) -> One:
+    """Where a value is missing the service may have been up, or down."""
     share = figures.one(f"{number}.up")
     if share is None:
         return _no_value(call, figures, f"{number}.up")
     text = msg("{call}: available {share} %", call=call.name, share=f"{share:.6g}")
-    return _against(text, share, call.available_percent, "%", least=True)
+    points, every = figures.one(f"{number}.up-points"), days * _DAY_M // UP_STEP_M
+    if points is None:
+        unknown = msg("{text}; how often there were values is not known", text=text)
+        return Verdict.UNDETERMINED, unknown
+    measured = min(points / every, 1.0)
+    worst, best = share * measured, share * measured + 100 * (1 - measured)
+    least = call.available_percent
+    if least is None or worst >= least or best < least:
+        return _against(text, share, least, "%", least=True)
+    more = msg("{text}; of {percent} % of the time there are values only", text=text,
+               percent=f"{100 * measured:.4g}")  # fmt: skip
+    return Verdict.UNDETERMINED, more
 
 
 @check(
     "prometheus.response-times", needs=(TARGET, FIGURES), kind="prometheus",
-    severity=Severity.MEDIUM,
+    severity=Severity.MEDIUM, version=2,
     remedy=msg("Find what slows the call down; or correct p95_ms, the institution's own target"),
 )  # fmt: skip
-def response_times(target: Target, figures: Figures) -> Judgement:
-    """Of the calls of the week 95 percent were answered within the institution's own target."""
-    found = _each(target, figures, lambda call: call.duration, _in_time)
-    return _judged(found, msg("No duration is declared"))
+def response_times(
+    target: Target, figures: Figures, *, min_hours_percent: Annotated[int, Up] = 90
+) -> Judgement:
+    """95 % of calls are within the institution's target (values of 90 % of hours: ours)."""
+    days = settings_of(target, PrometheusSettings).days
+
+    def judge(number: int, call: MeasuredCall) -> One:
+        hours = figures.one(f"{number}.duration-hours")
+        return _long_enough(_in_time(number, call, figures), hours, days, min_hours_percent)
+
+    return _judged(_each(target, lambda call: call.duration, judge),
+                   msg("No duration is declared"))  # fmt: skip
 
 
 @check(
     "prometheus.error-rate", needs=(TARGET, FIGURES), kind="prometheus", severity=Severity.MEDIUM,
+    version=2,
     remedy=msg("Find why calls fail; or correct errors_percent, the institution's own target"),
 )  # fmt: skip
-def error_rate(target: Target, figures: Figures) -> Judgement:
-    """Of the calls of the week no more failed than the institution's own target allows."""
-    found = _each(target, figures, lambda call: call.requests, _few_errors)
-    return _judged(found, msg("No counter of requests is declared"))
+def error_rate(
+    target: Target, figures: Figures, *, min_hours_percent: Annotated[int, Up] = 90
+) -> Judgement:
+    """No more calls fail than the institution's target allows (values of 90 % of hours: ours)."""
+    days = settings_of(target, PrometheusSettings).days
+
+    def judge(number: int, call: MeasuredCall) -> One:
+        hours = figures.one(f"{number}.requests-hours")
+        return _long_enough(_few_errors(number, call, figures), hours, days, min_hours_percent)
+
+    return _judged(_each(target, lambda call: call.requests, judge),
+                   msg("No counter of requests is declared"))  # fmt: skip
 
 
 @check(
     "prometheus.availability", needs=(TARGET, FIGURES), kind="prometheus",
-    severity=Severity.MEDIUM,
+    severity=Severity.MEDIUM, version=2,
     remedy=msg("Find why the service was down; or correct available_percent, the own target"),
 )  # fmt: skip
 def availability(target: Target, figures: Figures) -> Judgement:
     """The services were available in the week as often as the institution's own target says."""
-    found = _each(target, figures, lambda call: call.up, _available)
+    days = settings_of(target, PrometheusSettings).days
+    found = _each(target, lambda call: call.up,
+                  lambda number, call: _available(number, call, figures, days))  # fmt: skip
     return _judged(found, msg("No series of availability is declared"))
 
 
 @check(
     "prometheus.peak-use", needs=(TARGET, FIGURES), kind="prometheus", severity=Severity.MEDIUM,
-    remedy=msg("Add capacity, or spread the load"),
+    version=2, remedy=msg("Add capacity, or spread the load"),
 )  # fmt: skip
 def peak_use(
-    target: Target, figures: Figures, *, max_percent: Annotated[int, Down] = 50
-) -> Judgement:
-    """At peak there is room left (JR/T 0071.2: at most half is used)."""
+    target: Target, figures: Figures, *, max_percent: Annotated[int, Down] = 50,
+    min_hours_percent: Annotated[int, Up] = 90,
+) -> Judgement:  # fmt: skip
+    """There is room at peak (JR/T 0071.2: half is used at most; values of 90 % of hours: ours)."""
     settings = settings_of(target, PrometheusSettings)
     found = []
     for number, item in enumerate(settings.capacity[:MOST_CALLS]):
@@ -175,7 +213,9 @@ def peak_use(
             found.append(_no_value(MeasuredCall(name=item.name), figures, f"{number}.used"))
             continue
         text = msg("{name}: 95th percentile {used} %", name=item.name, used=f"{used:.4g}")
-        found.append(_against(text, used, max_percent, "%", least=False))
+        one = _against(text, used, max_percent, "%", least=False)
+        hours = figures.one(f"{number}.used-hours")
+        found.append(_long_enough(one, hours, settings.days, min_hours_percent))
     return _judged(found, msg("No capacity is declared"))
 
 

@@ -1,13 +1,14 @@
 """Checks of response times and errors against the targets that the institution declares.
 
 A few calls are a sample. More of them are slow, or fail, than a target allows only where chance
-alone would hardly (in less than one of a hundred cases) give so many.
+alone would hardly (in less than `chance_percent` of cases) give so many.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Annotated
 
 from audit_core.api.sdk import (
     TARGET,
@@ -15,6 +16,7 @@ from audit_core.api.sdk import (
     Message,
     Severity,
     Target,
+    Up,
     Verdict,
     check,
     failed,
@@ -27,8 +29,6 @@ from audit_http.facts import TIMES, Times, calls_of
 from audit_http.kind import Call, WebSettings
 from audit_http.urls import shown
 
-_CHANCE = 0.01
-_FEWEST = 5
 _SLOW = 0.05  # the share that may be slower than a 95th percentile
 
 
@@ -60,14 +60,20 @@ def _name(seen: Times) -> str:
     "http.response-times", needs=(TARGET, TIMES), kind="web", severity=Severity.MEDIUM,
     remedy=msg("Find what slows the call down; or correct p95_ms, the institution's own target"),
 )  # fmt: skip
-def response_times(target: Target, times: tuple[Times, ...]) -> Judgement:
-    """Of the calls 95 percent are answered within the target that the institution declares."""
-    return _judged(target, times, _in_time)
+def response_times(
+    target: Target, times: tuple[Times, ...],
+    *, chance_percent: Annotated[float, Up] = 1.0, min_answers: Annotated[int, Up] = 5,
+) -> Judgement:  # fmt: skip
+    """95 % of calls are within the institution's target (5 answers, chance below 1 %: ours)."""
+    return _judged(
+        target, times,
+        lambda seen, call: _in_time(seen, call, chance_percent / 100, min_answers),
+    )  # fmt: skip
 
 
-def _in_time(seen: Times, call: Call) -> tuple[Verdict, Message]:
+def _in_time(seen: Times, call: Call, by_chance: float, fewest: int) -> tuple[Verdict, Message]:
     good = seen.good
-    if len(good) < _FEWEST:
+    if len(good) < fewest:
         return Verdict.UNDETERMINED, msg("{call}: {count} of {made} calls were answered",
                                          call=_name(seen), count=len(good),
                                          made=len(seen.made))  # fmt: skip
@@ -85,7 +91,7 @@ def _in_time(seen: Times, call: Call) -> tuple[Verdict, Message]:
     slow = sum(one.ms > call.p95_ms for one in good)
     if p95 <= call.p95_ms:
         return Verdict.PASS, reported
-    if chance(slow, len(good), _SLOW) < _CHANCE:
+    if chance(slow, len(good), _SLOW) < by_chance:
         return Verdict.FAIL, reported
     return Verdict.UNDETERMINED, msg(
         "{reported}; so few slow answers may be chance", reported=reported
@@ -96,12 +102,18 @@ def _in_time(seen: Times, call: Call) -> tuple[Verdict, Message]:
     "http.error-rate", needs=(TARGET, TIMES), kind="web", severity=Severity.MEDIUM,
     remedy=msg("Find why calls fail; or correct errors_percent, the institution's own target"),
 )  # fmt: skip
-def error_rate(target: Target, times: tuple[Times, ...]) -> Judgement:
-    """Calls fail no more often than the target that the institution declares allows."""
-    return _judged(target, times, _few_errors)
+def error_rate(
+    target: Target, times: tuple[Times, ...],
+    *, chance_percent: Annotated[float, Up] = 1.0, min_calls: Annotated[int, Up] = 5,
+) -> Judgement:  # fmt: skip
+    """No more calls fail than the institution's target allows (5 calls, chance below 1 %: ours)."""
+    return _judged(
+        target, times,
+        lambda seen, call: _few_errors(seen, call, chance_percent / 100, min_calls),
+    )  # fmt: skip
 
 
-def _few_errors(seen: Times, call: Call) -> tuple[Verdict, Message]:
+def _few_errors(seen: Times, call: Call, by_chance: float, fewest: int) -> tuple[Verdict, Message]:
     made, bad = len(seen.made), len(seen.made) - len(seen.good)
     share = f"{100 * (made - bad) / made:.4g}" if made else "-"
     reported = msg("{call}: {bad} of {made} calls failed, available {share} %", call=_name(seen),
@@ -114,11 +126,11 @@ def _few_errors(seen: Times, call: Call) -> tuple[Verdict, Message]:
         reported=reported,
         target=f"{call.errors_percent:g}",
     )
-    if made < _FEWEST and not bad:
+    if made < fewest and not bad:
         return Verdict.UNDETERMINED, msg("{reported}; too few calls", reported=reported)
     if 100 * bad <= call.errors_percent * made:
         return Verdict.PASS, reported
-    if chance(bad, made, call.errors_percent / 100) < _CHANCE:
+    if chance(bad, made, call.errors_percent / 100) < by_chance:
         return Verdict.FAIL, reported
     return Verdict.UNDETERMINED, msg("{reported}; so few failures may be chance", reported=reported)
 

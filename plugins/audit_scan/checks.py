@@ -16,6 +16,7 @@ from audit_core.api.sdk import (
     Others,
     Severity,
     Target,
+    Up,
     all_known,
     capped,
     capped_messages,
@@ -32,7 +33,6 @@ from audit_scan.facts import HOST, REPORT, WEB, ScanResult
 from audit_scan.kind import ScanSettings
 from audit_scan.model import Rating, Vulnerability
 
-_PERIOD = 400  # days: a year of scans, and what a late one is late by
 _PORTS_ONLY = msg("A port scan is not a vulnerability scan")
 
 
@@ -64,15 +64,19 @@ def _recorded(registers: Others, purpose: str) -> list[str] | None:
 
 
 def _next(
-    target: Target, report: ScanResult, reports: Others, registers: Others, now: str, limit: int
-) -> Judgement:
-    """Whether the next scan of its kind, or today, is at most `limit` days after this one."""
+    target: Target, report: ScanResult, reports: Others, registers: Others, now: str,
+    limit: int, period: int,
+) -> Judgement:  # fmt: skip
+    """Whether the next scan of its kind, or today, is at most `limit` days after this one.
+
+    A scan that is older than `period` days is not judged: a later one counts.
+    """
     if not report.head.rates:
         return not_applicable(_PORTS_ONLY)
     own, today = report.day, now[:10]
     if not own or own > today:
         return undetermined(msg("The report has no date in the past"))
-    if _days(own, today) > _PERIOD:
+    if _days(own, today) > period:
         return not_applicable(msg("The scan of {day} is before the period", day=own))
     recorded = _recorded(registers, _purpose(target))
     days = [result.day for _, result in _alike(target, reports)] + (recorded or [])
@@ -104,12 +108,12 @@ _NEEDS = (
 )  # fmt: skip
 def scanned_in_time(
     target: Target, report: ScanResult, reports: Others, registers: Others, now: str,
-    *, days: Annotated[int, Down] = 92,
+    *, days: Annotated[int, Down] = 92, period_days: Annotated[int, Up] = 400,
 ) -> Judgement:  # fmt: skip
-    """After this scan the next one follows within a quarter."""
+    """After each scan of 400 days (ours) the next one follows within a quarter (the clause)."""
     if _purpose(target) != "scan":
         return not_applicable(msg("The report is of a hunt for vulnerabilities"))
-    return _next(target, report, reports, registers, now, days)
+    return _next(target, report, reports, registers, now, days, period_days)
 
 
 @check(
@@ -118,12 +122,12 @@ def scanned_in_time(
 )  # fmt: skip
 def hunted_in_time(
     target: Target, report: ScanResult, reports: Others, registers: Others, now: str,
-    *, days: Annotated[int, Down] = 183,
+    *, days: Annotated[int, Down] = 183, period_days: Annotated[int, Up] = 400,
 ) -> Judgement:  # fmt: skip
-    """After this hunt for vulnerabilities the next one follows within half a year."""
+    """After each hunt of 400 days (ours) the next one follows within half a year (the clause)."""
     if _purpose(target) != "hunt":
         return not_applicable(msg("The report is of a full scan"))
-    return _next(target, report, reports, registers, now, days)
+    return _next(target, report, reports, registers, now, days, period_days)
 
 
 def _newest(target: Target, reports: Others) -> str:

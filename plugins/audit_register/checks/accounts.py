@@ -39,14 +39,27 @@ _EVERYTHING = frozenset({"all", "全部"})
 
 
 class _Source(Struct, frozen=True, kw_only=True):
-    """Where accounts are: the kind of target, its facts, and what is no account of a person."""
+    """Where accounts are: the kind of target, its facts, and what is no account of a person.
+
+    `any_case`: the server takes a name in capitals and in small letters for the same.
+    """
 
     kind: str
     prefix: str
     logins: str
     mighty: str
     services: frozenset[str]
+    any_case: bool = False
     version: int = 1
+
+    def account(self, name: str) -> str:
+        """`name` as the accounts of the server are compared."""
+        return name.upper() if self.any_case else name
+
+    def of_people(self, names: Iterable[str], services: Iterable[str]) -> list[str]:
+        """Those of `names` that are not `services`."""
+        others = {self.account(name) for name in services}
+        return [name for name in names if self.account(name) not in others]
 
 
 _HOST = _Source(
@@ -55,11 +68,11 @@ _HOST = _Source(
 )  # fmt: skip
 
 
-def _database(kind: str, *services: str) -> _Source:
+def _database(kind: str, *services: str, any_case: bool = False) -> _Source:
     fact = f"{kind}.login-accounts"
     return _Source(
         kind=kind, prefix=f"register.{kind}-", logins=fact, mighty=fact,
-        services=frozenset(services),
+        services=frozenset(services), any_case=any_case,
     )  # fmt: skip
 
 
@@ -70,6 +83,12 @@ SOURCES = (
     _database("mysql", "root", "mysql", "mariadb.sys", "mysql.sys", "mysql.session",
               "mysql.infoschema"),
     _database("redis", "default"),
+    _database("oracle", "SYS", "SYSTEM", any_case=True),
+    _database("sqlserver", "sa", "NT AUTHORITY\\SYSTEM", "NT SERVICE\\MSSQLSERVER",
+              "NT SERVICE\\SQLSERVERAGENT", "NT SERVICE\\SQLWriter", "NT SERVICE\\Winmgmt",
+              "##MS_PolicyEventProcessingLogin##", "##MS_PolicyTsqlExecutionLogin##",
+              any_case=True),
+    _database("dameng", "SYSDBA", "SYSAUDITOR", "SYSSSO", "SYSDBO", any_case=True),
 )  # fmt: skip
 
 
@@ -90,14 +109,25 @@ def _powers(accounts: Iterable[Any]) -> dict[str, tuple[str, ...]]:
     }
 
 
-def _owners(staff: dict[str, Row], target: Target) -> dict[str, list[Row]]:
+class _Owners:
     """Who has each account on `target`, by the register."""
+
+    def __init__(self, source: _Source, staff: dict[str, Row], target: Target) -> None:
+        self._source = source
+        self._rows = _owners(source, staff, target)
+
+    def of(self, name: str) -> list[Row]:
+        """The rows of those who have the account `name`."""
+        return self._rows.get(self._source.account(name), [])
+
+
+def _owners(source: _Source, staff: dict[str, Row], target: Target) -> dict[str, list[Row]]:
     found: dict[str, list[Row]] = {}
     for row in staff.values():
         for entry in dict.fromkeys(row["accounts"] or ()):
             place, colon, name = entry.rpartition(":")
             if not colon or _is_on(place, target):
-                found.setdefault(name, []).append(row)
+                found.setdefault(source.account(name), []).append(row)
     return found
 
 
@@ -125,12 +155,12 @@ def _leavers(source: _Source, id: str) -> Check:
             return _NO_STAFF
         if staff is None:
             return _UNREAD
-        owners = _owners(staff, target)
+        owners = _Owners(source, staff, target)
         wrong = [
             msg("{account} belongs to {number}, who left on {date}", account=name,
                 number=str(row["staff_no"]), date=str(row["left"]))
             for name in _names(accounts)
-            for row in owners.get(name, ())
+            for row in owners.of(name)
             if _left(row, now)
         ]  # fmt: skip
         none = msg("{count} accounts can be logged in to, none of somebody who left",
@@ -159,9 +189,9 @@ def _owned(source: _Source, id: str) -> Check:
             return _NO_STAFF
         if staff is None:
             return _UNREAD
-        owners = _owners(staff, target)
-        concerned = [name for name in _names(accounts) if name not in services]
-        wrong = [text for name in concerned if (text := _unowned(name, owners.get(name, [])))]
+        owners = _Owners(source, staff, target)
+        concerned = source.of_people(_names(accounts), services)
+        wrong = [text for name in concerned if (text := _unowned(name, owners.of(name)))]
         return judged(wrong, msg("{count} accounts, each with an owner", count=len(concerned)))
 
     return owned
@@ -194,8 +224,9 @@ def _within(source: _Source, id: str) -> Check:
             return _NO_STAFF
         if staff is None:
             return _UNREAD
-        owners = _owners(staff, target)
-        held = {n: what for n, what in _powers(accounts).items() if n not in services}
+        owners = _Owners(source, staff, target)
+        powers = _powers(accounts)
+        held = {name: powers[name] for name in source.of_people(powers, services)}
         wrong, open_ = _beyond(held, owners, target)
         if wrong:
             return failed(*few(wrong, SHOWN))
@@ -208,12 +239,12 @@ def _within(source: _Source, id: str) -> Check:
 
 
 def _beyond(
-    held: dict[str, tuple[str, ...]], owners: dict[str, list[Row]], target: Target
+    held: dict[str, tuple[str, ...]], owners: _Owners, target: Target
 ) -> tuple[list[Message], list[Message]]:
     """Which accounts exceed what the register says, and of which it says nothing."""
     wrong, open_ = [], []
     for name, powers in held.items():
-        rows = owners.get(name, [])
+        rows = owners.of(name)
         if not rows or any("administers" not in row.cells for row in rows):
             open_.append(msg("{account} has {rights}; what its owner administers is not in the "
                              "register of staff", account=name, rights=capped(powers)))  # fmt: skip

@@ -80,7 +80,7 @@ def data_policies(table: Table, now: str, *, max_days: Annotated[int, Down] = 36
 @check("register.obligations-reviewed", needs=(POLICIES, COLLECTED_AT),
        severity=Severity.MEDIUM, remedy=_REVIEW)  # fmt: skip
 def obligations(table: Table, now: str, *, max_days: Annotated[int, Down] = 183) -> Judgement:
-    """The list of laws and supervisory papers was reviewed within the period (half a year)."""
+    """The list of laws and supervisory papers was reviewed in the period (ours: half a year)."""
     return _policies(table, _of(table, "topic", "compliance"), now, max_days)
 
 
@@ -181,7 +181,7 @@ def _assessed(id: str, kind: str, what: Message) -> Check:
         id, needs=(complete(ASSESSMENTS), COLLECTED_AT), severity=Severity.MEDIUM, remedy=_ASSESS
     )
     def assessed(table: Table, now: str, *, max_days: Annotated[int, Down] = 365) -> Judgement:
-        """The assessment was made within the period, and states no high risk (a year)."""
+        """The assessment is at most a year old (ours), and states no high risk."""
         today, rows = day_of(now), _of(table, "kind", kind)
         judgement = recent(rows, "date", today, max_days, what)
         last = newest(rows, "date", today)

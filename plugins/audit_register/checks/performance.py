@@ -69,7 +69,7 @@ def _above(row: Row, figure: str, target: str) -> Message | None:
     remedy=msg("Find the cause of slow or failed answers, and measure again"),
 )
 def responses(table: Table, now: str, *, max_days: Annotated[int, Down] = 7) -> Judgement:
-    """Interfaces answer within the declared targets (none in the clause), as measured in a week."""
+    """Interfaces answer within the institution's targets, as measured in a week (ours)."""
     return _judged(
         table, "interface", now, max_days,
         lambda row: _above(row, "p95_ms", "p95_target_ms")
@@ -90,7 +90,7 @@ def capacity(
     max_percent: Annotated[int, Down] = 50,
     max_days: Annotated[int, Down] = 30,
 ) -> Judgement:
-    """Systems and lines have room at peak (JR/T 0071.2: at most half is used)."""
+    """Systems and lines have room at peak (JR/T 0071.2: half is used), as of 30 days (ours)."""
 
     def full(row: Row) -> Message | None:
         if row["peak"] is None:
@@ -108,7 +108,7 @@ def capacity(
     remedy=msg("Find what takes too long, and publish times that can be met"),
 )
 def service_times(table: Table, now: str, *, max_days: Annotated[int, Down] = 90) -> Judgement:
-    """Promised times are kept to the declared share (none in the clause)."""
+    """Promised times are kept to the institution's share, as measured in 90 days (ours)."""
 
     def short(row: Row) -> Message | None:
         if row["kept"] is None:

@@ -246,7 +246,7 @@ def _moment(row: Row, column: str) -> datetime.datetime | None:
     remedy=msg("Fill the gap in the roster"),
 )
 def duty_without_gap(table: Table, now: str, *, min_days: Annotated[int, Up] = 7) -> Judgement:
-    """Somebody is on duty at every hour of the days before the audit (24 h: the clause)."""
+    """Somebody is on duty at every hour (the clause) of the days before the audit (ours: 7)."""
     spans = sorted(
         (start, end)
         for row in table.rows

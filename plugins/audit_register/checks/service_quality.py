@@ -112,7 +112,7 @@ def survey_made(
     max_days: Annotated[int, Down] = 365,
     min_sample: Annotated[int, Up] = 30,
 ) -> Judgement:
-    """Customers were asked within the year (ours) about staff, process and quality."""
+    """Customers, 30 or more (ours), were asked in the year (ours) on staff, process, quality."""
     today = day_of(now)
     judgement = recent(table.rows, "date", today, max_days, msg("Survey of customers"))
     last = newest(table.rows, "date", today)
@@ -228,7 +228,7 @@ def actions_complete(table: Table) -> Judgement:
 def improvement_sources(
     table: Table, now: str, *, max_days: Annotated[int, Down] = 365
 ) -> Judgement:
-    """Measures of the year come from surveys, self-evaluations and third parties."""
+    """Measures of the period (ours: a year) come from surveys, self-evaluations, third parties."""
     today = day_of(now)
     sources = {
         str(row["source"])

@@ -158,7 +158,7 @@ def reached_in_time(
     target: Target, history: History, hosts: Others, web: Others, reports: Others,
     registers: Others, now: str, *, days: Annotated[int, Down] = 92,
 ) -> Judgement:  # fmt: skip
-    """Runs of the store before this one reached each host and web entry in time."""
+    """Earlier runs of the store reached each host and web entry within a quarter (the clause)."""
     covers, period = set(settings_of(target, HistorySettings).covers), _period(now, days)
     if not covers:
         return undetermined(msg("Declare covers: the zones, hosts and web entries to be scanned"))
@@ -226,7 +226,7 @@ def scans_without_gap(
     registers: Others, now: str, *, days: Annotated[int, Down] = 92,
     times: Annotated[int, Up] = 4,
 ) -> Judgement:  # fmt: skip
-    """Between the last four scans of each host and web entry there is at most a quarter."""
+    """Between the last four (ours) scans of each host or entry is at most a quarter (clause)."""
     covers, today = set(settings_of(target, HistorySettings).covers), now[:10]
     wanted = _covered(covers, (*hosts, *web))
     if not wanted:
@@ -305,7 +305,7 @@ def assessed_in_time(
     *, days: Annotated[int, Down] = 365,
     catalogs: frozenset[str] = frozenset({"gbt22239-2019"}),
 ) -> Judgement:  # fmt: skip
-    """The last assessment of the system in the store is not too old and has a conclusion."""
+    """The last assessment in the store is at most a year old (the clause), with a conclusion."""
     period = _period(now, days)
     found = _assessments(history, period, catalogs)
     done = max(((r, c) for r, c in found if r.complete and c.word),

@@ -52,9 +52,9 @@ def test_what_a_real_server_measured() -> None:
     assert [list(q) for q in queries.queries] == [  # type: ignore[union-attr]
         [a["name"], a["query"]] for a in RECORDED["answers"]
     ]
-    pay, shop, mistyped, no_label, new = range(5)
+    pay, shop, mistyped, no_label, new, gone, nan, reset = range(8)
     for check, number, more, verdict in (
-        (response_times, pay, {}, P), (response_times, pay, {"p95_ms": 388}, F),
+        (response_times, pay, {}, P), (response_times, pay, {"p95_ms": 468}, F),
         (response_times, pay, {"p95_ms": None}, U), (response_times, mistyped, {}, U),
         (response_times, shop, {}, NA),
         (error_rate, pay, {}, P), (error_rate, pay, {"errors_percent": 0.04}, F),
@@ -63,17 +63,31 @@ def test_what_a_real_server_measured() -> None:
         (error_rate, new, {}, U),  # values of two hours
         (availability, pay, {}, F), (availability, pay, {"available_percent": 99.8}, P),
         (availability, shop, {}, F), (availability, new, {}, NA),
+        # in 8 of 100 hours nothing was measured: it may have been down
+        (availability, gone, {}, U), (availability, gone, {"available_percent": 92}, P),
+        (availability, nan, {}, U), (error_rate, reset, {}, P),
     ):  # fmt: skip
         made = check.judge(*only(number, **more))
         assert made.verdict is verdict, (check.id, number, more, made)
     made = response_times.judge(*only(pay))
     assert str(made.detail[0]) == (
-        "pay: median 83.33 ms, 95th percentile 388.9 ms; target at most 500 ms"
+        "pay: median 83.33 ms, 95th percentile 468.4 ms; target at most 500 ms"
     )
-    cpu, bad = RECORDED["settings"]["capacity"]
+    few_hours = Figures(by_name={**only(pay)[1].by_name, "0.duration-hours": Figure(
+        name="x", series=(({}, "100"),))})  # fmt: skip
+    made = response_times.judge(only(pay)[0], few_hours)
+    assert made.verdict is U
+    assert "values of 100 of 168 hours only" in str(made.detail[0])
+    assert response_times.judge(only(pay)[0], few_hours, min_hours_percent=50).verdict is P
+    cpu, bad, _ = RECORDED["settings"]["capacity"]
     assert peak_use.judge(target(capacity=[cpu]), figures()).verdict is P
     assert peak_use.judge(target(capacity=[cpu]), figures(), max_percent=45).verdict is F
     assert peak_use.judge(target(capacity=[cpu, bad]), figures()).verdict is U
+    # values of two hours only
+    assert peak_use.judge(target(**RECORDED["settings"]), figures()).verdict is U
+    short = Figures(by_name={f"0.{name}": figures().by_name[f"2.{name}"]
+                             for name in ("used", "used-hours")})  # fmt: skip
+    assert peak_use.judge(target(capacity=[cpu]), short).verdict is U
 
 
 def test_values_that_are_no_numbers_settle_nothing() -> None:
@@ -114,7 +128,11 @@ def test_a_session_with_a_server() -> None:
             return page("", "405 Method Not Allowed")
         assert split.path == "/base/api/v1/query"
         one = by_query[query]
-        odd = {"1.up": "<html>", "3.hours": "[" * 5000, "4.hours": '{"status": "success"}'}
+        odd = {
+            "1.up": "<html>",
+            "3.requests-hours": "[" * 5000,
+            "4.requests": '{"status": "success"}',
+        }
         return page(odd.get(one["name"]) or json.dumps(one["document"]), f"{one['status']} Said")
 
     peer = HttpPeer(answer)
@@ -123,9 +141,9 @@ def test_a_session_with_a_server() -> None:
     assert reply.status is Status.ANSWERED, reply
     found = parse(Answer(stdout=reply.stdout, stderr=b"", exit_code=0, truncated=False,
                          collected_at="2026-11-29T00:00:00Z", target=target()))  # fmt: skip
-    assert found.one("0.p95") == pytest.approx(388.9, abs=0.1)
+    assert found.one("0.p95") == pytest.approx(468.4, abs=0.1)
     assert "parse error" in found.by_name["1.used"].error
-    for name in ("1.up", "3.hours", "4.hours"):
+    for name in ("1.up", "3.requests-hours", "4.requests"):
         assert found.by_name[name].error == "no answer of Prometheus"
     assert msgspec.json.decode(reply.stdout.splitlines()[0])["status"] == 200
 

@@ -6,14 +6,24 @@ from collections.abc import Mapping
 
 from audit_core.api.sdk import Judgement, Known, Target, Verdict
 from audit_core.api.testkit import target_of
+from audit_dameng.login_accounts import UserState
+from audit_dameng.login_accounts import logins as of_dameng
+from audit_dameng.users import RoleGrant
 from audit_database.logins import LoginAccount
 from audit_mysql.accounts import Account
 from audit_mysql.logins import logins as of_mysql
 from audit_mysql.object_rights import Holder
+from audit_oracle.login_accounts import logins as of_oracle
+from audit_oracle.right_checks import Holder as OracleHolder
+from audit_oracle.users import User
 from audit_postgresql.accounts import Member, Role
 from audit_postgresql.logins import logins as of_postgresql
 from audit_register.checks.accounts import CHECKS
 from audit_register.facts import Row, Table
+from audit_sqlserver.login_accounts import Principal
+from audit_sqlserver.login_accounts import logins as of_sqlserver
+from audit_sqlserver.logins import Holder as SqlServerHolder
+from audit_sqlserver.server import Rights
 
 BY_ID = {check.id: check for check in CHECKS}
 DB = Target(id="db1", kind="postgresql", object_type="database", business_system="core")
@@ -69,3 +79,33 @@ def test_accounts_of_the_servers() -> None:
         for host, r in (("10.%", {"INSERT", "USAGE"}), ("localhost", {"FILE"}))
     )
     assert of_mysql(holders) == (LoginAccount(name="u", powers=("FILE", "INSERT")),)
+
+
+def test_accounts_of_servers_that_were_never_tried() -> None:
+    user = {"method": "PASSWORD", "versions": "12C", "maintained": "N", "profile": "DEFAULT",
+            "idle_days": 1, "age_days": 1}  # fmt: skip
+    users = tuple(
+        User(name=name, status=status, **user)  # type: ignore[arg-type]
+        for name, status in (("A", "OPEN"), ("B", "EXPIRED"), ("C", "LOCKED(TIMED)"))
+    )
+    oracle = of_oracle(users, (OracleHolder(name="B", rights=("DBA",)),))
+    assert oracle == (LoginAccount(name="A"), LoginAccount(name="B", powers=("DBA",)))
+    grants = (RoleGrant(grantee="A", role="R"), RoleGrant(grantee="R", role="DBA"))
+    states = (UserState(name="A", status="OPEN"), UserState(name="B", status="LOCKED"))
+    assert of_dameng(states, grants) == (LoginAccount(name="A", powers=("DBA",)),)
+    principals = tuple(
+        Principal(name=name, type=type, disabled=disabled)
+        for name, type, disabled in (("CORP\\a", "U", 0), ("b", "S", 1))
+    )
+    holders = (SqlServerHolder(name="CORP\\a", rights=("sysadmin",)),)
+    seeing, blind = (Rights(login="a", definition=n, state=n, databases=n) for n in (1, 0))
+    found = of_sqlserver(principals, holders, seeing)
+    assert found == (LoginAccount(name="CORP\\a", powers=("sysadmin",)),)
+    assert "GRANT VIEW ANY DEFINITION" in str(of_sqlserver(principals, holders, blind))
+    # these take a name in capitals and in small letters for the same
+    for kind, name in (("oracle", "A"), ("dameng", "A"), ("sqlserver", "CORP\\A")):
+        judged = BY_ID[f"register.{kind}-leavers"].judge(
+            DB, (LoginAccount(name=name),),
+            staff({"accounts": [name.lower()], "left": "2025-01-01"}), "2026-01-01T00:00:00Z",
+        )  # fmt: skip
+        assert judged.verdict is Verdict.FAIL, kind
