@@ -85,7 +85,8 @@ def measured(**more: str) -> Figures:
     """What Prometheus measured of a call and of capacity."""
     series = {
         "0.requests-hours": "168", "0.duration-hours": "168", "0.up-points": "2016",
-        "0.used-hours": "168", "0.p50": "80", "0.p95": "300", "0.up": "99.95", "0.used": "40", **more
+        "0.used-hours": "168", "0.p50": "80", "0.p95": "300", "0.up": "99.95", "0.used": "40",
+        **more,
     }  # fmt: skip
     counts = (({"code": "200"}, "1000"), ({"code": "503"}, series.pop("errors", "0")))
     by_name = {name: Figure(name=name, series=(({}, value),)) for name, value in series.items()}
