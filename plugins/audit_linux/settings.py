@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-from audit_core.api.sdk import KindSettings, PortRange, Schema
+from typing import Annotated
+
+from audit_core.api.sdk import KindSettings, PortRange, Schema, Valid, msg
+
+
+def _is_file(path: str) -> bool:
+    return path.startswith("/") and path.isprintable() and ".." not in path.split("/")
+
+
+File = Annotated[str, Valid(holds=_is_file, expected=msg("an absolute path without .."))]
 
 
 class LinuxSettings(Schema, frozen=True, kw_only=True):
     """Settings that the checks of Linux hosts look at. None: not declared.
 
-    `data_mounts` are the folders in which important data lie; `needed_…` what this host needs of
-    that which others do not; over `service_ports` nobody administers the host; `…_agents` are
-    process names of the site's own agents; `admin_sources` are the networks from which the host is
-    administered; `admin_groups` are the groups of its administrators; `second_factor_at` is where
-    the second factor is asked for, as with a bastion host; `file_sweep` is false where the file
-    systems shall not be searched; `setuid_files` are all that may be setuid, setgid or have file
-    capabilities; with `verify_all_packages` the files of all packages are compared with the package
-    database, and not only those of the programs that intruders replace.
+    `data_mounts` are the folders in which important data lie; `needed_…` what this host needs
+    of that which others do not; over `service_ports` nobody administers the host; `…_agents`
+    are process names of the site's own agents; `admin_sources` are the networks from which the
+    host is administered; `admin_groups` are the groups of its administrators;
+    `second_factor_at` is where the second factor is asked for, as with a bastion host;
+    `process_accounting` is the file in which the kernel records each program that ends, where
+    the site wants that; `file_sweep` is false where the file systems shall not be searched;
+    `setuid_files` are all that may be setuid, setgid or have file capabilities; with
+    `verify_all_packages` the files of all packages are compared with the package database, and
+    not only those of the programs that intruders replace.
     """
 
     allowed_ports: tuple[PortRange, ...] | None = None
@@ -28,6 +39,7 @@ class LinuxSettings(Schema, frozen=True, kw_only=True):
     admin_sources: tuple[str, ...] | None = None
     admin_groups: tuple[str, ...] | None = None
     second_factor_at: str | None = None
+    process_accounting: File | None = None
     file_sweep: bool | None = None
     setuid_files: tuple[str, ...] | None = None
     verify_all_packages: bool | None = None

@@ -18,6 +18,7 @@ from audit_linux.logs import (
     log_rotation,
     log_space,
     login_records,
+    process_accounting,
     remote_log,
     rotation_runs,
     routing,
@@ -31,11 +32,12 @@ FACTS: tuple[Fact, ...] = (
     rsyslog.RSYSLOG, syslog_ng.SYSLOG_NG_FILES, syslog_ng.SYSLOG_NG,
     *audited_logins.FACTS, *audit_rule_files.FACTS,
     *remote_log.FACTS, *login_records.FACTS, *rotation_runs.FACTS,
-    *log_space.FACTS,
+    *log_space.FACTS, *process_accounting.FACTS,
 )  # fmt: skip
 CHECKS: tuple[Check, ...] = (
     *auditing.CHECKS, *audit_rules.CHECKS, *audit_rule_files.CHECKS, *log_files.CHECKS,
     *log_rotation.CHECKS,
     *log_reach.CHECKS, *remote_log.CHECKS, *login_records.CHECKS,
     *routing.CHECKS, *rotation_runs.CHECKS, *log_space.CHECKS,
+    *process_accounting.CHECKS,
 )  # fmt: skip
