@@ -115,9 +115,15 @@ def _unusable(ports: Ports) -> Judgement | None:
     return None
 
 
+_SLOW = msg(
+    "nmap timed out on the host, which answers slowly or drops packets: only high-risk and "
+    "declared ports were tried, one by one. Declare the ports to scan in scan_ports"
+)
+
+
 def _second_look(ports: Ports) -> tuple[Message, ...]:
     """Where a second connection contradicted the scan."""
-    found = []
+    found = [_SLOW] if ports.timed_out else []
     if ports.unconfirmed:
         found.append(msg("These answered the scan but not the second check: {ports}",
                          ports=_listed(ports.unconfirmed)))  # fmt: skip
@@ -146,7 +152,7 @@ _REMEDY = msg("Stop the services that are not needed, or close their ports in th
 
 @check(
     "nmap.allowed-ports", needs=(PORTS, known_or_absent(LISTENING), TARGET),
-    severity=Severity.MEDIUM, version=5, remedy=_REMEDY,
+    severity=Severity.MEDIUM, version=6, remedy=_REMEDY,
 )  # fmt: skip
 def allowed_ports(
     ports: Ports,
@@ -170,6 +176,8 @@ def allowed_ports(
     if beyond:
         detail = msg("Open and not declared: {ports}", ports=_listed(beyond))
         return failed(detail, _open(ports), *_second_look(ports), _scanned(ports), expected=wanted)
+    if ports.timed_out:
+        return undetermined(*_second_look(ports), _open(ports), _scanned(ports), expected=wanted)
     inside = _inside(ports, listening)
     details = (_open(ports), *_joined(ports, inside))
     why = (
@@ -192,14 +200,15 @@ def _undeclared(ports: Ports, high_risk: frozenset[str]) -> Judgement:
     bad = ports.open & (read_ports(tuple(high_risk)) or frozenset())
     if bad:
         detail = msg("High-risk ports are open and not declared: {ports}", ports=_listed(bad))
-        return failed(detail, _open(ports), _scanned(ports), expected=wanted)
+        more = (_open(ports), *_second_look(ports), _scanned(ports))
+        return failed(detail, *more, expected=wanted)
     detail = msg("allowed_ports is not declared, so there is nothing to compare with")
     return undetermined(detail, _open(ports), _scanned(ports), expected=wanted)
 
 
 @check(
     "nmap.no-high-risk-ports", needs=(PORTS, known_or_absent(LISTENING)), severity=Severity.HIGH,
-    version=5, remedy=_REMEDY,
+    version=6, remedy=_REMEDY,
 )  # fmt: skip
 def no_high_risk_ports(
     ports: Ports,

@@ -33,7 +33,8 @@ class Ports(Struct, frozen=True, kw_only=True):
     that a second look did not bear out. `unconfirmed`: those of them that the scan reported as
     open. `late`: open ports that were silent to the scan. `contradicted`: open ports that the scan
     reported as closed. `limited`: an open port was not open at the pace of the scan. Either way
-    a port counts as closed only by the second look.
+    a port counts as closed only by the second look. `timed_out`: nmap gave up on the host, and only
+    the ports of the second look were tried.
     """
 
     address: str
@@ -45,6 +46,7 @@ class Ports(Struct, frozen=True, kw_only=True):
     contradicted: frozenset[int] = frozenset()
     late: frozenset[int] = frozenset()
     limited: bool = False
+    timed_out: bool = False
 
     @property
     def from_itself(self) -> bool:
@@ -99,7 +101,13 @@ def parse_ports(answer: Answer) -> Ports | Absent:
     found = read_scan(answer.stdout, address, asked.ports)
     if isinstance(found, Absent):
         return found
-    return _after_second_scan(address, found, _second_look(answer.stderr))
+    ports = _after_second_scan(address, found, _second_look(answer.stderr))
+    if not found.timed_out:
+        return ports
+    tried = read_ports(asked.again) if asked.again else None
+    return msgspec.structs.replace(
+        ports, silent=ports.silent & (tried or frozenset()), timed_out=True
+    )
 
 
 def _second_look(raw: bytes) -> SecondCheck:

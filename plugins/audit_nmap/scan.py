@@ -11,11 +11,15 @@ from audit_nmap.ports import ranges, read_ports
 
 
 class Scan(Struct, frozen=True, kw_only=True):
-    """What nmap reported: every scanned port in one set; `silent` is neither open nor closed."""
+    """What nmap reported: every scanned port in one set; `silent` is neither open nor closed.
+
+    `timed_out`: nmap gave up on the host and reports no port of it; all are `silent` then.
+    """
 
     open: frozenset[int]
     closed: frozenset[int]
     silent: frozenset[int]
+    timed_out: bool = False
 
     @property
     def scanned(self) -> frozenset[int]:
@@ -96,7 +100,10 @@ def _collect(host: Any, scanned: frozenset[int]) -> Scan:
     everything = frozenset[int]().union(*found.values())
     if everything != scanned or count != len(scanned):
         raise ParseError(msg("the reported ports are not the ports scanned"))
-    return Scan(**{state: frozenset(ports) for state, ports in found.items()})
+    return Scan(
+        open=frozenset(found["open"]), closed=frozenset(found["closed"]),
+        silent=frozenset(found["silent"]),
+    )  # fmt: skip
 
 
 def _extra(extra: Any, rest: frozenset[int] | None) -> frozenset[int]:
@@ -134,10 +141,6 @@ def _address(host: Any) -> str:
     return str(found[0])
 
 
-_SLOW = msg("nmap timed out on the host, which answers slowly or drops packets: declare the ports "
-            "to scan in scan_ports")  # fmt: skip
-
-
 def read_scan(raw: bytes, address: str, ports: str) -> Scan | Absent:
     """The ports of `address`, the one host of a finished scan of exactly `ports`; or ParseError."""
     root = _root(raw)
@@ -145,8 +148,6 @@ def read_scan(raw: bytes, address: str, ports: str) -> Scan | Absent:
     if not root.findall("host") and hosts.get("up") == "0":
         return Absent(reason=Reason.UNREACHABLE, detail=msg("nmap reports the host as down"))
     host = _only(root, "host")
-    if host.get("timedout") == "true":
-        return Absent(reason=Reason.TIMED_OUT, detail=_SLOW)
     if _only(host, "status").get("state") != "up":
         return Absent(reason=Reason.UNREACHABLE, detail=msg("nmap reports the host as down"))
     info = _only(root, "scaninfo")
@@ -155,4 +156,7 @@ def read_scan(raw: bytes, address: str, ports: str) -> Scan | Absent:
         raise ParseError(msg("nmap did not scan what was requested"))
     if info.get("type") != "connect" or info.get("protocol") != "tcp":
         raise ParseError(msg("not a TCP connect scan"))
+    if host.get("timedout") == "true":
+        none = frozenset[int]()
+        return Scan(open=none, closed=none, silent=scanned, timed_out=True)
     return _collect(host, scanned)

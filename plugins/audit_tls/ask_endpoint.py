@@ -8,6 +8,9 @@ from audit_core.api.sdk import Message, Target, integer, msg
 from audit_tls.request import TlsHellos
 from audit_tls.starttls import PROTOCOLS
 
+_TIMEOUT_S = 400  # all that decides is asked where an answer takes up to 6 s
+_GREETING_TIMEOUT_S = 540  # a mail server may greet after half a minute
+
 
 def _is_address(text: str) -> bool:
     try:
@@ -36,4 +39,7 @@ def ask(target: Target) -> TlsHellos | Message:
     name = str(target.settings.get("server_name") or target.host_name or "")
     if not name.isascii() or len(name) > 253 or any(c <= " " for c in name):
         return msg("Declare server_name of {target} in its ASCII form", target=target.id)
-    return TlsHellos(address=target.address, port=port, server_name=name, starttls=starttls)
+    return TlsHellos(
+        address=target.address, port=port, server_name=name, starttls=starttls,
+        timeout_s=_GREETING_TIMEOUT_S if starttls else _TIMEOUT_S,
+    )  # fmt: skip

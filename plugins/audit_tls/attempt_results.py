@@ -15,8 +15,14 @@ import contextlib
 from functools import lru_cache
 
 from audit_tls.report import Attempt, Ended
-from audit_tls.suites import TLCP, exchange_of, has_hint, is_elliptic, is_finite_field
-from audit_tls.wire import Flight, KeyExchange, NotTls, ServerHello, key_exchange
+from audit_tls.suites import (
+    TLCP,
+    exchange_of,
+    has_hint,
+    is_elliptic,
+    is_finite_field,
+)
+from audit_tls.wire import Flight, HelloSubset, KeyExchange, NotTls, ServerHello, key_exchange
 
 _REFUSALS = frozenset({40, 70, 71})
 _INTERNAL_ERROR, _CLOSE_NOTIFY = 80, 0
@@ -89,6 +95,21 @@ def is_dropped(attempt: Attempt) -> bool:
     ended = attempt.ended in (Ended.CLOSED, Ended.RESET) or alert_of(attempt) == _CLOSE_NOTIFY
     silent = alert_of(attempt) in (None, _CLOSE_NOTIFY)
     return ended and silent and hello_of(attempt) is None
+
+
+def is_alert(attempt: Attempt) -> bool:
+    """Whether an alert that is more than the end of the connection stands in place of a hello."""
+    return alert_of(attempt) not in (None, _CLOSE_NOTIFY)
+
+
+def is_taken_whole(attempt: Attempt) -> bool:
+    """Whether a suite was taken where nothing but the suites was narrowed."""
+    return attempt.narrow is HelloSubset.NO and accepted_suite(attempt) is not None
+
+
+def is_unheard(attempt: Attempt) -> bool:
+    """Whether nothing came in time, which a lost packet alone can cause."""
+    return attempt.ended in (Ended.TIMED_OUT, Ended.UNREACHABLE) and not is_tls(attempt)
 
 
 def not_offered(attempt: Attempt) -> int | None:

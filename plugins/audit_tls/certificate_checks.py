@@ -32,8 +32,9 @@ from audit_tls.certificates import Certificates, Chains
 from audit_tls.endpoint import Endpoint
 from audit_tls.facts import CERTIFICATES, ENDPOINT, TRUST
 from audit_tls.lifetimes import SOURCE, most_days, short_days
+from audit_tls.outcomes import why_stopped
 from audit_tls.report import UNKNOWN_ISSUER, Outcome, Trust
-from audit_tls.version_checks import group_names, stopped
+from audit_tls.version_checks import group_names
 from audit_tls.wire import GROUP_NAMES, WEAK_GROUPS
 
 _SHOWN = 10
@@ -66,7 +67,7 @@ def _unseen(certificates: Certificates) -> tuple[Message, ...]:
     kinds = tuple(_TLCP_SECOND if k == "TLCP" else k for k in certificates.unseen)
     detail = msg("The endpoint has, or may have, certificates of other kinds that were not "
                  "received: {kinds}", kinds=kinds)  # fmt: skip
-    return (detail,)
+    return (detail, *why_stopped(certificates.stopped))
 
 
 _TLCP_SECOND = msg("TLCP, to encrypt with")
@@ -307,7 +308,7 @@ def key_strength(
     )
     if endpoint.unsettled or certificates.unseen or certificates.unread:
         gaps = (*_groups_open(endpoint), *_unseen(certificates), *_unread_more(certificates))
-        return undetermined(*gaps, *all_told, *stopped(endpoint), expected=wanted)
+        return undetermined(*gaps, *all_told, *why_stopped(endpoint.stopped), expected=wanted)
     return passed(*all_told, expected=wanted)
 
 

@@ -13,7 +13,7 @@ from audit_core.api.sdk import Absent, Answer, Reason, msg
 from audit_tls.attempt_results import flight_of
 from audit_tls.certificate_parser import Certificate, matches, read_certificate
 from audit_tls.outcomes import best_older, is_taken, report_of, taken_in, turned_down
-from audit_tls.report import Outcome, Report, Trust
+from audit_tls.report import Outcome, Report, Stopped, Trust
 from audit_tls.sent_certificates import is_in_order, leads_on, own_of
 from audit_tls.speaks_tls import not_tls
 from audit_tls.suites import TLCP, TLS12, TLS13, authenticates_with, suites_of
@@ -29,7 +29,8 @@ class Certificates(Struct, frozen=True, kw_only=True):
     `server_name` is not among the names (empty when no name is declared). `unread` counts
     certificates beyond the first 20, which are not looked at. `unseen`: the kinds of certificates
     that the endpoint has, or may have, and that were not seen. `stapled`: whether an OCSP response
-    was sent, None where none was asked for, as it is only where a certificate wants one."""
+    was sent, None where none was asked for, as it is only where a certificate wants one.
+    `stopped`: why probing ended early."""
 
     server_name: str
     own: tuple[Certificate, ...]
@@ -40,6 +41,7 @@ class Certificates(Struct, frozen=True, kw_only=True):
     unread: int = 0
     unseen: tuple[str, ...] = ()
     stapled: bool | None = None
+    stopped: Stopped = Stopped.NO
 
 
 class Chains(Struct, frozen=True, kw_only=True):
@@ -95,6 +97,7 @@ def parse_certificates(answer: Answer) -> Certificates | Absent:
         unread=_count_sent(report) - len(own) - len(rest[:_MOST_ISSUERS]),
         unseen=tuple(_unseen(report, own, chains)),
         stapled=_stapled(report),
+        stopped=report.stopped,
     )
 
 

@@ -12,6 +12,7 @@ from audit_tls.attempt_results import (
     accepted_suite,
     hello_of,
     is_dropped,
+    is_taken_whole,
     not_offered,
     share_of,
     unsettling,
@@ -24,6 +25,7 @@ from audit_tls.suites import (
     TLCP,
     TLS13,
     VERSION_NAMES,
+    common_without_secrecy,
     has_forward_secrecy,
     is_elliptic,
     is_finite_field,
@@ -49,7 +51,8 @@ class Version(Struct, frozen=True, kw_only=True):
     forward secrecy is taken, is not, or None where that did not come out. `unsettling`: how the
     attempts ended that say nothing, each in a word. `dropped`: `closed` or `reset`, where that is
     how the version was turned down. `preferred`: a suite without forward secrecy that the server
-    took from an offer in which suites with it that it takes, too, came first; empty for none.
+    took from an offer in which suites with it that it takes, too, came first; empty for none, None
+    where no answer to such an offer was received.
     """
 
     name: str
@@ -60,7 +63,7 @@ class Version(Struct, frozen=True, kw_only=True):
     forward: bool | None = None
     unsettling: tuple[str, ...] = ()
     dropped: str = ""
-    preferred: str = ""
+    preferred: str | None = ""
 
 
 class Endpoint(Struct, frozen=True, kw_only=True):
@@ -132,20 +135,25 @@ def version_of(report: Report, version: int) -> Version:
         forward=True if taken & forward else False if forward <= turned else None,
         unsettling=_unsettling(report, version),
         dropped="" if yes or support is not Support.NO else _drops(report, version),
-        preferred=_preferred(report, version, taken & forward),
+        preferred=_preferred(report, version, taken & forward, turned),
     )
 
 
-def _preferred(report: Report, version: int, forward: frozenset[int]) -> str:
-    """The suite without forward secrecy taken before one of `forward` that stood ahead of it."""
-    for attempt in report.attempts:
-        suite = accepted_suite(attempt) if attempt.version == version else None
-        if suite is None or suite in forward or attempt.narrow is not HelloSubset.NO:
-            continue
-        ahead = attempt.order[: attempt.order.index(suite)]
-        if not forward.isdisjoint(ahead):
+def _preferred(
+    report: Report, version: int, forward: frozenset[int], turned: frozenset[int]
+) -> str | None:
+    """The suite without forward secrecy taken before one of `forward` that stood ahead of it.
+
+    Empty for none; None where one that is not `turned` down was never offered beside `forward`.
+    """
+    compared = turned
+    for attempt in (a for a in report.attempts if a.version == version and is_taken_whole(a)):
+        suite = accepted_suite(attempt) or 0
+        if suite in forward:
+            compared |= attempt.suites
+        elif not forward.isdisjoint(attempt.order[: attempt.order.index(suite)]):
             return suite_name(suite)
-    return ""
+    return "" if compared >= common_without_secrecy(version) else None
 
 
 def _fallen_back_to(report: Report, version: int) -> bool:

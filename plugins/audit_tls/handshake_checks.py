@@ -14,6 +14,7 @@ from audit_core.api.sdk import (
 )
 from audit_tls.facts import HANDSHAKES
 from audit_tls.handshakes import Handshakes
+from audit_tls.outcomes import why_stopped
 from audit_tls.report import Second
 
 
@@ -28,7 +29,8 @@ def _before_tls13(
         return undetermined(msg("TLCP is accepted, whose handshakes were not examined"),
                             expected=wanted)  # fmt: skip
     if good is None:
-        return undetermined(msg("The handshakes did not show it"), expected=wanted)
+        detail = msg("The handshakes did not show it")
+        return undetermined(detail, *why_stopped(handshakes.stopped), expected=wanted)
     return passed(outcomes[0], expected=wanted) if good else failed(outcomes[1], expected=wanted)
 
 

@@ -10,7 +10,7 @@ from audit_core.api.sdk import Absent, Answer, Message, msg
 from audit_tls.attempt_results import accepted_suite, alert_of, hello_of, share_of
 from audit_tls.endpoint import Support, version_of
 from audit_tls.outcomes import best_older, is_taken, report_of, taken_in, turned_down
-from audit_tls.report import Attempt, Report, Second
+from audit_tls.report import Attempt, Report, Second, Stopped
 from audit_tls.speaks_tls import not_tls
 from audit_tls.suites import SSL3, TLCP, TLS10, TLS11, TLS12, VERSION_NAMES, is_signed, suites_of
 from audit_tls.wire import MASTER_SECRET, RENEGOTIATION, HelloSubset, ServerHello
@@ -23,7 +23,8 @@ class Handshakes(Struct, frozen=True, kw_only=True):
     unneeded fallback is rejected, or there is nothing to fall back to. `signatures`: the weak
     algorithms that were used to sign a key exchange of TLS 1.2. `second`: what became of a second
     handshake inside a connection of TLS 1.2, `second_unseen` why that did not come out. `tlcp`:
-    before TLS 1.3 only TLCP is accepted, whose handshakes were not looked at.
+    before TLS 1.3 only TLCP is accepted, whose handshakes were not looked at. `stopped`: why
+    probing ended early.
     """
 
     older: bool | None
@@ -36,6 +37,7 @@ class Handshakes(Struct, frozen=True, kw_only=True):
     signatures_settled: bool = False
     second: Second | None = None
     second_unseen: Message | None = None
+    stopped: Stopped = Stopped.NO
 
 
 _SIGNED = {
@@ -55,7 +57,8 @@ def parse_handshakes(answer: Answer) -> Handshakes | Absent:
         support = [version_of(report, v).support for v in (SSL3, TLS10, TLS11, TLS12)]
         none = all(s is Support.NO for s in support)
         tlcp = version_of(report, TLCP).support is Support.YES
-        return Handshakes(older=False if none and not tlcp else None, tlcp=tlcp)
+        older = False if none and not tlcp else None
+        return Handshakes(older=older, tlcp=tlcp, stopped=report.stopped)
     mine = [a for a in report.attempts if a.version == best[0] and is_taken(a)]
     return Handshakes(
         older=True,
@@ -67,6 +70,7 @@ def parse_handshakes(answer: Answer) -> Handshakes | Absent:
         signatures_settled=_signatures_settled(report),
         second=report.renegotiation.second if report.renegotiation is not None else None,
         second_unseen=report.renegotiation.detail if report.renegotiation is not None else _UNTRIED,
+        stopped=report.stopped,
     )
 
 

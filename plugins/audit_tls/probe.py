@@ -36,8 +36,10 @@ from audit_tls.attempt_results import (
     hello_of,
     is_dropped,
     is_refusal,
+    is_taken_whole,
     is_tls,
     is_troubled,
+    is_unheard,
 )
 from audit_tls.certificate_parser import read_certificate
 from audit_tls.connection import GREETING_S, HELLO_CAP, Connections, talk
@@ -50,6 +52,7 @@ from audit_tls.report import (
     Outcome,
     Renegotiation,
     Report,
+    Second,
     Stopped,
     TlsAddress,
     Trust,
@@ -64,6 +67,7 @@ from audit_tls.suites import (
     TLS12,
     TLS13,
     authenticates_with,
+    common_without_secrecy,
     exchange_of,
     has_forward_secrecy,
     in_offers,
@@ -79,9 +83,12 @@ _EACH_S = 5.0
 _FIRST_S = 15.0  # before anything was heard; a server that is slow then has as long for the rest
 _FLIGHT_CAP = 1536 << 10
 _FLIGHTS_CAP = 3 << 20  # over all connections: in hex, with a chain, below the request's limit
+_LOST = 2  # times that a hello without any answer is sent again: packets get lost on the way
 _SILENT = 3  # connections in a row without an answer after which asking ends
 _STAPLES = 4  # hellos that ask for an OCSP response; nginx fetches one only when it was asked
 _STAPLE_S = 0.7
+_SLOW_S = 2.0  # an answer that takes longer; no limit on connections is met at this pace
+_LIST_S = 60.0  # after which no more suites are listed that decide nothing
 _GAP_S = 1.0  # between connections, where there is a limit on them
 _LIMIT_S = 5.0  # after which a limit on connections of a second or so lets the next one through
 _ORDER = (TLS12, TLS13, TLS10, TLS11, SSL3, TLCP)
@@ -168,10 +175,12 @@ class Asker:
     def __init__(self, where: TlsAddress, most: int, seconds: float) -> None:
         self._where, self._left = where, most
         self._deadline = time.monotonic() + seconds
+        self._list_until = time.monotonic() + _LIST_S
         self._attempts: list[Attempt] = []
         self._flight_room = _FLIGHTS_CAP
         self._connections = Connections(where)
         self._pace = _FIRST_S
+        self._slow = False
         self._silent = 0
         self._refusals = 0
         self._enumerates = False  # no verdict hangs on what is asked then
@@ -235,6 +244,8 @@ class Asker:
             self._any(version, is_weak)
         for version in (v for v in spoken if v != TLCP):
             self._any(version, has_forward_secrecy)
+        for version in older:
+            self._compare(version)
         self._control()
         self._key_exchange(older)
         self._protections(spoken, older)
@@ -244,18 +255,22 @@ class Asker:
         self._verify(older)
         self._renegotiate()
         self._enumerates = True
-        for version in spoken:
+        for version in spoken if time.monotonic() < self._list_until else ():
             self._enumerate(version)
         self._control()  # the last refusals count only where something is taken after them
 
     def _ask_ssl2(self) -> None:
-        reply, ended, detail = talk(
-            self._where, self._connections, ssl2.client_hello(os.urandom(16)), until=self._next(),
-            each=self._pace, left=self._left, enough=lambda flight: (flight.over, HELLO_CAP),
-        )  # fmt: skip
-        self._ssl2 = Attempt(
-            version=ssl2.SSL2, offered="", ended=ended, reply=reply[:64].hex(), detail=detail
-        )
+        for _ in range(1 + _LOST):
+            reply, ended, detail = talk(
+                self._where, self._connections, ssl2.client_hello(os.urandom(16)),
+                until=self._next(), each=self._pace, left=self._left,
+                enough=lambda flight: (flight.over, HELLO_CAP),
+            )  # fmt: skip
+            self._ssl2 = Attempt(
+                version=ssl2.SSL2, offered="", ended=ended, reply=reply[:64].hex(), detail=detail
+            )
+            if not is_unheard(self._ssl2):
+                break
 
     def _control(self) -> None:
         """Checks whether offers were rejected, or whether the endpoint no longer answers."""
@@ -265,7 +280,7 @@ class Asker:
     def _doubt_refusal(self) -> None:
         """Checks that accepted offers are still accepted, in a pattern no rate limit matches."""
         self._refusals += 1
-        if not self._enumerates:
+        if not self._enumerates and not self._slow:
             for _ in range(1 + self._refusals % 2):
                 self._control()
 
@@ -279,10 +294,10 @@ class Asker:
         return False
 
     def _early(self, spoken: Sequence[int]) -> list[int]:
-        """The versions whose handshakes were only dropped before the first one was accepted."""
+        """The versions that were dropped or not answered before a handshake was accepted."""
         first = self._known[0] if self._known is not None else _ORDER[0]
         before = _ORDER[: _ORDER.index(first)]
-        dropped = {a.version for a in self._attempts if is_dropped(a)}
+        dropped = {a.version for a in self._attempts if is_dropped(a) or is_unheard(a)}
         return [v for v in before if v in dropped and v not in spoken]
 
     def _key_exchange(self, older: Sequence[int]) -> None:
@@ -349,6 +364,14 @@ class Asker:
             if self._ask(version, offer, whole=whole, narrow=narrow) is not None:
                 break
 
+    def _compare(self, version: int) -> None:
+        """Offers suites with and without forward secrecy together, if no such offer was taken."""
+        taken = sorted(filter(has_forward_secrecy, self._taken(version)))
+        without = common_without_secrecy(version)
+        mine = [a for a in self._attempts if a.version == version]
+        if taken and not any(is_taken_whole(a) and without <= a.suites for a in mine):
+            self._ask(version, (*taken, *sorted(without)))
+
     def _enumerate(self, version: int) -> None:
         for wanted in (is_weak, lambda _: True):
             while rest := self._untaken(version, wanted):
@@ -373,8 +396,10 @@ class Asker:
             self._doubt_refusal()
         if accepted_suite(attempt) is not None or is_refusal(attempt):
             return accepted_suite(attempt)
-        if is_dropped(attempt) and self._known is not None:
+        if self._known is not None and is_dropped(attempt):
             return self._insist(version, suites, how)
+        if self._known is not None and is_unheard(attempt):
+            return None
         alone = not (is_troubled(attempt) or is_dropped(attempt))
         if alone and alert_of(attempt) is None:
             return None
@@ -384,11 +409,16 @@ class Asker:
     def _first_of(
         self, version: int, parts: Sequence[tuple[int, ...]], how: dict[str, Any]
     ) -> int | None:
+        """The suite that was taken from one of `parts`, asked one after the other."""
+        dropped = []
         for part in parts:
             attempt = self._attempt(version, part, **how, extended=True)
             if accepted_suite(attempt) is not None:
                 return accepted_suite(attempt)
-        return None
+            dropped += [part] if is_dropped(attempt) else []
+        # where others were answered, chance may have dropped these: each is asked by itself
+        again = dropped if len(dropped) < len(parts) == len({*parts}) else []
+        return next(filter(None, (self._ask(version, part, **how) for part in again)), None)
 
     def _insist(self, version: int, suites: tuple[int, ...], how: dict[str, Any]) -> int | None:
         """Asks so that only what is offered can be why the connection is dropped, each time.
@@ -408,6 +438,10 @@ class Asker:
         attempt = self._once(version, suites, **how)
         if attempt.ended is Ended.NOT_SERVED and self._connections.one_by_one():
             attempt = self._once(version, suites, **how)
+        for again in range(_LOST):
+            if self._known is None or not is_unheard(attempt):
+                break
+            attempt = self._once(version, suites, **how | {"extended": again > 0})
         if self._known is None and accepted_suite(attempt) is not None:
             self._known = (version, suites)
         self._mind(attempt)
@@ -427,7 +461,9 @@ class Asker:
             enough=self._enough(whole),
         )  # fmt: skip
         if ended is Ended.ANSWERED and not self._where.starttls:
-            self._pace = max(_EACH_S, min(2 * (time.monotonic() - begun), _FIRST_S))
+            took = time.monotonic() - begun
+            self._pace = max(_EACH_S, min(2 * took, _FIRST_S))
+            self._slow = took > _SLOW_S
         attempt = Attempt(
             version=version, offered="".join(f"{s:04x}" for s in suites), ended=ended,
             reply=reply.hex(), detail=detail, narrow=narrow,
@@ -492,18 +528,29 @@ class Asker:
         from audit_tls import renegotiation
 
         suites = renegotiation.usable(self._taken(TLS12))
-        if suites:
+        for _ in range(1 + _LOST if suites else 0):
             self._renegotiation = renegotiation.renegotiate(self._where, self._next(), suites)
+            if self._renegotiation.second is not Second.UNSETTLED:
+                break
 
     def _trust(self, kind: str) -> Trust:
+        found = self._handshake(kind, verify=True)
+        if found.outcome is Outcome.UNTRUSTED:
+            chain = self._handshake(kind, verify=False).chain
+            within = self._within(chain, kind) if found.code in UNKNOWN_ISSUER else None
+            return msgspec.structs.replace(found, chain=chain, within=within)
+        return found
+
+    def _handshake(self, kind: str, *, verify: bool, anchors: tuple[bytes, ...] = ()) -> Trust:
+        """One whole handshake; another one where it came to nothing."""
         from audit_tls import chain
 
-        found = chain.handshake(self._where, self._next(), kind, verify=True)
-        if found.outcome is Outcome.UNTRUSTED:
-            handshake = chain.handshake(self._where, self._next(), kind, verify=False)
-            within = self._within(handshake.chain, kind) if found.code in UNKNOWN_ISSUER else None
-            return msgspec.structs.replace(found, chain=handshake.chain, within=within)
-        return found
+        left = _LOST
+        while True:
+            found = chain.handshake(self._where, self._next(), kind, verify=verify, anchors=anchors)
+            if found.outcome is not Outcome.UNSETTLED or found.chain or not left:
+                return found
+            left -= 1
 
     def _within(self, chain: tuple[str, ...], kind: str) -> Within | None:
         """Whether the chain holds where its last issuer is taken for an authority."""
@@ -512,7 +559,7 @@ class Asker:
         tops = verifier.tops(tuple(map(bytes.fromhex, chain)))
         if not tops:
             return None
-        found = verifier.handshake(self._where, self._next(), kind, verify=True, anchors=tops)
+        found = self._handshake(kind, verify=True, anchors=tops)
         if found.outcome is Outcome.UNSETTLED:
             return None
         return Within(code=found.code, detail=found.detail)

@@ -24,7 +24,7 @@ class TlsHellos(Request, frozen=True, kw_only=True, tag="tls"):
     server_name: str = ""
     starttls: str = ""
     max_connections: int = 240
-    timeout_s: int = 540  # a mail server may greet after half a minute, a slow one answer after 6 s
+    timeout_s: int = 400
     limit: int = 16 << 20
 
     def as_message(self) -> Message:

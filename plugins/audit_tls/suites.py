@@ -435,6 +435,12 @@ def in_offers(suites: Sequence[int]) -> tuple[tuple[int, ...], ...]:
     return tuple(offer for offer in (likely, *chunks) if offer)
 
 
+def common_without_secrecy(version: int) -> frozenset[int]:
+    """The suites without forward secrecy of the first offer of `version`."""
+    likely = in_offers(suites_of(version))[0]
+    return frozenset(s for s in likely if not has_forward_secrecy(s))
+
+
 def exchange_of(number: int) -> str:
     """`EC`, `DH` or `other`: how the suite agrees on a key."""
     name = suite_name(number)

@@ -16,8 +16,8 @@ from audit_core.api.sdk import (
 )
 from audit_tls.endpoint import Endpoint, Support, Version
 from audit_tls.facts import ENDPOINT, SPOKEN
+from audit_tls.outcomes import why_stopped
 from audit_tls.plaintext import Use
-from audit_tls.report import Stopped
 from audit_tls.speaks_tls import Spoken, instead
 from audit_tls.suites import VERSION_NAMES, suite_name
 from audit_tls.wire import alert_name
@@ -40,13 +40,6 @@ def _spoken(endpoint: Endpoint) -> Message:
             name=endpoint.server_name, versions=spoken,
         )  # fmt: skip
     return msg("Accepted without a server name: {versions}", versions=spoken)
-
-
-_STOPPED = {
-    Stopped.DEADLINE: msg("Probing ended early: the time for this endpoint was used up"),
-    Stopped.CONNECTIONS: msg("Probing ended early: the number of connections was used up"),
-    Stopped.SILENCE: msg("Probing ended early: several connections in a row had no answer"),
-}
 
 
 def _why_open(version: Version) -> Message:
@@ -99,11 +92,6 @@ def _group_name(group: str) -> str | Message:
     return group if number == group else msg("group number {number}", number=number)
 
 
-def stopped(endpoint: Endpoint) -> tuple[Message, ...]:
-    """Why probing ended early; empty where everything was asked."""
-    return (_STOPPED[endpoint.stopped],) if endpoint.stopped in _STOPPED else ()
-
-
 def _ssl2(endpoint: Endpoint) -> tuple[Version, ...]:
     """SSL 2.0 as a version; none where probing was whole and did not ask for it."""
     if endpoint.ssl2 is None and not endpoint.stopped:
@@ -130,7 +118,7 @@ def no_old_versions(endpoint: Endpoint) -> Judgement:
     if open_:
         detail = msg("Whether these are accepted could not be determined: {versions}",
                    versions=_names(open_))  # fmt: skip
-        why = (*map(_why_open, open_), *stopped(endpoint))
+        why = (*map(_why_open, open_), *why_stopped(endpoint.stopped))
         return undetermined(detail, *why, _spoken(endpoint), expected=wanted)
     detail = msg("Rejected: {versions}", versions=_names(old))
     return passed(_spoken(endpoint), detail, *_dropped(old), expected=wanted)
@@ -197,11 +185,11 @@ def no_weak_suites(endpoint: Endpoint) -> Judgement:
     wanted = msg("no suite with NULL, EXPORT, anon, RC4, RC2, DES, 3DES, IDEA or MD5")
     weak = [v for v in endpoint.versions if v.weak]
     if weak:
-        return failed(*map(_weak, weak), *stopped(endpoint), expected=wanted)
+        return failed(*map(_weak, weak), *why_stopped(endpoint.stopped), expected=wanted)
     open_ = [v for v in endpoint.versions if not v.weak_settled]
     if open_:
         detail = msg("Not every weak suite was answered in {versions}", versions=_names(open_))
-        why = (*map(_why_open, open_), *stopped(endpoint))
+        why = (*map(_why_open, open_), *why_stopped(endpoint.stopped))
         return undetermined(detail, *why, expected=wanted)
     spoken = [v for v in endpoint.versions if v.support is Support.YES]
     detail = msg("Every weak suite that was offered was rejected")
@@ -212,7 +200,7 @@ def _prefers(version: Version) -> Message:
     return msg(
         "{version}: the server takes {suite}, which has no forward secrecy, although the client "
         "offers accepted suites that have it first",
-        version=version.name, suite=version.preferred,
+        version=version.name, suite=version.preferred or "",
     )  # fmt: skip
 
 
@@ -229,7 +217,7 @@ def _open_secrecy(endpoint: Endpoint, spoken: list[Version]) -> tuple[str, ...]:
     "tls.forward-secrecy",
     needs=ENDPOINT,
     severity=Severity.MEDIUM,
-    version=4,
+    version=5,
     remedy=msg("Offer ECDHE suites, and prefer them"),
 )
 def forward_secrecy(endpoint: Endpoint) -> Judgement:
@@ -246,7 +234,11 @@ def forward_secrecy(endpoint: Endpoint) -> Judgement:
     if open_ := _open_secrecy(endpoint, spoken):
         detail = msg("Whether forward secrecy is offered could not be determined: {versions}",
                    versions=open_)  # fmt: skip
-        return undetermined(detail, *stopped(endpoint), expected=wanted)
+        return undetermined(detail, *why_stopped(endpoint.stopped), expected=wanted)
+    if unknown := _names(v for v in spoken if v.preferred is None):
+        detail = msg("Which suites the server prefers could not be determined: {versions}",
+                   versions=unknown)  # fmt: skip
+        return undetermined(detail, *why_stopped(endpoint.stopped), expected=wanted)
     if not spoken:
         return undetermined(msg("Only TLCP is accepted; its own rules apply"), expected=wanted)
     detail = msg("Forward secrecy is offered in {versions}", versions=_names(spoken))
@@ -269,7 +261,7 @@ def tlcp_offered(endpoint: Endpoint) -> Judgement:
     found = next((v for v in endpoint.versions if v.name == _TLCP), None)
     if found is None or found.support is Support.UNSETTLED:
         detail = msg("Whether TLCP is accepted could not be determined")
-        return undetermined(detail, *stopped(endpoint), expected=wanted)
+        return undetermined(detail, *why_stopped(endpoint.stopped), expected=wanted)
     if found.support is Support.NO:
         return failed(msg("TLCP is not accepted"), _spoken(endpoint), expected=wanted)
     return passed(msg("TLCP is accepted: {suites}", suites=found.accepted), expected=wanted)

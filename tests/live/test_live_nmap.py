@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import socket
 import threading
@@ -167,6 +168,26 @@ def test_told_closed_and_somebody_listens(
     _, found = scan("127.0.0.1", listeners, allowed_ports=[second])
     assert (set(found.open), set(found.contradicted)) == ({first, second}, {second})
     assert (set(found.closed), set(found.silent)) == (set(), {third})  # closed no longer counts
+
+
+def test_a_host_on_which_nmap_gives_up(
+    listeners: tuple[int, int, int], wrongly: Callable[[dict[int, str]], None], tmp_path: Path
+) -> None:
+    """As nmap 7.93 tells of a host behind a filter after --host-timeout: no port at all."""
+    first, _, third = listeners
+    wrongly(dict.fromkeys(listeners, "open"))
+    xml = (tmp_path / "told.xml").read_text()
+    whole = re.sub(r"<ports>.*</ports>", "", xml).replace("<host>", '<host timedout="true">')
+    (tmp_path / "told.xml").write_text(whole)
+    target, found = scan("127.0.0.1", listeners, allowed_ports=[first, third])
+    assert (set(found.open), set(found.silent), found.timed_out) == ({first}, {third}, True)
+    elsewhere = msgspec.structs.replace(found, source="127.0.0.9", address="192.0.2.8")
+    silent = Absent(reason=Reason.NOT_PERMITTED, detail=msg("closed"))
+    for declared, verdict in (([first], Verdict.UNDETERMINED), ([third], Verdict.FAIL)):
+        other = msgspec.structs.replace(target, settings={"allowed_ports": declared})
+        assert allowed_ports.judge(elsewhere, silent, other).verdict is verdict
+    risky = frozenset({str(first)})
+    assert no_high_risk_ports.judge(elsewhere, silent, high_risk=risky).verdict is Verdict.FAIL
 
 
 def test_open_but_not_at_the_pace_of_the_scan(

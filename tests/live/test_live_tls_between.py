@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import socket
 import struct
 import time
@@ -13,7 +14,7 @@ from audit_core.model import Verdict
 from audit_tls import probe
 from audit_tls.attempt_results import accepted_suite
 from audit_tls.outcomes import taken_in
-from audit_tls.report import Ended, Stopped, TlsAddress
+from audit_tls.report import Ended, Outcome, Stopped, TlsAddress
 from audit_tls.suites import TLS10, TLS11, TLS12
 from live.tls_servers import Material, Rule, between, judge, s_server, verdicts
 
@@ -128,6 +129,32 @@ def test_a_server_that_rejects_large_hellos(most: int, bad: int, seen: dict[str,
     rule: Rule = lambda _, hello: alert(40) if suites_in(hello) > most else None  # noqa: E731
     with between(bad, rule) as port:
         assert verdicts(judge(port)) == seen
+
+
+@pytest.mark.parametrize("way", ["closed", "reset"])
+def test_connections_that_are_lost_now_and_then(
+    way: str, bad: int, seen: dict[str, Verdict]
+) -> None:
+    """One in ten, by chance: what was lost is asked again."""
+    chance = random.Random(way)
+    rule: Rule = lambda _, __: WAYS[way] if chance.random() < 0.1 else None  # noqa: E731
+    with between(bad, rule) as port:
+        assert verdicts(judge(port)) == seen
+
+
+def test_answers_that_never_come_now_and_then(
+    bad: int, seen: dict[str, Verdict], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(probe, "_EACH_S", 0.3)
+    monkeypatch.setattr(probe, "_FIRST_S", 0.3)
+    chance = random.Random(3)
+    rule: Rule = lambda _, __: (lambda _: None) if chance.random() < 0.1 else None  # noqa: E731
+    with between(bad, rule) as port:
+        report = probe.Asker(TlsAddress(address="127.0.0.1", port=port, name="localhost"), 240, 120)
+        found = report.report()
+    assert found.stopped is Stopped.NO
+    assert all(taken_in(found, version) for version in (TLS10, TLS11, TLS12))
+    assert all(t.outcome is Outcome.UNTRUSTED and t.chain for t in found.trusts)
 
 
 def _sample(pytestconfig: pytest.Config, values: tuple[int, ...], way: str) -> tuple[int, ...]:

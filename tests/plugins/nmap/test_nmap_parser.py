@@ -156,7 +156,6 @@ def test_any_other_state_is_silent(state: str) -> None:
 @pytest.mark.parametrize(
     ("raw", "reason"),
     [
-        (replaced(b"<host starttime", b'<host timedout="true" starttime'), Reason.TIMED_OUT),
         (replaced(b'state="up" reason', b'state="down" reason'), Reason.UNREACHABLE),
         (
             LISTED[: LISTED.index(b"<host ")]
@@ -169,6 +168,15 @@ def test_host_that_was_not_scanned(raw: bytes, reason: Reason) -> None:
     found = parse(raw)
     assert isinstance(found, Absent)
     assert found.reason is reason
+
+
+def test_a_host_on_which_nmap_gave_up_keeps_what_the_second_look_found() -> None:
+    raw = replaced(b"<host starttime", b'<host timedout="true" starttime')
+    second = msgspec.json.encode({"source": "127.0.0.9", "answered": "2323"})
+    found = parse(raw, second=second)
+    assert isinstance(found, Ports)
+    assert (set(found.open), set(found.closed), found.timed_out) == ({2323}, set(), True)
+    assert not found.scanned & {2320, 8022}  # neither high-risk nor declared: not tried
 
 
 @given(st.binary(max_size=300))

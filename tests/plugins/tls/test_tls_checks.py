@@ -20,6 +20,8 @@ from audit_tls.certificate_parser import WHOLE, Certificate
 from audit_tls.certificates import Certificates, Chains
 from audit_tls.checks import CHECKS
 from audit_tls.endpoint import Endpoint, Support, Version
+from audit_tls.handshake_checks import no_compression
+from audit_tls.handshakes import Handshakes
 from audit_tls.report import Outcome, Stopped, Trust, Within
 from audit_tls.suites import NAMES, TLS12, TLS13, has_forward_secrecy, is_weak, suites_of
 from audit_tls.version_checks import (
@@ -112,6 +114,7 @@ def test_no_weak_suites(seen: Endpoint, verdict: Verdict) -> None:
         (endpoint("nunyyn", {"TLS 1.2": {"forward": False}}), F),
         (endpoint("nnnyuu"), P),
         (endpoint("nnnyyn", {"TLS 1.2": {"preferred": "TLS_RSA_WITH_AES_128_GCM_SHA256"}}), F),
+        (endpoint("nnnyyn", {"TLS 1.2": {"preferred": None}}), U),
     ],
 )
 def test_forward_secrecy(seen: Endpoint, verdict: Verdict) -> None:
@@ -129,6 +132,10 @@ def test_tlcp_offered() -> None:
 )
 def test_why_asking_ended_is_said(stopped: Stopped, word: str) -> None:
     assert word in detail(no_weak_suites.judge(endpoint("unnyyn", stopped=stopped)))
+    unseen = Certificates(server_name="", own=(cert(),), unseen=("RSA",), stopped=stopped)
+    assert word in detail(signature_hash.judge(unseen))
+    open_ = Handshakes(older=True, stopped=stopped)
+    assert word in detail(no_compression.judge(open_))
 
 
 # --- certificates ---------------------------------------------------------------------------------

@@ -18,7 +18,9 @@ from audit_tls.suites import (
     TLS11,
     TLS12,
     TLS13,
+    common_without_secrecy,
     exchange_of,
+    has_forward_secrecy,
     in_offers,
     is_weak,
     suite_name,
@@ -77,6 +79,29 @@ def test_a_rejection_settles_nothing_where_an_accepted_version_is_rejected_too()
     assert support(endpoint(SPOKEN, refused, SPOKEN), "TLS 1.0") is Support.NO
     for tried in ((refused, SPOKEN, unsteady), (unsteady, refused, SPOKEN)):
         assert support(endpoint(SPOKEN, *tried), "TLS 1.0") is Support.UNSETTLED
+
+
+def test_what_is_lost_or_dropped_by_chance_says_nothing_against_an_alert() -> None:
+    refused, lost = attempt(TLS10, alert(70)), attempt(TLS12, b"", Ended.RESET)
+    assert support(endpoint(SPOKEN, refused, lost, SPOKEN), "TLS 1.0") is Support.NO
+    unheard = attempt(TLS12, b"", Ended.TIMED_OUT)
+    dropped = attempt(TLS10, b"", Ended.CLOSED)
+    tried = (dropped, unheard, SPOKEN, dropped, unheard, dropped, SPOKEN, SPOKEN)
+    assert support(endpoint(SPOKEN, *tried), "TLS 1.0") is Support.NO
+
+
+def test_preference_needs_one_offer_of_suites_with_and_without_secrecy() -> None:
+    forward = tuple(s for s in suites_of(TLS12) if has_forward_secrecy(s))
+    plain = tuple(sorted(common_without_secrecy(TLS12)))
+    alone = attempt(TLS12, hello(TLS12, forward[0]), suites=forward)
+    for more, expected in (
+        (attempt(TLS12, hello(TLS12, plain[0]), suites=plain), None),
+        (attempt(TLS12, alert(40), suites=plain), ""),
+        (attempt(TLS12, hello(TLS12, forward[0]), suites=(*forward, *plain)), ""),
+        (attempt(TLS12, hello(TLS12, plain[0]), suites=(*forward, *plain)), suite_name(plain[0])),
+    ):
+        found = endpoint(alone, more, alone)
+        assert [v.preferred for v in found.versions if v.name == "TLS 1.2"] == [expected]
 
 
 def test_internal_errors_reject_a_version_only_if_every_offer_had_one() -> None:
