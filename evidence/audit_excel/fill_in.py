@@ -89,7 +89,7 @@ FIELDS: dict[FormKind, tuple[Field, ...]] = {
         *_ANSWER_TEXT_FIELDS,
     ),
     FormKind.ISSUE: (
-        Field(id="harm", title=msg("Analysis of the harm"), width=22),
+        Field(id="harm", title=msg("Analysis of the harm"), width=30),
         Field(id="responsible", title=msg("Responsible"), width=12),
         Field(id="due", title=msg("Due date"), width=12, date=True),
         Field(id="status", title=msg("Status"), width=11, choices=STATUSES),

@@ -9,7 +9,7 @@ from audit_core.model import Finding, Target, msg
 from audit_core.model.attestations import IssueNote
 from audit_core.model.forms import FormKind
 from audit_core.model.results import Evidence
-from audit_excel import row_keys
+from audit_excel import proposals, row_keys
 from audit_excel.fill_in import FIELDS, head_mark, in_order, row_mark, step_field
 from audit_excel.form_cells import fill_cells, fill_columns
 from audit_excel.issues import Issue, retest_word, retested
@@ -70,18 +70,18 @@ def _issue_row(
     first = issue.conclusions[0] if issue.conclusions else None
     link = plan.record_rows[first.catalog, first.clause, first.target] if first else None
     check = [f"〔{issue.check}〕" if view.zh else f"[{issue.check}]"] if issue.check else []
-    values = _recorded(view, issue, known.get(issue.key))
+    values, proposed = _recorded(view, issue, known.get(issue.key)), proposals.harm(view, issue)
     cells: list[Cell | str | int] = [
         Cell(f"T{number:03d}", "link_centre" if link else "centre", link),
         Cell((issue.problem, *_place_lines(view, issue), *check), "record"),
-        Cell(_named(view, issue.objects)),
+        view.comma.join(_named(view, issue.objects)),
         Cell(_items(view, issue)),
         Cell(view.severity(issue.severity), issue.severity.value),
         Cell(_rules(view, issue), "centre"),
-        Cell((view.say(issue.remedy) if issue.remedy else "",)),
-        *fill_cells(view, FormKind.ISSUE, values),
+        Cell((view.say(issue.remedy),) if issue.remedy else proposals.advice(view, issue)),
+        *fill_cells(view, FormKind.ISSUE, {**values, "harm": values.get("harm") or proposed}),
     ]
-    return Row(row_mark(issue.key, in_order(FormKind.ISSUE, values)), cells)
+    return Row(row_mark(issue.key, in_order(FormKind.ISSUE, values), [proposed]), cells)
 
 
 def _recorded(view: View, issue: Issue, note: IssueNote | None) -> dict[str, str]:
@@ -130,6 +130,8 @@ def issue_sheet(book: Book, view: View, plan: Plan) -> None:
                         "a record"),
               view.text("High-risk rules are numbered as in the 2025 guide on determining high "
                         "risks (trial)"),
+              view.text("What is marked as a proposal comes from data of the standards: change it, "
+                        "or delete the mark to adopt it"),
               view.disclaimer],
         columns=_issue_columns(view),
         rows=(_issue_row(view, plan, n, i, known) for n, i in enumerate(plan.issue_list, 1)),
@@ -330,7 +332,7 @@ def _evidence_row(view: View, number: int, evidence: Evidence) -> Row:
 
 
 PRINTED_OF_EVIDENCE = 7
-"""Its columns on paper: digests and paths are for those who open the file."""
+"""The columns over which its head is printed."""
 
 
 def evidence_sheet(book: Book, view: View, plan: Plan) -> None:
@@ -345,6 +347,9 @@ def evidence_sheet(book: Book, view: View, plan: Plan) -> None:
     rows = (_evidence_row(view, n, o) for n, o in view.observations)
     table(
         book, plan.evidence, title=text("Evidence index"),
-        info=[text("As answered by each object at the given time, over the given session")],
+        info=[text("As answered by each object at the given time, over the given session"),
+              view.say(msg("{count} answers, to be read in this file; they are not printed",
+                           count=len(view.observations)))],
         columns=columns, rows=rows, frozen=2, tab=_GREY_TAB, printed=PRINTED_OF_EVIDENCE,
+        only_head=True,
     )  # fmt: skip

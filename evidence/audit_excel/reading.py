@@ -216,6 +216,8 @@ class _Reader:
             return
         if self._again(row, self._rows_seen):
             return
+        if head.kind is FormKind.ISSUE:
+            row = _without_proposal(row, mark[1])
         for part in _changed(row, mark[1]):
             if not self._again(part, self._parts_seen):
                 yield part
@@ -263,10 +265,18 @@ class _Reader:
         return words[text.casefold()]
 
 
+def _without_proposal(row: FormRow, digests: Sequence[str]) -> FormRow:
+    """`row` of an issue without the harm that was only proposed: nobody wrote it."""
+    harm = row.entries["harm"]
+    if len(digests) < 2 or digest_of([harm.value]) != digests[1]:
+        return row
+    return replace(row, entries={**row.entries, "harm": replace(harm, value="")})
+
+
 def _changed(row: FormRow, digests: Sequence[str]) -> Iterator[FormRow]:
     """`row` where it is not as it was written; of a row of questions, one for each such step."""
     if row.kind is not FormKind.QUESTION:
-        if (_digest(row),) != digests:
+        if _digest(row) != digests[0]:
             yield row
         return
     steps = question_keys(row.key)

@@ -188,15 +188,22 @@ class Sheet:
         """The number of the row written last; 0 before the first."""
         return self._row
 
-    def row_at(self, points: float) -> int:
-        """The first row that starts `points` or more below the top of the worksheet."""
-        starts = (n for n, top in enumerate(self._tops, 1) if top >= points)
-        below = self._row + 1 + math.ceil((points - self._points) / 15)
-        return next(starts, max(below, 1))
+    def row_at(self, points: float) -> tuple[int, float]:
+        """The first row that starts `points` or more below the top, and where it starts."""
+        starts = ((n, top) for n, top in enumerate(self._tops, 1) if top >= points)
+        rows = max(0, math.ceil((points - self._points) / 15))
+        return next(starts, (self._row + 1 + rows, self._points + 15 * rows))
 
-    def one_page(self) -> None:
-        """Print the worksheet on a single page."""
+    @property
+    def height(self) -> float:
+        """The points from the top of the first row to the end of the last one."""
+        return self._points
+
+    def one_page(self, *, upright: bool = False) -> None:
+        """Print the worksheet on a single page, which lies or stands `upright`."""
         self._raw.page_setup.fitToHeight = 1
+        if upright:
+            self._raw.page_setup.orientation = "portrait"
 
     def new_page(self, head: int) -> None:
         """On paper a new page begins here; each one that follows repeats row `head`."""
@@ -222,9 +229,9 @@ class Sheet:
         for column in range(kept + each, len(widths), each):
             raw.col_breaks.append(Break(id=column))
 
-    def print_columns(self, count: int) -> None:
-        """On paper the worksheet has its first `count` columns."""
-        self._raw.print_area = f"A1:{get_column_letter(count)}{max(self._row, 1)}"
+    def print_columns(self, count: int, rows: int = 0) -> None:
+        """On paper the worksheet has its first `count` columns and `rows` rows, all for 0."""
+        self._raw.print_area = f"A1:{get_column_letter(count)}{rows or max(self._row, 1)}"
 
     def filter(self, head: int) -> None:
         """A filter on the columns under row `head`, so that sorting takes the keys along."""
@@ -309,10 +316,12 @@ def table(
     tab: str = "",
     key: str = "key",
     printed: int = 0,
+    only_head: bool = False,
 ) -> None:
     """A titled table with frozen head and filter, over the worksheets of `sheets`.
 
-    On paper it has its first `printed` columns; all of them for 0.
+    On paper it has its first `printed` columns; all of them for 0. With `only_head` it has none of
+    the rows there.
     """
     source = iter(rows)
     for name in sheets.names:
@@ -326,7 +335,7 @@ def table(
         sheet.filter(HEAD_ROW)
         _fill_in(sheet, columns)
         if printed:
-            sheet.print_columns(printed)
+            sheet.print_columns(printed, FIRST_ROW - 2 if only_head else 0)
 
 
 def _fill_in(sheet: Sheet, columns: Sequence[Column]) -> None:

@@ -39,12 +39,41 @@ def read_bytes(path: Path) -> bytes:
         raise InputError(problem) from error
 
 
-def load(path: Path, *, values: bool = False) -> tuple[Any, tuple[str, ...]]:
-    """The workbook at `path`, and what is not kept of it; `values` has results for formulas.
+def load(path: Path) -> tuple[Any, tuple[str, ...]]:
+    """The workbook at `path`, and what is not kept of it.
 
     Raises InputError with the place where it is dangerous, too large or no workbook.
     """
+    return _load(path, read_bytes(path), values=False)
+
+
+def values(path: Path, sheet: str | None) -> tuple[str, dict[tuple[int, int], Any]] | list[str]:
+    """The name of `sheet` (the first by default) and its values by row and column.
+
+    A formula has the result that was stored with it. The names of the sheets where there is none
+    of that name. Raises InputError as :func:`load` does, and for a result that is not there.
+    """
     raw = read_bytes(path)
+    book = _load(path, raw, values=True)[0]
+    name = sheet or book.sheetnames[0]
+    if name not in book.sheetnames:
+        return list(book.sheetnames)
+    written = _load(path, raw, values=False)[0][name]._cells
+    found = {}
+    for at, cell in sorted(book[name]._cells.items()):
+        where = f"{path.name}: {name}!{cell.coordinate}"
+        if cell.value is None and written[at].data_type == "f":
+            why = msg("the formula has no stored result: save it in Excel or WPS, or enter its "
+                      "value")  # fmt: skip
+            raise refused(where, why)
+        if cell.data_type == "e":
+            raise refused(where, msg("{value} is an error value", value=str(cell.value)[:40]))
+        if cell.value is not None:
+            found[at] = cell.value
+    return name, found
+
+
+def _load(path: Path, raw: bytes, *, values: bool) -> tuple[Any, tuple[str, ...]]:
     xlsx.check(path.name, raw, most=MAX_UNPACKED)
     with zipfile.ZipFile(io.BytesIO(raw)) as archive:
         _count(path.name, archive)

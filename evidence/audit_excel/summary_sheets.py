@@ -34,8 +34,12 @@ SECOND_PAGE = 880.0
 With Calibri it begins at 640 and ends at 1280, with a wider font it begins near 870.
 """
 
-ROWS_ON_ONE_PAGE = 45
-"""Rows of the overview that are still read when they are printed on one page."""
+LANDSCAPE = 800.0
+"""Points from the top of an overview that are still read on one page of A4, lying; its width needs
+a scale near 0.8."""
+
+PORTRAIT = 1400.0
+"""The same for one that stands upright; its width needs a scale near 0.55."""
 
 
 def _system(view: View) -> str:
@@ -238,8 +242,8 @@ def overview(book: Book, view: View, plan: Plan) -> None:
         _exceptions(view, sheet)
     if layers:
         _charts(view, sheet, (by_layer, len(layers)), (by_object, len(counted)))
-    if sheet.last_row <= ROWS_ON_ONE_PAGE:
-        sheet.one_page()  # a chart must not be cut in two
+    if sheet.height <= PORTRAIT:
+        sheet.one_page(upright=sheet.height > LANDSCAPE)  # a chart must not be cut in two
 
 
 def _conclusions(view: View, sheet: Sheet) -> None:
@@ -340,11 +344,11 @@ def _charts(
         (_bars(sheet, by_layer, layers, view.text("Items per layer")), 0.0),
         (
             _bars(sheet, by_object, shown, title),
-            SECOND_PAGE if sheet.last_row > ROWS_ON_ONE_PAGE else 0.0,
+            SECOND_PAGE if sheet.height > PORTRAIT else 0.0,
         ),
     ):
         down = max(down, at_least)
-        row = sheet.row_at(down)
+        row, down = sheet.row_at(down)
         sheet.raw.add_chart(chart, f"I{row}")
         down += chart.height * POINTS_PER_CM + 24
 

@@ -93,14 +93,14 @@ def _csv_rows(path: Path) -> Iterator[Row]:
 
 
 def _xlsx_rows(given: ReadMap, path: Path, wording: WordingFile) -> Iterator[Row]:
-    book, _ = small_xlsx.load(path, values=True)
-    name = wording.sheet or book.sheetnames[0]
-    if name not in book.sheetnames:
-        given.document.fail(("wording", "sheet"), one_of(book.sheetnames), as_quoted(name))
+    read = small_xlsx.values(path, wording.sheet)
+    if isinstance(read, list):
+        place, got = ("wording", "sheet"), as_quoted(wording.sheet or "")
+        given.document.fail(place, one_of(read), got)
+    name, values = read
     by_row: dict[int, dict[int, str]] = {}
-    for (row, column), cell in sorted(book[name]._cells.items()):
-        if cell.value is not None:
-            by_row.setdefault(row, {})[column] = plain(str(cell.value))
+    for (row, column), value in values.items():
+        by_row.setdefault(row, {})[column] = plain(str(value))
     for row, cells in by_row.items():
         yield f"{path.name}: {name}!{row}", [cells.get(n, "") for n in range(1, max(cells) + 1)]
 

@@ -28,13 +28,9 @@ class Routes(Request, frozen=True, kw_only=True, tag="routes"):
         """What is read."""
         return f"routes: {', '.join(self.methods) or 'all'}"
 
-    def short(self) -> str:
+    def short(self) -> Message:
         """What is read."""
-        return "routes"
-
-    def place(self) -> str:
-        """Nothing: the target is the file."""
-        return ""
+        return msg("routes of interfaces")
 
     def as_message(self) -> Message:
         """What is read, for a record sheet."""

@@ -33,9 +33,9 @@ class RegisterRows(Request, frozen=True, kw_only=True, tag="register"):
         """The kind of register that is read."""
         return f"register {self.register}"
 
-    def place(self) -> str:
-        """Nothing: the target is the file."""
-        return ""
+    def short(self) -> Message:
+        """What is read."""
+        return self.as_message()
 
     def as_message(self) -> Message:
         """What is read, for a record sheet."""

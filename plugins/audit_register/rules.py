@@ -45,10 +45,11 @@ def age(row: Row, column: str, today: datetime.date) -> int | None:
     return None if found is None else (today - found).days
 
 
-def label(table: Table, row: Row) -> str:
+def label(table: Table, row: Row) -> Message:
     """The row as people find it: its number, and the values of its key."""
     key = (row[column] for column in BY_ID[table.register].key)
-    return f"{row.number}: " + ", ".join("-" if value is None else str(value) for value in key)
+    values = ", ".join("-" if value is None else str(value) for value in key)
+    return msg("row {row} ({key})", row=row.number, key=values)
 
 
 def judged(problems: Iterable[Message], summary: Message, expected: Message | None = None
@@ -78,7 +79,7 @@ UNREAD = msg("A register of this kind could not be read in full")
 
 def empty(table: Table, column: str, row: Row) -> Message:
     """That a row lacks a value."""
-    return msg("row {row}: {column} is empty", row=label(table, row), column=table.title(column))
+    return msg("{row}: {column} is empty", row=label(table, row), column=table.title(column))
 
 
 def newest(rows: Iterable[Row], column: str, today: datetime.date) -> Row | None:
@@ -132,7 +133,7 @@ def each_row(
 ) -> list[Message]:
     """What is wrong with each of `rows`, with the row before it."""
     return [
-        msg("row {row}: {problem}", row=label(table, row), problem=problem)
+        msg("{row}: {problem}", row=label(table, row), problem=problem)
         for row in rows
         if (problem := wrong(row)) is not None
     ]

@@ -28,13 +28,9 @@ class ScanReport(Request, frozen=True, kw_only=True, tag="scan-report"):
         """What is read, with the ratings of the findings that are kept."""
         return f"scan report: {', '.join(self.ratings) or 'hosts'}"
 
-    def short(self) -> str:
+    def short(self) -> Message:
         """What is read."""
-        return "scan report"
-
-    def place(self) -> str:
-        """Nothing: the target is the file."""
-        return ""
+        return msg("scan report")
 
     def as_message(self) -> Message:
         """What is read, for a record sheet."""

@@ -96,6 +96,7 @@ def test_the_language_is_that_of_the_option_else_of_the_locale(
     assert language(["run"]) == "en"
     monkeypatch.setenv("LANG", "zh_CN.UTF-8")
     assert language(["run"]) == "zh"
+    assert language(["--lang", "en", "run", "--lang=zh"]) == "zh"  # the last one, as of all options
     assert language(["run", "--lang", "en"]) == language(["--lang=en", "run"]) == "en"
 
 

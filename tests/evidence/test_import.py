@@ -124,6 +124,21 @@ def test_rows_are_known_wherever_they_went() -> None:
     }  # fmt: skip
 
 
+def test_a_proposal_that_nobody_changed_is_not_what_a_person_wrote() -> None:
+    def reads(harm: str | None, responsible: str = "") -> dict[str, dict[str, str]]:
+        book = blank(FormKind.ISSUE, 1)
+        book.active["I3"].value = None  # the columns of an issue are two more
+        book.active["J3"] = row_mark("check:x", in_order(FormKind.ISSUE, {}), ["【建议】 可能"])
+        return reported(reading(filled(book, 3, (harm, responsible))))
+
+    blank_row = dict.fromkeys(
+        ("harm", "responsible", "due", "status", "retest", "risk", "note"), ""
+    )
+    assert reads("【建议】 可能") == reads(None) == reads("【建议】\n可能") == {}
+    assert reads("【建议】 可能", "王五") == {"check:x": {**blank_row, "responsible": "王五"}}
+    assert reads("可能") == {"check:x": {**blank_row, "harm": "可能"}}
+
+
 def test_what_is_not_certain_is_refused_with_sheet_and_cell() -> None:
     def cell(ref: str, value: Any, kind: str = "") -> Callable[[Any], None]:
         def change(book: Any) -> None:

@@ -22,7 +22,11 @@ from audit_core.model.errors import InputError
 from audit_core.model.results import PackSource, Results
 from audit_core.policy import load_policy
 from audit_core.text.translate import Translator
+from audit_excel import proposals
+from audit_excel.issues import issues
+from audit_excel.parts import parts
 from audit_excel.template import Template
+from audit_excel.view import View
 from core.pack.workbook import WORDS
 
 from .host import recorded
@@ -194,6 +198,29 @@ def test_own_wording_is_read_from_csv_xlsx_and_yaml(tmp_path: Path, results: Res
     for wording in ("{file: own.xlsx, id: id, text: 题}", "{file: own.yaml}"):
         given.write_text(f"{head}wording: {wording}\n", encoding="utf-8")
         assert Template(TEMPLATE, given).wording == {"8.1.4.1a": "甲", "L3-CES1-02": "乙"}
+    book.active["A2"] = "=1+1"  # as openpyxl writes it, without a result
+    book.save(tmp_path / "own.xlsx")
+    given.write_text(f"{head}wording: {{file: own.xlsx, id: id, text: 题}}\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"own\.xlsx: Sheet!A2: the formula has no stored result"):
+        Template(TEMPLATE, given)
+    given.write_text(f"{head}wording: {{file: own.yaml}}\n", encoding="utf-8")
     (tmp_path / "own.yaml").write_text("8.1.4.1x: 甲\n", encoding="utf-8")
     with pytest.raises(InputError, match="none of its texts is of a clause"):
         Template(TEMPLATE, given).write(source(results), tmp_path)
+
+
+def test_the_harm_of_every_issue_is_proposed_and_what_people_deny_has_advice(
+    results: Results,
+) -> None:
+    for lang, mark in (("zh", "【建议，请复核】"), ("en", "[Proposal, to be reviewed] ")):
+        view = View(source(results, lang), parts(results)[0], {})
+        found = {issue.check: issue for issue in issues(view)}
+        texts = {check: proposals.harm(view, issue) for check, issue in found.items()}
+        assert found
+        assert all(text.startswith(mark) for text in texts.values() if text)
+        assert all(texts[check] for check, issue in found.items() if issue.conclusions)
+        login = found["linux.sshd-root-login"]
+        denied = structs.replace(login, remedy=None)
+        first, *_ = proposals.advice(view, denied)
+        assert first.startswith({"zh": "应达到：", "en": "To be reached: "}[lang])
+        assert any("6.4." in text for text in texts.values()), texts

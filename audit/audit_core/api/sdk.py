@@ -69,6 +69,7 @@ from audit_core.model import (
     Known,
     KnownOrAbsent,
     Message,
+    ModeBits,
     Modified,
     Name,
     NamedAsk,
@@ -141,6 +142,7 @@ __all__ = [
     "KindSettings",
     "Known",
     "Message",
+    "ModeBits",
     "Name",
     "Need",
     "Others",
@@ -440,7 +442,7 @@ def _parameters(function: Callable[..., Any]) -> tuple[Parameter, ...]:
         if parameter.default is inspect.Parameter.empty:
             raise TypeError(f"{function.__name__}: parameter {name} needs a default")
         kind, tightens = hints[name], None
-        if typing.get_origin(kind) is Annotated:
+        if typing.get_origin(kind) is Annotated and isinstance(kind.__metadata__[0], str):
             kind, tightens = typing.get_args(kind)[:2]
         found.append(Parameter(name=name, type=kind, default=parameter.default, tightens=tightens))
     return tuple(found)

@@ -55,13 +55,14 @@ _FINGERPRINT = re.compile(r"(?:sha256:)?[0-9a-f]{64}", re.ASCII | re.IGNORECASE)
 
 def language(words: list[str]) -> str:
     """The language that `--lang` asks for, else that of the locale."""
+    asked = default_language()
     for index, word in enumerate(words):
         given = word.partition("=")[2] if word.startswith("--lang=") else ""
         if word == "--lang" and index + 1 < len(words):
             given = words[index + 1]
         if given in LANGUAGES:
-            return given
-    return default_language()
+            asked = given  # given twice, the last one holds, as for every option
+    return asked
 
 
 class _Parser(argparse.ArgumentParser):

@@ -170,7 +170,7 @@ def _sign(value: Any) -> Hashable:
     return found
 
 
-def about(what: str, detail: Message | str) -> Message:
+def about(what: str | Message, detail: Message | str) -> Message:
     """`detail` with what it is about before it; alone where it nests too deeply for that."""
     try:
         return msg("{asked}: {error}", asked=what, error=detail)

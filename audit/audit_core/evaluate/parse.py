@@ -184,7 +184,7 @@ class _Provided:
             values = (Answers(target=target, named=named),)
         return _made(inputs, provider.parse, values, self._name)
 
-    def _name(self) -> str:
+    def _name(self) -> str | Message:
         if self._provider.ask is None:
             return self._fact.id
         request = request_of(self._provider.ask, self._target)
@@ -212,7 +212,10 @@ class _Provided:
 
 
 def _made(
-    inputs: Inputs, make: Callable[..., Any], values: tuple[Any, ...], name: Callable[[], str]
+    inputs: Inputs,
+    make: Callable[..., Any],
+    values: tuple[Any, ...],
+    name: Callable[[], str | Message],
 ) -> Known | Absent:
     """What `make` returns for `values`, without evidence; one that raises costs only this fact.
 
@@ -227,14 +230,16 @@ def _made(
         return Absent(reason=Reason.FAULT, detail=detail)
 
 
-def _read(make: Callable[..., Any], values: tuple[Any, ...], name: Callable[[], str]) -> Any:
+def _read(
+    make: Callable[..., Any], values: tuple[Any, ...], name: Callable[[], str | Message]
+) -> Any:
     try:
         return make(*values)
     except ParseError as error:
         return Absent(reason=Reason.UNPARSABLE, detail=about(name(), error.detail))
 
 
-def _result(value: Any, inputs: Inputs, name: Callable[[], str]) -> Known | Absent:
+def _result(value: Any, inputs: Inputs, name: Callable[[], str | Message]) -> Known | Absent:
     """`value` as a fact; raises what its messages raise where they cannot be stored."""
     gaps = inputs.gaps
     if isinstance(value, Partial):

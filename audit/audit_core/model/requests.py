@@ -69,13 +69,17 @@ class Request(Struct, frozen=True, kw_only=True, tag_field="type"):
         """The question as one line for people."""
         raise NotImplementedError
 
-    def short(self) -> str:
-        """The file, program or interface that is looked at, as a record names it."""
+    def short(self) -> str | Message:
+        """The file, program or interface that is looked at, as a record names it.
+
+        A message where it has no name that every reader knows, but words.
+        """
         return self.describe()
 
     def place(self) -> str:
         """What a record names as looked at; empty where that is the target itself, as a file is."""
-        return self.short()
+        named = self.short()
+        return named if isinstance(named, str) else ""
 
     def as_message(self) -> Message:
         """The question in the reader's language; by default the line of `describe`."""
@@ -125,7 +129,7 @@ def _identity(request: Request) -> str:
 _known_identity = functools.lru_cache(maxsize=4096)(_identity)  # the same are asked of every host
 
 
-def short_of(request: Request) -> str:
+def short_of(request: Request) -> str | Message:
     """`request.short()`, made once for each request."""
     try:
         return _known_short(request)
@@ -155,7 +159,7 @@ def _known_description(request: Request) -> str:
 
 
 @functools.lru_cache(maxsize=4096)
-def _known_short(request: Request) -> str:
+def _known_short(request: Request) -> str | Message:
     return request.short()
 
 

@@ -78,7 +78,8 @@ class Clause(Struct, frozen=True, kw_only=True):
     are of interview, examine, test. `objects` is the object list of GB/T 28448 as data. The clause
     has a conclusion on objects of the types in `concerns`; those not in `applies_to` never have
     the item. `related` are clauses of other catalogs whose evidence counts here, too. `confidence`
-    says how sure the source of the row is; anything but `read` must be shown as unverified.
+    says how sure the source of the row is; anything but `read` must be shown as unverified. `harm`
+    is what may happen where it is not met: a proposal of ours, for people to review.
     """
 
     catalog: str
@@ -93,6 +94,8 @@ class Clause(Struct, frozen=True, kw_only=True):
     control_point_en: str = ""
     gist: str = ""
     gist_en: str = ""
+    harm: str = ""
+    harm_en: str = ""
     attribute: str = ""
     methods: tuple[str, ...] = ()
     objects: str = ""

@@ -105,6 +105,13 @@ def _is_day(text: str) -> bool:
 
 
 Day = Annotated[str, Valid(holds=_is_day, expected=msg("a day like 2026-11-29"))]
+ModeBits = Annotated[
+    str,
+    Valid(
+        holds=lambda text: re.fullmatch("0?[0-7]{3}", text) is not None,
+        expected=msg("permission bits in octal, such as 0027"),
+    ),
+]
 Port = Annotated[int, Valid(holds=_is_port, expected=msg("a port from 1 to 65535"))]
 PortRange = Annotated[
     int | str,

@@ -186,7 +186,7 @@ _OF_SYSTEM = re.compile(
 )
 
 
-def _ended(asked: str, code: int | None, stderr: bytes) -> Message:
+def _ended(asked: str | Message, code: int | None, stderr: bytes) -> Message:
     """A message that the command failed, with the line of its error output that names the cause.
 
     That is one with an error of the system, else the first: zypper tells before that what it did.

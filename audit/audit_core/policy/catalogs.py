@@ -1,5 +1,6 @@
 """Catalogs: a folder with `catalog.yaml`, `clauses.csv`, and perhaps `en.csv`, `steps.csv`,
-`unit-rules.csv`, `crosswalk.csv`, `gradings.yaml`, `high-risk-rules.csv` and `weights.csv`."""
+`unit-rules.csv`, `crosswalk.csv`, `gradings.yaml`, `high-risk-rules.csv`, `weights.csv` and
+`harms.csv`."""
 
 from __future__ import annotations
 
@@ -72,7 +73,7 @@ def load_catalog(folder: Path) -> Catalog:
     clauses = tuple(_clause(about, row, english) for row in rows)
     twins = {row["id"]: _twin(row, known) for row in rows if row.get("twin")}
     crosswalk = _crosswalk(files, known)
-    clauses = _with_steps(files, about, clauses)
+    clauses = _with_steps(files, about, _with_harms(files, clauses))
     for row, clause in zip(rows, clauses, strict=True):
         if not clause.applies_to:
             no_object(row.where)
@@ -128,6 +129,30 @@ def _with_steps(
         else structs.replace(c, steps=(stand_in(c, about.object_types),))
         for c in clauses
     )
+
+
+_HARM_COLUMNS = ("control_point", "layer_id", "harm", "harm_en")
+
+
+def _with_harms(files: _Files, clauses: tuple[Clause, ...]) -> tuple[Clause, ...]:
+    """`clauses` with what may happen where they are not met: by layer, else for any layer."""
+    if not files.has("harms.csv"):
+        return clauses
+    known = {(c.control_point, layer) for c in clauses for layer in ("", c.layer_id)}
+    harms: dict[tuple[str, str], _Row] = {}
+    for row in files.rows("harms.csv", _HARM_COLUMNS, _HARM_COLUMNS):
+        key = (row["control_point"], row["layer_id"])
+        if key not in known or harms.setdefault(key, row) is not row:
+            detail = msg("{where}: expected each control point of a layer once, got {name}",
+                         where=row.where, name=quoted(" ".join(key).strip()))  # fmt: skip
+            raise InputError(detail)
+    return tuple(_with_harm(c, harms) for c in clauses)
+
+
+def _with_harm(clause: Clause, harms: dict[tuple[str, str], _Row]) -> Clause:
+    point = clause.control_point
+    row = harms.get((point, clause.layer_id)) or harms.get((point, ""))
+    return structs.replace(clause, harm=row["harm"], harm_en=row["harm_en"]) if row else clause
 
 
 def _detail(written: str | Bilingual) -> Message:

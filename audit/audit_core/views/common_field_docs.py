@@ -61,6 +61,8 @@ ANYWHERE: dict[str, str] = {
     "freshness_days": "Days after which an answer is out of date; null where none is set.",
     "gist": "What the clause demands, in own words, in Chinese.",
     "gist_en": "What the clause demands, in own words, in English.",
+    "harm": "What may happen where it is not met, in Chinese; a proposal of ours.",
+    "harm_en": "What may happen where it is not met, in English; a proposal of ours.",
     "high_risk_rule": "Numbers of the high-risk rules (guide of 2025, trial) that name it.",
     "high_risk_rules": "Numbers of the high-risk rules (guide of 2025, trial) that name the step.",
     "how": "Over which session it was asked, with the host key, and as which user id.",

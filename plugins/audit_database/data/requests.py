@@ -51,9 +51,13 @@ class Sample(Request, frozen=True, kw_only=True, tag="data-sample"):
         where = ", ".join(self.schemas) or "*"
         return f"{self.database or '-'}: sample of {self.rows} rows of each table of {where}"
 
-    def short(self) -> str:
-        """The database, as one word for a table."""
-        return f"sample of {self.database or 'tables'}"
+    def short(self) -> Message:
+        """What is counted, and where."""
+        return msg("sample of tables in {database}", database=self.database or "-")
+
+    def place(self) -> str:
+        """The database; nothing where the target is the only one."""
+        return self.database
 
     def as_message(self) -> Message:
         """Where it looks, and how many rows at most."""

@@ -91,9 +91,13 @@ class Rules(Request, frozen=True, kw_only=True, tag="data-rules"):
         """The database, and the rules by name."""
         return f"{self.database or '-'}: rules {', '.join(rule.name for rule in self.rules)}"
 
-    def short(self) -> str:
-        """The database, as one word for a table."""
-        return f"rules of {self.database or 'tables'}"
+    def short(self) -> Message:
+        """What is counted, and where."""
+        return msg("rules on data in {database}", database=self.database or "-")
+
+    def place(self) -> str:
+        """The database; nothing where the target is the only one."""
+        return self.database
 
 
 class State(enum.StrEnum):

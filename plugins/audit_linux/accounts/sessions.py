@@ -12,6 +12,7 @@ from audit_core.api.sdk import (
     Down,
     Judgement,
     Message,
+    ModeBits,
     Platform,
     Severity,
     Up,
@@ -184,10 +185,10 @@ def umask(
     pam: Pam | Absent,
     accounts: Accounts | Absent,
     *,
-    masked: int = 0o027,
+    masked: ModeBits = "0027",
 ) -> Judgement:
     """New files of users are not accessible to others by default."""
-    expected = msg("umask that masks {bits}", bits=f"{masked:04o}")
+    expected = msg("umask that masks {bits}", bits=masked)
     found = umasks(startup)
     defaults = _defaults(defs, pam)
     detail = [*_mask_doubts(found, defs)]
@@ -197,7 +198,8 @@ def umask(
     deaf = _other_shells(accounts)
     if deaf or not (found and found[0].sure):
         values |= defaults
-    good = {value is not None and value & masked == masked for value in values}
+    bits = int(masked, 8)
+    good = {value is not None and value & bits == bits for value in values}
     if deaf and good != {True}:
         detail.append(msg("Accounts whose shell does not read /etc/profile: {names}", names=deaf))
         values |= {None}

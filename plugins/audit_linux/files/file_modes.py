@@ -13,6 +13,7 @@ from audit_core.api.sdk import (
     Command,
     Judgement,
     Message,
+    ModeBits,
     ParseError,
     Partial,
     Reason,
@@ -317,15 +318,15 @@ def file_modes(
     ),
 )
 def home_modes(
-    accounts: Accounts, modes: Modes, sources: Sources | Absent, *, forbidden: int = 0o027
+    accounts: Accounts, modes: Modes, sources: Sources | Absent, *, forbidden: ModeBits = "0027"
 ) -> Judgement:
     """The home directory of every account that can log in is not open to others."""
-    by_path = {mode.path: mode for mode in modes.found}
+    by_path, bits = {mode.path: mode for mode in modes.found}, int(forbidden, 8)
     homes = {(a.home.rstrip("/") or "/", a.uid) for a in accounts.rows if a.has_shell}
     found = [(by_path[home], uid) for home, uid in homes if home in by_path]
-    bad = [_label(mode) for mode, uid in found if mode.bits & forbidden or mode.uid not in (0, uid)]
+    bad = [_label(mode) for mode, uid in found if mode.bits & bits or mode.uid not in (0, uid)]
     unseen = [home for home, _ in homes if home not in by_path]
-    expected = msg("no permissions in {bits}, owned by the user or root", bits=f"{forbidden:04o}")
+    expected = msg("no permissions in {bits}, owned by the user or root", bits=forbidden)
     if bad:
         detail = msg("Home directories with excess permissions: {count} ({names})",
                    count=len(bad), names=capped(bad))  # fmt: skip

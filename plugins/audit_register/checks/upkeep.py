@@ -46,7 +46,7 @@ def _twice(register: Register, table: Table) -> list[Message]:
         key = tuple(str(row[column]) for column in register.key)
         at = first.setdefault(key, row.number)
         if at != row.number:
-            found.append(msg("row {row}: duplicate of row {first}",
+            found.append(msg("{row}: duplicate of row {first}",
                              row=label(table, row), first=at))  # fmt: skip
     return found
 
@@ -64,11 +64,11 @@ def _nobody(register: Register, table: Table, staff: dict[str, Row] | None) -> l
                 continue
             person = staff.get(str(number))
             if person is None:
-                found.append(msg("row {row}: {column} {number} is not in the register of staff",
+                found.append(msg("{row}: {column} {number} is not in the register of staff",
                                  row=label(table, row), column=table.title(column),
                                  number=str(number)))  # fmt: skip
             elif person["left"] is not None and register.id not in ("duty", "meetings"):
-                found.append(msg("row {row}: {column} {number} left on {date}",
+                found.append(msg("{row}: {column} {number} left on {date}",
                                  row=label(table, row), column=table.title(column),
                                  number=str(number), date=str(person["left"])))  # fmt: skip
     return found

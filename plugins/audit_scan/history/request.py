@@ -28,14 +28,10 @@ class RunHistory(Request, frozen=True, kw_only=True, tag="run-history"):
         """What is read, with the name of the system."""
         return f"earlier runs of {self.system or '(no name)'}"
 
-    def short(self) -> str:
+    def short(self) -> Message:
         """What is read."""
-        return "earlier runs"
-
-    def place(self) -> str:
-        """Nothing: the target is the history."""
-        return ""
+        return msg("earlier runs in the store")
 
     def as_message(self) -> Message:
         """What is read, for a record sheet."""
-        return msg("earlier runs in the store")
+        return self.short()

@@ -99,6 +99,7 @@ def test_an_item_without_a_letter_is_the_clause_itself(gbt: tuple[Clause, ...]) 
         objects="终端/服务器设备中的操作系统/移动终端/移动终端管理系统/移动终端管理客户端/控制设备",
         applies_to=("server", "terminal"), high_risk_rule="6.4.4.1", confidence="read",
         concerns=by_id["8.1.4.1a"].concerns, steps=clause.steps, rule=clause.rule,
+            harm=clause.harm, harm_en=clause.harm_en,
     )  # fmt: skip
 
 

@@ -364,7 +364,7 @@ def test_umask_must_hold_on_the_console_too(startup: MakeStartup, files: Make) -
 
 def test_umask_parameter(startup: MakeStartup, pam: Callable[[str], Pam]) -> None:
     given = startup({"/etc/profile": "umask 022\n"})
-    assert umask.judge(given, None, pam(WIRED), ALICE, masked=0o022).verdict is PASS
+    assert umask.judge(given, None, pam(WIRED), ALICE, masked="0022").verdict is PASS
 
 
 def test_login_defs_of_the_vendor() -> None:

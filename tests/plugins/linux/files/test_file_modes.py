@@ -219,7 +219,7 @@ def test_homes_of_accounts_from_elsewhere_are_never_passed_over() -> None:
 def test_home_modes_parameter() -> None:
     accounts = Accounts(rows=(person("bob", 1000, "/home/bob"),))
     modes = Modes(found=(mode("/home/bob", 0o750, 1000),), whole=True)
-    assert home_modes.judge(accounts, modes, LOCAL, forbidden=0o077).verdict is FAIL
+    assert home_modes.judge(accounts, modes, LOCAL, forbidden="0077").verdict is FAIL
 
 
 def test_recorded_modes(recording: Make) -> None:
