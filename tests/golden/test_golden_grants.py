@@ -9,7 +9,8 @@ from __future__ import annotations
 from audit_core.api import plugins
 from audit_core.store.redact import Redactor
 from audit_linux.sudo.sudo_risks import Risk, risk
-from audit_linux.sudo.sudoers import Sudoers, parse_sudoers
+from audit_linux.sudo.sudoers import Sudoers
+from audit_linux.sudo.sudoers_files import parse_sudoers
 from audit_shell.sudoers import sudoers
 from invented import answers as invented
 

@@ -8,7 +8,8 @@ from typing import Any
 from audit_core.model import Judgement
 from audit_linux.nsswitch import Sources
 from audit_linux.passwd import Account, Accounts
-from audit_linux.sudo.sudo_checks import sudo_scope
+from audit_linux.ssh.sshd_match import Names
+from audit_linux.sudo.sudo_checks import sudo_password, sudo_scope
 from audit_linux.sudo.sudoers import Sudoers
 from invented.answers import TARGET
 
@@ -25,5 +26,17 @@ ALICE = Accounts(
 BASE = "Defaults env_reset\nroot ALL=(ALL:ALL) ALL\n%sudo ALL=(ALL:ALL) ALL\n"
 
 
-def scoped(*facts: Any, **parameters: Any) -> Judgement:
-    return sudo_scope.judge(TARGET, *facts, ALICE, **parameters)
+NAMES = Names(
+    groups_of={"root": frozenset({"root"}), "alice": frozenset({"alice"}),
+               "games": frozenset({"games"}), "oracle": frozenset({"dba"}),
+               "op": frozenset({"op", "docker"}), "toor": frozenset({"toor"})},
+    uids={"root": 0, "alice": 1001, "games": 5, "oracle": 54321, "op": 1002, "toor": 0},
+)  # fmt: skip
+
+
+def scoped(*facts: Any, names: Names = NAMES, **parameters: Any) -> Judgement:
+    return sudo_scope.judge(TARGET, *facts, ALICE, names, **parameters)
+
+
+def judged_password(*facts: Any, names: Names = NAMES) -> Judgement:
+    return sudo_password.judge(*facts, names)

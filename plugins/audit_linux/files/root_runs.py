@@ -32,7 +32,8 @@ from audit_linux.files.root_settings import ROOT_SETTINGS, ROOT_SHELLS
 from audit_linux.files.sweep import LEVELS, SWEEP, Sweep
 from audit_linux.pam import PAM, Pam
 from audit_linux.processes import FIRST_PERSON
-from audit_linux.sudo.sudoers import SUDOERS, Sudoers
+from audit_linux.sudo.sudoers import Sudoers
+from audit_linux.sudo.sudoers_files import SUDOERS
 from audit_linux.units import UNITS, Units
 
 # --- who may change a path ----------------------------------------------------------------------

@@ -25,6 +25,7 @@ class Names(Struct, frozen=True, kw_only=True):
     groups_of: dict[str, frozenset[str]]
     whole: bool = True
     shells: tuple[str, ...] = ()
+    uids: dict[str, int] = {}
 
 
 def parse_names(answers: Answers) -> Names:
@@ -40,6 +41,7 @@ def parse_names(answers: Answers) -> Names:
     return Names(
         groups_of=groups_of(listed, ((row.name, row.gid) for row in rows)),
         shells=tuple(row.name for row in rows if row.has_shell),
+        uids={row.name: row.uid for row in rows},
         whole=accounts_read and groups_read and sources_read and local
         and not getattr(accounts, "nis", ()),
     )  # fmt: skip

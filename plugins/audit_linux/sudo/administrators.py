@@ -8,9 +8,12 @@ from audit_linux.groups import GROUPS, Groups, groups_of
 from audit_linux.nsswitch import ELSEWHERE, Sources
 from audit_linux.passwd import ACCOUNTS, Account, Accounts
 from audit_linux.root_groups import ROOT_GROUPS
-from audit_linux.sudo.sudo_checks import by_risk, called
+from audit_linux.ssh.sshd_match import NAMES, Names
+from audit_linux.sudo.sudo_checks import called
+from audit_linux.sudo.sudo_rights import by_risk, roots_of
 from audit_linux.sudo.sudo_risks import Risk
-from audit_linux.sudo.sudoers import SUDOERS, Sudoers
+from audit_linux.sudo.sudoers import Sudoers
+from audit_linux.sudo.sudoers_files import SUDOERS
 
 
 def administrators(
@@ -19,6 +22,7 @@ def administrators(
     groups: Groups,
     sudoers: Sudoers | None,
     sources: Sources | Absent,
+    names: Names,
 ) -> tuple[str, ...] | Partial:
     """The accounts that can log in and become root: by user id, a group, or any command of sudo.
 
@@ -26,22 +30,23 @@ def administrators(
     """
     people = [account for account in accounts.rows if account.name in set(logins)]
     teams = groups_of(groups, ((a.name, a.gid) for a in people))
-    full = {who for grant in _full(sudoers, groups) for who in grant}
+    full = {who for grant in _full(sudoers, groups, names) for who in grant}
 
     def mighty(account: Account) -> bool:
         mine = teams[account.name]
         by_sudo = full & called(account, mine, groups)
         return account.uid == 0 or bool(mine & ROOT_GROUPS.keys()) or bool(by_sudo)
 
-    names = tuple(account.name for account in people if mighty(account))
-    return partial(names, _not_read(sudoers, sources))
+    found = tuple(account.name for account in people if mighty(account))
+    return partial(found, _not_read(sudoers, sources))
 
 
-def _full(sudoers: Sudoers | None, groups: Groups) -> list[tuple[str, ...]]:
-    """Whom each rule names that gives any command as root."""
+def _full(sudoers: Sudoers | None, groups: Groups, names: Names) -> list[tuple[str, ...]]:
+    """Whom each rule names that gives any command as root, or as an account that becomes root."""
     if sudoers is None:
         return []
-    return [grant.who for grant in by_risk(sudoers, groups).get(Risk.ROOT, [])]
+    roots = roots_of(sudoers, groups, names, free=False)
+    return [grant.who for grant in by_risk(sudoers, groups, roots).get(Risk.ROOT, [])]
 
 
 def _not_read(sudoers: Sudoers | None, sources: Sources | Absent) -> tuple[Message, ...]:
@@ -54,7 +59,7 @@ def _not_read(sudoers: Sudoers | None, sources: Sources | Absent) -> tuple[Messa
 ADMINISTRATORS = derive(
     "linux.administrators",
     tuple[str, ...],
-    needs=(ACCOUNTS, LOGIN_ACCOUNTS, GROUPS, optional(SUDOERS), ELSEWHERE),
+    needs=(ACCOUNTS, LOGIN_ACCOUNTS, GROUPS, optional(SUDOERS), ELSEWHERE, NAMES),
     make=administrators,
 )
 FACTS = (ADMINISTRATORS,)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Annotated
 
 from audit_core.api.sdk import (
@@ -24,6 +23,7 @@ from audit_core.api.sdk import (
     not_applicable,
     optional,
     passed,
+    present,
     undetermined,
 )
 from audit_linux.declared import declared
@@ -31,106 +31,28 @@ from audit_linux.groups import GROUPS, Groups, groups_of
 from audit_linux.nsswitch import ELSEWHERE, Sources, unless_more_sources
 from audit_linux.pam import PAM, Pam, Unresolved, stack, ways, wrong_password
 from audit_linux.passwd import ACCOUNTS, Account, Accounts
-from audit_linux.root_groups import ADMIN_GROUPS, ROOT_GROUPS
-from audit_linux.sudo.sudo_environment import Passed, follows
-from audit_linux.sudo.sudo_risks import Risk, program_name, risk
-from audit_linux.sudo.sudoers import SUDOERS, Grant, Sudoers
+from audit_linux.root_groups import ADMIN_GROUPS
+from audit_linux.ssh.sshd_match import NAMES, Names
+from audit_linux.sudo.run_as import RootLike, unknown
+from audit_linux.sudo.sudo_rights import (
+    ROOT,
+    as_others,
+    by_risk,
+    free_of,
+    grant_text,
+    grants_of,
+    handing_lines,
+    loading_lines,
+    roots_of,
+)
+from audit_linux.sudo.sudo_risks import Risk
+from audit_linux.sudo.sudoers import Grant, Sudoers
+from audit_linux.sudo.sudoers_files import MERGED, SUDOERS, SUDOERS_FILES
 
 _NO_SUDO = not_applicable(msg("There is no sudoers file: sudo grants nothing"))
-_ROOT = frozenset({"root", "#0"})
 
 
-# Whoever runs a command with one of these groups becomes root with the next. `root` is one, for
-# sockets of container engines belong to it where no other group is set; it is none of those whose
-# members count (ROOT_GROUPS): Red Hat gives it to sync, shutdown and halt as their own group.
-_GROUPS_OF_ROOT = frozenset({"ALL", "root"}) | ADMIN_GROUPS | ROOT_GROUPS.keys()
 _ADMINS = frozenset({"root", *(f"%{name}" for name in ADMIN_GROUPS)})
-_MOST_LATER = 200
-
-
-def _as_root(grant: Grant) -> bool:
-    """Whether root is among the users; the last entry about root holds, as sudo reads lists."""
-    names = [user for user in grant.runas if user.lstrip("!") in ("root", "ALL")]
-    return bool(names) and not names[-1].startswith("!")
-
-
-def _mighty(grant: Grant) -> bool:
-    """Whether the command runs as root, or with an equivalent group."""
-    return _as_root(grant) or bool(_GROUPS_OF_ROOT & set(grant.groups))
-
-
-def _grant_text(grant: Grant) -> str:
-    return f"{','.join(w for w in grant.who if w not in _ROOT)} = {grant.command}"
-
-
-class _Order:
-    """Which grants a later one overrules: of those that match, sudo takes the last."""
-
-    def __init__(self, sudoers: Sudoers, groups: Groups | Absent | None) -> None:
-        known_groups = known(groups)
-        self._members = known_groups.members if known_groups else {}
-        # Who may be in a group that was not read: its rules may overrule any other.
-        self._unread = isinstance(groups, Absent) or bool(known_groups and known_groups.unread)
-        self._later: dict[str, list[tuple[int, Grant]]] = {}
-        for at, grant in enumerate(sudoers.grants):
-            if grant.always:
-                self._later.setdefault(grant.command.lstrip("!"), []).append((at, grant))
-
-    def overruled(self, at: int, grant: Grant, *, denied: bool) -> bool:
-        """Whether nobody in `grant` gets it free any more, or (`denied`) gets it at all.
-
-        Only what surely matches whenever `grant` does: the same command or ALL, on every host.
-        """
-        same = self._later.get(grant.command, []) if grant.command != "ALL" else []
-        later = [g for n, g in (*same, *self._later.get("ALL", [])) if n > at][:_MOST_LATER]
-        if not later:  # as of nearly all
-            return False
-        ending = [g for g in later if _ends(g, denied) and _same_users(g, grant)]
-        others = [who for who in grant.who if who not in _ROOT]
-        return bool(ending) and all(any(self._holds(g, who) for g in ending) for who in others)
-
-    def _holds(self, grant: Grant, who: str) -> bool:
-        """Whether `grant` is for `who`; a member whom /etc/group names is in his group."""
-        if {who, "ALL"} & set(grant.who):
-            return True
-        teams = [name for name in grant.who if name.startswith("%")]
-        return any(self._unread or who in self._members.get(g[1:], ()) for g in teams)
-
-
-def _ends(later: Grant, denied: bool) -> bool:
-    return later.command.startswith("!") or not (denied or later.no_password)
-
-
-def _same_users(later: Grant, grant: Grant) -> bool:
-    """Whether `later` matches each request of `grant`, -g among them.
-
-    One for root alone does not take ALL back: another account may have user id 0, too.
-    """
-    groups = later.groups in (("ALL",), grant.groups)
-    return groups and later.runas in (("ALL",), grant.runas)
-
-
-@functools.lru_cache(maxsize=8)  # asked several times for a host, and hosts have equal rules
-def _of_others(sudoers: Sudoers) -> tuple[tuple[int, Grant], ...]:
-    """What others than root may run as root, with its place in the order."""
-    found = enumerate(sudoers.grants)
-    return tuple((at, g) for at, g in found if _mighty(g) and set(g.who) - _ROOT)
-
-
-@functools.lru_cache(maxsize=8)
-def _rated(sudoers: Sudoers) -> tuple[tuple[int, Grant, Risk], ...]:
-    """The same with what each gives."""
-    return tuple((at, grant, _gives(sudoers, grant)) for at, grant in _of_others(sudoers))
-
-
-def _free(sudoers: Sudoers, groups: Groups | Absent | None) -> dict[Risk, list[str]]:
-    """What others than root may run as root without a password, by what it gives."""
-    found: dict[Risk, list[str]] = {}
-    order = _Order(sudoers, groups)
-    for at, grant, given in _rated(sudoers):
-        if grant.no_password and not order.overruled(at, grant, denied=False):
-            found.setdefault(given, []).append(_grant_text(grant))
-    return found
 
 
 def _granted(pam: Pam | None) -> set[bool]:
@@ -147,7 +69,7 @@ def _granted(pam: Pam | None) -> set[bool]:
 
 def _open(sudoers: Sudoers, free: dict[Risk, list[str]]) -> list[Message]:
     """Grants that certainly give root without a password."""
-    preload = _loading(sudoers, free=True)
+    preload = loading_lines(sudoers, free=True)
     rows = (
         (sudoers.exempt, msg("Root without a password: {names}", names=capped(sudoers.exempt))),
         (
@@ -178,46 +100,6 @@ def _open(sudoers: Sudoers, free: dict[Risk, list[str]]) -> list[Message]:
     return [detail for wanted, detail in rows if wanted]
 
 
-def _reached(passed: Passed, grants: list[Grant]) -> bool | None:
-    """Whether what a line passes reaches one of `grants`; None where that was not worked out."""
-    if not passed.scope or passed.scope == ">root":
-        return bool(grants)
-    names = set(passed.scope[1:].split(","))
-    if not passed.scope.startswith(":") or any(n[:1] in "%+!" or n.isupper() for n in names):
-        return None if grants else False
-    who = {name for grant in grants for name in grant.who}
-    if who & (names | {"ALL"}):
-        return True
-    return None if any(name[:1] in ("%", "+") for name in who) else False
-
-
-def _grants(sudoers: Sudoers, *, free: bool) -> list[Grant]:
-    found = (g for _, g in _of_others(sudoers) if not g.command.startswith("!"))
-    return [g for g in found if g.no_password or not free]
-
-
-def _loading(sudoers: Sudoers, *, free: bool) -> tuple[str, ...]:
-    """The lines that surely let a user load a library into what others than root may run."""
-    grants = _grants(sudoers, free=free)
-    found = (p.line for p in sudoers.passed if p.loads and _reached(p, grants))
-    return tuple(dict.fromkeys(found))
-
-
-def _perhaps(sudoers: Sudoers, grants: list[Grant]) -> tuple[str, ...]:
-    """The lines that may make commands run code of their user."""
-    found = (p.line for p in sudoers.passed if _reached(p, grants) is not False)
-    return tuple(dict.fromkeys(found))
-
-
-def _gives(sudoers: Sudoers, grant: Grant) -> Risk:
-    """What a grant gives, with the variables that its user may set."""
-    passed_on = [p for p in sudoers.passed if p.variables and _reached(p, [grant])]
-    program = program_name(grant.command)
-    if grant.setenv or any(follows(program, p.variables) for p in passed_on):
-        return Risk.ROOT
-    return risk(grant.command)
-
-
 def _handed_on(lines: tuple[str, ...]) -> Message:
     return msg("Variables or directories of users are passed on and may make these commands run "
                "their code: {names}", names=capped(lines))  # fmt: skip
@@ -227,7 +109,7 @@ def _doubts(
     sudoers: Sudoers, free: dict[Risk, list[str]], granted: set[bool] | Message
 ) -> list[Message]:
     """Grants that may give root without a password and were not checked."""
-    handed = _perhaps(sudoers, _grants(sudoers, free=True))
+    handed = handing_lines(sudoers, grants_of(sudoers, free=True))
     rows = [
         (
             Risk.UNSEEN in free,
@@ -282,9 +164,10 @@ def _granted_or_why(pam: Pam | None) -> set[bool] | Message:
         ELSEWHERE,
         known_or_absent(optional(PAM)),
         known_or_absent(optional(GROUPS)),
+        known_or_absent(NAMES),
     ),
     severity=Severity.HIGH,
-    version=8,
+    version=9,
     remedy=msg(
         "Remove NOPASSWD from rules for ALL commands and for programs that start a shell or write "
         "any file, and every Defaults !authenticate; give fixed arguments without wildcards"
@@ -295,47 +178,55 @@ def sudo_password(
     sources: Sources | Absent,
     pam: Pam | Absent | None,
     groups: Groups | Absent | None,
+    names: Names | Absent,
 ) -> Judgement:
     """Nobody becomes root through sudo without a password."""
     if sudoers is None:
         return unless_more_sources(_NO_SUDO, sources, "sudoers")
-    free = _free(sudoers, groups)
+    roots = roots_of(sudoers, groups, known(names), free=True)
+    free = free_of(sudoers, groups, roots)
     expected = msg("no NOPASSWD for commands that lead to a root shell, no !authenticate")
     opened = _open(sudoers, free)
     granted = _granted_or_why(known(pam))
     if granted == {True}:
         opened.append(msg("The PAM stack of sudo asks for no password"))
     if opened:
-        return failed(*opened, expected=expected)
-    count = msg(
-        "{count} rules of sudoers, none gives root without a password", count=len(sudoers.grants)
-    )
-    fixed = msg(
-        "No password required, but the effect is fixed: {names}",
-        names=capped(free.get(Risk.NONE, [])),
-    )
-    detail = (count, fixed) if Risk.NONE in free else (count,)
-    doubts = _doubts(sudoers, free, granted)
+        return failed(*opened, *_ways(roots), expected=expected)
+    doubts = [*_doubts(sudoers, free, granted), *_of_unknown(sudoers, known(names))]
     if doubts:
         return undetermined(*doubts, expected=expected)
+    detail = _harmless(sudoers, free, as_others(sudoers, roots))
     return unless_more_sources(passed(*detail, expected=expected), sources, "sudoers")
 
 
-def by_risk(sudoers: Sudoers, groups: Groups | Absent | None) -> dict[Risk, list[Grant]]:
-    """What others than root may run as root, by what it gives; ROOT is any command."""
-    found: dict[Risk, list[Grant]] = {}
-    order, loading = _Order(sudoers, groups), _loading(sudoers, free=False)
-    for at, grant, given in _rated(sudoers):
-        if grant.command.startswith("!") or order.overruled(at, grant, denied=True):
-            continue
-        what = Risk.ROOT if loading else given
-        found.setdefault(Risk.ROOT if what is Risk.REPLACEABLE else what, []).append(grant)
-    return found
+def _harmless(
+    sudoers: Sudoers, free: dict[Risk, list[str]], others: list[str]
+) -> tuple[Message, ...]:
+    """What is granted without a password, and gives no root."""
+    count = msg("{count} rules of sudoers, none gives root without a password",
+                count=len(sudoers.grants))  # fmt: skip
+    fixed = msg("No password required, but the effect is fixed: {names}",
+                names=capped(free.get(Risk.NONE, [])))  # fmt: skip
+    shells = msg("No password required to act as other accounts, which have no rights of root: "
+                 "{names}", names=capped(others))  # fmt: skip
+    return present(count, fixed if Risk.NONE in free else None, shells if others else None)
+
+
+def _ways(roots: RootLike) -> tuple[Message, ...]:
+    detail = msg("These accounts can become root: {names}", names=capped(roots.others))
+    return (detail,) if roots.others else ()
+
+
+def _of_unknown(sudoers: Sudoers, names: Names | None) -> list[Message]:
+    users = unknown((g for g in sudoers.grants if not g.command.startswith("!")), names)
+    detail = msg("Commands run as these, and whether they have rights of root is not known: "
+                 "{names}", names=capped(users))  # fmt: skip
+    return [detail] if users else []
 
 
 def _beyond(grants: list[Grant], admins: frozenset[str]) -> Values:
     """Those of `grants` that others than the administrators have, for a reader."""
-    return capped(_grant_text(grant) for grant in grants if set(grant.who) - admins - _ROOT)
+    return capped(grant_text(grant) for grant in grants if set(grant.who) - admins - ROOT)
 
 
 def _entitled(full: list[Grant], groups: Groups | None) -> Values:
@@ -354,9 +245,10 @@ def _entitled(full: list[Grant], groups: Groups | None) -> Values:
         known_or_absent(optional(GROUPS)),
         ELSEWHERE,
         known_or_absent(ACCOUNTS),
+        known_or_absent(NAMES),
     ),
     severity=Severity.MEDIUM,
-    version=9,
+    version=10,
     remedy=msg(
         "List the commands that each role needs instead of ALL, with fixed arguments; declare "
         "admin_groups if administrators are in other groups"
@@ -368,6 +260,7 @@ def sudo_scope(
     groups: Groups | Absent | None,
     sources: Sources | Absent,
     accounts: Accounts | Absent,
+    names: Names | Absent,
     *,
     admins: Annotated[frozenset[str], Subset] = _ADMINS,
 ) -> Judgement:
@@ -375,20 +268,21 @@ def sudo_scope(
     if sudoers is None:
         return unless_more_sources(_NO_SUDO, sources, "sudoers")
     admins |= {f"%{name}" for name in declared(target, "admin_groups") or ()}
-    found = by_risk(sudoers, groups)
+    roots = roots_of(sudoers, groups, known(names), free=False)
+    found = by_risk(sudoers, groups, roots)
     beyond = {what: _beyond(grants, admins) for what, grants in found.items()}
     expected = msg("full rights only for {admins}", admins=listed(admins))
     bad = [template(names=beyond[what]) for what, template in _EXCESS if beyond.get(what)]
     rights = _rights(sudoers, known(accounts), known(groups))
     if bad:
-        return failed(*bad, *rights, expected=expected)
+        return failed(*bad, *_ways(roots), *rights, expected=expected)
     full = [*found.get(Risk.ROOT, []), *found.get(Risk.READS, [])]
     detail = msg(
         "Groups with full rights and their members: {names}", names=_entitled(full, known(groups))
     )
     doubts = [template(names=beyond[what]) for what, template in _DOUBTFUL if beyond.get(what)]
-    few = [g for what in found for g in found[what] if set(g.who) - admins - _ROOT]
-    doubts += _not_followed(sudoers, few)
+    few = [g for what in found for g in found[what] if set(g.who) - admins - ROOT]
+    doubts += [*_not_followed(sudoers, few), *_of_unknown(sudoers, known(names))]
     if doubts:
         return undetermined(detail, *rights, *doubts, expected=expected)
     return unless_more_sources(
@@ -398,7 +292,7 @@ def sudo_scope(
 
 def _not_followed(sudoers: Sudoers, few: list[Grant]) -> list[Message]:
     """What of the rules was not followed to its end: rights handed on, files not read."""
-    handed = _perhaps(sudoers, few)
+    handed = handing_lines(sudoers, few)
     details = [_handed_on(handed)] if handed else []
     return [*details, _unread(sudoers)] if sudoers.unread else details
 
@@ -462,8 +356,12 @@ def _paged(names: Values) -> Message:
 
 
 _EXCESS = ((Risk.ROOT, _any_command), (Risk.READS, _any_file))
+
+
 _DOUBTFUL = ((Risk.UNSEEN, _not_checked), (Risk.PAGER, _paged))
 
 
-FACTS = (SUDOERS,)
+FACTS = (SUDOERS_FILES, MERGED, SUDOERS)
+
+
 CHECKS = (sudo_password, sudo_scope)

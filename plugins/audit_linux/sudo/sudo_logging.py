@@ -21,7 +21,8 @@ from audit_core.api.sdk import (
     present,
     undetermined,
 )
-from audit_linux.sudo.sudoers import SUDOERS, LogSetting, Sudoers
+from audit_linux.sudo.sudoers import LogSetting, Sudoers
+from audit_linux.sudo.sudoers_files import SUDOERS
 
 
 def _in_force(settings: tuple[LogSetting, ...], scope: str) -> dict[str, str | None]:

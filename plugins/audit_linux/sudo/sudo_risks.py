@@ -16,6 +16,7 @@ from itertools import pairwise
 
 from audit_linux.root_groups import ADMIN_GROUPS, ROOT_GROUPS
 from audit_linux.sudo.containers import Reach, is_engine, reach
+from audit_linux.sudo.sudo_regex import TooWide, examples, lets_shells_through
 
 
 class Risk(enum.StrEnum):
@@ -105,9 +106,7 @@ _READERS = _names("""
     zdiff zcmp xmllint hexedit
 """)
 # What a reader shows of these gives root: hashes of passwords and private keys.
-_SECRETS = re.compile(
-    r"/etc/(?:g?shadow|sudoers|ssh/ssh_host_\w+_key$)|/root/|.*/(?:\.ssh/|id_\w+$)"
-)
+_SECRETS = re.compile(r"/etc/(?:g?shadow|ssh/ssh_host_\w+_key$)|/root/|.*/(?:\.ssh/|id_\w+$)")
 _SYSTEM = ("/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/lib", "/usr/lib64", "/usr/libexec",
            "/lib", "/lib64")  # fmt: skip
 _OF_USERS = re.compile(r"/(?:home|tmp|var/tmp|dev/shm|run/user)/")
@@ -134,12 +133,33 @@ def risk(command: str) -> Risk:
         return Risk.NONE
     if command == "ALL":
         return Risk.ROOT
-    if command.startswith("^"):
-        return Risk.UNSEEN
+    expression = _EXPRESSIONS.fullmatch(command)
+    if expression is not None and "^" in (expression[1][:1], (expression[2] or "")[:1]):
+        return _of_expression(expression[1], expression[2] or "")
     words = re.findall(r"(?:\\.|[^\s\\])+", command)
     if not words or len(words) > _MOST_WORDS or _nested(words) > _MOST_NESTED:
         return Risk.UNSEEN
     return _program(words[0], words[1:])
+
+
+# A path and arguments of which one or both are a regular expression.
+_EXPRESSIONS = re.compile(r"(\^(?:\\.|[^\\$])*\$|\S+)(?:[ \t]+(.*))?", re.DOTALL)
+
+
+def _of_expression(path: str, args: str) -> Risk:
+    """What is given by all that the expressions let through; UNSEEN where that is not known."""
+    try:
+        paths = examples(path[1:-1], classes=False) if path.startswith("^") else (path,)
+    except TooWide:
+        return Risk.ROOT if lets_shells_through(path[1:-1]) else Risk.UNSEEN
+    try:
+        words = examples(args[1:-1], classes=True) if args[:1] == "^" else (args,)
+    except TooWide:
+        words = (args,)  # free arguments
+    if len(paths) * len(words) > _MOST_WORDS:
+        return Risk.UNSEEN
+    given = [_program(one, more.split()) for one in paths for more in words]
+    return _worst(given)
 
 
 def program_name(command: str) -> str:

@@ -5,7 +5,7 @@ ends at white space or one of `"#>!=:,()`, unless it is quoted or a backslash st
 A command ends at a comma, a colon or `#` only, and quotes are characters like others. A backslash
 at the end of a line goes on in the next, `#` begins a comment unless a digit follows. Of several
 rules that match the last holds. A line that sudo does not understand grants nothing and is
-reported. Drop-ins are read in the order of their names.
+reported. `sudoers_files` reads the files.
 """
 
 from __future__ import annotations
@@ -15,29 +15,11 @@ from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 
-from audit_core.api.sdk import (
-    Absent,
-    Answer,
-    FileEntry,
-    FileStatus,
-    ParseError,
-    Privilege,
-    ReadFiles,
-    fact,
-    msg,
-    not_present,
-)
-from audit_linux.config_files import files_below
+from audit_core.api.sdk import ParseError, msg
 from audit_linux.sudo.sudo_environment import Environment, Passed
 
-# The vendor's file counts where there is no other (openSUSE).
-_MAINS = ("/etc/sudoers", "/usr/etc/sudoers")
-_FOLDERS = ("/etc/sudoers.d", "/usr/etc/sudoers.d")
-_FRONT_END = "/etc/sudo.conf"
-_OTHERS = "/etc/sudoers-rs"
 _MOST = 5000
 _LONGEST = 65536
-_DEEPEST = 8
 _TICKET = "timestamp_timeout"
 _TICKET_MINUTES = 24 * 60  # a password that is asked for once a day is no longer asked for
 
@@ -45,8 +27,9 @@ _TICKET_MINUTES = 24 * 60  # a password that is asked for once a day is no longe
 class Grant(Struct, frozen=True, kw_only=True):
     """One command that sudoers grants, with aliases resolved.
 
-    `setenv`: whoever runs it may set any environment variable, LD_PRELOAD among them. `groups` are
-    those that -g may name. `always`: it holds on every host, at any time, for all of `who`.
+    `runas` may name groups (`%dba`): as whichever of their members. `setenv`: whoever runs it may
+    set any environment variable, LD_PRELOAD among them. `groups` are those that -g may name.
+    `always`: it holds on every host, at any time, for all of `who`.
     """
 
     who: tuple[str, ...]
@@ -90,10 +73,10 @@ class Sudoers(Struct, frozen=True, kw_only=True):
 _CONTINUED = re.compile(r"(?<!\\)(?:\\\\)*\\[ \t]*$")
 
 
-def _logical(file: FileEntry) -> Iterator[str]:
+def logical_lines(lines: Iterable[str]) -> Iterator[str]:
     """The lines, joined where a backslash ends one; a comment ends with its line all the same."""
     pending: list[str] = []
-    for raw in file.lines:
+    for raw in lines:
         whole = raw.rstrip("\r")
         line = _bare(whole)
         if line == whole and _CONTINUED.search(line):
@@ -165,13 +148,8 @@ _COMMAND = re.compile(
     rf"(?:![ \t]*)*(?:{_REGEX}|/(?:\\.|[^\s\\,:=])*|[A-Za-z][A-Za-z0-9_]*)"
     rf"(?:[ \t]+{_REGEX}|(?:\\.|(?<![ \t])=|[^\\,:=])*)"
 )
-# The user that commands run as, and the PAM services that are judged.
-_EXPECTED = {
-    "runas_default": ("root",),
-    **dict.fromkeys(
-        ("pam_service", "pam_login_service", "pam_askpass_service"), ("sudo", "sudo-i")
-    ),
-}
+# The PAM services that are judged.
+_SERVICES = frozenset({"pam_service", "pam_login_service", "pam_askpass_service"})
 _FOLDED = re.compile(r"\s*,\s*")
 _DEFAULTS = re.compile(r"Defaults(?:([:@>!])\s*((?:\"[^\"]*\"|\\.|[^\s\"\\])+))?\s+(.*)", re.DOTALL)
 _NOT_ROOT = r"(?!root(?:,|$))[a-z_][a-z0-9_-]*(?:,(?!root(?:,|$))[a-z_][a-z0-9_-]*)*"
@@ -188,10 +166,11 @@ class _Unread(Exception):
     """This line is not understood."""
 
 
-class _Reader:
+class Reader:
     """Aliases and lines of all files; grants are made once every alias is known."""
 
     def __init__(self) -> None:
+        self._default = "root"
         self.aliases: dict[str, list[str]] = {}
         self.specs: list[str] = []
         self.exempt: dict[tuple[str, str], str] = {}
@@ -200,6 +179,15 @@ class _Reader:
         self.unread: list[str] = []
 
     def take(self, line: str) -> None:
+        """Takes a logical line; one that is not understood is remembered as that."""
+        try:
+            if len(line) > _LONGEST:
+                raise _Unread
+            self._take(line)
+        except _Unread:
+            self.unread.append(line)
+
+    def _take(self, line: str) -> None:
         alias = _ALIAS.match(line)
         if alias:
             for part in _split(line[alias.end() :], ":"):
@@ -240,7 +228,9 @@ class _Reader:
             self.logging[scope, name] = kept
         elif self.environment.takes(scope, name, None if off else value, setting[3] or "", line):
             pass
-        elif value not in _EXPECTED.get(name, (value,)):
+        elif name == "runas_default" and not (scope or off):
+            self._default = _name(_word(value))
+        elif name == "runas_default" or (name in _SERVICES and value not in ("sudo", "sudo-i")):
             raise _Unread
 
     def _forget(self, scope: str, name: str) -> None:
@@ -265,7 +255,27 @@ class _Reader:
                 raise _Unread
         return found
 
-    def grants(self, line: str) -> Iterator[Grant]:
+    def sudoers(self) -> Sudoers:
+        """What all lines that were taken grant; ParseError where they are too many to judge."""
+        grants: list[Grant] = []
+        for line in self.specs:
+            try:
+                grants.extend(self._grants(line))
+            except _Unread:
+                self.unread.append(line)
+            if len(grants) > _MOST:
+                raise ParseError(msg("too many grants to judge"))
+        return Sudoers(
+            grants=tuple(grants),
+            exempt=tuple(dict.fromkeys(self.exempt.values())),
+            passed=tuple(dict.fromkeys(self.environment.passed())),
+            env_files=self.environment.files(),
+            secure_path=self.environment.path(),
+            logging=tuple(self.logging.values()),
+            unread=tuple(self.unread),
+        )
+
+    def _grants(self, line: str) -> Iterator[Grant]:
         users, rest = _listed(line, _USER)
         listed = self.expand("U", users)
         who = tuple(m for m in listed if not m.startswith("!"))
@@ -280,10 +290,10 @@ class _Reader:
             yield from found
 
     def _runas(self, text: str) -> tuple[list[str], list[str]]:
-        """The users and groups of `(users : groups)`; members of groups are not followed."""
+        """The users and groups of `(users : groups)`; members of netgroups are not known."""
         users, *groups = _split(text, ":")
         runas = [_name(one) for one in self._some("R", users)] or ["(self)"]
-        if any(one.lstrip("!")[:1] in ("%", "+") for one in runas):
+        if any(re.match(r"\+|%[#:]", one.lstrip("!")) for one in runas):
             self.unread.append(f"({text})")
         return runas, [_name(one) for one in self._some("R", ":".join(groups))]
 
@@ -295,7 +305,7 @@ class _Reader:
     ) -> tuple[list[Grant], str, bool]:
         """What the commands before the next host list grant, what follows, and whether one does."""
         found: list[Grant] = []
-        runas, groups = ["root"], list[str]()
+        runas, groups = [self._default], list[str]()
         tags, bound = dict.fromkeys(("PASSWD", "SETENV"), False), False
         while True:
             text, found_runas, found_bound = self._before(text, tags)
@@ -383,123 +393,3 @@ def _for_ever(minutes: str) -> bool:
     if not re.fullmatch(r"[+-]?[0-9]{1,9}(?:\.[0-9]*)?", minutes):
         raise _Unread
     return float(minutes) < 0 or float(minutes) >= _TICKET_MINUTES
-
-
-_INCLUDE = re.compile(r'[@#](include|includedir)\s+"?([^"]+?)"?\s*')
-
-
-class _Files:
-    """The files of the answer: those that were read, and what of the rest sudo would have read."""
-
-    def __init__(self, every: Iterable[FileEntry], reader: _Reader) -> None:
-        found = list(every)
-        self.read = {file.path: file for file in found if file.status is FileStatus.READ}
-        self._unread = sorted(file.path for file in found if file.path not in self.read)
-        self._reader = reader
-
-    def one(self, path: str) -> list[FileEntry]:
-        """The file at `path`; nothing, and the path as unread, where it was not read."""
-        if path not in self.read:
-            self._reader.unread.append(path)
-        return [self.read[path]] if path in self.read else []
-
-    def inside(self, folder: str) -> list[FileEntry]:
-        """The drop-ins that sudo reads: names with a dot or a final tilde are passed over."""
-        if folder not in _FOLDERS or folder in self._unread:
-            self._reader.unread.append(folder)
-            return []
-        paths = sorted(p for p in (*self.read, *self._unread) if p.rpartition("/")[0] == folder)
-        return [
-            file
-            for path in paths
-            if "." not in path.rpartition("/")[2] and not path.endswith("~")
-            for file in self.one(path)
-        ]
-
-
-def _include(files: _Files, kind: str, path: str, beside: str) -> list[FileEntry]:
-    """The files that an include names; a relative path counts from the file that includes it."""
-    place = path.rstrip("/") if kind == "includedir" else path
-    if not place.startswith("/"):
-        place = f"{beside.rpartition('/')[0]}/{place}"
-    return files.inside(place) if kind == "includedir" else files.one(place)
-
-
-def _read(reader: _Reader, file: FileEntry, files: _Files, above: tuple[str, ...]) -> None:
-    for line in _logical(file):
-        include = _INCLUDE.fullmatch(line)
-        if include is not None:
-            for more in _include(files, include[1], include[2], file.path):
-                if more.path in (*above, file.path) or len(above) >= _DEEPEST:
-                    reader.unread.append(line)
-                else:
-                    _read(reader, more, files, (*above, file.path))
-        elif line:
-            _take(reader, line)
-
-
-def _take(reader: _Reader, line: str) -> None:
-    try:
-        if len(line) > _LONGEST:
-            raise _Unread
-        reader.take(line)
-    except _Unread:
-        reader.unread.append(line)
-
-
-_POLICY = re.compile(r"(?i:plugin)\s+sudoers_(?:policy|io|audit)\s+(?:\S*/)?sudoers\.so(.*)")
-
-
-def _elsewhere(files: dict[str, FileEntry]) -> list[str]:
-    """What makes sudo read other rules: another plugin or file in sudo.conf, those of sudo-rs."""
-    found = [_OTHERS] if _OTHERS in files else []
-    for line in _logical(files[_FRONT_END]) if _FRONT_END in files else ():
-        known = _POLICY.fullmatch(line)
-        if line[:7].lower().rstrip() == "plugin" and (not known or "sudoers_file=" in known[1]):
-            found.append(f"{_FRONT_END}: {line}")
-    return found
-
-
-def parse_sudoers(answer: Answer) -> Sudoers | Absent:
-    """What sudo grants on this host; NOT_PRESENT where there is no sudoers file."""
-    every = files_below(answer, _MAINS)
-    if isinstance(every, Absent):
-        return every
-    reader = _Reader()
-    files = _Files(every, reader)
-    main = next((files.read[path] for path in _MAINS if path in files.read), None)
-    if main is None:
-        return not_present(msg("There is no sudoers file"))
-    reader.unread += _elsewhere(files.read)
-    reader.unread += [f.path for f in every if f.path == _FRONT_END and f.path not in files.read]
-    _read(reader, main, files, ())
-    grants: list[Grant] = []
-    for line in reader.specs:
-        try:
-            grants.extend(reader.grants(line))
-        except _Unread:
-            reader.unread.append(line)
-        if len(grants) > _MOST:
-            raise ParseError(msg("too many grants to judge"))
-    return Sudoers(
-        grants=tuple(grants),
-        exempt=tuple(dict.fromkeys(reader.exempt.values())),
-        passed=tuple(dict.fromkeys(reader.environment.passed())),
-        env_files=reader.environment.files(),
-        secure_path=reader.environment.path(),
-        logging=tuple(reader.logging.values()),
-        unread=tuple(reader.unread),
-    )
-
-
-SUDOERS = fact(
-    "linux.sudoers",
-    Sudoers,
-    kind="host",
-    ask=ReadFiles(
-        paths=(*_MAINS, *_FOLDERS, _FRONT_END, _OTHERS),
-        depth=1,
-        privilege=Privilege.ROOT,
-    ),
-    parse=parse_sudoers,
-)

@@ -44,8 +44,9 @@ from audit_linux.passwd import ACCOUNTS, SHADOW, parse_passwd
 from audit_linux.processes import PROCESSES, Process
 from audit_linux.ssh import sshd_checks
 from audit_linux.ssh.sshd import RUNNING, SERVERS, SSHD, Servers, Sshd, parse_sshd_t
+from audit_linux.ssh.sshd_match import NAMES, Names
 from audit_linux.sudo import sudo_checks
-from audit_linux.sudo.sudoers import SUDOERS, parse_sudoers
+from audit_linux.sudo.sudoers_files import SUDOERS, parse_sudoers
 from audit_linux.units import LINKS, UNITS, Units
 from invented.answers import answers, files
 from invented.pam import EL, UNIX
@@ -118,7 +119,9 @@ def test_a_gap_in_pam_or_groups_does_not_hide_nopasswd(files: Make, answer: Make
     check = sudo_checks.sudo_password
     assert verdict(check, rules(RULE)) is F
     assert verdict(check, rules("root ALL=(ALL) ALL\n")) is U
-    assert verdict(check, {**rules("root ALL=(ALL) ALL\n"), PAM: NONE, GROUPS: NONE}) is P
+    names = Names(groups_of={})
+    more = {PAM: NONE, GROUPS: NONE, NAMES: names}
+    assert verdict(check, {**rules("root ALL=(ALL) ALL\n"), **more}) is P
     # Somebody in a group that was not read may have to give a password after all.
     asks = RULE + "%ops ALL=(ALL:ALL) PASSWD: ALL\n"
     assert verdict(check, rules(asks)) is U

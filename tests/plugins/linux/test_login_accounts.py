@@ -9,8 +9,10 @@ from audit_linux.accounts.login_accounts import login_accounts
 from audit_linux.groups import Groups
 from audit_linux.nsswitch import Sources
 from audit_linux.passwd import Account, Accounts, Secret
+from audit_linux.ssh.sshd_match import Names
 from audit_linux.sudo.administrators import administrators
-from audit_linux.sudo.sudoers import Sudoers, parse_sudoers
+from audit_linux.sudo.sudoers import Sudoers
+from audit_linux.sudo.sudoers_files import parse_sudoers
 
 NOW = "2026-11-29T00:00:00Z"
 
@@ -35,6 +37,9 @@ def test_who_can_log_in() -> None:
     assert more.value == ("a", "locked")
 
 
+NAMES = Names(groups_of={})
+
+
 def test_who_can_become_root(files: Callable[..., Answer]) -> None:
     names = ("named", "by_group", "in_docker", "few", "nobody", "not_listed")
     accounts = Accounts(rows=(account("toor", uid=0), *map(account, names)))
@@ -46,9 +51,9 @@ def test_who_can_become_root(files: Callable[..., Answer]) -> None:
     sudoers = parse_sudoers(files({"/etc/sudoers": rules}))
     assert isinstance(sudoers, Sudoers)
     logins = ("toor", *names[:-1])
-    found = administrators(accounts, logins, groups, sudoers, Sources())
+    found = administrators(accounts, logins, groups, sudoers, Sources(), NAMES)
     assert found == ("toor", "named", "by_group", "in_docker")
     # a host without sudo: the group gives nothing by itself
-    assert administrators(accounts, logins, groups, None, Sources()) == ("toor", "in_docker")
-    more = administrators(accounts, logins, groups, sudoers, Sources(sudoers=("ldap",)))
+    assert administrators(accounts, logins, groups, None, Sources(), NAMES) == ("toor", "in_docker")
+    more = administrators(accounts, logins, groups, sudoers, Sources(sudoers=("ldap",)), NAMES)
     assert isinstance(more, Partial)

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from audit_core.model import Answer
-from audit_linux.sudo.sudoers import Sudoers, parse_sudoers
+from audit_linux.sudo.sudoers import Sudoers
+from audit_linux.sudo.sudoers_files import parse_sudoers
 
 Make = Callable[..., Answer]
 

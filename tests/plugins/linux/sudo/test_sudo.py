@@ -13,10 +13,11 @@ from audit_core.model import (
 )
 from audit_linux.groups import Groups
 from audit_linux.pam import parse_pam
-from audit_linux.sudo.sudo_checks import sudo_password, sudo_scope
+from audit_linux.ssh.sshd_match import Names
+from audit_linux.sudo.sudo_checks import sudo_scope
 from audit_linux.sudo.sudoers import Sudoers
 from invented.answers import TARGET
-from invented.sudoers import ALICE, BASE, LOCAL, Read, scoped
+from invented.sudoers import ALICE, BASE, LOCAL, NAMES, Read, judged_password, scoped
 
 Make = Callable[..., Answer]
 PASS, FAIL, UNDETERMINED = Verdict.PASS, Verdict.FAIL, Verdict.UNDETERMINED
@@ -25,8 +26,8 @@ PASS, FAIL, UNDETERMINED = Verdict.PASS, Verdict.FAIL, Verdict.UNDETERMINED
 def test_settings_for_all_commands_are_for_everybody(read: Callable[..., Sudoers]) -> None:
     every = read(BASE + "Defaults!ALL !authenticate\n")
     some = read(BASE + "Defaults!/usr/bin/vim !authenticate\n")
-    assert sudo_password.judge(every, LOCAL, None, Groups(members={})).verdict is FAIL
-    assert sudo_password.judge(some, LOCAL, None, Groups(members={})).verdict is UNDETERMINED
+    assert judged_password(every, LOCAL, None, Groups(members={})).verdict is FAIL
+    assert judged_password(some, LOCAL, None, Groups(members={})).verdict is UNDETERMINED
 
 
 def test_the_record_tells_the_rights_of_each_login_account(
@@ -58,7 +59,19 @@ RULES = [
     # Quotes do not hold a command together, and a runas group does not hide the rest of its line.
     ('bob ALL=NOPASSWD: /bin/echo "x, /bin/sh', FAIL, FAIL),
     ("bob ALL=(%adm) /bin/ls, (root) NOPASSWD: ALL", FAIL, FAIL),
-    ("bob ALL=(%adm) NOPASSWD: ALL", UNDETERMINED, UNDETERMINED),
+    ("bob ALL=(%adm) NOPASSWD: ALL", PASS, PASS),
+    # As accounts that become root: op is in docker, toor has user id 0.
+    ("bob ALL=(op) NOPASSWD: /bin/bash", FAIL, FAIL),
+    ("bob ALL=(#1002) /bin/bash", PASS, FAIL),
+    ("bob ALL=(%docker) NOPASSWD: ALL", FAIL, FAIL),
+    ("bob ALL=(ALL, !op, !root, !toor) NOPASSWD: ALL", PASS, PASS),
+    ("bob ALL=(toor) NOPASSWD: /usr/bin/vim", FAIL, FAIL),
+    ("bob ALL=(op) NOPASSWD: /usr/bin/id", PASS, PASS),
+    ("bob ALL=(op) NOPASSWD: /opt/x", UNDETERMINED, UNDETERMINED),
+    ("alice ALL=NOPASSWD: /bin/sh\n%dba ALL=(alice) NOPASSWD: /bin/sh", FAIL, FAIL),
+    ("oracle ALL=(op) ALL\nbob ALL=(oracle) NOPASSWD: /bin/sh", PASS, FAIL),
+    ("Defaults runas_default=op\nbob ALL=NOPASSWD: ALL", FAIL, FAIL),
+    ("bob ALL=(+ops) NOPASSWD: ALL", UNDETERMINED, UNDETERMINED),
     # What shows any file.
     ("bob ALL=NOPASSWD: /bin/cat /var/log/*", UNDETERMINED, FAIL),
     ("bob ALL=/usr/bin/tail", PASS, FAIL),
@@ -161,7 +174,7 @@ RULES = [
     ("Defaults>oracle !authenticate", PASS, PASS),
     ("Defaults>oracle,root !authenticate", FAIL, PASS),
     ("Defaults>ORACLE !authenticate", FAIL, PASS),
-    ("Defaults runas_default=oracle", UNDETERMINED, UNDETERMINED),
+    ("Defaults runas_default=oracle\nbob ALL=NOPASSWD: ALL", PASS, PASS),
     ("Defaults targetpw", PASS, PASS),
     ("bob ALL=NOPASSWD: SETENV: /usr/bin/id", FAIL, FAIL),
     ("bob ALL=NOPASSWD: SETENV: NOSETENV: /usr/bin/id", PASS, PASS),
@@ -174,7 +187,7 @@ RULES = [
     ("bob ALL=(%root) NOPASSWD: ALL", FAIL, FAIL),
     ("bob ALL=(%#0) NOPASSWD: ALL", FAIL, FAIL),
     ("bob ALL=(ALL,!%root) NOPASSWD: ALL", PASS, PASS),
-    ("bob ALL=(%dba) NOPASSWD: ALL", UNDETERMINED, UNDETERMINED),
+    ("bob ALL=(%dba) NOPASSWD: ALL", PASS, PASS),
     ("bob ALL=(+admins) NOPASSWD: ALL", UNDETERMINED, UNDETERMINED),
     # A group that owns the disks is as good as root.
     ("bob ALL=(:disk) NOPASSWD: ALL", FAIL, FAIL),
@@ -184,7 +197,7 @@ RULES = [
     ("bob ALL=(:audio) NOPASSWD: ALL", PASS, PASS),
     ("Runas_Alias G = disk\nbob ALL=(:G) NOPASSWD: ALL", FAIL, FAIL),
     # Any command by a pattern, a library or a program of one's own.
-    ("bob ALL=(ALL) ^.*$", PASS, UNDETERMINED),
+    ("bob ALL=(ALL) ^.*$", PASS, FAIL),
     ("%sudo ALL=(ALL) ^.*$", PASS, PASS),
     ("bob ALL=(ALL) SETENV: /usr/bin/id", PASS, FAIL),
     ("bob ALL=(ALL) /home/bob/run.sh", PASS, FAIL),
@@ -241,15 +254,23 @@ def test_variables_of_users(subtests: pytest.Subtests, read: Read) -> None:
     for line, rule, password, scope in ENVIRONMENT:
         with subtests.test(line[:80] + rule[:20]):
             got = read(f"{BASE}{line}\n{rule}\n")
-            assert sudo_password.judge(got, LOCAL, None, None).verdict is password
+            assert judged_password(got, LOCAL, None, None).verdict is password
             assert scoped(got, None, LOCAL).verdict is scope
+
+
+def test_accounts_of_a_directory_service(read: Read) -> None:
+    far = Names(groups_of={}, whole=False)
+    got = read(BASE + "bob ALL=(carl) NOPASSWD: /bin/bash\n")
+    assert judged_password(got, LOCAL, None, None).verdict is PASS
+    assert judged_password(got, LOCAL, None, None, names=far).verdict is UNDETERMINED
+    assert scoped(got, None, LOCAL, names=far).verdict is UNDETERMINED
 
 
 def test_rules(subtests: pytest.Subtests, read: Read) -> None:
     for line, password, scope in RULES:
         with subtests.test(line[:80]):
             got = read(BASE + line + "\n")
-            assert sudo_password.judge(got, LOCAL, None, None).verdict is password
+            assert judged_password(got, LOCAL, None, None).verdict is password
             assert scoped(got, None, LOCAL).verdict is scope
 
 
@@ -299,7 +320,7 @@ def test_the_last_entry_that_matches_holds(
     groups = Groups(members={"ops": ("bob",)})
     got = read(f"{BASE}{before}\n{after}\n")
     assert not got.unread
-    assert sudo_password.judge(got, LOCAL, None, groups).verdict is password
+    assert judged_password(got, LOCAL, None, groups).verdict is password
 
 
 def test_full_rights_that_a_later_entry_takes_away(read: Read) -> None:
@@ -311,7 +332,7 @@ def test_full_rights_that_a_later_entry_takes_away(read: Read) -> None:
 
 def test_a_thousand_entries_that_overrule_one_another_are_soon_judged(read: Read) -> None:
     got = read(BASE + "bob ALL=(ALL) NOPASSWD: ALL\n" * 4900)
-    assert sudo_password.judge(got, LOCAL, None, None).verdict is FAIL
+    assert judged_password(got, LOCAL, None, None).verdict is FAIL
 
 
 @pytest.mark.parametrize(
@@ -332,7 +353,7 @@ def test_sudo_asks_whom_its_pam_stack_asks(
     auth: str, verdict: Verdict, read: Read, files: Make
 ) -> None:
     pam = parse_pam(files({"/etc/pam.d/sudo": auth}))
-    assert sudo_password.judge(read(BASE), LOCAL, pam, None).verdict is verdict
+    assert judged_password(read(BASE), LOCAL, pam, None).verdict is verdict
 
 
 def test_members_are_named_and_the_parameter_tightens(read: Read) -> None:
@@ -346,6 +367,8 @@ def test_declared_administrators(read: Read) -> None:
     rules = read(BASE + "%yunwei ALL=(ALL) ALL\n")
     target = structs.replace(TARGET, settings={"admin_groups": ["yunwei"]})
     assert scoped(rules, None, LOCAL).verdict is FAIL
-    judged = sudo_scope.judge(target, rules, Groups(members={"yunwei": ("eve",)}), LOCAL, ALICE)
+    judged = sudo_scope.judge(
+        target, rules, Groups(members={"yunwei": ("eve",)}), LOCAL, ALICE, NAMES
+    )
     assert judged.verdict is PASS
     assert judged.detail[0].args["names"] == ("%sudo: -", "%yunwei: eve")

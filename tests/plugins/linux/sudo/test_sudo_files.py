@@ -17,9 +17,9 @@ from audit_core.model import (
 )
 from audit_core.model.files import encode_files
 from audit_linux.nsswitch import Sources
-from audit_linux.sudo.sudo_checks import sudo_password
-from audit_linux.sudo.sudoers import Sudoers, parse_sudoers
-from invented.sudoers import BASE, LOCAL, Read, scoped
+from audit_linux.sudo.sudoers import Sudoers
+from audit_linux.sudo.sudoers_files import parse_sudoers
+from invented.sudoers import BASE, LOCAL, Read, judged_password, scoped
 
 Make = Callable[..., Answer]
 PASS, FAIL, UNDETERMINED = Verdict.PASS, Verdict.FAIL, Verdict.UNDETERMINED
@@ -28,10 +28,10 @@ PASS, FAIL, UNDETERMINED = Verdict.PASS, Verdict.FAIL, Verdict.UNDETERMINED
 def test_the_last_file_comes_last(read: Read) -> None:
     main = BASE + "@includedir /etc/sudoers.d\n"
     free, asked = "bob ALL=(ALL) NOPASSWD: ALL\n", "bob ALL=(ALL) ALL\n"
-    assert sudo_password.judge(read(main, a=free, b=asked), LOCAL, None, None).verdict is PASS
-    assert sudo_password.judge(read(main, a=asked, b=free), LOCAL, None, None).verdict is FAIL
-    assert sudo_password.judge(read(main + asked, a=free), LOCAL, None, None).verdict is PASS
-    assert sudo_password.judge(read(asked + main, a=free), LOCAL, None, None).verdict is FAIL
+    assert judged_password(read(main, a=free, b=asked), LOCAL, None, None).verdict is PASS
+    assert judged_password(read(main, a=asked, b=free), LOCAL, None, None).verdict is FAIL
+    assert judged_password(read(main + asked, a=free), LOCAL, None, None).verdict is PASS
+    assert judged_password(read(asked + main, a=free), LOCAL, None, None).verdict is FAIL
 
 
 # /etc/sudo.conf may name another plugin or another file, as tried with sudo 1.9.13.
@@ -53,21 +53,21 @@ def test_rules_that_sudo_reads_elsewhere(
 ) -> None:
     got = parse_sudoers(files({"/etc/sudoers": BASE, **more}))
     assert isinstance(got, Sudoers)
-    assert sudo_password.judge(got, LOCAL, None, None).verdict is verdict
+    assert judged_password(got, LOCAL, None, None).verdict is verdict
     assert scoped(got, None, LOCAL).verdict is verdict
 
 
 def test_rules_from_a_directory_are_never_passed_over(read: Read) -> None:
     far = Sources(sudoers=("sss (LDAP)",))
-    assert sudo_password.judge(read(BASE), far, None, None).verdict is UNDETERMINED
+    assert judged_password(read(BASE), far, None, None).verdict is UNDETERMINED
     assert scoped(read(BASE), None, far).verdict is UNDETERMINED
     assert scoped(read(BASE), None, Sources(passwd=("ldap",))).verdict is UNDETERMINED
-    assert sudo_password.judge(None, far, None, None).verdict is UNDETERMINED
+    assert judged_password(None, far, None, None).verdict is UNDETERMINED
     assert scoped(None, None, far).verdict is UNDETERMINED
-    assert sudo_password.judge(None, LOCAL, None, None).verdict is Verdict.NOT_APPLICABLE
+    assert judged_password(None, LOCAL, None, None).verdict is Verdict.NOT_APPLICABLE
     assert scoped(None, None, LOCAL).verdict is Verdict.NOT_APPLICABLE
     bad = read(BASE + "bob ALL=NOPASSWD: ALL\n")
-    assert sudo_password.judge(bad, far, None, None).verdict is FAIL
+    assert judged_password(bad, far, None, None).verdict is FAIL
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_rules_from_a_directory_are_never_passed_over(read: Read) -> None:
 )
 def test_drop_ins(include: str, name: str, verdict: Verdict, read: Read) -> None:
     got = read(BASE + include, **{name: "bob ALL=NOPASSWD: ALL"})
-    assert sudo_password.judge(got, LOCAL, None, None).verdict is verdict
+    assert judged_password(got, LOCAL, None, None).verdict is verdict
 
 
 def test_an_alias_of_one_file_holds_in_the_other(read: Read) -> None:
@@ -100,7 +100,7 @@ def test_no_sudoers(files: Make, answer: Make) -> None:
 def test_the_vendor_file_counts_where_there_is_no_other(files: Make) -> None:
     got = parse_sudoers(files({"/usr/etc/sudoers": "bob ALL=NOPASSWD: ALL"}))
     assert isinstance(got, Sudoers)
-    assert sudo_password.judge(got, LOCAL, None, None).verdict is FAIL
+    assert judged_password(got, LOCAL, None, None).verdict is FAIL
 
 
 def test_a_drop_in_that_was_not_read_does_not_hide_a_fail(files: Make) -> None:
@@ -113,7 +113,7 @@ def test_a_drop_in_that_was_not_read_does_not_hide_a_fail(files: Make) -> None:
         got = parse_sudoers(answer)
         assert isinstance(got, Sudoers)
         assert got.unread == unread
-        assert sudo_password.judge(got, LOCAL, None, None).verdict is FAIL
+        assert judged_password(got, LOCAL, None, None).verdict is FAIL
 
 
 def test_includes_of_several_levels(files: Make) -> None:
@@ -125,7 +125,7 @@ def test_includes_of_several_levels(files: Make) -> None:
         })
     )  # fmt: skip
     assert isinstance(got, Sudoers)
-    assert sudo_password.judge(got, LOCAL, None, None).verdict is FAIL
+    assert judged_password(got, LOCAL, None, None).verdict is FAIL
     assert got.unread == ("@include /etc/sudoers",)
     vendor = parse_sudoers(
         files({

@@ -13,7 +13,7 @@ from audit_core.api.sdk import Verdict
 from audit_core.api.testkit import whole
 from audit_core.model import Answer
 from audit_linux.sudo.sudo_logging import sudo_logging
-from audit_linux.sudo.sudoers import parse_sudoers
+from audit_linux.sudo.sudoers_files import parse_sudoers
 
 FAIL, PASS, OPEN = Verdict.FAIL, Verdict.PASS, Verdict.UNDETERMINED
 CASES = [

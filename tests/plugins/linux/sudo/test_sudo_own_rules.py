@@ -16,9 +16,8 @@ from audit_core.model import (
     Privilege,
     Verdict,
 )
-from audit_linux.sudo.sudo_checks import sudo_password
 from audit_shell.sudoers import sudoers as least_sudoers
-from invented.sudoers import BASE, LOCAL, Read, scoped
+from invented.sudoers import BASE, LOCAL, Read, judged_password, scoped
 
 Make = Callable[..., Answer]
 PASS, FAIL, UNDETERMINED = Verdict.PASS, Verdict.FAIL, Verdict.UNDETERMINED
@@ -34,7 +33,7 @@ def test_the_audit_accounts_own_rules_are_fine(read: Read) -> None:
     got = read(BASE + "@includedir /etc/sudoers.d\n", dengbao=text)
     assert got.unread == ()
     assert len(got.grants) == 2 + len({r.argv for r in _root_requests()})
-    assert sudo_password.judge(got, LOCAL, None, None).verdict is PASS
+    assert judged_password(got, LOCAL, None, None).verdict is PASS
     assert scoped(got, None, LOCAL).verdict is PASS
 
 

@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from audit_linux.sudo.sudoers import Sudoers, parse_sudoers
-from invented.answers import files
+from audit_linux.sudo.sudoers import Sudoers
+from audit_linux.sudo.sudoers_files import all_rules, parse_merged, parse_sudoers
+from invented.answers import answer, files
 
 ALIASES = """\
 Defaults env_reset
@@ -105,7 +106,34 @@ def _by_sudo(path: Path) -> list[Row] | None:
     return [row for spec in json.loads(text).get("User_Specs", ()) for row in _rows(spec)]
 
 
-@pytest.mark.skipif(shutil.which("cvtsudoers") is None, reason="cvtsudoers is not installed")
+_WITHOUT = pytest.mark.skipif(
+    shutil.which("cvtsudoers") is None, reason="cvtsudoers is not installed"
+)
+
+
+@_WITHOUT
+def test_includes_from_other_places_are_read_as_cvtsudoers_prints_them(tmp_path: Path) -> None:
+    (tmp_path / "site.d").mkdir()
+    (tmp_path / "site.d/10-ops").write_text('"bob smith" ALL=(oracle) NOPASSWD: /bin/x a\\,b\n')
+    (tmp_path / "local").write_text("Defaults:bob !authenticate\nADM ALL=(ALL) ALL\n")
+    main = f"User_Alias ADM = carl, \\\n dan\n@include {tmp_path}/local\n" \
+           f"#includedir {tmp_path}/site.d\nbroken\n"  # fmt: skip
+    path = tmp_path / "sudoers"
+    path.write_text(main.replace("broken\n", ""))
+    own = parse_sudoers(files({"/etc/sudoers": main, "/etc/sudo.conf": "Plugin x y.so\n"}))
+    assert isinstance(own, Sudoers)
+    assert len(own.unread) == 4
+    done = subprocess.run(["cvtsudoers", "-f", "sudoers", path], capture_output=True, check=True)
+    got = all_rules(own, parse_merged(answer(done.stdout)))
+    assert got.unread == ("/etc/sudo.conf: Plugin x y.so",)
+    assert [(g.who, g.command) for g in got.grants] == [
+        (("carl", "dan"), "ALL"), (("bob smith",), "/bin/x a\\,b"),
+    ]  # fmt: skip
+    assert got.exempt == ("Defaults:bob !authenticate",)
+    assert all_rules(own, own) is own  # without cvtsudoers, or the right to run it
+
+
+@_WITHOUT
 @given(rule=_RULE)
 @settings(max_examples=250)
 def test_rules_are_read_as_sudo_reads_them(

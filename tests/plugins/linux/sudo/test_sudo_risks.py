@@ -10,9 +10,8 @@ from audit_core.model import (
     Answer,
     Verdict,
 )
-from audit_linux.sudo.sudo_checks import sudo_password
 from audit_linux.sudo.sudo_risks import Risk, risk
-from invented.sudoers import BASE, LOCAL, Read
+from invented.sudoers import BASE, LOCAL, Read, judged_password
 
 Make = Callable[..., Answer]
 PASS, FAIL, UNDETERMINED = Verdict.PASS, Verdict.FAIL, Verdict.UNDETERMINED
@@ -95,7 +94,21 @@ TURNED_INTO = [
     ("ALL", Risk.ROOT),
     ("!/bin/bash", Risk.NONE),
     ("list", Risk.NONE),
-    ("^/usr/bin/[a-z]+$", Risk.UNSEEN),
+    ("^/usr/bin/[a-z]+$", Risk.ROOT),
+    ("^/usr/bin/[[:alpha:]0-9]+$ -v", Risk.ROOT),
+    ("^/opt/app/[a-z]+$", Risk.UNSEEN),
+    ("^/usr/bin/(a|b)+*$", Risk.UNSEEN),
+    ("^/usr/s?bin/(vim|less)$", Risk.ROOT),
+    ("^/usr/bin/(id|who(ami)?)$", Risk.NONE),
+    ("^(/usr)?/bin/cat$ /etc/hosts", Risk.NONE),
+    ("/usr/bin/systemctl ^restart (nginx|app-[a-z0-9]+)$", Risk.NONE),
+    ("/usr/bin/systemctl ^(start|edit) nginx$", Risk.ROOT),
+    ("/usr/bin/systemctl ^[a-z]+ nginx$", Risk.ROOT),
+    ("/usr/sbin/usermod ^-aG [a-z]+ bob$", Risk.ROOT),
+    ("/bin/cat ^/var/log/app\\.[0-9]{1,3}\\.log$", Risk.NONE),
+    ("/bin/cat ^/var/log/.*$", Risk.READS),
+    ("/bin/cat ^/etc/(passwd|shadow)$", Risk.READS),
+    ("/usr/bin/id ^[^ ]*$", Risk.NONE),
     # shells and languages
     ("/bin/sh", Risk.ROOT),
     ('/bin/sh ""', Risk.ROOT),
@@ -206,8 +219,8 @@ _VERDICTS = {
      ("/usr/bin/journalctl", Risk.PAGER), ("/usr/bin/id", Risk.NONE)],
 )  # fmt: skip
 def test_what_a_command_without_a_password_is_judged(command: str, seen: Risk, read: Read) -> None:
-    judged = sudo_password.judge(read(f"{BASE}bob ALL=NOPASSWD: {command}\n"), LOCAL, None, None)
+    judged = judged_password(read(f"{BASE}bob ALL=NOPASSWD: {command}\n"), LOCAL, None, None)
     assert judged.verdict is _VERDICTS[seen]
     assert any((f"bob = {command}",) in detail.args.values() for detail in judged.detail)
-    asked = sudo_password.judge(read(f"{BASE}bob ALL={command}\n"), LOCAL, None, None)
+    asked = judged_password(read(f"{BASE}bob ALL={command}\n"), LOCAL, None, None)
     assert asked.verdict is PASS
