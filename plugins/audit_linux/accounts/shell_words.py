@@ -29,7 +29,7 @@ class Simple(Struct, frozen=True, kw_only=True):
 
     `joined` is the operator in front of it, `!` where its result is turned round. `block` are the
     numbers of the compound commands around it. The heads of `for`, `case` and `select` are given
-    like commands. Commands in subshells are left out: they change nothing outside.
+    like commands. Commands in subshells are left out unless asked for: they change nothing outside.
     """
 
     words: tuple[Word, ...]
@@ -179,7 +179,8 @@ _APART = frozenset({"|", "|&", "&"})
 class _Script:
     """Puts tokens together to commands, and keeps which compound commands are open."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, subshells: bool) -> None:
+        self._subshells = subshells
         self.found: list[Simple] = []
         self._open: list[str] = []
         self._block: list[int] = []
@@ -244,7 +245,7 @@ class _Script:
 
     def _end(self, sign: str) -> None:
         sure = not (set(self._open) - {"{"}) and self._before not in _CONTINUES
-        if self._words and "(" not in self._open:
+        if self._words and (self._subshells or "(" not in self._open):
             self.found.append(Simple(
                 words=tuple(self._words), sure=sure and sign not in _APART,
                 joined="!" if self._negated else self._before, block=tuple(self._block),
@@ -259,9 +260,9 @@ class _Script:
             self._list = len(self.found)
 
 
-def simple_commands(text: str) -> tuple[Simple, ...]:
+def simple_commands(text: str, *, subshells: bool = False) -> tuple[Simple, ...]:
     """The simple commands of a script, in their order."""
-    script = _Script()
+    script = _Script(subshells=subshells)
     for token in _tokens(text):
         if isinstance(token, Word):
             script.word(token)

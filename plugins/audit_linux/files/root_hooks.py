@@ -27,8 +27,8 @@ from audit_core.api.sdk import (
     fact,
     provider,
 )
-from audit_linux.accounts.shell_words import simple_commands
-from audit_linux.files.root_jobs import Job, jobs_of_files, of_variable, programs, started
+from audit_linux.files.command_lines import of_variable, started_by
+from audit_linux.files.root_jobs import Job, jobs_of_files
 from audit_linux.files.root_settings import of_shell_file
 from audit_linux.pam import Pam
 
@@ -43,16 +43,7 @@ def _script(file: FileEntry) -> Iterator[str]:
     first = file.lines[0] if file.lines else ""
     if not file.mode & 0o111 or (first.startswith("#!") and not re.search(r"sh\b", first)):
         return
-    yield from _of_shell(file.text)
-
-
-def _of_shell(text: str) -> Iterator[str]:
-    if "\0" in text:
-        return
-    for simple in simple_commands(text):
-        plain = [word.text for word in simple.words if word.plain]
-        if simple.words and simple.words[0].plain:
-            yield from (word for word in started(plain) if word.startswith("/"))
+    yield from started_by(file.text).paths
 
 
 def _preload(file: FileEntry) -> Iterator[str]:
@@ -93,30 +84,26 @@ _STARTED = re.compile(r"(?m)^[^#\n]*?[ \t]\^(/[^\s;]+)")
 
 def _rotation(file: FileEntry) -> Iterator[str]:
     for script in _ROTATED.findall(file.text):
-        yield from _of_shell(script)
+        yield from started_by(script).paths
 
 
 def _udev(file: FileEntry) -> Iterator[str]:
     for line in file.lines:
         if not line.lstrip().startswith("#"):
             for command in _UDEV.findall(line):
-                yield from _absolute(command)
+                yield from started_by(command).paths
 
 
 def _apt(file: FileEntry) -> Iterator[str]:
     text = re.sub(r"(?m)^\s*(?://|#).*$", "", file.text)
     for several, one in _APT.findall(text):
         for command in re.findall(r'"([^"\n]*)"', several) or ([one] if one else []):
-            yield from _absolute(command)
-
-
-def _absolute(command: str) -> Iterator[str]:
-    yield from (word for word in programs(command)[0] if word.startswith("/"))
+            yield from started_by(command).paths
 
 
 def _rsyslog(file: FileEntry) -> Iterator[str]:
     for command in _OMPROG.findall(file.text):
-        yield from _absolute(command)
+        yield from started_by(command).paths
     for pattern in (_MODULE, _MORE_RULES):
         yield from (new or old for new, old in pattern.findall(file.text))
     yield from _STARTED.findall(file.text)

@@ -25,10 +25,12 @@ from audit_core.api.sdk import (
     passed,
     undetermined,
 )
+from audit_linux.files.command_lines import started_by_words
 from audit_linux.files.empty_groups import EMPTY_GROUPS, EmptyGroups
 from audit_linux.files.root_hooks import HOOKS, of_pam
-from audit_linux.files.root_jobs import CRON, UNIT_FILES, Job, started
+from audit_linux.files.root_jobs import CRON, Job
 from audit_linux.files.root_settings import ROOT_SETTINGS, ROOT_SHELLS
+from audit_linux.files.root_units import UNIT_FILES, template_of
 from audit_linux.files.sweep import LEVELS, SWEEP, Sweep
 from audit_linux.pam import PAM, Pam
 from audit_linux.processes import FIRST_PERSON
@@ -73,7 +75,7 @@ class Others:
         self._links = sweep.links
         self._who: dict[str, str] = {}
         for acl in sweep.acls:
-            names = [e for e in acl.entries if e.split(":")[1] != "0"]
+            names = [e for e in acl.entries if not self._is_nobody(*e.split(":")[:2])]
             if names:
                 self._who[acl.path] = names[0]
         for entry in sweep.owned:
@@ -84,6 +86,10 @@ class Others:
         for entry in sweep.entries:
             if entry.bits & 0o002:
                 self._who[entry.path] = "everybody"
+
+    def _is_nobody(self, kind: str, number: str) -> bool:
+        """Whether an entry of an access list is for root, or for a group without members."""
+        return number == "0" or (kind == "group" and number in map(str, self.empty))
 
     def of(self, path: str) -> str | None:
         """Who may change `path` and through what; None where nobody else was seen."""
@@ -146,7 +152,9 @@ def _sudo_jobs(sudoers: Sudoers | None) -> Iterator[Job]:
         as_root = {"root", "ALL"} & set(grant.runas)
         if as_root and grant.command.startswith("/") and set(grant.who) - {"root", "#0"}:
             words = [re.sub(r"\\(.)", r"\1", w) for w in grant.command.split()]
-            yield Job(where=f"sudo {','.join(grant.who)}", programs=tuple(started(words)))
+            yield Job(
+                where=f"sudo {','.join(grant.who)}", programs=started_by_words(words).programs
+            )
 
 
 def _sudo_places(sudoers: Sudoers | None, others: Others) -> Iterator[str]:
@@ -164,13 +172,19 @@ def _sudo_places(sudoers: Sudoers | None, others: Others) -> Iterator[str]:
             yield f"sudo secure_path: {who}"
 
 
+# Where the service manager, udev and shells of root look for programs of the site.
+_USUAL = ("/usr/local/sbin", "/usr/local/bin")
+
+
 def _changed_by_others(jobs: list[Job], others: Others) -> list[str]:
     found: list[str] = []
     for job in jobs:
         if job.owner and job.owner not in {f"gid {gid}" for gid in others.empty}:
             found.append(f"{job.where} ({job.owner})")
-        searched = job.path if any("/" not in program for program in job.programs) else ()
-        for path in (*job.programs, *searched):
+        names = [program for program in job.programs if "/" not in program]
+        searched = job.path if names else ()
+        named = [f"{folder}/{name}" for folder in job.path or _USUAL for name in names]
+        for path in (*job.programs, *searched, *named):
             who = others.of(path)
             if who is not None:
                 found.append(f"{job.where}: {who}")
@@ -192,7 +206,7 @@ def _changed_by_others(jobs: list[Job], others: Others) -> list[str]:
         known_or_absent(optional(ROOT_SHELLS)),
     ),
     severity=Severity.HIGH,
-    version=5,
+    version=6,
     remedy=msg(
         "Make root the owner of the named programs and of all directories above them, "
         "and remove write permission for others (chown root, chmod go-w)"
@@ -278,7 +292,8 @@ def _by_start(jobs: tuple[Job, ...], units: Units | None) -> tuple[list[Job], li
         free = [job for job in jobs if not job.unit or job.unit.startswith("init:")]
         return free, [job for job in jobs if job not in free]
     generated = {f"init:{name.removesuffix('.service')}" for name in units.generated}
-    runs = {"", "*", *units.active, *units.enabled, *generated}
+    known_units = map(template_of, (*units.active, *units.enabled))
+    runs = {"", "*", *units.active, *units.enabled, *known_units, *generated}
     begun = [job for job in jobs if runs & {job.unit, *job.by}]
     return begun, [job for job in jobs if not runs & {job.unit, *job.by}]
 

@@ -33,50 +33,13 @@ from audit_core.api.sdk import (
     fact,
     provider,
 )
-from audit_linux.accounts.shell_words import simple_commands
-from audit_linux.files.root_jobs import (
-    Job,
-    jobs_of_files,
-    of_variable,
-    of_variables,
-    programs,
-    started,
-)
-
-_ALIAS = re.compile(r"[\w.+-]+=(.*)", re.DOTALL)
+from audit_linux.files.command_lines import of_variable, started_by
+from audit_linux.files.root_jobs import Job, jobs_of_files, of_variables
 
 
 def of_shell_file(file: FileEntry) -> Iterator[str]:
     """What a start-up file of shells runs, sources, and takes its programs from."""
-    for simple in simple_commands(file.text if "\0" not in file.text else ""):
-        yield from _of_command([word.text for word in simple.words])
-
-
-_IN_FRONT = frozenset({"export", "declare", "typeset", "readonly", "builtin", "command"})
-
-
-def _of_command(texts: list[str]) -> Iterator[str]:
-    texts = _without_front(texts)
-    if texts[:1] == ["alias"]:
-        bodies = [hit[1] for text in texts[1:] if (hit := _ALIAS.fullmatch(text))]
-        yield from (word for body in bodies for word in _absolute(body))
-        return
-    for text in texts:
-        yield from of_variable(text)
-    if texts[:1] in (["."], ["source"]):
-        yield from (text for text in texts[1:2] if text.startswith("/"))
-    else:
-        yield from (word for word in started(texts) if word.startswith("/") and "$" not in word)
-
-
-def _without_front(texts: list[str]) -> list[str]:
-    while texts and (texts[0] in _IN_FRONT or texts[0].startswith("-")):
-        texts = texts[1:]
-    return texts
-
-
-def _absolute(command: str) -> Iterator[str]:
-    yield from (word for word in programs(command)[0] if word.startswith("/"))
+    yield from started_by(file.text).paths
 
 
 _SETTING = re.compile(r"(?m)^[ \t]*(?:DefaultEnvironment|ManagerEnvironment)[ \t]*=[ \t]*(.*)$")
@@ -92,7 +55,7 @@ _MODPROBE = re.compile(r"(?m)^[ \t]*(?:install|remove)[ \t]+\S+[ \t]+(.*)$")
 
 def _modprobe(file: FileEntry) -> Iterator[str]:
     for command in _MODPROBE.findall(file.text.replace("\\\n", " ")):
-        yield from _absolute(command)
+        yield from started_by(command).paths
 
 
 _KERNEL = re.compile(
@@ -103,7 +66,7 @@ _KERNEL = re.compile(
 def _sysctl(file: FileEntry) -> Iterator[str]:
     for key, value in _KERNEL.findall(file.text):
         if key != "core_pattern" or value.startswith("|"):
-            yield from _absolute(value.lstrip("| \t"))
+            yield from started_by(value.lstrip("| \t")).paths
 
 
 def _binfmt(file: FileEntry) -> Iterator[str]:
@@ -120,7 +83,7 @@ _DPKG = re.compile(
 
 def _dpkg(file: FileEntry) -> Iterator[str]:
     for command in _DPKG.findall(file.text):
-        yield from _absolute(command.strip().strip("\"'"))
+        yield from started_by(command.strip().strip("\"'")).paths
 
 
 def _script(file: FileEntry) -> Iterator[str]:
@@ -134,7 +97,7 @@ _INTERFACE = re.compile(r"(?m)^[ \t]*(?:pre-up|up|post-up|pre-down|down|post-dow
 
 def _interfaces(file: FileEntry) -> Iterator[str]:
     for command in _INTERFACE.findall(file.text.replace("\\\n", " ")):
-        yield from _absolute(command)
+        yield from started_by(command).paths
 
 
 _AUDIT = re.compile(r"(?im)^[ \t]*(?:path|dispatcher|\w+_action)[ \t]*=[ \t]*(?:exec[ \t]+)?(/\S+)")

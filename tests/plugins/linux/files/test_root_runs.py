@@ -13,11 +13,13 @@ from msgspec import structs
 from audit_core.api.sdk import Answers
 from audit_core.api.testkit import target_of
 from audit_core.model import Command, Verdict
+from audit_linux.files.command_lines import started_by
 from audit_linux.files.empty_groups import parse_empty_groups
 from audit_linux.files.root_hooks import of_pam, parse_hooks
-from audit_linux.files.root_jobs import Job, parse_cron, parse_units_of_root, programs
+from audit_linux.files.root_jobs import Job, parse_cron
 from audit_linux.files.root_runs import root_runs
 from audit_linux.files.root_settings import ROOT_SHELLS, parse_root_settings, parse_root_shells
+from audit_linux.files.root_units import parse_units_of_root
 from audit_linux.files.sweep import Acl, Entry, Sweep, argv, parse_sweep
 from audit_linux.pam import Line, Pam
 from audit_linux.sudo.sudoers import Grant, Sudoers
@@ -330,7 +332,7 @@ def test_programs_of_a_shell_line() -> None:
         "bash '/srv/a.sh' < /etc/hosts": ("bash", "/srv/a.sh"),
     }  # fmt: skip
     for line, wanted in cases.items():
-        assert programs(line)[0] == wanted, line
+        assert started_by(line).programs == wanted, line
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
