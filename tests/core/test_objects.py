@@ -83,15 +83,17 @@ def test_what_may_stand_by_itself_is_an_object_where_its_type_is_another() -> No
 
 
 def test_a_chosen_target_comes_with_its_parts_and_all_that_it_is_part_of() -> None:
-    made = {"h": None, "h/tls": "h", "h/pg": "h", "h/pg/core": "h/pg", "i": None, "site": None}
+    made = {"h": None, "h/tls": "h", "h/pg": "h", "h/pg/core": "h/pg", "i": None, "site": None,
+            "h/site": "h"}  # fmt: skip
     targets = tuple(
-        Target(id=id, kind="x", object_type=id if id == "site" else "x", parent=parent)
+        # a path of a host has the type of the whole network
+        Target(id=id, kind="x", object_type="site" if "site" in id else "x", parent=parent)
         for id, parent in made.items()
     )
     for wanted, expected in (
         ("h/pg/core", {"h", "h/pg", "h/pg/core"}),
         ("h/pg", {"h", "h/pg", "h/pg/core"}),
-        ("h", {"h", "h/tls", "h/pg", "h/pg/core"}),
+        ("h", {"h", "h/tls", "h/pg", "h/pg/core", "h/site"}),
         ("i", {"i"}),
     ):
         found = {target.id for target in selected(targets, (wanted,), {"site"})}

@@ -227,6 +227,7 @@ def selected(
 ) -> tuple[Target, ...]:
     """`targets` that are `wanted` with their parts, what they are parts of, and types in `whole`.
 
+    A part with such a type is not taken by itself: it is asked through what it is a part of.
     All where nothing is `wanted`. Raises UsageError for a target that is not there.
     """
     if not wanted:
@@ -246,7 +247,7 @@ def selected(
     return tuple(
         t
         for t in targets
-        if t.object_type in whole
+        if (t.parent is None and t.object_type in whole)
         or t.id in above
         or any(one.id in wanted for one in (t, *ancestors(t, by_id)))
     )

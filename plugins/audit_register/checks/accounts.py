@@ -124,11 +124,17 @@ class _Owners:
 def _owners(source: _Source, staff: dict[str, Row], target: Target) -> dict[str, list[Row]]:
     found: dict[str, list[Row]] = {}
     for row in staff.values():
-        for entry in dict.fromkeys(row["accounts"] or ()):
-            place, colon, name = entry.rpartition(":")
-            if not colon or _is_on(place, target):
-                found.setdefault(source.account(name), []).append(row)
+        for name in dict.fromkeys(map(source.account, _held(row, target))):
+            found.setdefault(name, []).append(row)
     return found
+
+
+def _held(row: Row, target: Target) -> Iterator[str]:
+    """The accounts of a person on `target`; one may be there by its name and by `target:name`."""
+    for entry in row["accounts"] or ():
+        place, colon, name = entry.rpartition(":")
+        if not colon or _is_on(place, target):
+            yield name
 
 
 def _is_on(place: str, target: Target) -> bool:
@@ -173,7 +179,7 @@ def _leavers(source: _Source, id: str) -> Check:
 def _owned(source: _Source, id: str) -> Check:
     @check(
         id, needs=(TARGET, source.logins, STAFF_REGISTER), kind=source.kind,
-        severity=Severity.MEDIUM, version=source.version,
+        severity=Severity.MEDIUM, version=source.version + 1,
         remedy=msg("Enter each account in the register of staff, or remove it"),
     )  # fmt: skip
     def owned(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -174,73 +173,3 @@ def test_an_account_that_may_not_read_passes_nothing(bank: Bank) -> None:
     assert not [name for name, verdicts in every.items() if "pass" in verdicts]
     details = [f["detail"] for f in done.json["findings"] if f["check"] == "data.protected"]
     assert "GRANT SELECT on: public.customer" in str(details)
-
-
-STAFF = """\
-Staff number,Name,Department,Post,Accounts,Administers,Left on,Confidentiality signed on,\
-Last trained on
-1001,Zhang San,IT,administrator,db:audit,all,,2024-01-01,2026-01-01
-1002,Li Si,IT,developer,"plain, {more}",,,2024-01-01,2026-01-01
-1009,Sun Qi,IT,developer,{gone},,2024-01-01,2023-01-01,2023-01-01
-"""
-_PROTECTED = ", ".join(line.strip().removeprefix("- ") for line in COLUMNS.splitlines())
-
-
-class ModelBank:
-    """The starter files of smart-finance with the people and the database of `bank`."""
-
-    def __init__(self, bank: Bank, folder: Path) -> None:
-        self._bank, self._folder = bank, folder
-        dengbao("--lang", "en", "init", "smart-finance", folder, env=bank.env).ended(0)
-        path = folder / "inventory.yaml"
-        text = path.read_text().replace("id: customers,", "id: customers, stored_in: [db],")
-        networks = (("10.1", "127.0.1"), ("10.2", "127.0.0"), ("10.3", "127.0.2"))
-        for old, new in networks:
-            text = text.replace(f"{old}.0.0/16", f"{new}.0/24")
-        self._inventory = text
-
-    def run(self, data: str, *, more: str = "", gone: str = "") -> Any:
-        """The verdicts by check and target, and the conclusions by clause and object."""
-        staff = STAFF.format(more=more, gone=gone)
-        (self._folder / "registers/staff.csv").write_text(staff)
-        entry = self._bank.server.entry("audit", "GOOD").removesuffix("}\n")
-        path = self._folder / "run.yaml"
-        path.write_text(
-            f"{self._inventory}{entry}, business_system: core, zone: lan, data: [{data}]}}\n"
-        )
-        done = dengbao("run", "smart-finance", "-i", path, "--store", self._folder / "store",
-                       "-o", self._folder / f"{len(data)}.zip", "--format", "json",
-                       env=self._bank.env)  # fmt: skip
-        found = done.ended(0).json
-        verdicts = {f["id"]: f["verdict"] for f in found["findings"]}
-        return verdicts, {(c["clause"], c["target"]): c["conclusion"] for c in found["conclusions"]}
-
-
-def _data(production: str, test: str) -> str:
-    return (
-        f"{{database: {production}, environment: production, columns: [{_PROTECTED}]}}, "
-        f"{{database: {test}, environment: test}}"
-    )
-
-
-def test_a_model_bank_with_a_real_database(bank: Bank, tmp_path: Path) -> None:
-    model = ModelBank(bank, tmp_path)
-    good, before = model.run(_data("good", "masked"))
-    bank.server.sql("CREATE ROLE sunqi LOGIN CREATEDB", "CREATE ROLE app LOGIN")
-    bad, after = model.run(_data("bad", "dev"), more="sunqi", gone="sunqi")
-    for id in (
-        "register.postgresql-leavers@db",  # of somebody who left
-        "register.postgresql-owners@db",  # shared, and an account that nobody knows
-        "register.postgresql-rights@db",  # CREATEDB without a post
-        "data.protected@db/data:{production}", "data.forbidden@db/data:{production}",
-        "data.no-real-values@db/data:{test}",
-    ):  # fmt: skip
-        assert good[id.format(production="good", test="masked")] == "pass", id
-        assert bad[id.format(production="bad", test="dev")] == "fail", id
-    refused = [id for id, verdict in good.items() if verdict == "fail"]
-    denied = {"nonconforming", "partly_conforming"}
-    turned = {key for key in before if after[key] in denied and before[key] not in denied}
-    assert turned == {
-        ("4.1", "organisation"), ("6.2.1", "customers"), ("6.2.2", "core"),
-        ("6.2.4", "customers"), ("7.1.6", "organisation"),
-    }, refused  # fmt: skip

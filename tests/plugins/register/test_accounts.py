@@ -48,6 +48,10 @@ def test_where_an_account_of_the_register_counts() -> None:
     for entry, verdict in (("dba", "pass"), ("db1:dba", "pass"), ("core:dba", "pass"),
                            ("db2:dba", "fail"), ("DBA", "fail")):  # fmt: skip
         assert owners.judge(DB, accounts, staff({"accounts": [entry]})).verdict == verdict
+    # one person, by both ways to name it; and two people
+    twice = {"accounts": ["db1:dba", "dba", "core:dba"]}
+    assert owners.judge(DB, accounts, staff(twice)).verdict is Verdict.PASS
+    assert owners.judge(DB, accounts, staff(twice, twice)).verdict is Verdict.FAIL
     part = Target(id="db1/postgresql:5432", kind="postgresql", object_type="database")
     assert owners.judge(part, accounts, staff({"accounts": ["db1:dba"]})).verdict is Verdict.PASS
 

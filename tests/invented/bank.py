@@ -44,8 +44,7 @@ from audit_register.builtin_registers import BY_ID, REGISTERS
 from audit_register.facts import BY_REGISTER
 from audit_register.reading.register_file import RegisterFile
 from installed import registry
-
-from . import seen
+from invented import bank_seen as seen
 
 STARTER = Path(audit_profiles.__file__).parent / "starters/smart-finance"
 TODAY = datetime.date(2026, 11, 29)
@@ -80,15 +79,15 @@ class Bank:
         offered = registry()
         self.checks = offered.checks
         self.profile = load_policy(offered.policy_dirs).profile("smart-finance", self.checks)
-        self._files = {f"registers/{r.id}.csv": starter(lang, f"registers/{r.id}.csv")
+        self.files = {f"registers/{r.id}.csv": starter(lang, f"registers/{r.id}.csv")
                        for r in REGISTERS}  # fmt: skip
         inventory = _ENTERED.sub(r"\1entries: [pay-web]", starter(lang, "inventory.yaml"))
         stored = "id: customers, stored_in: [core-db],"
         inventory = inventory.replace("id: customers,", stored)
-        self._files["inventory.yaml"] = inventory + HOST + seen.TARGETS
-        self._tables = {r.id: self._table(r.id, self._files) for r in REGISTERS}
+        self.files["inventory.yaml"] = inventory + HOST + seen.TARGETS
+        self._tables = {r.id: self._table(r.id, self.files) for r in REGISTERS}
         self._bindings = by_clause(self.profile.bindings)
-        self._targets = self._read(self._files["inventory.yaml"])
+        self._targets = self.read(self.files["inventory.yaml"])
         self._known: dict[Any, tuple[Finding, Any]] = {}
         self._judged: dict[str, list[Check]] = {}
         for id in sorted({binding.check for binding in self.profile.bindings}):
@@ -122,7 +121,7 @@ class Bank:
 
         `failing` are checks that fail besides, each with its target.
         """
-        files, tables = dict(self._files), dict(self._tables)
+        files, tables = dict(self.files), dict(self._tables)
         for name, edit in (edits or {}).items():
             changed = edit(files[name])
             assert changed != files[name], name
@@ -133,20 +132,22 @@ class Bank:
         if not edits or "inventory.yaml" not in edits:
             targets = self._targets
         else:
-            targets = self._read(files["inventory.yaml"])
+            targets = self.read(files["inventory.yaml"])
         world = _World(targets, tables, accounts, {**seen.GOOD, **facts})
         findings = [f for target in targets for f in self._findings(world, target)]
-        findings += [self._failed(id, target) for id, target in failing]
-        return self._assessed(targets, findings, denied)
+        findings += [self.finding(id, target, Verdict.FAIL) for id, target in failing]
+        return self.assessed(targets, findings, denied)
 
-    def _failed(self, id: str, target: str) -> Finding:
+    def finding(self, id: str, target: str, verdict: Verdict) -> Finding:
+        """A finding with that verdict and without anything else."""
         return Finding(
-            id=f"{id}@{target}", check=id, check_version=1, target=target, verdict=Verdict.FAIL,
+            id=f"{id}@{target}", check=id, check_version=1, target=target, verdict=verdict,
             severity=self.checks[id].severity, why="", detail=(msg("made up"),), expected=None,
             evidence=(),
         )  # fmt: skip
 
-    def _read(self, text: str) -> tuple[Target, ...]:
+    def read(self, text: str) -> tuple[Target, ...]:
+        """The targets of an inventory, those of the whole system among them."""
         document = load_bytes(text.encode(), "inventory.yaml")
         read = read_inventory(document, registry())
         return with_system_objects(
@@ -162,10 +163,11 @@ class Bank:
                 self._known[key] = (judge(check, target, inputs, {}), inputs.objects)
             yield self._known[key][0]
 
-    def _assessed(
+    def assessed(
         self, targets: tuple[Target, ...], findings: list[Finding],
-        denied: Iterable[tuple[str, int]],
+        denied: Iterable[tuple[str, int]] = (),
     ) -> dict[tuple[str, str], Conclusion]:  # fmt: skip
+        """The conclusions from `findings` where people affirm all but `denied`."""
         roll_ups = RollUps(self.profile.roll_ups, targets, self.profile.system_objects)
         roots = [t for t in targets if t.parent is None]
         totals: dict[str, Totals] = {}

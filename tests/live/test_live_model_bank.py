@@ -1,0 +1,78 @@
+"""The model bank that runs: it conforms to every clause, and single faults turn their own clauses.
+
+Two runs see all servers: one of the good bank, one with every fault of `bank_faults` at once. What
+turned is held against what each fault says of itself, and then concluded on fault by fault.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from audit_core.model import Verdict
+from audit_core.model.conclusions import Role
+from invented.bank import Bank, changed
+from live.bank_faults import FAULTS
+from live.model_bank import ModelBank
+
+pytestmark = pytest.mark.live
+
+
+class Seen:
+    """The bank before and after the faults: verdicts by finding, and the conclusions."""
+
+    def __init__(self, bank: ModelBank) -> None:
+        bank.run()
+        answers = bank.answer_all()
+        self.inventory = bank.file.read_text()
+        self.good = bank.run("--answers", answers)
+        for fault in FAULTS:
+            fault.make(bank)
+        self.bad = bank.run("--answers", answers)
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
+    folder = tmp_path_factory.mktemp("bank")
+    with ModelBank(folder) as bank:
+        yield Seen(bank)
+
+
+def _verdicts(run: Any) -> dict[str, Verdict]:
+    return {finding["id"]: Verdict(finding["verdict"]) for finding in run["findings"]}
+
+
+def test_the_good_bank_conforms_to_every_clause(seen: Seen) -> None:
+    run = seen.good
+    assert run["run"]["complete"] is True
+    found = {(c["clause"], c["target"]): c["conclusion"] for c in run["conclusions"]}
+    assert len({clause for clause, _ in found}) == 47
+    bad = {key: word for key, word in found.items() if word != "conforming"}
+    assert set(bad.values()) == {"not_applicable"}
+    assert {clause[0] for clause, _ in bad} == {"5"}  # services that are not offered
+
+
+def test_each_fault_of_a_server_turns_its_own_clauses(
+    seen: Seen, subtests: pytest.Subtests
+) -> None:
+    bank = Bank("en")
+    deciding = {b.check for b in bank.profile.bindings if b.role is not Role.SUPPORTS}
+    before, after = _verdicts(seen.good), _verdicts(seen.bad)
+    turned = {id for id, verdict in after.items()
+              if verdict is Verdict.FAIL and before.get(id) is not Verdict.FAIL
+              and id.partition("@")[0] in deciding}  # fmt: skip
+    assert turned == {id for fault in FAULTS for id in fault.findings.split()}
+    targets = bank.read(seen.inventory)
+
+    def concluded(verdicts: dict[str, Verdict]) -> Any:
+        made = [bank.finding(check, target, verdict) for id, verdict in verdicts.items()
+                for check, _, target in [id.partition("@")]]  # fmt: skip
+        return bank.assessed(targets, made)
+
+    good = concluded(before)
+    for fault in FAULTS:
+        with subtests.test(fault.name):
+            bad = concluded(before | dict.fromkeys(fault.findings.split(), Verdict.FAIL))
+            assert changed(good, bad) == set(fault.clauses.split())
