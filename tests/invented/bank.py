@@ -44,7 +44,7 @@ from audit_register.builtin_registers import BY_ID, REGISTERS
 from audit_register.facts import BY_REGISTER
 from audit_register.reading.register_file import RegisterFile
 from installed import registry
-from invented import bank_seen as seen
+from invented import bank_observed as observed
 
 STARTER = Path(audit_profiles.__file__).parent / "starters/smart-finance"
 TODAY = datetime.date(2026, 11, 29)
@@ -84,7 +84,7 @@ class Bank:
         inventory = _ENTERED.sub(r"\1entries: [pay-web]", starter(lang, "inventory.yaml"))
         stored = "id: customers, stored_in: [core-db],"
         inventory = inventory.replace("id: customers,", stored)
-        self.files["inventory.yaml"] = inventory + HOST + seen.TARGETS
+        self.files["inventory.yaml"] = inventory + HOST + observed.TARGETS
         self._tables = {r.id: self._table(r.id, self.files) for r in REGISTERS}
         self._bindings = by_clause(self.profile.bindings)
         self._targets = self.read(self.files["inventory.yaml"])
@@ -114,7 +114,7 @@ class Bank:
         edits: Mapping[str, Edit] | None = None,
         accounts: tuple[str, ...] = ("root", "zhangsan"),
         denied: Iterable[tuple[str, int]] = (),
-        facts: Mapping[str, Known] = seen.GOOD,
+        facts: Mapping[str, Known] = observed.GOOD,
         failing: Iterable[tuple[str, str]] = (),
     ) -> dict[tuple[str, str], Conclusion]:
         """The conclusions by clause and object, once `edits` were made to its files.
@@ -133,7 +133,7 @@ class Bank:
             targets = self._targets
         else:
             targets = self.read(files["inventory.yaml"])
-        world = _World(targets, tables, accounts, {**seen.GOOD, **facts})
+        world = _World(targets, tables, accounts, {**observed.GOOD, **facts})
         findings = [f for target in targets for f in self._findings(world, target)]
         findings += [self.finding(id, target, Verdict.FAIL) for id, target in failing]
         return self.assessed(targets, findings, denied)

@@ -20,7 +20,7 @@ from live.model_bank import ModelBank
 pytestmark = pytest.mark.live
 
 
-class Seen:
+class Runs:
     """The bank before and after the faults: verdicts by finding, and the conclusions."""
 
     def __init__(self, bank: ModelBank) -> None:
@@ -34,18 +34,18 @@ class Seen:
 
 
 @pytest.fixture(scope="module")
-def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
     folder = tmp_path_factory.mktemp("bank")
     with ModelBank(folder) as bank:
-        yield Seen(bank)
+        yield Runs(bank)
 
 
 def _verdicts(run: Any) -> dict[str, Verdict]:
     return {finding["id"]: Verdict(finding["verdict"]) for finding in run["findings"]}
 
 
-def test_the_good_bank_conforms_to_every_clause(seen: Seen) -> None:
-    run = seen.good
+def test_the_good_bank_conforms_to_every_clause(runs: Runs) -> None:
+    run = runs.good
     assert run["run"]["complete"] is True
     found = {(c["clause"], c["target"]): c["conclusion"] for c in run["conclusions"]}
     assert len({clause for clause, _ in found}) == 47
@@ -55,16 +55,16 @@ def test_the_good_bank_conforms_to_every_clause(seen: Seen) -> None:
 
 
 def test_each_fault_of_a_server_turns_its_own_clauses(
-    seen: Seen, subtests: pytest.Subtests
+    runs: Runs, subtests: pytest.Subtests
 ) -> None:
     bank = Bank("en")
     deciding = {b.check for b in bank.profile.bindings if b.role is not Role.SUPPORTS}
-    before, after = _verdicts(seen.good), _verdicts(seen.bad)
+    before, after = _verdicts(runs.good), _verdicts(runs.bad)
     turned = {id for id, verdict in after.items()
               if verdict is Verdict.FAIL and before.get(id) is not Verdict.FAIL
               and id.partition("@")[0] in deciding}  # fmt: skip
     assert turned == {id for fault in FAULTS for id in fault.findings.split()}
-    targets = bank.read(seen.inventory)
+    targets = bank.read(runs.inventory)
 
     def concluded(verdicts: dict[str, Verdict]) -> Any:
         made = [bank.finding(check, target, verdict) for id, verdict in verdicts.items()

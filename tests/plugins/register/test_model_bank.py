@@ -12,7 +12,7 @@ import pytest
 from audit_core.model import Known, Result, StepState, Verdict
 from audit_core.model.conclusions import Role
 from audit_register.builtin_registers import BY_ID, REGISTERS
-from invented import bank_seen as seen
+from invented import bank_observed as observed
 from invented.bank import STARTER, TODAY, Bank, changed, starter, words
 from live.bank_faults import FAULTS as LIVE
 
@@ -185,7 +185,7 @@ def test_each_single_fault_turns_its_own_clauses(bank: Bank, subtests: pytest.Su
     for name, edit, clauses in INVENTORY:
         with subtests.test(name):
             assert changed(good, bank.concluded({"inventory.yaml": edit})) == clauses
-    for name, fact, value, clauses in seen.FAULTS:
+    for name, fact, value, clauses in observed.FAULTS:
         with subtests.test(name):
             assert changed(good, bank.concluded(facts={fact: Known(value=value)})) == clauses
     for accounts in (("root", "sunqi"), ("root", "nobody-knows")):
@@ -232,7 +232,7 @@ def test_the_page_of_faults_has_one_for_each_clause(bank: Bank) -> None:
     rows = [re.split(r" *\| *", line)[1:3] for line in table.splitlines() if line[:1] == "|"][2:]
     assert [clause for clause, _ in rows] == [clause.id for clause in bank.profile.clauses]
     faults = {
-        **{name: clauses for name, _, _, clauses in (*FAULTS, *seen.FAULTS)},
+        **{name: clauses for name, _, _, clauses in (*FAULTS, *observed.FAULTS)},
         **{name: clauses for name, _, clauses in INVENTORY},
         **{fault.name: set(fault.clauses.split()) for fault in LIVE},
     }
