@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import yaml
 import audit_profiles
 import installed
 from audit_core.cli import main
+from audit_core.cli.starter_files import dated
 from audit_core.model.errors import InputError
 from audit_core.policy.cases import read_cases
 from audit_core.store.runs import Store
@@ -21,6 +23,7 @@ from audit_core.views.file_schemas import file_schemas
 from core.pack import making
 
 SHIPPED = Path(audit_profiles.__file__).parent
+DOCS = Path(__file__).parents[2] / "docs"
 TEST = """\
 profile: {profile}
 store: store
@@ -179,15 +182,18 @@ def loaded(text: str) -> Any:
 
 
 def test_every_file_that_is_shipped_holds_to_the_schema_that_it_names() -> None:
-    # starter files are for a folder of the user, where `dengbao schema` writes the schemas
-    files = [path for path in SHIPPED.rglob("*.yaml") if "starters" not in path.parts]
-    assert len(files) >= 15
+    files = [*SHIPPED.rglob("*.yaml"), *DOCS.rglob("*.yaml")]
+    assert len(files) >= 30
     for path in files:
         text = path.read_text(encoding="utf-8")
         head, _, relative = text.partition("\n")[0].partition("$schema=")
         assert head == "# yaml-language-server: ", path
         schema = (path.parent / relative).resolve()
-        assert schema.is_file(), path
+        if "starters" in path.parts:
+            # for a folder of the user, where `dengbao schema` writes the schemas
+            assert relative.startswith(".dengbao/schemas/"), path
+            schema = DOCS / "schemas" / schema.name
+            text = dated(text, datetime.date(2026, 11, 29))
         document = loaded(text)
         jsonschema.Draft202012Validator(json.loads(schema.read_bytes())).validate(document)
 
@@ -207,8 +213,14 @@ def test_the_examples_of_the_pages_hold_to_their_schemas() -> None:
             name = "mapping-file.json" if text.startswith("- ") else "profile-file.json"
             name = "profile-test-file.json" if text.startswith("profile:") else name
             validator(name).validate(loaded(text))
-        for text in blocks(f"{lang}/answers.md"):
-            validator("answers.json").validate(loaded(text))
+        for page in ("answers.md", "conclusions.md"):
+            for text in blocks(f"{lang}/{page}"):
+                found = loaded(text)
+                name = "waivers.json" if "waivers" in found else "answers.json"
+                if "gradings" in found:  # a part of a profile
+                    name = "profile-file.json"
+                    found |= {"id": "x", "title": {"zh": "甲", "en": "x"}}
+                validator(name).validate(found)
 
 
 def test_schemas_refuse_what_is_misspelt() -> None:
