@@ -22,6 +22,7 @@ from openpyxl.utils import get_column_letter
 from audit_core.model import Message, msg
 from audit_core.model.errors import InputError
 from audit_core.model.forms import Entry, Form, FormKind, FormRow
+from audit_core.text.days import written_day
 from audit_core.text.translate import Translator
 from audit_excel import row_keys, xlsx
 from audit_excel.fill_in import (
@@ -50,8 +51,6 @@ _RECORD = msg("Result record")
 _NO_EDITS = msg("the record was changed: it is made from checks and answers. Put what you add into "
                 "the columns behind it")  # fmt: skip
 _NO_KEY = msg("the row has no key: fill in the rows that dengbao wrote, or copy them whole")
-
-_DAY = re.compile(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?")
 
 
 def read(path: Path, raw: bytes) -> Form:
@@ -330,15 +329,10 @@ def _text(cell: Any, where: str) -> str:
 
 
 def _day(text: str, where: str) -> str:
-    hit = _DAY.fullmatch(text.split(" ")[0] if text.endswith(" 00:00:00") else text)
-    try:
-        return datetime.date(*map(int, hit.groups())).isoformat() if hit else _no_day(text, where)
-    except ValueError:
-        return _no_day(text, where)
-
-
-def _no_day(text: str, where: str) -> str:
-    raise refused(where, msg("{text} is not a day like 2026-11-29", text=text[:40]))
+    day = written_day(text)
+    if day is None:
+        raise refused(where, msg("{text} is not a day like 2026-11-29", text=text[:40]))
+    return day
 
 
 _MERGED = re.compile(rb'<(?:[A-Za-z0-9]+:)?mergeCell [^>]*?ref="([A-Z]+[0-9]+:[A-Z]+([0-9]+))"')

@@ -44,15 +44,28 @@ def test_a_session_can_be_broken_off_and_continued(
     assert "To bring: Data flow with encryption marked" in shown
     # What is answered is not asked again; what is wrong is told, and asked again.
     path.write_bytes(b"# kept\n" + path.read_bytes())
-    second = "d\nlost\n2999-01-01\n\nn\nno such fraud\n\n\nv\n12\n\n/etc/passwd\nq\n"
+    second = ("sure\nd\nlost\n2999-01-01\n2026/02/30\n2026/1/2\nnote.txt，gone.txt\n\n"
+              "ｎ\n\nno such fraud\n\n\nv\n12\n\n/etc/passwd\n")  # fmt: skip
     assert ask(path, second, monkeypatch) == 0
     reported = capsys.readouterr()
     assert "[1/130] smart-finance/4.1/2" in reported.out
-    assert "expected a day not before 2999-01-01" in reported.err
-    assert "expected a file in the directory of the file of answers" in reported.err
+    errors = reported.err.splitlines()
+    for n, error in enumerate(
+        (
+            "sure is none of these letters",
+            "2999-01-01 is in the future",
+            "expected a day like 2026-11-29, got '2026/02/30'",
+            "expected ",
+            "expected ",
+            "expected a file in the directory",
+        )
+    ):
+        assert errors[n].removeprefix("dengbao: ").startswith(error), (n, errors)
+    assert len(errors) == 6  # only what was wrong is asked again
     assert path.read_bytes().startswith(b"# kept\n")
-    assert [(a.question, a.verdict, a.reason) for a in written(path)[1:]] == [
-        ("smart-finance/4.1/2", "not_applicable", "no such fraud")
+    assert [(a.question, a.verdict, a.text or a.reason, a.date) for a in written(path)[1:]] == [
+        ("smart-finance/4.1/2", "denied", "lost", "2026-01-02"),
+        ("smart-finance/4.1/3", "not_applicable", "no such fraud", today().isoformat()),
     ]
 
 
@@ -67,9 +80,7 @@ def test_a_rule_to_be_judged_is_asked_with_the_verdicts_that_it_allows(
 
     risks = (risk("6.4.2.1", mitigable=True), risk("6.4.4.1", mitigable=False))
     monkeypatch.setattr(attesting, "_risks", lambda *_: risks)
-    monkeypatch.setattr(
-        "sys.stdin", io.StringIO("m\nbastion\nyesterday\nm\nbastion\n\nm\nh\nso\n\n")
-    )
+    monkeypatch.setattr("sys.stdin", io.StringIO("m\nbastion\nyesterday\n\nm\nh\nso\n\n"))
     path = tmp_path / "a.yaml"
     assert main(["attest", "smart-finance", "--to", str(path), "--by", "李四", "--risks",
                  "--lang", "en"]) == 0  # fmt: skip
@@ -77,7 +88,7 @@ def test_a_rule_to_be_judged_is_asked_with_the_verdicts_that_it_allows(
     assert [(r.rule, r.verdict.value, r.text) for r in judged] == [
         ("6.4.2.1", "mitigated", "bastion"), ("6.4.4.1", "holds", "so"),
     ]  # fmt: skip
-    assert "risks[0].date: expected a day" in capsys.readouterr().err
+    assert "expected a day" in capsys.readouterr().err
 
 
 def test_an_answer_is_appended_to_what_stands_there_and_to_nothing_else() -> None:

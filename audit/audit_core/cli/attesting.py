@@ -7,12 +7,8 @@ time; the next one continues with the open questions.
 from __future__ import annotations
 
 import datetime
-import hashlib
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-
-from msgspec import structs
 
 from audit_core.attest.answers_in_force import AnswersInForce
 from audit_core.attest.judgements import risks_in_force
@@ -27,14 +23,13 @@ from audit_core.attest.writing import (
     read_if_there,
     replace,
 )
-from audit_core.cli import answers
+from audit_core.cli import answers, prompts
 from audit_core.cli.context import Context
-from audit_core.cli.output import note, say, tty
+from audit_core.cli.output import say
 from audit_core.cli.questions import left_by, unsettled
 from audit_core.cli.stored import read_results
 from audit_core.model import Target
 from audit_core.model.attestations import AnswerState
-from audit_core.model.errors import InputError
 from audit_core.model.overall import RiskResult
 from audit_core.model.results import Clause
 from audit_core.model.units import Step
@@ -42,10 +37,6 @@ from audit_core.views.question_view import layer_of, risks_to_judge
 from audit_core.views.results_view import step_texts
 
 _VERDICTS = {"a": "affirmed", "d": "denied", "n": "not_applicable", "v": "value"}
-
-
-class _Ended(Exception):
-    """The person wants no more questions, or nothing more can be read."""
 
 
 def attest(context: Context) -> int:
@@ -62,7 +53,7 @@ def attest(context: Context) -> int:
         for draft in _drafts(context, asked, risks, today):
             _write(context, path, draft, today)
             written += 1
-    except _Ended:
+    except prompts.Ended:
         say()
     say(text("Answers written: {count}; the same command continues with the open questions",
              count=written))  # fmt: skip
@@ -75,7 +66,7 @@ def _drafts(
     risks: Sequence[RiskResult],
     today: datetime.date,
 ) -> Iterator[Draft]:
-    """What the person answers, one after another; raises _Ended."""
+    """What the person answers, one after another; raises Ended."""
     for number, question in enumerate(asked, 1):
         draft = _ask(context, question, f"{number}/{len(asked)}", today)
         if draft is not None:
@@ -132,58 +123,42 @@ def _unanswered(left: OpenAs, standing: AnswersInForce) -> OpenAs:
 # --- asking -------------------------------------------------------------------------------------
 
 
-def _until_valid(
-    context: Context, ask: Callable[[], Draft | None], today: datetime.date
-) -> Draft | None:
-    """What `ask` returns, asked again until the file may hold it; None where it is skipped."""
-    while (draft := ask()) is not None:
-        try:
-            _check(context, draft, today)
-        except InputError as error:
-            note(context.translator.say(error.detail))
-        else:
-            return draft
-    return None
-
-
 def _ask(context: Context, question: Question, number: str, today: datetime.date) -> Draft | None:
-    """The answer to `question`; None where it is skipped. Raises _Ended."""
+    """The answer to `question`; None where it is skipped. Raises Ended."""
     _show(context, question, number)
     prompt = context.text("a affirmed, d denied, n not applicable, v value, s skip, q quit")
 
-    def ask() -> Draft | None:
-        verdict = _verdict(prompt, _VERDICTS)
-        if verdict is None:
-            return None
-        text = _line(_prompt(context, verdict))
-        draft = drafted(question.id, verdict, text, context.args.by, _date(context, today), today)
-        named = _line(
-            context.text("attachments beside the file, with commas between (Enter: none)")
-        )
-        return structs.replace(draft, attachments=tuple(_attached(context, named)))
+    verdict = prompts.verdict(context, prompt, _VERDICTS)
+    if verdict is None:
+        return None
 
-    return _until_valid(context, ask, today)
+    def drafting(text: str) -> Draft:
+        return drafted(question.id, verdict, text, context.args.by, today.isoformat(), today)
+
+    draft = prompts.valid(context, _prompt(context, verdict), drafting, today)
+    return prompts.with_attachments(context, prompts.dated(context, draft, today), today)
 
 
 def _ask_risk(
     context: Context, risk: RiskResult, number: str, today: datetime.date
 ) -> Draft | None:
-    """The judgement of `risk`; None where it is skipped. Raises _Ended."""
+    """The judgement of `risk`; None where it is skipped. Raises Ended."""
     _show_risk(context, risk, number)
     verdicts = {"h": "holds", "x": "dismissed", **({"m": "mitigated"} if risk.mitigable else {})}
     prompt = context.text("h it holds, x it does not, m other measures lower it, s skip, q quit")
     if not risk.mitigable:
         prompt = context.text("h it holds, x it does not (no mitigation counts), s skip, q quit")
 
-    def ask() -> Draft | None:
-        verdict = _verdict(prompt, verdicts)
-        if verdict is None:
-            return None
-        text = _line(context.text("why, or by which measures"))
-        rule, date = (risk.catalog, risk.rule), _date(context, today)
-        return drafted_risk(rule, verdict, text, context.args.by, date, today)
+    verdict = prompts.verdict(context, prompt, verdicts)
+    if verdict is None:
+        return None
 
-    return _until_valid(context, ask, today)
+    def drafting(text: str) -> Draft:
+        rule = (risk.catalog, risk.rule)
+        return drafted_risk(rule, verdict, text, context.args.by, today.isoformat(), today)
+
+    draft = prompts.valid(context, context.text("why, or by which measures"), drafting, today)
+    return prompts.dated(context, draft, today)
 
 
 def _show_risk(context: Context, risk: RiskResult, number: str) -> None:
@@ -195,14 +170,9 @@ def _show_risk(context: Context, risk: RiskResult, number: str) -> None:
     if risk.condition:
         say(risk.condition)
     if risk.clauses:
-        say(text("Items: {clauses}", clauses=", ".join(risk.clauses)))
+        say(text("Items: {clauses}", clauses=risk.clauses))
     if risk.targets:
-        say(text("For: {targets}", targets=", ".join(risk.targets)))
-
-
-def _date(context: Context, today: datetime.date) -> str:
-    asked = context.text("date of the fact [{today}]", today=today)
-    return _line(asked) or today.isoformat()
+        say(text("For: {targets}", targets=context.target_names(risk.targets, risk.catalog)))
 
 
 def _show(context: Context, question: Question, number: str) -> None:
@@ -216,22 +186,11 @@ def _show(context: Context, question: Question, number: str) -> None:
     say(text("Affirmed if: {when}", when=affirmed_if))
     if limit := in_words(step.limit):
         say(text("Limit of dates, given as a value: {limit}", limit=context.translator.say(limit)))
-    say(text("For: {targets}", targets=", ".join(question.targets)))
+    say(text("For: {targets}",
+             targets=context.target_names(question.targets, question.clause.catalog)))  # fmt: skip
     if question.last is not None:
         say(text("Last answer: {text}", text=f"{question.last.by} {question.last.date} "
                  f"({context.code(question.last.state.value)}) {question.last.text}"))  # fmt: skip
-
-
-def _verdict(prompt: str, verdicts: Mapping[str, str]) -> str | None:
-    """One of `verdicts`, by its letter or in full; None for skip. Raises _Ended."""
-    while True:
-        word = _line(prompt)
-        if word in ("q", "quit"):
-            raise _Ended
-        if word in ("s", "skip", ""):
-            return None
-        if word in verdicts or word in verdicts.values():
-            return verdicts.get(word, word)
 
 
 def _prompt(context: Context, verdict: str) -> str:
@@ -241,35 +200,7 @@ def _prompt(context: Context, verdict: str) -> str:
     return text("value") if verdict == "value" else text("what was found")
 
 
-def _line(prompt: str) -> str:
-    """A line that a person typed after `prompt`; raises _Ended at the end of the input."""
-    print(f"{tty(prompt)} > ", end="", flush=True)
-    try:
-        line = sys.stdin.readline()
-    except UnicodeDecodeError:
-        return ""
-    if not line:
-        raise _Ended
-    return line.strip()
-
-
-def _attached(context: Context, named: str) -> Iterator[tuple[str, str]]:
-    for name in filter(None, (part.strip() for part in named.split(","))):
-        path = context.args.to.parent / name
-        # Of what is no regular file, reading the answer tells what is wrong.
-        data = path.read_bytes() if path.is_file() else b""
-        yield name, hashlib.sha256(data).hexdigest()
-
-
 # --- writing ------------------------------------------------------------------------------------
-
-
-def _check(context: Context, draft: Draft, today: datetime.date) -> None:
-    """Raises InputError where the answer would be refused when it is read."""
-    path: Path = context.args.to
-    alone = appended(b"", draft, str(path))
-    read_answers([path], context.policy, answers.redacting(context), today=today,
-                 raw={path: alone})  # fmt: skip
 
 
 def _write(context: Context, path: Path, draft: Draft, today: datetime.date) -> None:

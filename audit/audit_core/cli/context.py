@@ -98,6 +98,14 @@ class Context:
         """The first `most` of `names`, and how many they are where there are more."""
         return self.translator.say(as_is(cut_to(names, most)))
 
+    def target_names(self, ids: Iterable[str], catalog: str) -> tuple[str, ...]:
+        """The targets `ids`; those that a system always has with the name of the catalog."""
+        always = {
+            o.id: o.zh if self.lang == "zh" else o.en
+            for o in self.policy.catalog(catalog).system_objects
+        }
+        return tuple(f"{always[id]} ({id})" if id in always else id for id in ids)
+
     def code(self, code: str) -> str:
         """`code`, of this program or of what plugins offer, in words; itself where it has none."""
         kind = self.registry.kinds.by_id.get(code)

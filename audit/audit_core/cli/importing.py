@@ -18,6 +18,7 @@ from audit_core.model.forms import Form
 from audit_core.store.answers import AnswersFolder
 from audit_core.store.runs import Run
 from audit_core.text.system_errors import os_error
+from audit_core.views.results_view import joined
 
 MAX_BYTES = 64 << 20
 _CODED = frozenset({"answer", "status", "retest", "risk"})
@@ -102,9 +103,13 @@ def _difference(context: Context, change: Change) -> str:
         before, after = change.before.get(name, ""), change.after.get(name, "")
         if before != after:
             was = f"{_word(context, name, before)} → " if before else ""
-            notes.append(f"{_title(context, name)}: {was}{_word(context, name, after) or '–'}")
-    notes += [context.translator.say(note) for note in change.notes]
-    return "; ".join(notes)
+            now = _word(context, name, after) or "–"
+            notes.append(msg("{name}: {change}", name=_title(context, name), change=was + now))
+    return joined((*notes, *change.notes), context.translator.say, context.lang)
+
+
+_OF_ISSUES = {("status", "open"): msg("open"), ("risk", "none"): msg("no risk left")}
+"""Codes that are other words elsewhere, by their field."""
 
 
 def _title(context: Context, name: str) -> str:
@@ -112,4 +117,6 @@ def _title(context: Context, name: str) -> str:
 
 
 def _word(context: Context, name: str, value: str) -> str:
+    if (name, value) in _OF_ISSUES:
+        return context.translator.say(_OF_ISSUES[name, value])
     return context.code(value) if name in _CODED else value

@@ -65,7 +65,6 @@ CODES: dict[str, Message] = {
     "risk": msg("risk after"),
     "note": msg("note"),
     "harm": msg("harm"),
-    "open": msg("open"),
     "in_progress": msg("in progress"),
     "awaiting_retest": msg("awaiting re-test"),
     "closed": msg("closed"),
@@ -73,7 +72,8 @@ CODES: dict[str, Message] = {
     "partly_fixed": msg("partly fixed"),
     "not_fixed": msg("not fixed"),
     "risk_accepted": msg("risk accepted"),
-    # what is known of a step
+    # what is known of a step; of an issue "open" is another word
+    "open": msg("not settled"),
     "counts": msg("counts"),
     # conclusions
     "conforming": msg("conforming"),

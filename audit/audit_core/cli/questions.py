@@ -134,7 +134,7 @@ def _print(context: Context, profile: str, found: tuple[Question, ...]) -> None:
             layer_of(question.clause, context.lang),
             ", ".join(map(context.code, question.step.methods)),
             step_texts(question.step, context.lang)[0],
-            context.few(question.targets, _NAMED),
+            context.few(context.target_names(question.targets, question.clause.catalog), _NAMED),
             _became(context, question),
         )
         for question in found
