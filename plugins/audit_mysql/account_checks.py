@@ -6,6 +6,7 @@ from typing import Annotated
 
 from audit_core.api.sdk import (
     DAY,
+    Absent,
     Down,
     Judgement,
     Message,
@@ -15,6 +16,8 @@ from audit_core.api.sdk import (
     complete,
     expect,
     failed,
+    known,
+    known_or_absent,
     listed,
     msg,
     not_applicable,
@@ -23,7 +26,7 @@ from audit_core.api.sdk import (
     undetermined,
 )
 from audit_database.login_names import easily_confused
-from audit_mysql.accounts import ACCOUNTS, PASSWORDS, Account, usable
+from audit_mysql.accounts import ACCOUNTS, LOCKING, PASSWORDS, Account, Locking, usable
 from audit_mysql.server import PLUGINS, RELEASE, SETTINGS, Plugin, Release, Settings
 
 
@@ -201,14 +204,17 @@ def password_reuse(settings: Settings, plugins: tuple[Plugin, ...]) -> Judgement
 
 
 @check(
-    "mysql.lockout", needs=(RELEASE, SETTINGS, PLUGINS), severity=Severity.MEDIUM,
+    "mysql.lockout",
+    needs=(RELEASE, SETTINGS, PLUGINS, known_or_absent(LOCKING)),
+    severity=Severity.MEDIUM, version=2,
     remedy=msg(
         "MariaDB: SET GLOBAL max_password_errors = 5; MySQL: FAILED_LOGIN_ATTEMPTS for each "
         "account, or the plugin connection_control"
     ),
 )  # fmt: skip
 def lockout(
-    release: Release, settings: Settings, plugins: tuple[Plugin, ...], *,
+    release: Release, settings: Settings, plugins: tuple[Plugin, ...],
+    locking: tuple[Locking, ...] | Absent, *,
     attempts: Annotated[int, Down] = 5,
 ) -> Judgement:  # fmt: skip
     """An account is locked, or slowed down, after repeated wrong passwords."""
@@ -227,10 +233,22 @@ def lockout(
         )  # fmt: skip
     detail = msg("connection_control is not active")
     if release.numbers >= (8, 0, 19):
-        more = msg("FAILED_LOGIN_ATTEMPTS of single accounts was not asked")
-        return undetermined(detail, more)
+        return _each_locked(known(locking), detail, attempts)
     return failed(detail, msg("{product} {series} locks no account by itself",
                             product=release.name, series=release.series))  # fmt: skip
+
+
+def _each_locked(locking: tuple[Locking, ...] | None, detail: Message, attempts: int) -> Judgement:
+    """Whether FAILED_LOGIN_ATTEMPTS and PASSWORD_LOCK_TIME lock each account with a password."""
+    if locking is None:
+        return undetermined(detail, msg("FAILED_LOGIN_ATTEMPTS of single accounts is not known"))
+    free = [a.name for a in locking if not (0 < (a.attempts or 0) <= attempts and a.days)]
+    expected = msg("1 to {most}", most=attempts)
+    if free:
+        text = msg("Without FAILED_LOGIN_ATTEMPTS and PASSWORD_LOCK_TIME: {names}",
+                   names=listed(free))  # fmt: skip
+        return failed(detail, text, expected=expected)
+    return passed(msg("Each account with a password is locked"), expected=expected)
 
 
 @check(

@@ -15,6 +15,7 @@ from msgspec import Struct
 from audit_core.api.sdk import fact, provider
 from audit_database.query import Query
 from audit_database.rows import rows_as
+from audit_database.sql_text import literals
 from audit_mysql.rights import MARIADB_ACCOUNTS, MYSQL_ACCOUNTS
 from audit_mysql.server import KIND, MARIADB, MYSQL
 
@@ -223,7 +224,54 @@ ACCOUNTS = fact(
         provider(_mysql(), rows_as(Account), product=MYSQL),
     ),
 )  # fmt: skip
-FACTS = (ACCOUNTS,)
+
+
+class Locking(Struct, frozen=True, kw_only=True):
+    """An account with a password, and after how many wrong ones in a row it is locked.
+
+    None where it never is. `days`: for how long; -1 until somebody unlocks it.
+    """
+
+    user: str
+    host: str
+    attempts: int | None = None
+    days: int | None = None
+
+    @property
+    def name(self) -> str:
+        """The account as GRANT writes it, without quotes."""
+        return f"{self.user or chr(39) * 2}@{self.host}"
+
+
+def _locking() -> Query:
+    # of User_attributes single numbers only: a second password of the account is there, too
+    numbers = ", ".join(
+        f"CAST(JSON_EXTRACT(User_attributes, '$.Password_locking.{key}') AS SIGNED) AS {name}"
+        for name, key in (
+            ("attempts", "failed_login_attempts"),
+            ("days", "password_lock_time_days"),
+        )
+    )
+    return Query(
+        sql=f"SELECT User AS user, Host AS host, {numbers} FROM mysql.user "
+            f"WHERE plugin IN ({literals(sorted(PASSWORDS))}) AND authentication_string <> '' "
+            "AND account_locked = 'N' ORDER BY 1, 2",
+        label="mysql.user.User_attributes", grants=MYSQL_ACCOUNTS,
+    )  # fmt: skip
+
+
+LOCKING = fact(
+    "mysql.account-locking", tuple[Locking, ...], kind=KIND,
+    providers=(
+        # it counts for all accounts alike: max_password_errors
+        provider(
+            Query(sql="SELECT '' AS user, '' AS host FROM DUAL WHERE FALSE", label="-"),
+            rows_as(Locking), product=MARIADB,
+        ),
+        provider(_locking(), rows_as(Locking), product=MYSQL),
+    ),
+)  # fmt: skip
+FACTS = (ACCOUNTS, LOCKING)
 
 
 def usable(accounts: Iterable[Account]) -> tuple[Account, ...]:

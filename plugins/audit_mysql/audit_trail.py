@@ -19,7 +19,9 @@ from audit_mysql.server import PLUGINS, SETTINGS, Plugin, Settings
 
 _SERVER_AUDIT = "SERVER_AUDIT"
 # of the type AUDIT by what they hook into only
-_NO_AUDITS = frozenset({"audit_null", "query_response_time_audit", "sql_error_log"})
+_NO_AUDITS = frozenset({
+    "audit_null", "query_response_time_audit", "sql_error_log", "mysqlx_cache_cleaner",
+})  # fmt: skip
 _EXPECTED = msg("an audit plugin that is loaded and on (server_audit, audit_log)")
 
 
@@ -40,7 +42,7 @@ def _records(settings: Settings) -> bool:
 
 
 @check(
-    "mysql.audit-on", needs=(SETTINGS, PLUGINS), severity=Severity.HIGH, version=2,
+    "mysql.audit-on", needs=(SETTINGS, PLUGINS), severity=Severity.HIGH, version=3,
     remedy=msg(
         "MariaDB: INSTALL SONAME 'server_audit', and server_audit_logging = ON in the "
         "configuration; MySQL: load audit_log, or put an audit appliance before the server and "

@@ -11,6 +11,7 @@ from audit_core.api.sdk import (
     Down,
     Judgement,
     Severity,
+    Verdict,
     check,
     fact,
     failed,
@@ -25,6 +26,7 @@ from audit_core.api.sdk import (
 )
 from audit_database.query import Query
 from audit_database.rows import only_row, rows_as
+from audit_mysql.clusters import CLUSTER, Cluster, members, members_tls
 from audit_mysql.dialect import OWN
 from audit_mysql.rights import MARIADB_REPLICA, MYSQL_REPLICA, PROCESS
 from audit_mysql.server import KIND, MARIADB, MYSQL, PLUGINS, SETTINGS, Plugin, Settings
@@ -180,16 +182,19 @@ def replication(found: tuple[Channel, ...], *, lag_s: Annotated[int, Down] = 60)
 
 
 @check(
-    "mysql.replication-tls", needs=CHANNELS, severity=Severity.HIGH,
+    "mysql.replication-tls", needs=(SETTINGS, CHANNELS), severity=Severity.HIGH, version=2,
     remedy=msg("CHANGE MASTER TO MASTER_SSL = 1, MASTER_SSL_VERIFY_SERVER_CERT = 1"),
 )  # fmt: skip
-def replication_tls(found: tuple[Channel, ...]) -> Judgement:
-    """A replica reads from its source over TLS."""
+def replication_tls(settings: Settings, found: tuple[Channel, ...]) -> Judgement:
+    """A replica reads from its source over TLS, and members of a cluster from each other."""
+    cluster = members_tls(settings)
     if not found:
-        return not_applicable(msg("This server follows no other"))
+        return cluster or not_applicable(msg("This server follows no other"))
     plain = [channel.host for channel in found if channel.tls != "Yes"]
     if plain:
         return failed(msg("Without TLS from: {names}", names=listed(plain)))
+    if cluster is not None and cluster.verdict is Verdict.FAIL:
+        return cluster
     loose = [channel.host for channel in found if channel.verified != "Yes"]
     detail = msg("Over TLS from: {names}", names=listed(channel.host for channel in found))
     if loose:
@@ -211,11 +216,16 @@ def replica_read_only(settings: Settings, found: tuple[Channel, ...]) -> Judgeme
 
 
 @check(
-    "mysql.standby", needs=(CHANNELS, FOLLOWERS), severity=Severity.MEDIUM,
+    "mysql.standby", needs=(SETTINGS, CLUSTER, CHANNELS, FOLLOWERS), severity=Severity.MEDIUM,
+    version=2,
     remedy=msg("Set up a replica, at another site for what is important"),
 )  # fmt: skip
-def standby(found: tuple[Channel, ...], followers: Followers) -> Judgement:
-    """A replica follows this server."""
+def standby(
+    settings: Settings, cluster: Cluster, found: tuple[Channel, ...], followers: Followers
+) -> Judgement:
+    """A replica follows this server, or other members of a cluster hold the data too."""
+    if (together := members(settings, cluster)) is not None:
+        return together
     if followers.count:
         return passed(msg("{count} replicas follow this server", count=followers.count))
     if found:

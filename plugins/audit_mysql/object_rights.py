@@ -56,7 +56,8 @@ class ObjectRight(Struct, frozen=True, kw_only=True):
 class Given(Struct, frozen=True, kw_only=True):
     """A role that an account or role has; or, in MySQL 8, a `right` with a name of its own.
 
-    `admin`: it may pass it on.
+    `admin`: it may pass it on. An account that another may act as (GRANT PROXY) is a role of that
+    one; one that may act as every account has the right PROXY.
     """
 
     user: str
@@ -67,6 +68,10 @@ class Given(Struct, frozen=True, kw_only=True):
     right: str = ""
 
 
+_PROXIES = (
+    "UNION ALL SELECT User, Host, Proxied_user, IF(Proxied_user = '', '', Proxied_host), "
+    "With_grant = 1, IF(Proxied_user = '', 'PROXY', '') FROM mysql.proxies_priv"
+)
 _DB_RIGHTS = (
     "Select", "Insert", "Update", "Delete", "Create", "Drop", "Grant", "Alter", "Execute",
     "Trigger", "Event",
@@ -99,8 +104,9 @@ GIVEN = fact(
         provider(
             Query(
                 sql="SELECT User AS user, Host AS host, Role AS role, '' AS role_host, "
-                    "Admin_option = 'Y' AS admin FROM mysql.roles_mapping ORDER BY 1, 2, 3",
-                label="mysql.roles_mapping", grants=MARIADB_ROLES,
+                    "Admin_option = 'Y' AS admin, '' AS `right` "
+                    f"FROM mysql.roles_mapping {_PROXIES}",
+                label="mysql.roles_mapping, mysql.proxies_priv", grants=MARIADB_ROLES,
             ),
             rows_as(Given), product=MARIADB,
         ),
@@ -109,8 +115,9 @@ GIVEN = fact(
                 sql="SELECT TO_USER AS user, TO_HOST AS host, FROM_USER AS role, FROM_HOST AS "
                     "role_host, WITH_ADMIN_OPTION = 'Y' AS admin, '' AS `right` "
                     "FROM mysql.role_edges UNION ALL SELECT USER, HOST, '', '', "
-                    "WITH_GRANT_OPTION = 'Y', PRIV FROM mysql.global_grants",
-                label="mysql.role_edges, mysql.global_grants", grants=MYSQL_ROLES,
+                    f"WITH_GRANT_OPTION = 'Y', PRIV FROM mysql.global_grants {_PROXIES}",
+                label="mysql.role_edges, mysql.global_grants, mysql.proxies_priv",
+                grants=MYSQL_ROLES,
             ),
             rows_as(Given), product=MYSQL,
         ),
@@ -130,9 +137,9 @@ DYNAMIC = frozenset({
     "SYSTEM_VARIABLES_ADMIN", "AUDIT_ADMIN", "SYSTEM_USER", "CONNECTION_ADMIN", "BINLOG_ADMIN",
     "ENCRYPTION_KEY_ADMIN", "ROLE_ADMIN", "SET_USER_ID", "SET_ANY_DEFINER", "BACKUP_ADMIN",
     "CLONE_ADMIN", "GROUP_REPLICATION_ADMIN", "REPLICATION_SLAVE_ADMIN", "FIREWALL_ADMIN",
-    "PERSIST_RO_VARIABLES_ADMIN", "TABLE_ENCRYPTION_ADMIN",
+    "PERSIST_RO_VARIABLES_ADMIN", "TABLE_ENCRYPTION_ADMIN", "PROXY",
 })  # fmt: skip
-"""The rights of MySQL 8 with names of their own that reach past the data of one application."""
+"""Rights with names of their own that reach past the data of one application (MySQL 8; PROXY)."""
 
 
 def roles_of(user: str, host: str, given: Iterable[Given]) -> frozenset[tuple[str, str]]:

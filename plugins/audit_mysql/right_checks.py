@@ -81,7 +81,7 @@ _ASKED_FOR = frozenset({"PROCESS"})  # what our own account needs
 
 @check(
     "mysql.powers", needs=(TARGET, HOLDERS, ASKER), severity=Severity.HIGH,
-    version=2,
+    version=3,
     remedy=msg("REVOKE … ON *.* FROM …, or take the role away"),
 )  # fmt: skip
 def powers(target: Target, holders: tuple[Holder, ...], asker: Asker) -> Judgement:
@@ -96,7 +96,7 @@ def powers(target: Target, holders: tuple[Holder, ...], asker: Asker) -> Judgeme
 
 @check(
     "mysql.admin-hosts", needs=HOLDERS, severity=Severity.HIGH,
-    version=2,
+    version=3,
     remedy=msg("RENAME USER … TO …@ADDRESS, with the address of a bastion"),
 )  # fmt: skip
 def admin_hosts(holders: tuple[Holder, ...]) -> Judgement:
@@ -115,7 +115,7 @@ def admin_hosts(holders: tuple[Holder, ...]) -> Judgement:
 
 @check(
     "mysql.wide-rights", needs=(TARGET, HOLDERS, RIGHTS_IN_USE), severity=Severity.MEDIUM,
-    version=2,
+    version=3,
     remedy=msg("REVOKE ALL ON *.* FROM …, and GRANT what is needed on each schema or table"),
 )  # fmt: skip
 def wide_rights(
@@ -140,7 +140,7 @@ _CHANGING = frozenset({"INSERT", "UPDATE", "DELETE", "CREATE", "DROP", "ALTER"})
 
 @check(
     "mysql.system-tables", needs=(TARGET, HOLDERS, RIGHTS_IN_USE), severity=Severity.HIGH,
-    version=2,
+    version=3,
     remedy=msg("REVOKE … ON mysql.* FROM …: an account that may write there can grant "
                "itself every right"),
 )  # fmt: skip
@@ -174,7 +174,7 @@ def _literal(letter: str) -> str:
 
 @check(
     "mysql.grant-option", needs=(TARGET, HOLDERS, RIGHTS_IN_USE, GIVEN), severity=Severity.MEDIUM,
-    version=2,
+    version=3,
     remedy=msg("REVOKE GRANT OPTION ON … FROM …, REVOKE ADMIN OPTION FOR … FROM …"),
 )  # fmt: skip
 def grant_option(
@@ -215,7 +215,7 @@ def public_rights(accounts: tuple[Account, ...], objects: tuple[ObjectRight, ...
 
 @check(
     "mysql.audit-holders", needs=(TARGET, HOLDERS, RIGHTS_IN_USE), severity=Severity.HIGH,
-    version=2,
+    version=3,
     remedy=msg("REVOKE SUPER … FROM …; REVOKE INSERT, DELETE ON mysql.plugin FROM …"),
 )  # fmt: skip
 def audit_holders(
@@ -237,7 +237,7 @@ def audit_holders(
 
 
 @check(
-    "mysql.file-access", needs=(RELEASE, SETTINGS, HOLDERS), severity=Severity.HIGH,
+    "mysql.file-access", needs=(RELEASE, SETTINGS, HOLDERS), severity=Severity.HIGH, version=2,
     remedy=msg("Set secure_file_priv to a directory of its own; REVOKE FILE ON *.* FROM …"),
 )  # fmt: skip
 def file_access(release: Release, settings: Settings, holders: tuple[Holder, ...]) -> Judgement:

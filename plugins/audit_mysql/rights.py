@@ -13,14 +13,15 @@ def _tables(*names: str) -> tuple[str, ...]:
 
 
 MARIADB_ACCOUNTS = _tables("global_priv")
-MARIADB_ROLES = _tables("roles_mapping")
+MARIADB_ROLES = _tables("roles_mapping", "proxies_priv")
 MYSQL_ACCOUNTS = _tables("user")
-MYSQL_ROLES = _tables("role_edges", "global_grants")
+MYSQL_ROLES = _tables("role_edges", "global_grants", "proxies_priv")
 OBJECTS = _tables("db", "tables_priv", "procs_priv")
 PROCESS = ("GRANT PROCESS ON *.* TO {user}",)
 SESSIONS = ("GRANT SELECT ON performance_schema.threads TO {user}",)
 MARIADB_REPLICA = ("GRANT SLAVE MONITOR ON *.* TO {user}",)
 MYSQL_REPLICA = ("GRANT REPLICATION CLIENT ON *.* TO {user}",)
 
-OF_MARIADB = frozenset((*MARIADB_ACCOUNTS, *MARIADB_ROLES, *MARIADB_REPLICA))
-OF_MYSQL = frozenset((*MYSQL_ACCOUNTS, *MYSQL_ROLES, *MYSQL_REPLICA))
+_BOTH = frozenset(MARIADB_ROLES) & frozenset(MYSQL_ROLES)
+OF_MARIADB = frozenset((*MARIADB_ACCOUNTS, *MARIADB_ROLES, *MARIADB_REPLICA)) - _BOTH
+OF_MYSQL = frozenset((*MYSQL_ACCOUNTS, *MYSQL_ROLES, *MYSQL_REPLICA)) - _BOTH

@@ -95,7 +95,8 @@ _NAMES = (
     "binlog_encryption", "binlog_expire_logs_seconds", "binlog_rows_query_log_events",
     "default_authentication_plugin", "default_password_lifetime", "default_table_encryption",
     "disconnect_on_expired_password", "encrypt_binlog", "encrypt_tmp_disk_tables",
-    "encrypt_tmp_files", "expire_logs_days", "general_log", "have_ssl",
+    "encrypt_tmp_files", "expire_logs_days", "general_log", "group_replication_group_name",
+    "group_replication_ssl_mode", "have_ssl",
     "innodb_checksum_algorithm", "innodb_doublewrite", "innodb_encrypt_log",
     "innodb_encrypt_tables", "innodb_flush_log_at_trx_commit", "innodb_redo_log_encrypt",
     "innodb_undo_log_encrypt", "interactive_timeout", "local_infile", "log_bin", "log_error",
@@ -106,6 +107,7 @@ _NAMES = (
     "require_secure_transport", "secure_auth", "secure_file_priv", "skip_name_resolve",
     "skip_grant_tables", "skip_networking", "ssl_cert", "ssl_cipher", "strict_password_validation",
     "super_read_only", "sync_binlog", "tls_version", "version_ssl_library", "wait_timeout",
+    "wsrep_on", "wsrep_provider_options", "wsrep_sst_method",
 )  # fmt: skip
 _LIKE = (
     r"connection\_control%", "simple_password_check%", "cracklib%", r"validate\_password%",

@@ -9,9 +9,10 @@ from audit_postgresql import (
     durability,
     privileges,
     release,
+    routines,
 )
 
 CHECKS = (
     *account_checks.CHECKS, *access_checks.CHECKS, *privileges.CHECKS, *audit_trail.CHECKS,
-    *durability.CHECKS, *release.CHECKS,
+    *durability.CHECKS, *release.CHECKS, *routines.CHECKS,
 )  # fmt: skip

@@ -70,7 +70,11 @@ class Standby(Struct, frozen=True, kw_only=True):
     behind: int | None = None
 
 
-_NOTHING = r"^\s*((/usr)?/bin/)?(true|:|exit\s+0|echo(\s[^|>;&]*)?)\s*$"
+# Commands that only look or say something, a file of no name, and /dev/null as the only target.
+_NOTHING = (
+    r"^\s*((/usr)?/bin/)?(true|:|exit|cd|echo|printf|test|\[|ls|stat|cat|sleep|date)"
+    r"(\s+[^|>;&]*)?(>\s*/dev/null\s*)?(2>&1\s*)?$|^[^%]*$|^[^|;&]*\s/dev/null\s*$"
+)
 ARCHIVER = fact(
     "postgresql.archiver", Archiver, kind=KIND,
     ask=Query(
@@ -82,7 +86,7 @@ ARCHIVER = fact(
             "(SELECT CASE WHEN max(setting) FILTER (WHERE name = 'archive_library') <> '' "
             "THEN 'some' WHEN max(setting) FILTER (WHERE name = 'archive_command') "
             "IN ('', '(disabled)') THEN 'none' "
-            f"WHEN max(setting) FILTER (WHERE name = 'archive_command') ~ '{_NOTHING}' "
+            f"WHEN max(setting) FILTER (WHERE name = 'archive_command') ~ $x${_NOTHING}$x$ "
             "THEN 'nothing' WHEN bool_or(name = 'archive_command') THEN 'some' END "
             "FROM pg_catalog.pg_settings WHERE name IN ('archive_command', 'archive_library')) "
             "AS command FROM pg_catalog.pg_stat_archiver",
@@ -107,7 +111,7 @@ FACTS = (ARCHIVER, STANDBYS, STANDBY_ROWS)
 
 
 @check(
-    "postgresql.archiving", needs=(SETTINGS, ARCHIVER), severity=Severity.HIGH, version=2,
+    "postgresql.archiving", needs=(SETTINGS, ARCHIVER), severity=Severity.HIGH, version=3,
     remedy=msg("Look up in the server log why archive_command fails, and have it copy the files"),
 )  # fmt: skip
 def archiving(

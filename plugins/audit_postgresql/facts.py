@@ -10,10 +10,11 @@ from audit_postgresql import (
     durability,
     logins,
     privileges,
+    routines,
     server,
 )
 
 FACTS = (
     *server.FACTS, *accounts.FACTS, *client_auth.FACTS, *access_checks.FACTS, *privileges.FACTS,
-    *audit_trail.FACTS, *durability.FACTS, *logins.FACTS,
+    *routines.FACTS, *audit_trail.FACTS, *durability.FACTS, *logins.FACTS,
 )  # fmt: skip

@@ -35,7 +35,8 @@ class PublicSchema(Struct, frozen=True, kw_only=True):
 class OpenObject(Struct, frozen=True, kw_only=True):
     """A table, view, sequence or column on which everybody has rights, or which somebody passes on.
 
-    Also what ALTER DEFAULT PRIVILEGES says of tables that are made later.
+    Also what ALTER DEFAULT PRIVILEGES says of tables that are made later, foreign servers and large
+    objects; and schemas, functions, databases and roles that somebody passes on.
     """
 
     database: str
@@ -72,20 +73,40 @@ PUBLIC_SCHEMA = fact(
 _SYSTEM = "'pg_catalog', 'information_schema', 'pg_toast'"
 # Tables, their columns, and what tables of the future get; without what an extension came with.
 _WITH_RIGHTS = (
-    "SELECT n.nspname || '.' || c.relname AS name, c.relowner AS owner, c.relacl AS acl "
+    "SELECT n.nspname || '.' || c.relname AS name, c.relowner AS owner, c.relacl AS acl, "
+    "true AS closed "
     "FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
     f"WHERE n.nspname NOT IN ({_SYSTEM}) AND n.nspname !~ '^pg_(temp|toast_temp)' "
     "AND NOT EXISTS (SELECT FROM pg_catalog.pg_init_privs i WHERE i.objoid = c.oid "
     "AND i.classoid = 'pg_catalog.pg_class'::regclass AND i.objsubid = 0 "
     "AND i.initprivs = c.relacl) "
     "UNION ALL SELECT n.nspname || '.' || c.relname || '(' || t.attname || ')', c.relowner, "
-    "t.attacl FROM pg_catalog.pg_attribute t JOIN pg_catalog.pg_class c ON c.oid = t.attrelid "
+    "t.attacl, true FROM pg_catalog.pg_attribute t "
+    "JOIN pg_catalog.pg_class c ON c.oid = t.attrelid "
     "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE t.attacl IS NOT NULL "
     f"AND NOT t.attisdropped AND n.nspname NOT IN ({_SYSTEM}) "
     "AND n.nspname !~ '^pg_(temp|toast_temp)' "
     "UNION ALL SELECT 'ALTER DEFAULT PRIVILEGES FOR ROLE ' || "
-    "pg_catalog.pg_get_userbyid(d.defaclrole), d.defaclrole, d.defaclacl "
-    "FROM pg_catalog.pg_default_acl d WHERE d.defaclobjtype IN ('r', 'S')"
+    "pg_catalog.pg_get_userbyid(d.defaclrole), d.defaclrole, d.defaclacl, true "
+    "FROM pg_catalog.pg_default_acl d WHERE d.defaclobjtype IN ('r', 'S') "
+    "UNION ALL SELECT 'large object ' || l.oid, l.lomowner, l.lomacl, true "
+    "FROM pg_catalog.pg_largeobject_metadata l WHERE l.lomacl IS NOT NULL "
+    "UNION ALL SELECT 'server ' || f.srvname, f.srvowner, f.srvacl, true "
+    "FROM pg_catalog.pg_foreign_server f "
+    # of these PUBLIC has rights by default, which are judged elsewhere or are harmless
+    "UNION ALL SELECT 'schema ' || n.nspname, n.nspowner, n.nspacl, false "
+    f"FROM pg_catalog.pg_namespace n WHERE n.nspname NOT IN ({_SYSTEM}) "
+    "UNION ALL SELECT 'function ' || n.nspname || '.' || p.proname, p.proowner, p.proacl, false "
+    "FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace "
+    "WHERE p.proacl IS NOT NULL UNION ALL SELECT 'database', b.datdba, b.datacl, false "
+    "FROM pg_catalog.pg_database b WHERE b.datname = pg_catalog.current_database()"
+)
+_ADMIN_OPTIONS = (
+    "UNION ALL SELECT 'role ' || g.rolname, m.rolname, 'ADMIN', 'passed-on' "
+    "FROM pg_catalog.pg_auth_members a JOIN pg_catalog.pg_roles g ON g.oid = a.roleid "
+    "JOIN pg_catalog.pg_roles m ON m.oid = a.member WHERE a.admin_option "
+    # who makes a role with CREATEROLE may grant it on; postgresql.powers has these
+    "AND NOT m.rolsuper AND NOT m.rolcreaterole "
 )
 OPEN_OBJECTS = fact(
     "postgresql.open-objects", tuple[OpenObject, ...], kind=KIND,
@@ -95,8 +116,9 @@ OPEN_OBJECTS = fact(
             "string_agg(a.privilege_type, ', ' ORDER BY a.privilege_type) AS rights, "
             "CASE WHEN a.grantee = 0 THEN 'public' ELSE 'passed-on' END AS kind "
             f"FROM ({_WITH_RIGHTS}) o, LATERAL pg_catalog.aclexplode(o.acl) a "
-            "WHERE (a.grantee = 0 OR (a.is_grantable AND a.grantee <> o.owner)) "
-            "GROUP BY 1, 2, a.grantee ORDER BY 1, 2",
+            "WHERE (a.grantee = 0 AND o.closed) "
+            "OR (a.grantee <> 0 AND a.is_grantable AND a.grantee <> o.owner) "
+            f"GROUP BY 1, 2, a.grantee {_ADMIN_OPTIONS} ORDER BY 1, 2",
         database=EVERY, label="pg_class.relacl", rows=2000,
     ),
     parse=rows_as(OpenObject),
@@ -143,27 +165,29 @@ def _objects(found: list[OpenObject]) -> tuple[str, ...]:
 
 
 @check(
-    "postgresql.public-tables", needs=OPEN_OBJECTS, severity=Severity.HIGH, version=2,
+    "postgresql.public-tables", needs=OPEN_OBJECTS, severity=Severity.HIGH, version=3,
     remedy=msg("REVOKE ALL ON … FROM PUBLIC, and grant to the roles that need it"),
 )  # fmt: skip
 def public_tables(found: tuple[OpenObject, ...]) -> Judgement:
-    """No table, view, sequence or column is granted to PUBLIC."""
+    """No table, view, sequence, column, large object or foreign server is granted to PUBLIC."""
     bad = [row for row in found if row.kind == "public"]
     if bad:
         return failed(msg("Granted to PUBLIC: {names}", names=_objects(bad)))
-    return passed(msg("No rights of PUBLIC on a table, view, sequence or column"))
+    return passed(
+        msg("No rights of PUBLIC on a table, view, sequence, column, large object or server")
+    )
 
 
 @check(
-    "postgresql.grant-option", needs=OPEN_OBJECTS, severity=Severity.MEDIUM,
+    "postgresql.grant-option", needs=OPEN_OBJECTS, severity=Severity.MEDIUM, version=2,
     remedy=msg("REVOKE GRANT OPTION FOR … ON … FROM …"),
 )  # fmt: skip
 def grant_option(found: tuple[OpenObject, ...]) -> Judgement:
-    """Only owners may grant rights on their tables to others."""
+    """Only owners may grant rights on their objects, and only superusers roles, to others."""
     bad = [row for row in found if row.kind == "passed-on"]
     if bad:
         return failed(msg("With grant option: {names}", names=_objects(bad)))
-    return passed(msg("No grant options other than those of owners"))
+    return passed(msg("No grant or admin options other than those of owners and superusers"))
 
 
 @check(

@@ -20,4 +20,17 @@ def greeting(flags: int, plugin: bytes = b"mysql_native_password") -> bytes:
                   + b"123456789012\0" + plugin + b"\0")  # fmt: skip
 
 
+def column(number: int, name: bytes) -> bytes:
+    """The packet that describes a column of text."""
+    texts = (b"def", b"", b"", b"", name, name)
+    body = b"".join(bytes([len(text)]) + text for text in texts)
+    return packet(number, body + b"\x0c" + struct.pack("<HIBHB", 45, 1024, 253, 0, 0) + b"\0\0")
+
+
+def failure(number: int, text: bytes, code: int = 1105) -> bytes:
+    """The packet of an error."""
+    return packet(number, b"\xff" + struct.pack("<H", code) + b"#HY000" + text)
+
+
+END = b"\xfe\0\0\2\0"
 OK = b"\x00\x00\x00\x02\x00\x00\x00"

@@ -175,7 +175,7 @@ def test_a_replica(good: Bank, bad: Bank) -> None:
             return found
 
         assert eventually(lambda: replication.judge(channels()).verdict is Verdict.PASS)
-        assert replication_tls.judge(channels()).verdict is Verdict.PASS
+        assert replication_tls.judge(Settings(values={}), channels()).verdict is Verdict.PASS
         settings = Settings(values={"read_only": "ON"})
         assert replica_read_only.judge(settings, channels()).verdict is Verdict.PASS
 

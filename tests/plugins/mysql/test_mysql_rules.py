@@ -10,13 +10,15 @@ from audit_core.api.testkit import target_of
 from audit_core.model import Reason
 from audit_mysql import access_checks, account_checks, audit_trail, release, right_checks
 from audit_mysql.access_checks import Asker, Session
-from audit_mysql.accounts import Account, Method
+from audit_mysql.accounts import Account, Locking, Method
+from audit_mysql.clusters import Cluster
 from audit_mysql.connect_errors import not_connected
-from audit_mysql.durability import Followers, Tablespaces, encryption, standby
+from audit_mysql.durability import Followers, Tablespaces, encryption, replication_tls, standby
 from audit_mysql.object_rights import Given, Holder, _holders, roles_of
 from audit_mysql.server import Plugin, Release, Settings
 
 PASS, FAIL, OPEN = Verdict.PASS, Verdict.FAIL, Verdict.UNDETERMINED
+DENIED = Absent(reason=Reason.NOT_PERMITTED, detail=msg("denied"))
 
 
 def account(host: str = "10.2.0.1", methods: str = "set ed25519", **more: object) -> Account:
@@ -242,7 +244,8 @@ def test_where_errors_are_written() -> None:
 
 def test_replicas_and_encryption() -> None:
     def reported(count: int, process: int) -> Verdict:
-        return standby.judge((), Followers(count=count, process=process)).verdict
+        alone, none = settings(), Cluster(size=None, status="")
+        return standby.judge(alone, none, (), Followers(count=count, process=process)).verdict
 
     assert [reported(1, 1), reported(0, 1), reported(0, 0)] == [PASS, FAIL, OPEN]
     on = settings(innodb_encrypt_tables="FORCE", innodb_encrypt_log="ON", log_bin="OFF")
@@ -285,7 +288,29 @@ def test_lockout() -> None:
         (new, {name: "3"}, control, PASS), (new, {name: "0"}, control, FAIL), (new, {}, (), OPEN),
         (old, {}, (), FAIL),
     ):  # fmt: skip
-        assert judge(server, settings(**values), plugins).verdict is verdict
+        assert judge(server, settings(**values), plugins, DENIED).verdict is verdict
+    for attempts, days, verdict in ((3, 1, PASS), (3, -1, PASS), (3, 0, FAIL), (9, 1, FAIL),
+                                    (None, None, FAIL)):  # fmt: skip
+        locking = (Locking(user="app", host="h", attempts=attempts, days=days),)
+        assert judge(new, settings(), (), locking).verdict is verdict
+
+
+def test_clusters() -> None:
+    def judged(values: dict[str, str], size: int = 3, status: str = "Primary") -> list[Verdict]:
+        found, none = settings(**values), Followers(count=0, process=1)
+        cluster = Cluster(size=size, status=status)
+        return [standby.judge(found, cluster, (), none).verdict,
+                replication_tls.judge(found, ()).verdict]  # fmt: skip
+
+    galera = {"wsrep_on": "ON", "wsrep_sst_method": "mariabackup",
+              "wsrep_provider_options": "base_dir = /d/; socket.ssl = YES; "}  # fmt: skip
+    plain = {**galera, "wsrep_provider_options": "base_dir = /d/; socket.checksum = 2; "}
+    group = {"group_replication_group_name": "u", "group_replication_ssl_mode": "REQUIRED"}
+    assert judged(galera) == [PASS, PASS]
+    assert judged(plain, status="non-Primary") == [FAIL, FAIL]
+    assert judged({**galera, "wsrep_sst_method": "rsync"}, size=1) == [FAIL, FAIL]
+    assert judged(group) == [OPEN, PASS]
+    assert judged({**group, "group_replication_ssl_mode": "DISABLED"}) == [OPEN, FAIL]
 
 
 @pytest.mark.parametrize(

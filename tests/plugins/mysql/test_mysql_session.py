@@ -18,7 +18,7 @@ from audit_database.data.rules import Kind, Rule, Rules
 from audit_database.query import EVERY, Query
 from audit_mysql import session
 from audit_mysql.access import MysqlAccess
-from hostile.mysql_packets import OK, greeting, packet
+from hostile.mysql_packets import END, OK, column, failure, greeting, packet
 from live.database_ways import PASSWORD, Here, assert_limits, jump_login
 from live.mysql_server import MysqlServer
 from live.patience import eventually
@@ -260,6 +260,16 @@ def test_garbage_and_endless_answers(monkeypatch: pytest.MonkeyPatch) -> None:
         assert not error.refused
     error, _ = lying(drips)
     assert error is not None
+    head = packet(1, b"\x01") + column(2, b"a\x1b[2J") + packet(3, END)
+    evil = b"\x1b]0;owned\x07" + b"x" * 60_000
+    # an error at once, in the midst of the rows, of no known number; a row that is far too wide
+    for answer in (failure(1, evil), failure(1, evil, code=65535), head + failure(4, evil),
+                   head + packet(4, b"\x01y") + failure(5, evil, code=1317),
+                   head + packet(4, b"\x01y") + failure(5, b"", code=1053),
+                   head + packet(4, b"\xfd\xff\xff\xff" + b"z" * 100)):  # fmt: skip
+        error, replies = lying(each(answer))
+        assert error is not None or replies[0].status is not Status.ANSWERED, answer[:40]
+        assert all(len(str(reply.detail)) < 2000 for reply in replies)
     answers = (
         packet(1, b"\xfb/etc/passwd"),  # LOAD DATA LOCAL: send me this file
         b"\xff\xff\xff\x01" + b"x" * 100,  # 16 MB announced

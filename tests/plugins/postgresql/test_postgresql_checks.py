@@ -33,7 +33,7 @@ GOOD = {
     "ssl_min_protocol_version": "TLSv1.2", "log_connections": "on", "log_disconnections": "on",
     "logging_collector": "on", "log_statement": "mod", "log_line_prefix": "%m %u@%d %h ",
     "idle_session_timeout": "10min", "log_filename": "postgresql-%Y-%m-%d.log",
-    "archive_mode": "on", "archive_command": "test -f %p", "fsync": "on",
+    "archive_mode": "on", "archive_command": "cp %p ../kept", "fsync": "on",
     "shared_preload_libraries": "passwordcheck", "synchronous_commit": "off",
 }  # fmt: skip
 BAD_HBA = """\
@@ -44,7 +44,7 @@ host replication all 0.0.0.0/0 scram-sha-256
 """
 BAD = {
     "ssl_min_protocol_version": "TLSv1", "password_encryption": "md5", "archive_mode": "on",
-    "archive_command": "/bin/false", "logging_collector": "on", "log_file_mode": "0666",
+    "archive_command": "/bin/false %p", "logging_collector": "on", "log_file_mode": "0666",
     "log_filename": "postgresql-%a.log", "log_truncate_on_rotation": "on",
 }  # fmt: skip
 
@@ -105,6 +105,7 @@ def test_a_good_server(good: Bank) -> None:
     others = {name: verdict for name, verdict in found.items() if verdict != "pass"}
     assert others == {
         "tls-in-use": "not_applicable",  # no session from another machine
+        "row-policies": "not_applicable",
         "default-superuser": "fail",  # it is still named postgres
         "labels": "fail",  # no server here has a provider of labels
         "lockout": "fail",  # credcheck is not packaged
@@ -168,7 +169,13 @@ def bad(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bank]:
             "GRANT SELECT ON t TO left WITH GRANT OPTION", "CREATE SCHEMA shop",
             "GRANT CREATE ON SCHEMA shop TO PUBLIC", "CREATE TABLE shop.c (pan text, b int)",
             "GRANT SELECT (pan) ON shop.c TO PUBLIC",
-            "ALTER DEFAULT PRIVILEGES GRANT INSERT ON TABLES TO PUBLIC", database="core",
+            "ALTER DEFAULT PRIVILEGES GRANT INSERT ON TABLES TO PUBLIC",
+            "CREATE FUNCTION lent() RETURNS int LANGUAGE sql SECURITY DEFINER AS 'SELECT 1'",
+            "GRANT EXECUTE ON FUNCTION lent() TO left WITH GRANT OPTION",
+            "GRANT EXECUTE ON FUNCTION pg_read_file(text) TO left", "SELECT lo_create(4711)",
+            "GRANT SELECT ON LARGE OBJECT 4711 TO PUBLIC", "CREATE ROLE keys",
+            "CREATE ROLE middleman", "GRANT keys TO middleman WITH ADMIN OPTION",
+            "CREATE POLICY own ON t USING (a = 1)", database="core",
         )  # fmt: skip
         assert eventually(
             lambda: server.sql("SELECT 1 FROM pg_stat_archiver WHERE failed_count > 0")
@@ -194,7 +201,10 @@ def test_a_bad_server(bad: Bank) -> None:
         ("powers", "hidden (power)"), ("public-schema", "core (public, shop)"),
         ("public-tables", "shop.c(pan)"), ("public-tables", "ALTER DEFAULT PRIVILEGES"),
         ("log-exceptions", "left @ *: log_error_verbosity = terse"),
-        ("archiving", "Nothing was archived yet"),
+        ("archiving", "Nothing was archived yet"), ("grant-option", "function public.lent (left"),
+        ("grant-option", "role keys (middleman"), ("public-tables", "large object 4711"),
+        ("lent-rights", "core: public.lent"), ("lent-rights", "core: pg_catalog.pg_read_file"),
+        ("row-policies", "core: public.t"),
     ):  # fmt: skip
         assert words in str(bad.details[f"postgresql.{check}"]), check
 
@@ -203,7 +213,7 @@ def test_a_bad_server(bad: Bank) -> None:
 _ANY_ROLE = {
     "expired-roles", "grant-option", "log-exceptions", "log-settings", "minor-release", "powers",
     "public-connect", "public-schema", "public-tables", "release-supported", "role-names",
-    "archiving", "connection-log", "idle-timeout", "log-fields", "page-checksums",
+    "archiving", "connection-log", "idle-timeout", "lent-rights", "log-fields", "page-checksums",
     "statement-log", "log-file-mode",
 }  # fmt: skip
 

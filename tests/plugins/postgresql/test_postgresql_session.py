@@ -199,6 +199,15 @@ def test_servers_that_lie() -> None:
     outcome, _ = lying(_LET_IN, began, b"\xffjunk" * 50)
     assert isinstance(outcome, Reply)
     assert outcome.status is Status.MALFORMED
+    # an error without end in mid-query, with sequences for terminals
+    evil = _packet(b"E", b"SERROR\0C99999\0M" + b"\x1b[2J" + b"x" * 200_000 + b"\0\0")
+    shape = _packet(
+        b"T", struct.pack(">h", 1) + b"a\x1b[2J\0" + struct.pack(">ihihih", 0, 0, 25, -1, -1, 0)
+    )
+    for answer in (evil + _packet(b"Z", b"E"), shape + evil + _packet(b"Z", b"E")):
+        outcome, _ = lying(_LET_IN, began, answer)
+        assert isinstance(outcome, ConnectError) or outcome.status is not Status.ANSWERED
+        assert len(str(outcome.detail)) < 2000
     outcome, _ = lying(_LET_IN, began)  # the connection ends in mid-query
     assert isinstance(outcome, ConnectError)
     assert not outcome.refused

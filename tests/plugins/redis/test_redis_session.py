@@ -101,11 +101,13 @@ def test_servers_that_lie() -> None:
         b"-ERR unknown command 'INFO'\r\n": Status.UNSUPPORTED,
         b"*3\r\n:1\r\n:2\r\n:3\r\n": Status.MALFORMED, b":2000000000\r\n": Status.MALFORMED,
         b"$-1\r\n": Status.MALFORMED,
+        b"-" + b"\x1b[2J" + b"x" * 300_000 + b"\r\n": Status.MALFORMED,
         b"*1\r\n" * 5000: Status.MALFORMED, b"*-7\r\n": Status.MALFORMED,
     }  # fmt: skip
     for lie, status in lies.items():
         (reply,) = answering(lambda words, lie=lie: lie, RedisInfo())  # type: ignore[misc]
         assert reply.status is status, (lie[:20], reply)
+        assert len(str(reply.detail)) < 2000
     (reply,) = answering(lambda words: bulk("x" * 100_000), RedisInfo(limit=1000))
     assert (reply.truncated, len(reply.stdout) <= 1000) == (True, True)
     # the first is followed by one login more; no answer is taken for that of another question
