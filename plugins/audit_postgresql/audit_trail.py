@@ -34,6 +34,7 @@ from audit_postgresql.server import (
     SETTINGS,
     Release,
     Settings,
+    of_own,
     unseen,
 )
 
@@ -137,7 +138,7 @@ def _kept_out(settings: Settings) -> Judgement | None:
 
 
 @check(
-    "postgresql.connection-log", needs=SETTINGS, severity=Severity.HIGH, version=2,
+    "postgresql.connection-log", needs=SETTINGS, severity=Severity.HIGH, version=3,
     remedy=msg("Set log_connections = on and log_disconnections = on, and reload"),
 )  # fmt: skip
 def connection_log(settings: Settings) -> Judgement:
@@ -173,7 +174,7 @@ def _audited(value: str) -> frozenset[str]:
 
 
 @check(
-    "postgresql.statement-log", needs=SETTINGS, severity=Severity.MEDIUM, version=2,
+    "postgresql.statement-log", needs=SETTINGS, severity=Severity.MEDIUM, version=3,
     remedy=msg("Load pgaudit and set pgaudit.log = 'role, ddl, write', or set log_statement = mod"),
 )  # fmt: skip
 def statement_log(settings: Settings) -> Judgement:
@@ -224,11 +225,13 @@ def _below(settings: Settings) -> Judgement | None:
 
 
 @check(
-    "postgresql.log-exceptions", needs=(OVERRIDES, SETTINGS), severity=Severity.HIGH, version=2,
+    "postgresql.log-exceptions", needs=(OVERRIDES, SETTINGS), severity=Severity.HIGH, version=3,
     remedy=msg("ALTER ROLE … RESET …, ALTER DATABASE … RESET …"),
 )  # fmt: skip
 def log_exceptions(found: tuple[Override, ...], settings: Settings) -> Judgement:
     """Logging is not reduced for any role or database."""
+    if own := [name for name in _COMPARED if name in settings.own]:
+        return undetermined(of_own(own))
     off = [
         f"{o.role or '*'} @ {o.database or '*'}: {o.name} = {o.value}"
         for o in found if _takes_away(o, settings)
@@ -239,6 +242,7 @@ def log_exceptions(found: tuple[Override, ...], settings: Settings) -> Judgement
 
 
 _AMOUNTS = ("none", "ddl", "mod", "all")
+_COMPARED = ("log_statement", "pgaudit.log", "log_min_messages", "log_error_verbosity")
 
 
 def _takes_away(override: Override, settings: Settings) -> bool:
@@ -279,7 +283,7 @@ _FIELDS = {
 
 
 @check(
-    "postgresql.log-fields", needs=SETTINGS, severity=Severity.MEDIUM,
+    "postgresql.log-fields", needs=SETTINGS, severity=Severity.MEDIUM, version=2,
     remedy=msg("Set log_line_prefix = '%m [%p] %q%u@%d %h ', and log_error_verbosity = default"),
 )  # fmt: skip
 def log_fields(settings: Settings) -> Judgement:
@@ -373,7 +377,7 @@ def log_settings(release: Release, granted: tuple[Granted, ...] | None) -> Judge
 
 @check(
     "postgresql.idle-timeout", needs=(RELEASE, SETTINGS, OVERRIDES), severity=Severity.LOW,
-    version=2,
+    version=3,
     remedy=msg("Set idle_session_timeout, and longer ones for pools of applications by ALTER ROLE"),
 )  # fmt: skip
 def idle_timeout(

@@ -7,7 +7,7 @@ sessions do in pg_stat_activity. So whoever judges by a row that is missing asks
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from msgspec import Struct
 
@@ -61,12 +61,18 @@ class Rights(Struct, frozen=True, kw_only=True):
 class _Row(Struct, frozen=True, kw_only=True):
     name: str
     setting: str | None
+    own: bool = False
 
 
 class Settings(ServerSettings, frozen=True, kw_only=True):
-    """Settings by name. Where not `whole`, one that is missing may be hidden from the account."""
+    """Settings by name. Where not `whole`, one that is missing may be hidden from the account.
+
+    `own` are those that hold for this account or database only (ALTER ROLE, ALTER DATABASE … SET),
+    so that it is not known what they are for others.
+    """
 
     whole: bool
+    own: frozenset[str] = frozenset()
 
     def on(self, name: str) -> bool:
         """Whether the boolean setting `name` is on; False where it was not shown."""
@@ -79,8 +85,11 @@ class Settings(ServerSettings, frozen=True, kw_only=True):
         return library in {name.removesuffix(".so") for name in names}
 
     def hidden(self, *names: str) -> tuple[str, ...]:
-        """Those of `names` whose value the account may not see."""
-        return () if self.whole else tuple(name for name in names if name not in self.values)
+        """Those of `names` whose value for others the account does not see."""
+        return tuple(
+            name for name in names
+            if name in self.own or not (self.whole or name in self.values)
+        )  # fmt: skip
 
 
 _LOADED = ("shared_preload_libraries", "session_preload_libraries", "local_preload_libraries")
@@ -104,7 +113,8 @@ def _setting_query() -> Query:
     # never all of them: primary_conninfo and archive_command may hold passwords
     like = " OR ".join(f"name LIKE '{prefix}%'" for prefix in _LIKE)
     return Query(
-        sql="SELECT name, setting FROM pg_catalog.pg_settings "
+        sql="SELECT name, setting, source IN ('database', 'user', 'database user', 'client', "
+            "'session') AS own FROM pg_catalog.pg_settings "
             f"WHERE name IN ({literals(_NAMES)}) OR {like}",
         label="pg_settings", grants=MONITOR,
     )  # fmt: skip
@@ -135,7 +145,8 @@ _ROWS = fact(
 SETTINGS = derive(
     "postgresql.settings", Settings, needs=(_ROWS, RIGHTS),
     make=lambda rows, rights: Settings(
-        values={row.name: row.setting or "" for row in rows}, whole=rights.settings
+        values={row.name: row.setting or "" for row in rows if not row.own},
+        own=frozenset(row.name for row in rows if row.own), whole=rights.settings,
     ),
 )  # fmt: skip
 
@@ -143,11 +154,21 @@ NO_SETTINGS = msg("the account lacks the role pg_read_all_settings (GRANT pg_mon
 NO_SESSIONS = msg("the account lacks the role pg_read_all_stats (GRANT pg_monitor)")
 
 
+def of_own(names: Iterable[str]) -> Message:
+    """That `names` hold for the session that asks, and what others have is not known."""
+    return msg(
+        "{names} are set for this account or database only (ALTER ROLE or ALTER DATABASE … SET): "
+        "what holds for others cannot be seen", names=", ".join(names),
+    )  # fmt: skip
+
+
 def unseen(settings: Settings, *names: str) -> Judgement | None:
     """Undetermined where one of the settings `names` is hidden from the account, else None."""
     hidden = settings.hidden(*names)
     if not hidden:
         return None
+    if own := [name for name in hidden if name in settings.own]:
+        return undetermined(of_own(own))
     return undetermined(
         msg("{names} cannot be seen: {why}", names=", ".join(hidden), why=NO_SETTINGS)
     )

@@ -138,6 +138,8 @@ def spoil(server: MysqlServer) -> None:
         "CREATE USER left_@h IDENTIFIED BY 'x'", "ALTER USER left_@h PASSWORD EXPIRE",
         "GRANT SELECT ON test.* TO PUBLIC",
         "CREATE USER cipher@'1%' IDENTIFIED BY 'x' REQUIRE CIPHER 'ECDHE-RSA-AES256-GCM-SHA384'",
+        "CREATE USER proxy@h IDENTIFIED BY 'x'", "GRANT PROXY ON app@'%' TO proxy@h",
+        "CREATE USER proxies@h IDENTIFIED BY 'x'", "GRANT PROXY ON ''@'%' TO proxies@h",
         "CREATE USER issued@h IDENTIFIED BY 'x' REQUIRE ISSUER '/CN=bank'",
     )  # fmt: skip
 
@@ -194,6 +196,8 @@ def test_a_bad_server(bad: Bank) -> None:
     assert "cipher@1%" in bad.details["mysql.second-factor"]
     assert "issued" not in bad.details["mysql.second-factor"]
     assert "cipher@1%" in bad.details["mysql.account-hosts"]
+    assert "proxy@h (ALL PRIVILEGES)" in bad.details["mysql.powers"]
+    assert "proxies@h (PROXY)" in bad.details["mysql.powers"]
 
 
 # What needs no more than a login: settings and plugins are shown to every account.

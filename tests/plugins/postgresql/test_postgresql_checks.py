@@ -218,6 +218,17 @@ _ANY_ROLE = {
 }  # fmt: skip
 
 
+def test_settings_of_the_account_itself_say_nothing_of_others(good: Bank) -> None:
+    good.server.sql(
+        "ALTER ROLE audit SET log_statement = 'all'", "ALTER DATABASE postgres SET "
+        "idle_session_timeout = '5min'", "ALTER ROLE audit SET log_error_verbosity = 'verbose'",
+    )  # fmt: skip
+    found = good.verdicts("audit")
+    own = ("statement-log", "idle-timeout", "log-fields", "log-exceptions")
+    assert {found[name] for name in own} == {"undetermined"}
+    good.server.sql("ALTER ROLE audit RESET ALL", "ALTER DATABASE postgres RESET ALL")
+
+
 def test_an_account_without_rights_passes_nothing_that_it_cannot_see(good: Bank) -> None:
     found = good.verdicts("plain")
     assert {name for name, verdict in found.items() if verdict == "pass"} <= _ANY_ROLE
