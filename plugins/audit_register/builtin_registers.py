@@ -22,8 +22,8 @@ def _one_of(id: str, zh: str, en: str, **choices: str) -> Column:
     return _column(id, zh, en, choices=tuple(choices.items()))
 
 
-_DATE, _TIME, _NUMBER, _YES_NO, _LIST = (
-    Holds.DATE, Holds.TIME, Holds.NUMBER, Holds.YES_NO, Holds.LIST,
+_DATE, _TIME, _NUMBER, _PERCENT, _YES_NO, _LIST = (
+    Holds.DATE, Holds.TIME, Holds.NUMBER, Holds.PERCENT, Holds.YES_NO, Holds.LIST,
 )  # fmt: skip
 _OWNER = _column("owner", "责任人工号", "Owner (staff number)")
 
@@ -65,7 +65,7 @@ INTERFACES = Register(
         _column("encrypted", "加密传输", "Encrypted", _YES_NO),
         _column("monitored", "已监控", "Monitored", _YES_NO),
         _column("limited", "已限流", "Rate limit", _YES_NO),
-        _may("availability", "近30天可用率（%）", "Availability of 30 days (%)", _NUMBER),
+        _may("availability", "近30天可用率（%）", "Availability of 30 days (%)", _PERCENT),
         _OWNER,
     ),
 )  # fmt: skip
@@ -179,6 +179,8 @@ COMPLAINTS = Register(
         _may("measure", "措施", "Measure"),
         _may("result", "处理结果", "Result"),
         _may("answered", "答复日期", "Answered on", _DATE),
+        _may("repeat_of", "重复投诉的原编号", "Repeats (complaint)", needed=False),
+        _may("reopened", "重新打开日期", "Opened again on", _DATE, needed=False),
     ),
 )  # fmt: skip
 SURVEYS = Register(
@@ -250,9 +252,9 @@ PERFORMANCE = Register(
         _may("p95_target_ms", "P95目标（毫秒）", "P95 target (ms)", _NUMBER),
         _may("errors", "错误率（%）", "Errors (%)", _NUMBER),
         _may("errors_target", "错误率目标（%）", "Error target (%)", _NUMBER),
-        _may("peak", "高峰占用（%）", "Peak use (%)", _NUMBER),
-        _may("kept", "时限达成率（%）", "Kept in time (%)", _NUMBER),
-        _may("kept_target", "时限达成目标（%）", "Target (%)", _NUMBER),
+        _may("peak", "高峰占用（%）", "Peak use (%)", _PERCENT),
+        _may("kept", "时限达成率（%）", "Kept in time (%)", _PERCENT),
+        _may("kept_target", "时限达成目标（%）", "Target (%)", _PERCENT),
     ),
 )  # fmt: skip
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import unicodedata
 from collections.abc import Iterable, Mapping
 
 from msgspec import Struct, structs
@@ -11,12 +12,16 @@ from audit_core.api.sdk import Message, msg
 
 
 class Holds(enum.StrEnum):
-    """What the cells of a column hold. A LIST is separated by commas, semicolons or blanks."""
+    """What the cells of a column hold. A LIST is separated by commas, semicolons or blanks.
+
+    A NUMBER is not negative. A PERCENT is from 0 to 100, and no fraction: 0.85 is not 85 %.
+    """
 
     TEXT = "text"
     DATE = "date"
     TIME = "time"
     NUMBER = "number"
+    PERCENT = "percent"
     YES_NO = "yes_no"
     LIST = "list"
 
@@ -87,6 +92,11 @@ def with_heads(register: Register, own: Mapping[str, str]) -> Register:
     """`register` with the heads of the institution, by the id of the column."""
     columns = tuple(structs.replace(c, own=own.get(c.id, "")) for c in register.columns)
     return structs.replace(register, columns=columns)
+
+
+def same(text: str) -> str:
+    """`text` as names and numbers are compared: without blanks, width of letters, and case."""
+    return "".join(unicodedata.normalize("NFKC", text).split()).casefold()
 
 
 def fold(head: str) -> str:

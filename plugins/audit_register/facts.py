@@ -103,10 +103,11 @@ class _Reader:
 _WANTED = {
     "date": msg("a date like 2026-01-31"),
     "time": msg("a time like 2026-01-31 08:00"),
-    "number": msg("a number"),
+    "number": msg("a number from 0"),
+    "percent": msg("a percentage like 99.9 or 99.9 %"),
     "yes_no": msg("yes or no"),
     "list": msg("a list"),
-    "text": msg("a text"),
+    "text": msg("a text in full: format the column as text before it is filled"),
 }
 
 

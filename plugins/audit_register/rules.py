@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import calendar
 import datetime
 from collections.abc import Callable, Iterable, Sequence
+
+from msgspec import Struct
 
 from audit_core.api.sdk import (
     Judgement,
     Message,
     Others,
+    Verdict,
     all_known,
     days_text,
     failed,
@@ -28,9 +32,73 @@ Registers = Others
 """Registers of one kind, as `each` gives them."""
 
 
+CHINA = datetime.timezone(datetime.timedelta(hours=8))
+"""The time of the institutions: that of all of China, without summer time."""
+
+
 def day_of(moment: str) -> datetime.date:
-    """The day (UTC) of the collection time `moment`."""
-    return datetime.date.fromisoformat(moment[:10])
+    """The day in China of the collection time `moment`."""
+    return datetime.datetime.fromisoformat(moment).astimezone(CHINA).date()
+
+
+_SATURDAY, _SUNDAY = 5, 6
+_HOLIDAYS = (((1, 1), (1, 4)), ((5, 1), (5, 6)), ((10, 1), (10, 9)))
+"""From which day to which the holidays last at most that are on fixed days of the year."""
+
+
+def moved(due: datetime.date) -> datetime.date:
+    """The day to which a deadline may move that is on a weekend or on a fixed holiday."""
+    for (month, day), (end_month, end_day) in _HOLIDAYS:
+        if (month, day) <= (due.month, due.day) < (end_month, end_day):
+            due = datetime.date(due.year, end_month, end_day)
+    return due + datetime.timedelta(days={_SATURDAY: 2, _SUNDAY: 1}.get(due.weekday(), 0))
+
+
+class Lateness(Struct, frozen=True, kw_only=True):
+    """Rows that are late, and those that are where the deadline does not move to a working day."""
+
+    late: list[Message] = []
+    unsure: list[Message] = []
+
+    def judged(self, summary: Message, expected: Message | None = None) -> Judgement:
+        """A fail with what is late; undetermined with what may be; else a pass."""
+        if self.late or not self.unsure:
+            return judged(self.late, summary, expected)
+        more = msg("Whether the deadline moves to the next working day is not known: enter the day "
+                   "that holds")  # fmt: skip
+        return undetermined(*few(self.unsure, SHOWN), more, expected=expected)
+
+
+Late = Callable[["Row"], "tuple[datetime.date, datetime.date, Message] | Message | None"]
+"""Of a row: its deadline, the day on which it was met (or today), and what to say if that is late.
+
+A message alone is a fault of another kind.
+"""
+
+
+def lateness(table: Table, rows: Iterable[Row], of: Late, *, moves: bool = False) -> Lateness:
+    """Which of `rows` are late, and which only if their deadline does not move.
+
+    `moves`: a deadline on a weekend or holiday may be the next working day.
+    """
+    late, unsure = list[Message](), list[Message]()
+    for row in rows:
+        found = of(row)
+        if found is None:
+            continue
+        if isinstance(found, Message):
+            late.append(_in_row(table, row, found))
+            continue
+        due, done, text = found
+        if done > (moved(due) if moves else due):
+            late.append(_in_row(table, row, text))
+        elif done > due:
+            unsure.append(_in_row(table, row, text))
+    return Lateness(late=late, unsure=unsure)
+
+
+def _in_row(table: Table, row: Row, problem: Message) -> Message:
+    return msg("{row}: {problem}", row=label(table, row), problem=problem)
 
 
 def date_of(row: Row, column: str) -> datetime.date | None:
@@ -43,6 +111,37 @@ def age(row: Row, column: str, today: datetime.date) -> int | None:
     """The days from the day in that column to `today`; None where it is empty."""
     found = date_of(row, column)
     return None if found is None else (today - found).days
+
+
+def is_older(day: datetime.date, today: datetime.date, most: int) -> bool:
+    """Whether `day` is more than `most` days ago; of years of 365 days leap days do not count."""
+    return (today - day).days > most + (_leap_days(day, today) if most % YEAR == 0 else 0)
+
+
+YEAR = 365
+
+
+def _leap_days(first: datetime.date, last: datetime.date) -> int:
+    """How often the 29th of February was after `first`, up to `last`."""
+    leap = (datetime.date(year, 2, 29) for year in range(first.year, last.year + 1)
+            if calendar.isleap(year))  # fmt: skip
+    return sum(first < day <= last for day in leap)
+
+
+def outdated(row: Row, column: str, today: datetime.date, most: int, none: Message, old: Message
+             ) -> Message | None:  # fmt: skip
+    """What is wrong with the day of something that has to be done again; `none` where it is empty.
+
+    `old` says what it was. A day to come is a plan, or an error.
+    """
+    day = date_of(row, column)
+    if day is None:
+        return none
+    if day > today:
+        return msg("{date} is to come", date=day.isoformat())
+    if not is_older(day, today, most):
+        return None
+    return msg("{what}: {days} days ago", what=old, days=(today - day).days)
 
 
 def label(table: Table, row: Row) -> Message:
@@ -99,7 +198,19 @@ def recent(
     days = (today - datetime.date.fromisoformat(last[column])).days
     detail = msg("{what}: the last one was on {date}, {age} ago", what=what,
                  date=last[column], age=days_text(days))  # fmt: skip
-    return (passed if days <= most else failed)(detail, expected=expected)
+    late = is_older(datetime.date.fromisoformat(last[column]), today, most)
+    return (failed if late else passed)(detail, expected=expected)
+
+
+def with_answer(
+    judgement: Judgement, answer: bool | None, wrong: Message, unknown: Message
+) -> Judgement:
+    """`judgement`, with what a column says of the same thing: yes, no (`wrong`) or nothing."""
+    if answer is False:
+        return failed(*judgement.detail, wrong, expected=judgement.expected)
+    if answer is None and judgement.verdict is Verdict.PASS:
+        return undetermined(*judgement.detail, unknown, expected=judgement.expected)
+    return judgement
 
 
 def no_gap(
@@ -132,11 +243,7 @@ def each_row(
     table: Table, rows: Iterable[Row], wrong: Callable[[Row], Message | None]
 ) -> list[Message]:
     """What is wrong with each of `rows`, with the row before it."""
-    return [
-        msg("{row}: {problem}", row=label(table, row), problem=problem)
-        for row in rows
-        if (problem := wrong(row)) is not None
-    ]
+    return [_in_row(table, row, text) for row in rows if (text := wrong(row)) is not None]
 
 
 def share(part: int, whole: int) -> str:

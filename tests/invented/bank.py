@@ -121,22 +121,34 @@ class Bank:
 
         `failing` are checks that fail besides, each with its target.
         """
+        targets, findings = self._found(edits or {}, accounts, facts)
+        findings += [self.finding(id, target, Verdict.FAIL) for id, target in failing]
+        return self.assessed(targets, findings, denied)
+
+    def verdicts(
+        self, edits: Mapping[str, Edit], facts: Mapping[str, Known] = observed.GOOD
+    ) -> dict[tuple[str, str], Verdict]:
+        """The verdict of each check on each target, once `edits` were made to its files."""
+        _, findings = self._found(edits, ("root", "zhangsan"), facts)
+        return {(f.check, f.target): f.verdict for f in findings}
+
+    def _found(
+        self, edits: Mapping[str, Edit], accounts: tuple[str, ...], facts: Mapping[str, Known]
+    ) -> tuple[tuple[Target, ...], list[Finding]]:
         files, tables = dict(self.files), dict(self._tables)
-        for name, edit in (edits or {}).items():
+        for name, edit in edits.items():
             changed = edit(files[name])
             assert changed != files[name], name
             files[name] = changed
             if name != "inventory.yaml":
                 id = Path(name).stem
                 tables[id] = self._table(id, files)
-        if not edits or "inventory.yaml" not in edits:
+        if "inventory.yaml" not in edits:
             targets = self._targets
         else:
             targets = self.read(files["inventory.yaml"])
         world = _World(targets, tables, accounts, {**observed.GOOD, **facts})
-        findings = [f for target in targets for f in self._findings(world, target)]
-        findings += [self.finding(id, target, Verdict.FAIL) for id, target in failing]
-        return self.assessed(targets, findings, denied)
+        return targets, [f for target in targets for f in self._findings(world, target)]
 
     def finding(self, id: str, target: str, verdict: Verdict) -> Finding:
         """A finding with that verdict and without anything else."""

@@ -29,7 +29,7 @@ from audit_core.api.sdk import (
     passed,
     undetermined,
 )
-from audit_register.checks.upkeep import STAFF_REGISTER, staff_of
+from audit_register.checks.upkeep import STAFF_REGISTER, Staff, staff_of
 from audit_register.facts import Row
 from audit_register.rules import SHOWN, date_of, day_of, judged
 
@@ -112,7 +112,7 @@ def _powers(accounts: Iterable[Any]) -> dict[str, tuple[str, ...]]:
 class _Owners:
     """Who has each account on `target`, by the register."""
 
-    def __init__(self, source: _Source, staff: dict[str, Row], target: Target) -> None:
+    def __init__(self, source: _Source, staff: Staff, target: Target) -> None:
         self._source = source
         self._rows = _owners(source, staff, target)
 
@@ -121,9 +121,9 @@ class _Owners:
         return self._rows.get(self._source.account(name), [])
 
 
-def _owners(source: _Source, staff: dict[str, Row], target: Target) -> dict[str, list[Row]]:
+def _owners(source: _Source, staff: Staff, target: Target) -> dict[str, list[Row]]:
     found: dict[str, list[Row]] = {}
-    for row in staff.values():
+    for row in staff.rows:
         for name in dict.fromkeys(map(source.account, _held(row, target))):
             found.setdefault(name, []).append(row)
     return found
@@ -145,7 +145,7 @@ def _is_on(place: str, target: Target) -> bool:
 
 def _left(row: Row, now: str) -> bool:
     left = date_of(row, "left")
-    return left is not None and left <= day_of(now)
+    return left is not None and left < day_of(now)
 
 
 def _leavers(source: _Source, id: str) -> Check:
@@ -206,9 +206,9 @@ def _owned(source: _Source, id: str) -> Check:
 def _unowned(name: str, rows: list[Row]) -> Message | None:
     if not rows:
         return msg("{account} has no owner in the register of staff", account=name)
-    numbers = tuple(str(row["staff_no"]) for row in rows)
+    numbers = tuple(dict.fromkeys(str(row["staff_no"]) for row in rows))
     return msg("{account} is shared by {numbers}", account=name, numbers=numbers) \
-        if len(rows) > 1 else None  # fmt: skip
+        if len(numbers) > 1 else None  # fmt: skip
 
 
 def _within(source: _Source, id: str) -> Check:

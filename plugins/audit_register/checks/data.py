@@ -11,22 +11,26 @@ from audit_core.api.sdk import (
     Message,
     Severity,
     Up,
+    Verdict,
     check,
     each,
     failed,
+    few,
     msg,
     not_applicable,
     undetermined,
 )
+from audit_register.columns import same
 from audit_register.facts import BY_REGISTER, Row, Table
 from audit_register.rules import (
+    SHOWN,
     UNREAD,
     Registers,
-    age,
     date_of,
     day_of,
     each_row,
     judged,
+    outdated,
     rows_in,
     share,
 )
@@ -47,8 +51,8 @@ def data_sets_listed(registers: Registers, data_sets: Registers) -> Judgement:
     rows = rows_in(registers)
     if rows is None:
         return undetermined(UNREAD)
-    listed = {str(row["data"]) for row in rows}
-    lacking = [target.id for target, _ in data_sets if target.id not in listed]
+    listed = {same(str(row["data"])) for row in rows}
+    lacking = [target.id for target, _ in data_sets if same(target.id) not in listed]
     return judged(
         (msg("The data set {name} is not in the register", name=name) for name in lacking),
         msg("{count} data sets in the register, those of the inventory among them",
@@ -91,10 +95,7 @@ def data_purged(table: Table, now: str, *, max_days: Annotated[int, Down] = 365)
     def wrong(row: Row) -> Message | None:
         if row["retention_days"] is None:
             return msg("no retention period")
-        days = age(row, "purged", today)
-        if days is None:
-            return msg("never purged")
-        return msg("purged {days} days ago", days=days) if days > max_days else None
+        return outdated(row, "purged", today, max_days, msg("never purged"), msg("purged"))
 
     expected = msg("a retention period, purged at most {days} days ago", days=max_days)
     summary = msg("{count} data sets, all purged", count=len(table.rows))
@@ -123,7 +124,15 @@ def interfaces_controlled(table: Table) -> Judgement:
     if not table.rows:
         return failed(_EMPTY)
     summary = msg("{count} interfaces, all four controls on each", count=len(table.rows))
-    return judged(each_row(table, table.rows, wrong), summary)
+    found = judged(each_row(table, table.rows, wrong), summary)
+    unknown = [row for row in table.rows if any(row[column] is None for column in _CONTROLS)]
+    if found.verdict is Verdict.FAIL or not unknown:
+        return found
+    return undetermined(*few(each_row(table, unknown, lambda row: _NOT_RECORDED), SHOWN))
+
+
+_CONTROLS = ("authentication", "encrypted", "monitored", "limited")
+_NOT_RECORDED = msg("not all four controls are recorded")
 
 
 @check(
@@ -167,12 +176,13 @@ def interfaces_listed(registers: Registers, endpoints: Registers, web: Registers
     rows = rows_in(registers)
     if rows is None:
         return undetermined(UNREAD)
-    entries = {str(row["entry"]) for row in rows if row["entry"]}
+    by_entry = {same(str(row["entry"])): str(row["entry"]) for row in rows if row["entry"]}
+    known_too = {same(id) for id in known}
     wrong = [
         *(msg("The endpoint {name} has no interface in the register", name=name)
-          for name in sorted(there - entries)),
+          for name in sorted(there) if same(name) not in by_entry),
         *(msg("The entry {name} is no endpoint and no web entry of the inventory", name=name)
-          for name in sorted(entries - known)),
+          for key, name in sorted(by_entry.items()) if key not in known_too),
     ]  # fmt: skip
     return judged(wrong, msg("{count} endpoints, each with its interfaces", count=len(there)))
 
@@ -225,17 +235,22 @@ def agreements_clauses(table: Table) -> Judgement:
 
 @check(
     "register.partners-assessed",
-    needs=PARTNERS,
+    needs=(PARTNERS, COLLECTED_AT),
     severity=Severity.MEDIUM,
+    version=2,
     remedy=msg("Assess the impact before personal data is given out"),
 )
-def partners_assessed(table: Table) -> Judgement:
+def partners_assessed(table: Table, now: str) -> Judgement:
     """The impact was assessed for each partner."""
     if not table.rows:
         return not_applicable(msg("No partner is in the register"))
-    wrong = each_row(
-        table, table.rows, lambda row: None if row["assessed"] else msg("not assessed")
-    )
+    today = day_of(now)
+
+    def lacking(row: Row) -> Message | None:
+        day = date_of(row, "assessed")
+        return msg("not assessed") if day is None or day > today else None
+
+    wrong = each_row(table, table.rows, lacking)
     return judged(wrong, msg("{count} partners, all assessed", count=len(table.rows)))
 
 

@@ -19,19 +19,21 @@ from audit_core.api.sdk import (
     passed,
     undetermined,
 )
+from audit_register.columns import same
 from audit_register.facts import BY_REGISTER, Row, Table
 from audit_register.rules import (
     UNREAD,
     Registers,
-    age,
     date_of,
     day_of,
     each_row,
     judged,
     newest,
+    outdated,
     recent,
     rows_in,
     unrecorded,
+    with_answer,
 )
 
 POLICIES, MEETINGS, ASSESSMENTS, DRILLS = (
@@ -51,10 +53,7 @@ def _policies(table: Table, rows: list[Row], now: str, most: int) -> Judgement:
     today = day_of(now)
 
     def late(row: Row) -> Message | None:
-        days = age(row, "reviewed", today)
-        if days is None or days <= most:
-            return None
-        return msg("reviewed {days} days ago", days=days)
+        return outdated(row, "reviewed", today, most, msg("never reviewed"), msg("reviewed"))
 
     expected = msg("reviewed at most {days} days ago", days=most)
     if not rows:
@@ -98,11 +97,10 @@ def _meeting(id: str, body: str, what: Message) -> Check:
         today, rows = day_of(now), _of(table, "body", body)
         judgement = recent(rows, "date", today, max_days, what)
         last = newest(rows, "date", today)
-        if last is not None and last["minutes"] is False:
-            return failed(
-                *judgement.detail, msg("No minutes were kept"), expected=judgement.expected
-            )
-        return judgement
+        if last is None:
+            return judgement
+        return with_answer(judgement, last["minutes"], msg("No minutes were kept"),
+                           msg("Whether minutes were kept is not recorded"))  # fmt: skip
 
     return met
 
@@ -138,13 +136,16 @@ def systems_assessed(
     if every is None:
         return undetermined(UNREAD)
     rows = [row for row in every if row["kind"] == "classified_protection"]
-    names = {str(row["system"]): None for row in rows} | {t.id: None for t, _ in systems}
+    every_name = [*(str(row["system"]) for row in rows), *(t.id for t, _ in systems)]
+    names = list({same(name): name for name in every_name}.values())
     if not names:
         return unrecorded(msg("No assessment is in the register"))
     late = []
     for name in names:
         what = msg("Assessment of {system}", system=name)
-        one = recent([r for r in rows if r["system"] == name], "date", today, max_days, what)
+        one = recent(
+            [r for r in rows if same(str(r["system"])) == same(name)], "date", today, max_days, what
+        )
         late += list(one.detail[:1]) if one.verdict != "pass" else []
     summary = msg("{systems} were assessed within {days} days", systems=tuple(names),
                   days=max_days)  # fmt: skip
@@ -162,12 +163,11 @@ def certificates_valid(
 
     def wrong(row: Row) -> Message | None:
         until = date_of(row, "valid_until")
-        days = age(row, "date", today) or 0
         if until is not None and until < today:
             return msg("valid until {date} only", date=until.isoformat())
-        if row["kind"] == "filing" and days > filing_days:
-            return msg("filed {days} days ago", days=days)
-        return None
+        if row["kind"] != "filing":
+            return None
+        return outdated(row, "date", today, filing_days, msg("no day of the filing"), msg("filed"))
 
     if not filings:
         return unrecorded(msg("No filing is in the register"))
@@ -211,13 +211,14 @@ def restore_drilled(table: Table, now: str, *, max_days: Annotated[int, Down] = 
     last = newest(rows, "date", today)
     if last is None:
         return judgement
-    if last["passed"] is False:
-        return failed(*judgement.detail, msg("It did not succeed"), expected=judgement.expected)
+    judgement = with_answer(judgement, last["passed"], msg("It did not succeed"),
+                            msg("Whether it succeeded is not recorded"))  # fmt: skip
     took, rto = last["minutes"], last["rto_minutes"]
-    if took is not None and rto is not None and took > rto:
-        over = msg("It took {took} minutes, the RTO is {rto}", took=f"{took:g}", rto=f"{rto:g}")
-        return failed(*judgement.detail, over, expected=judgement.expected)
-    return judgement
+    if took is None or rto is None:
+        return with_answer(judgement, None, UNREAD,
+                           msg("How long it took, or the RTO, is not recorded"))  # fmt: skip
+    over = msg("It took {took} minutes, the RTO is {rto}", took=f"{took:g}", rto=f"{rto:g}")
+    return with_answer(judgement, took <= rto, over, UNREAD)
 
 
 @check("register.emergency-drilled", needs=(complete(DRILLS), COLLECTED_AT),

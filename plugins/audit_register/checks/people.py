@@ -9,14 +9,26 @@ from audit_core.api.sdk import (
     Down,
     Judgement,
     Message,
+    Others,
     Severity,
     check,
-    complete,
+    each,
     failed,
     msg,
+    undetermined,
 )
+from audit_register.columns import same
 from audit_register.facts import BY_REGISTER, Row, Table
-from audit_register.rules import age, date_of, day_of, each_row, judged, recent
+from audit_register.rules import (
+    UNREAD,
+    date_of,
+    day_of,
+    each_row,
+    judged,
+    outdated,
+    recent,
+    rows_in,
+)
 
 STAFF = BY_REGISTER["staff"]
 
@@ -24,7 +36,7 @@ STAFF = BY_REGISTER["staff"]
 def _there(table: Table, now: str) -> list[Row]:
     """Who has not left."""
     today = day_of(now)
-    return [row for row in table.rows if (left := date_of(row, "left")) is None or left > today]
+    return [row for row in table.rows if (left := date_of(row, "left")) is None or left >= today]
 
 
 @check(
@@ -36,7 +48,13 @@ def _there(table: Table, now: str) -> list[Row]:
 def signed(table: Table, now: str) -> Judgement:
     """Everybody has signed the agreement of confidentiality."""
     people = _there(table, now)
-    wrong = each_row(table, people, lambda row: None if row["signed"] else msg("nothing is signed"))
+    today = day_of(now)
+
+    def lacking(row: Row) -> Message | None:
+        day = date_of(row, "signed")
+        return msg("nothing is signed") if day is None or day > today else None
+
+    wrong = each_row(table, people, lacking)
     return judged(wrong, msg("{count} people, all have signed", count=len(people)))
 
 
@@ -51,10 +69,7 @@ def trained(table: Table, now: str, *, max_days: Annotated[int, Down] = 365) -> 
     today, people = day_of(now), _there(table, now)
 
     def late(row: Row) -> Message | None:
-        days = age(row, "trained", today)
-        if days is None:
-            return msg("never trained")
-        return msg("trained {days} days ago", days=days) if days > max_days else None
+        return outdated(row, "trained", today, max_days, msg("never trained"), msg("trained"))
 
     expected = msg("training at most {days} days ago", days=max_days)
     summary = msg("{count} people, all trained", count=len(people))
@@ -66,18 +81,25 @@ REVIEWS = BY_REGISTER["reviews"]
 
 @check(
     "register.rights-reviewed",
-    needs=(complete(REVIEWS), COLLECTED_AT),
+    needs=(each("reviews_register", REVIEWS), each("system", "service.system"), COLLECTED_AT),
+    kind="reviews_register",
     severity=Severity.MEDIUM,
+    version=2,
     remedy=msg("Review the access rights of each system, and record it"),
 )
-def rights_reviewed(table: Table, now: str, *, max_days: Annotated[int, Down] = 183) -> Judgement:
+def rights_reviewed(
+    registers: Others, declared: Others, now: str, *, max_days: Annotated[int, Down] = 183
+) -> Judgement:
     """The access rights of each system were reviewed within the period (ours: half a year)."""
-    today = day_of(now)
-    systems = sorted({str(row["system"]) for row in table.rows})
+    today, rows = day_of(now), rows_in(registers)
+    if rows is None:
+        return undetermined(UNREAD)
+    names = [*(str(row["system"]) for row in rows), *(target.id for target, _ in declared)]
+    systems = list({same(name): name for name in names}.values())
     if not systems:
         return failed(msg("The register has no rows"))
     judgements = [
-        recent([r for r in table.rows if str(r["system"]) == system], "date", today, max_days,
+        recent([r for r in rows if same(str(r["system"])) == same(system)], "date", today, max_days,
                msg("Review of rights in {system}", system=system))
         for system in systems
     ]  # fmt: skip

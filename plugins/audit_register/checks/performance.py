@@ -15,8 +15,9 @@ from audit_core.api.sdk import (
     complete,
     msg,
 )
+from audit_register.columns import same
 from audit_register.facts import BY_REGISTER, Row, Table
-from audit_register.rules import age, day_of, each_row, judged, newest, unrecorded
+from audit_register.rules import day_of, each_row, judged, newest, outdated, unrecorded
 
 PERFORMANCE = BY_REGISTER["performance"]
 _NO_TARGET = msg("no target is declared")
@@ -24,11 +25,12 @@ _NO_FIGURE = msg("no figure")
 
 
 def _newest(table: Table, kind: str, now: str) -> list[Row]:
-    """The newest row of each name."""
-    rows = [row for row in table.rows if row["kind"] == kind]
-    names = dict.fromkeys(str(row["name"]) for row in rows)
-    last = (newest([r for r in rows if str(r["name"]) == n], "date", day_of(now)) for n in names)
-    return [row for row in last if row is not None]
+    """The newest row of each name; any where none has a day in the past."""
+    by_name: dict[str, list[Row]] = {}
+    for row in table.rows:
+        if row["kind"] == kind:
+            by_name.setdefault(same(str(row["name"])), []).append(row)
+    return [newest(rows, "date", day_of(now)) or rows[-1] for rows in by_name.values()]
 
 
 def _judged(
@@ -40,10 +42,9 @@ def _judged(
     today = day_of(now)
 
     def problem(row: Row) -> Message | None:
-        days = age(row, "date", today) or 0
-        if days > most:
-            return msg("the newest figure is {days} days old", days=days)
-        return wrong(row)
+        late = outdated(row, "date", today, most, msg("no day of the figure"),
+                        msg("the newest figure"))  # fmt: skip
+        return wrong(row) if late is None else late
 
     names = tuple(str(row["name"]) for row in rows)
     expected = msg("figures at most {days} days old, within their targets", days=most)

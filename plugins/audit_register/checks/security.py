@@ -20,28 +20,32 @@ from audit_core.api.sdk import (
     check,
     complete,
     each,
+    few,
     msg,
     not_applicable,
     passed,
     undetermined,
 )
+from audit_register.columns import same
 from audit_register.facts import BY_REGISTER, Row, Table
 from audit_register.rules import (
+    SHOWN,
     UNREAD,
     Registers,
-    age,
     date_of,
     day_of,
     each_row,
     judged,
     label,
     no_gap,
+    outdated,
     rows_in,
     share,
     unrecorded,
 )
 
 PRODUCTS, DUTY, SCANS = (BY_REGISTER[id] for id in ("products", "duty", "scans"))
+_NO_SIGNATURES, _SIGNATURES = msg("no date of signatures"), msg("signatures")
 _INLINE = ("firewall", "ips", "waf")
 _NETWORK = (*_INLINE, "traffic_analysis")
 _ENDPOINT = msg("Install the agent where it is missing, and record the figures of the console")
@@ -93,10 +97,9 @@ def signatures_current(
         until = date_of(row, "licence_until")
         if until is not None and until < today:
             return msg("the licence ended on {date}", date=until.isoformat())
-        days = age(row, "signatures", today)
-        if days is None:
-            return msg("no date of signatures") if row["category"] != "firewall" else None
-        return msg("signatures are {days} days old", days=days) if days > max_days else None
+        if row["signatures"] is None and row["category"] == "firewall":
+            return None
+        return outdated(row, "signatures", today, max_days, _NO_SIGNATURES, _SIGNATURES)
 
     if not rows:
         return unrecorded(msg("No product of the network is in the register"))
@@ -119,18 +122,18 @@ def zones_defended(registers: Registers, zones: Registers) -> Judgement:
         return undetermined(UNREAD)
     if not zones:
         return not_applicable(msg("No zone is declared"))
-    there = {target.id for target, _ in zones}
+    there = {same(target.id): target.id for target, _ in zones}
     network = [row for row in rows if row["category"] in _NETWORK]
-    named = {str(row["zone"]) for row in network if row["zone"]}
+    named = {same(str(row["zone"])) for row in network if row["zone"]}
     strange = [
         msg("{product} stands in the zone {zone}, which is not in the inventory",
             product=str(row["product"]), zone=str(row["zone"]))
         for row in network
-        if row["zone"] and str(row["zone"]) not in there
+        if row["zone"] and same(str(row["zone"])) not in there
     ]  # fmt: skip
-    bare = tuple(sorted(there - named))
+    bare = tuple(sorted(id for key, id in there.items() if key not in named))
     return judged(strange, msg("{count} zones have products; zones without: {zones}",
-                               count=len(there & named), zones=bare or "-"))  # fmt: skip
+                               count=len(there.keys() & named), zones=bare or "-"))  # fmt: skip
 
 
 def _covered(table: Table, categories: tuple[str, ...], percent: int) -> Judgement:
@@ -149,6 +152,11 @@ def _covered(table: Table, categories: tuple[str, ...], percent: int) -> Judgeme
         covered, total = row["covered"], row["total"]
         if covered is None or total is None:
             return msg("no figures")
+        if not total:
+            return msg("nothing is to be covered")
+        if covered > total:
+            return msg("{part} of {whole} covered: more than there are", part=f"{covered:g}",
+                       whole=f"{total:g}")  # fmt: skip
         if covered * 100 >= percent * total:
             return None
         return msg("{part} of {whole} covered ({share} %)", part=f"{covered:g}",
@@ -193,10 +201,7 @@ def _signatures(id: str, category: str) -> Check:
             return not_applicable(msg("No such product is in the register"))
 
         def wrong(row: Row) -> Message | None:
-            days = age(row, "signatures", today)
-            if days is None:
-                return msg("no date of signatures")
-            return msg("signatures are {days} days old", days=days) if days > max_days else None
+            return outdated(row, "signatures", today, max_days, _NO_SIGNATURES, _SIGNATURES)
 
         summary = msg("{count} products, all current", count=len(rows))
         return judged(each_row(table, rows, wrong), summary, expected)
@@ -221,10 +226,8 @@ def fraud_engine(table: Table, now: str, *, max_days: Annotated[int, Down] = 1) 
         return unrecorded(msg("No anti-fraud system is in the register"))
 
     def wrong(row: Row) -> Message | None:
-        days = age(row, "last_event", today)
-        if days is None:
-            return msg("no event is recorded")
-        return msg("the last event was {days} days ago", days=days) if days > max_days else None
+        return outdated(row, "last_event", today, max_days, msg("no event is recorded"),
+                        msg("the last event"))  # fmt: skip
 
     expected = msg("an event at most {days} days ago", days=max_days)
     return judged(
@@ -243,34 +246,79 @@ def _moment(row: Row, column: str) -> datetime.datetime | None:
     "register.duty-without-gap",
     needs=(complete(DUTY), COLLECTED_AT),
     severity=Severity.HIGH,
+    version=2,
     remedy=msg("Fill the gap in the roster"),
 )
-def duty_without_gap(table: Table, now: str, *, min_days: Annotated[int, Up] = 7) -> Judgement:
-    """Somebody is on duty at every hour (the clause) of the days before the audit (ours: 7)."""
-    spans = sorted(
-        (start, end)
-        for row in table.rows
-        if (start := _moment(row, "start")) is not None
-        and (end := _moment(row, "end")) is not None
-        and end > start
-    )
-    # The roster is in the time of the institution: the last day is left out.
+def duty_without_gap(
+    table: Table, now: str,
+    *, min_days: Annotated[int, Up] = 7, max_hours: Annotated[int, Down] = 24,
+) -> Judgement:  # fmt: skip
+    """Somebody is on duty at every hour (the clause) of the days before (7, shifts of 24 h: ours).
+
+    A shift without a name covers nothing. The roster is in the time of the institution: the day of
+    the audit is left out.
+    """
+    wrong = each_row(table, table.rows, _no_shift)
+    if wrong:
+        return judged(wrong, wrong[0])
     until = datetime.datetime.combine(day_of(now), datetime.time())
     begin = until - datetime.timedelta(days=min_days)
-    gaps, at = [], begin
-    for start, end in spans:
-        if start > at and at < until:
-            gaps.append((at, min(start, until)))
-        at = max(at, end)
-    if at < until:
-        gaps.append((at, until))
-    form = "%Y-%m-%d %H:%M"
-    detail = [msg("Nobody is on duty from {start} to {end}", start=start.strftime(form),
-                  end=end.strftime(form)) for start, end in gaps]  # fmt: skip
-    if detail:
-        return judged(detail, detail[0])
+    shifts = [_span(row) for row in table.rows if row["staff_no"]]
+    gaps = _gaps(shifts, begin, until)
+    if gaps:
+        return judged(gaps, gaps[0])
+    longest = datetime.timedelta(hours=max_hours)
+    long = [row for row in table.rows if row["staff_no"] and _length(row) > longest]
+    if long and _gaps([s for s in shifts if s[1] - s[0] <= longest], begin, until):
+        return undetermined(*few(each_row(table, long, _too_long), SHOWN))
     return passed(msg("{days} days without a gap, {count} shifts", days=min_days,
                       count=len(table.rows)))  # fmt: skip
+
+
+_Span = tuple[datetime.datetime, datetime.datetime]
+
+
+def _span(row: Row) -> _Span:
+    start, end = _moment(row, "start"), _moment(row, "end")
+    assert start is not None and end is not None  # noqa: S101, PT018 (_no_shift has seen it)
+    return start, end
+
+
+def _length(row: Row) -> datetime.timedelta:
+    start, end = _span(row)
+    return end - start
+
+
+def _no_shift(row: Row) -> Message | None:
+    """What is wrong with the times of a shift."""
+    start, end = _moment(row, "start"), _moment(row, "end")
+    if start is None or end is None:
+        return msg("the shift has no beginning or no end")
+    if end <= start:
+        return msg("the shift ends before it begins; one over midnight ends on the next day")
+    return None
+
+
+def _too_long(row: Row) -> Message:
+    hours = _length(row).total_seconds() / 3600
+    return msg("a shift of {hours} hours: whether somebody was on duty is not known",
+               hours=f"{hours:g}")  # fmt: skip
+
+
+def _gaps(
+    shifts: Iterable[_Span], begin: datetime.datetime, until: datetime.datetime
+) -> list[Message]:
+    """From when to when nobody is on duty."""
+    found, at = [], begin
+    for start, end in sorted(shifts):
+        if start > at and at < until:
+            found.append((at, min(start, until)))
+        at = max(at, end)
+    if at < until:
+        found.append((at, until))
+    form = "%Y-%m-%d %H:%M"
+    return [msg("Nobody is on duty from {start} to {end}", start=start.strftime(form),
+                end=end.strftime(form)) for start, end in found]  # fmt: skip
 
 
 def _with_reports(table: Table, reports: Others, kind: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from typing import Annotated
 
 from audit_core.api.sdk import (
@@ -17,6 +18,7 @@ from audit_core.api.sdk import (
     failed,
     msg,
 )
+from audit_register.columns import same
 from audit_register.facts import BY_REGISTER, Row, Table
 from audit_register.rules import (
     age,
@@ -24,6 +26,7 @@ from audit_register.rules import (
     day_of,
     each_row,
     judged,
+    lateness,
     newest,
     recent,
     share,
@@ -39,6 +42,7 @@ COMPLAINTS, SURVEYS, EVALUATIONS, RETURNS, ACTIONS = (
     "register.complaints-answered",
     needs=(COMPLAINTS, COLLECTED_AT),
     severity=Severity.HIGH,
+    version=2,
     remedy=msg("Answer the complaints that are late"),
 )
 def complaints_answered(
@@ -51,27 +55,45 @@ def complaints_answered(
     """Complaints are answered in time (rules of the supervisor: 15 days, complex ones 60)."""
     today = day_of(now)
 
-    def late(row: Row) -> Message | None:
-        received, answered = date_of(row, "received"), date_of(row, "answered")
+    def late(row: Row) -> tuple[datetime.date, datetime.date, Message] | Message | None:
+        received, answered = _received(row), _answered(row, today)
         if received is None:
             return msg("no day on which it was received")
-        most = max_complex_days if row["complex"] else max_days
-        days = ((answered or today) - received).days
-        if days < 0:
+        if received > today:
+            return msg("received on {date}, which is to come", date=received.isoformat())
+        if answered is not None and answered < received:
             return msg("answered before it was received")
-        if days <= most:
-            return None
+        most = max_complex_days if row["complex"] else max_days
+        done = answered or today
+        days = (done - received).days
+        text = msg("answered after {days} days, allowed are {most}", days=days, most=most)
         if answered is None:
-            return msg("open for {days} days, allowed are {most}", days=days, most=most)
-        return msg("answered after {days} days, allowed are {most}", days=days, most=most)
+            text = msg("open for {days} days, allowed are {most}", days=days, most=most)
+        return received + datetime.timedelta(days=most), done, text
 
-    wrong = each_row(table, table.rows, late)
-    whole, answered = len(table.rows), sum(bool(row["answered"]) for row in table.rows)
-    summary = msg("{whole} complaints, {part} answered ({share} %), none late", whole=whole,
-                  part=answered, share=share(answered, whole))  # fmt: skip
+    whole = len(table.rows)
+    answered = sum(_answered(row, today) is not None for row in table.rows)
+    repeats = sum(row["repeat_of"] is not None for row in table.rows)
+    summary = msg("{whole} complaints, {part} answered ({share} %), none late; {repeats} are "
+                  "repeats ({repeated} %)", whole=whole, part=answered,
+                  share=share(answered, whole), repeats=repeats,
+                  repeated=share(repeats, whole) if whole else "0")  # fmt: skip
     expected = msg("within {days} days, complex ones {complex_days}", days=max_days,
                    complex_days=max_complex_days)  # fmt: skip
-    return judged(wrong, summary, expected)
+    return lateness(table, table.rows, late).judged(summary, expected)
+
+
+def _received(row: Row) -> datetime.date | None:
+    """From when a complaint is to be answered: one that was opened again, from then on."""
+    return date_of(row, "reopened") or date_of(row, "received")
+
+
+def _answered(row: Row, today: datetime.date) -> datetime.date | None:
+    """When it was answered; None where it was not, or was opened again after that."""
+    answered, reopened = date_of(row, "answered"), date_of(row, "reopened")
+    if answered is None or answered > today or (reopened is not None and answered < reopened):
+        return None
+    return answered
 
 
 @check(
@@ -83,7 +105,12 @@ def complaints_answered(
 def complaints_complete(table: Table) -> Judgement:
     """Source, cause, responsibility, measure and result of answered complaints are recorded."""
 
+    numbers = {same(str(row["complaint"])) for row in table.rows}
+
     def lacking(row: Row) -> Message | None:
+        original = row["repeat_of"]
+        if original is not None and same(str(original)) not in numbers:
+            return msg("it repeats {number}, which is not in the register", number=str(original))
         wanted = ("source", "cause", "responsible", "measure", "result")
         columns = [table.title(c) for c in wanted if row[c] is None] if row["answered"] else []
         return msg("{columns} are empty", columns=tuple(columns)) if columns else None
@@ -119,7 +146,7 @@ def survey_made(
     if last is None:
         return judgement
     wrong = []
-    lacking = tuple(table.title(c) for c in ("staff", "process", "quality") if last[c] is False)
+    lacking = tuple(table.title(c) for c in ("staff", "process", "quality") if not last[c])
     if lacking:
         wrong.append(msg("The survey does not cover: {columns}", columns=lacking))
     if (last["sample"] or 0) < min_sample:
@@ -149,46 +176,53 @@ internal = _evaluated("register.internally-checked", "internal_check", msg("Inte
     "register.returns-in-time",
     needs=(RETURNS, COLLECTED_AT),
     severity=Severity.MEDIUM,
+    version=2,
     remedy=msg("Submit what is due, and keep the receipt"),
 )
 def returns_in_time(table: Table, now: str) -> Judgement:
     """Returns to the supervisor were submitted in time, with a receipt."""
     today = day_of(now)
 
-    def wrong(row: Row) -> Message | None:
+    def late(row: Row) -> tuple[datetime.date, datetime.date, Message] | Message | None:
         due, sent = date_of(row, "due"), date_of(row, "submitted")
-        if due is None or (sent is None and due >= today):
-            return None
-        if sent is None:
-            return msg("due on {due}, not submitted", due=due.isoformat())
-        if sent > due:
-            return msg("due on {due}, submitted on {sent}", due=due.isoformat(),
-                       sent=sent.isoformat())  # fmt: skip
-        return None if row["receipt"] else msg("no receipt")
+        if due is None:
+            return msg("no day on which it is due")
+        if sent is None or sent > today:
+            open_ = msg("due on {due}, not submitted", due=due.isoformat())
+            return (due, today, open_) if due < today else None
+        if sent <= due and not row["receipt"]:
+            return msg("no receipt")
+        text = msg("due on {due}, submitted on {sent}", due=due.isoformat(), sent=sent.isoformat())
+        return due, sent, text
 
     if not table.rows:
         return failed(msg("The register has no rows"))
     summary = msg("{count} returns, none late", count=len(table.rows))
-    return judged(each_row(table, table.rows, wrong), summary)
+    return lateness(table, table.rows, late, moves=True).judged(summary)
 
 
 def _overdue(id: str, sources: tuple[str, ...]) -> Check:
-    @check(id, needs=(ACTIONS, COLLECTED_AT), severity=Severity.HIGH,
-           remedy=msg("Close what is overdue"))  # fmt: skip
-    def overdue(table: Table, now: str) -> Judgement:
-        """Issues are closed in time; none is overdue."""
+    @check(id, needs=(ACTIONS, COLLECTED_AT), severity=Severity.HIGH, version=2,
+           remedy=msg("Close what is overdue, and find out why"))  # fmt: skip
+    def overdue(table: Table, now: str, *, max_days: Annotated[int, Up] = 365) -> Judgement:
+        """Issues are closed in time: none is overdue, none of a year (ours) was closed late."""
         today = day_of(now)
         rows = [r for r in table.rows if not sources or r["source"] in sources]
 
-        def wrong(row: Row) -> Message | None:
+        def late(row: Row) -> tuple[datetime.date, datetime.date, Message] | Message | None:
             due, closed = date_of(row, "due"), date_of(row, "closed")
-            if due is None or closed is not None or due >= today:
+            if due is None:
+                return msg("no day on which it is due")
+            if closed is None or closed > today:
+                return due, today, msg("due on {due}, still open", due=due.isoformat())
+            if (today - closed).days > max_days:
                 return None
-            return msg("due on {due}, still open", due=due.isoformat())
+            return due, closed, msg("due on {due}, closed on {closed}", due=due.isoformat(),
+                                    closed=closed.isoformat())  # fmt: skip
 
-        open_ = sum(row["closed"] is None for row in rows)
+        open_ = sum((day := date_of(row, "closed")) is None or day > today for row in rows)
         summary = msg("{count} issues, {open} open, none overdue", count=len(rows), open=open_)
-        return judged(each_row(table, rows, wrong), summary)
+        return lateness(table, rows, late).judged(summary)
 
     return overdue
 
@@ -209,10 +243,16 @@ def actions_complete(table: Table) -> Judgement:
     """Each closed issue has a cause, a measure and a re-test."""
 
     def lacking(row: Row) -> Message | None:
-        if row["closed"] is None:
+        closed, retested = date_of(row, "closed"), date_of(row, "retested")
+        if closed is None:
             return None
         columns = tuple(table.title(c) for c in ("cause", "measure", "retested") if not row[c])
-        return msg("{columns} are empty", columns=columns) if columns else None
+        if columns:
+            return msg("{columns} are empty", columns=columns)
+        found = date_of(row, "found")
+        if found is not None and (closed < found or (retested is not None and retested < found)):
+            return msg("closed or re-tested before it was found")
+        return None
 
     closed = sum(row["closed"] is not None for row in table.rows)
     summary = msg("{count} closed issues, all with cause, measure and re-test", count=closed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import re
+import unicodedata
 
 from audit_core.api.check_digits import id_check_holds, luhn_holds
 from audit_register.columns import Column, Holds, Mask
@@ -15,6 +16,9 @@ _MOMENT = re.compile(_DAY.pattern + r"[T ]+(\d{1,2}):(\d{2})(?::\d{2})?")
 _PLAIN_DAY = re.compile(r"(\d{4})(\d{2})(\d{2})")
 _WORDS = {True: {"是", "有", "yes", "y", "true", "1", "√", "✓"},
           False: {"否", "无", "no", "n", "false", "0", "×", "✗"}}  # fmt: skip
+_NUMBER = re.compile(r"-?([0-9]{1,15}|[0-9]{1,3}(,[0-9]{3})+)(\.[0-9]{1,9})?")
+_CUT_NUMBER = re.compile(r"[0-9](\.[0-9]+)?[eE]\+?[0-9]{1,3}")
+_EXACT = 10**15  # spreadsheets keep 15 digits of a number
 _SPLIT = re.compile(r"[\s,;，；、]+")
 _DIGITS = re.compile(r"(?<![0-9A-Za-z])[0-9]{11,19}[Xx]?(?![0-9A-Za-z])")
 
@@ -40,11 +44,17 @@ def value_of(column: Column, cell: object) -> Value:
 
 
 def _text(cell: object) -> str:
+    """A text; one that a spreadsheet took for a number and cut is none."""
     if isinstance(cell, datetime.datetime | datetime.date):
         return cell.isoformat()[:10]
+    if isinstance(cell, int | float) and not isinstance(cell, bool) and abs(cell) >= _EXACT:
+        raise WrongCell
     if isinstance(cell, float) and cell.is_integer():
         return str(int(cell))
-    return " ".join(str(cell).split())[:TEXT_MAX]
+    text = " ".join(str(cell).split())[:TEXT_MAX]
+    if _CUT_NUMBER.fullmatch(text):
+        raise WrongCell
+    return text
 
 
 def _date(cell: object) -> str:
@@ -53,7 +63,7 @@ def _date(cell: object) -> str:
         return cell.date().isoformat()
     if isinstance(cell, datetime.date):
         return cell.isoformat()
-    text = str(cell).strip()
+    text = _plain(cell)
     found = _DAY.fullmatch(text) or _PLAIN_DAY.fullmatch(text) or _MOMENT.fullmatch(text)
     if found is None:
         raise WrongCell
@@ -67,7 +77,7 @@ def _time(cell: object) -> str:
     """A moment as ISO 8601 to the minute, in the time of the institution."""
     if isinstance(cell, datetime.datetime):
         return cell.isoformat(timespec="minutes")[:16]
-    found = _MOMENT.fullmatch(str(cell).strip())
+    found = _MOMENT.fullmatch(_plain(cell))
     if found is None:
         raise WrongCell
     numbers = [int(found[n]) for n in range(1, 6)]
@@ -83,18 +93,34 @@ def _time(cell: object) -> str:
 def _number(cell: object) -> float | int:
     if isinstance(cell, bool):
         raise WrongCell
-    if isinstance(cell, int | float):
-        return cell
-    text = str(cell).strip().removesuffix("%").replace(",", "")
-    if not re.fullmatch(r"-?[0-9]{1,15}(\.[0-9]{1,9})?", text):
+    if not isinstance(cell, int | float):
+        text = _plain(cell).removesuffix("%").rstrip()
+        if not _NUMBER.fullmatch(text):
+            raise WrongCell
+        text = text.replace(",", "")
+        cell = float(text) if "." in text else int(text)
+    if cell < 0:
         raise WrongCell
-    return float(text) if "." in text else int(text)
+    return cell
+
+
+def _percent(cell: object) -> float | int:
+    """From 0 to 100. A number up to 1 without a sign may be a fraction, and is not accepted."""
+    number = _number(cell)
+    if number > 100 or (0 < number <= 1 and not _plain(cell).endswith("%")):
+        raise WrongCell
+    return number
+
+
+def _plain(cell: object) -> str:
+    """The text of a cell with characters of full width as those of the keyboard."""
+    return unicodedata.normalize("NFKC", str(cell)).strip()
 
 
 def _yes_no(cell: object) -> bool:
     if isinstance(cell, bool):
         return cell
-    word = str(cell).strip().casefold()
+    word = _plain(cell).casefold()
     for value, words in _WORDS.items():
         if word in words:
             return value
@@ -107,7 +133,7 @@ def _list(cell: object) -> list[str]:
 
 _READ = {
     Holds.TEXT: _text, Holds.DATE: _date, Holds.TIME: _time, Holds.NUMBER: _number,
-    Holds.YES_NO: _yes_no, Holds.LIST: _list,
+    Holds.PERCENT: _percent, Holds.YES_NO: _yes_no, Holds.LIST: _list,
 }  # fmt: skip
 
 
@@ -126,6 +152,15 @@ def hidden(text: str) -> tuple[str, bool]:
     """`text` without numbers that are those of identity cards, bank cards or mobile phones."""
     shown = _DIGITS.sub(lambda m: _cut(m[0]) if _is_personal(m[0]) else m[0], text)
     return shown, shown != text
+
+
+def shown(cell: object) -> str:
+    """A cell that cannot be read, for a message: short, and of a number that was cut its start."""
+    text = " ".join(str(cell).split())
+    if _CUT_NUMBER.fullmatch(text):
+        mantissa, _, power = text.lower().partition("e")
+        return f"{mantissa[:4]}…e{power}"
+    return hidden(text)[0][:40]
 
 
 def _cut(number: str) -> str:

@@ -12,14 +12,16 @@ from audit_register.reading.grid import Grid, Row
 
 _SEPARATORS = ",;\t，"
 _FIELD_MAX = 32_000
+_HEAD_LINES = 20
 
 
-def grid_of(raw: bytes) -> Grid:
-    """The table in `raw`; Unreadable where it is none."""
+def grids_of(raw: bytes) -> list[Grid]:
+    """The table in `raw` by each separator, the most frequent first; Unreadable for no text."""
     text = _text(raw)
-    first = next((line for line in text.split("\n") if line.strip()), "")
-    separator = max(_SEPARATORS, key=first.count)
-    return Grid(sheet="", rows=_rows(text, separator), place=_place)
+    start = "\n".join(line for line in text.split("\n", _HEAD_LINES)[:_HEAD_LINES])
+    ordered = sorted(_SEPARATORS, key=start.count, reverse=True)
+    there = [separator for separator in ordered if separator in start] or ordered[:1]
+    return [Grid(sheet="", rows=_rows(text, one), place=_place, narrow=True) for one in there]
 
 
 def _place(row: int, column: int) -> Message:

@@ -13,11 +13,15 @@ Row = tuple[int, list[object]]
 
 
 class Grid(Struct, frozen=True, kw_only=True):
-    """A sheet of a file, or the only table in it; `place(row, column)` names a cell (from 0)."""
+    """A sheet of a file, or the only table in it; `place(row, column)` names a cell (from 0).
+
+    `narrow`: a row with more cells than heads is damaged, as by a comma that is not in quotes.
+    """
 
     sheet: str
     rows: Iterator[Row]
     place: Callable[[int, int], Message]
+    narrow: bool = False
 
 
 class Formula(str):

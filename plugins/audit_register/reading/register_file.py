@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import PurePath
 from typing import Any
 
@@ -46,6 +46,10 @@ class RegisterFile:
             if count % 500 == 0 and time.monotonic() > self._deadline:
                 raise OutOfTime
             _no_formula(grid, number, cells, [at for _, at in columns])
+            if grid.narrow and any(cell is not None for cell in cells[len(heads) :]):
+                raise Unreadable(msg("{place}: the row has more cells than heads; write texts with "
+                                     "a comma in quotation marks",
+                                     place=grid.place(number, len(heads))))  # fmt: skip
             line = reader.row(number, cells)
             if line is not None:
                 yield line
@@ -54,35 +58,61 @@ class RegisterFile:
     def _table(self) -> tuple[Grid, list[str], Iterator[Row]]:
         suffix = PurePath(self._name).suffix.lower()
         if suffix == ".csv":
-            return self._with_heads(csv_file.grid_of(self._raw))
+            return self._first_of(csv_file.grids_of(self._raw))
         if suffix in (".yaml", ".yml"):
             return self._with_heads(yaml_file.grid_of(self._raw, self._name))
         if suffix == ".xlsx":
             return self._sheet(Workbook(self._raw))
         raise Unreadable(msg("its name does not end in .csv, .xlsx or .yaml"))
 
+    def _first_of(self, grids: Iterable[Grid]) -> tuple[Grid, list[str], Iterator[Row]]:
+        """The first of `grids` with the heads; Unreadable as of the first where none has them."""
+        first: Unreadable | None = None
+        for grid in grids:
+            try:
+                return self._with_heads(grid)
+            except Unreadable as error:
+                first = first or error
+        raise first or Unreadable(msg("it is empty"))
+
     def _sheet(self, book: Workbook) -> tuple[Grid, list[str], Iterator[Row]]:
-        """The sheet that was named, else the first one with the heads."""
+        """The sheet that was named, else the only visible one with the heads."""
         if self._wanted and self._wanted not in book.sheets:
             detail = msg("there is no sheet {sheet}; there are {sheets}", sheet=self._wanted,
                          sheets=cut_to(book.sheets, 10))  # fmt: skip
             raise Unreadable(detail)
-        first: Unreadable | None = None
-        for sheet in (self._wanted,) if self._wanted else book.sheets:
-            try:
-                grid, heads, rows = self._with_heads(book.grid(sheet))
-            except Unreadable as error:
-                first = first or error
-                continue
-            row, rows = _peek(rows)
-            start = row[0] - 1 if row else 1
-            for _, last, name in book.merged(sheet):
-                if last >= start:
-                    detail = msg("sheet {sheet}: the cells {cells} are merged; write the value "
-                                 "into each of them", sheet=sheet, cells=name)  # fmt: skip
-                    raise Unreadable(detail)
-            return grid, heads, rows
-        raise first or Unreadable(msg("it has no worksheet"))
+        sheet = self._wanted or self._only_sheet(book)
+        grid, heads, rows = self._with_heads(book.grid(sheet))
+        row, rows = _peek(rows)
+        start = row[0] - 1 if row else 1
+        places = {at + 1 for _, at in columns_of(self._register, heads)}
+        for merged in book.merged(sheet):
+            if merged.last_row >= start and places & set(merged.columns):
+                detail = msg("sheet {sheet}: the cells {cells} are merged; write the value "
+                             "into each of them", sheet=sheet, cells=merged.name)  # fmt: skip
+                raise Unreadable(detail)
+        return grid, heads, rows
+
+    def _only_sheet(self, book: Workbook) -> str:
+        """The only visible sheet with the heads; the first where none has them."""
+        having = [sheet for sheet in book.sheets if self._has_heads(book.grid(sheet))]
+        visible = [sheet for sheet in having if sheet not in book.hidden]
+        if len(visible) > 1:
+            raise Unreadable(msg("the sheets {sheets} all have the columns: name one (sheet)",
+                                 sheets=cut_to(visible, 10)))  # fmt: skip
+        if having and not visible:
+            raise Unreadable(msg("only the hidden sheets {sheets} have the columns: show one, or "
+                                 "name it (sheet)", sheets=cut_to(having, 10)))  # fmt: skip
+        if not book.sheets:
+            raise Unreadable(msg("it has no worksheet"))
+        return (visible or [s for s in book.sheets if s not in book.hidden] or book.sheets)[0]
+
+    def _has_heads(self, grid: Grid) -> bool:
+        try:
+            self._with_heads(grid)
+        except Unreadable:
+            return False
+        return True
 
     def _with_heads(self, grid: Grid) -> tuple[Grid, list[str], Iterator[Row]]:
         """`grid`, its heads, and the rows below that are not empty."""

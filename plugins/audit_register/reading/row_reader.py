@@ -10,7 +10,7 @@ from audit_core.api.declared_files import Unreadable
 from audit_core.api.sdk import Message, msg
 from audit_core.model import cut_to
 from audit_register.columns import Column, Register, missing
-from audit_register.reading.cells import WrongCell, hidden, masked, value_of
+from audit_register.reading.cells import WrongCell, hidden, masked, shown, value_of
 
 _MOST_WRONG = 200
 _SHOWN = 20
@@ -63,7 +63,7 @@ class RowReader:
                 value, cut = masked(column, value_of(column, cell))
             except WrongCell:
                 self._wrong.append({"row": number, "at": at, "column": column.id,
-                                    "text": hidden(str(cell))[0][:40]})  # fmt: skip
+                                    "text": shown(cell)})  # fmt: skip
                 continue
             self._cut = self._cut or cut
             values.append(value)

@@ -14,11 +14,12 @@ import re
 import warnings
 import zipfile
 import zlib
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 import openpyxl
 from openpyxl.reader import excel
+from openpyxl.styles.numbers import BUILTIN_FORMATS, BUILTIN_FORMATS_MAX_SIZE
 from openpyxl.utils import get_column_letter, range_boundaries
 from openpyxl.worksheet._read_only import ReadOnlyWorksheet
 from openpyxl.worksheet._reader import WorkSheetParser
@@ -49,8 +50,16 @@ class _Sheet(ReadOnlyWorksheet):
 excel.ReadOnlyWorksheet = _Sheet  # type: ignore[attr-defined]
 
 
+class Merged(NamedTuple):
+    """A range of merged cells: its name, its columns (from 1), and its last row."""
+
+    name: str
+    columns: range
+    last_row: int
+
+
 class Workbook:
-    """An open workbook; `sheets` are its worksheets, the visible ones first."""
+    """An open workbook; `sheets` are its worksheets, `hidden` those that nobody sees."""
 
     def __init__(self, raw: bytes) -> None:
         if raw.startswith(_OLE):
@@ -68,6 +77,9 @@ class Workbook:
         except Exception as error:
             raise Unreadable(msg("it is not an intact .xlsx file")) from error
         self.sheets = tuple(sheet.title for sheet in self._book.worksheets)
+        self.hidden = frozenset(
+            sheet.title for sheet in self._book.worksheets if sheet.sheet_state != "visible"
+        )
 
     def _check(self) -> None:
         parts = self._archive.infolist()
@@ -103,8 +115,8 @@ class Workbook:
                 msg("the sheet {sheet} cannot be read to its end", sheet=sheet)
             ) from error
 
-    def merged(self, sheet: str) -> Iterator[tuple[int, int, str]]:
-        """First and last row, and name, of each range of merged cells."""
+    def merged(self, sheet: str) -> Iterator[Merged]:
+        """Each range of merged cells."""
         path = self._book[sheet]._worksheet_path
         before, count = b"", 0
         with self._archive.open(path) as stream:
@@ -115,8 +127,9 @@ class Workbook:
                     continue
                 for found in _MERGED.finditer(both):
                     name = found[1].decode()
-                    _, first, _, last = range_boundaries(name)
-                    yield first or 1, last or first or 1, name
+                    left, first, right, last = range_boundaries(name)
+                    columns = range(left or 1, (right or left or MAX_WIDTH) + 1)
+                    yield Merged(name=name, columns=columns, last_row=last or first or 1)
                     count += 1
                     if count >= _MOST_MERGED:
                         return
@@ -125,7 +138,7 @@ class Workbook:
 
 def _written(sheet: Any, book: Any) -> Iterator[Row]:
     """The rows that are written down in `sheet`; Unreadable where they are not in order."""
-    before = 0
+    before, percents = 0, _percent_styles(book)
     with sheet._get_source() as source:
         parser = WorkSheetParser(
             source, sheet._shared_strings, epoch=book.epoch, date_formats=book._date_formats,
@@ -143,12 +156,30 @@ def _written(sheet: Any, book: Any) -> Iterator[Row]:
             values: list[object] = [None] * min(columns[-1] if columns else 0, MAX_WIDTH)
             for cell in row:
                 if cell["column"] <= MAX_WIDTH:
-                    values[cell["column"] - 1] = _value(cell)
+                    values[cell["column"] - 1] = _value(cell, percents)
             yield number, values
 
 
-def _value(cell: dict[str, Any]) -> object:
+def _percent_styles(book: Any) -> frozenset[int]:
+    """The styles that show a number times 100 with a percent sign."""
+    custom = book._number_formats
+
+    def format_of(id: int) -> str:
+        known = BUILTIN_FORMATS.get(id, "")
+        return str(custom[id - BUILTIN_FORMATS_MAX_SIZE]) if _is_custom(id, custom) else known
+
+    styles = enumerate(book._cell_styles)
+    return frozenset(n for n, style in styles if "%" in format_of(style.numFmtId))
+
+
+def _is_custom(id: int, custom: Sequence[str]) -> bool:
+    return BUILTIN_FORMATS_MAX_SIZE <= id < BUILTIN_FORMATS_MAX_SIZE + len(custom)
+
+
+def _value(cell: dict[str, Any], percents: frozenset[int]) -> object:
     value = cell["value"]
+    if cell["data_type"] == "n" and cell["style_id"] in percents and value is not None:
+        return f"{round(value * 100, 9):.9f}".rstrip("0").rstrip(".") + "%"
     if cell["data_type"] == "f":
         return Formula(str(value))
     if isinstance(value, str):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import datetime
 import io
 import re
 import time
 import zipfile
 from pathlib import Path
+from typing import Literal
 
 import openpyxl
 import pytest
@@ -66,8 +68,6 @@ def xlsx(*rows: tuple[object, ...], merge: str = "", sheet: str = "会议") -> b
 
 
 def test_one_register_in_every_format() -> None:
-    import datetime
-
     heads = ("Date *", "Body", "Chair (staff number)", "Minutes kept", "Remarks")
     row = (datetime.datetime(2026, 1, 31), "leading_group", 1001, True, "x")  # noqa: DTZ001
     yaml = "- {date: 2026-01-31, body: leading_group, chair: 1001, minutes: yes}\n"
@@ -84,6 +84,7 @@ def test_one_register_in_every_format() -> None:
 
 
 BAD = {
+    "line 2, column 5: the row has more cells than heads": GOOD.replace("1001", "张,三").encode(),
     "the columns Date, Chair (staff number) are missing; there are Body, Minutes kept":
         b"Body,Minutes kept\nleading_group,yes\n",
     "line 1 is UTF-8, line 3 is not": (GOOD.encode() + "2026-01-31,其他,1001,是\n".encode("gbk")),
@@ -126,6 +127,75 @@ def test_bad_files_get_one_message_with_the_place() -> None:
     assert "m.yaml:2" in reported(b"- [\n", "m.yaml")
     with pytest.raises(OutOfTime):
         lines(GOOD.encode(), deadline=0.0)
+
+
+SURVEY = "日期,样本量,满意度指数,含服务人员,含服务过程,含服务质量,报告编号\n"
+
+
+def test_values_that_spreadsheets_change() -> None:
+    """What is not the value that somebody typed is named, and its row settles nothing."""
+    day = datetime.datetime(2026, 1, 31)  # noqa: DTZ001
+    heads = ("日期", "会议", "主持人工号", "有纪要")
+    big = parsed(lines(xlsx(heads, (day, "其他", 110105194912310020, "是")), "m.xlsx"))
+    assert isinstance(big, Partial)
+    assert "sheet 会议, cell C2 (Chair (staff number)) holds “1.10…e+17”" in english(
+        big.problems[0]
+    )
+    cut = GOOD.replace("1001", "1.00123E+11")
+    for raw, register, words in (
+        (cut, "meetings", "holds “1.00…e+11”, not a text in full"),
+        (SURVEY + '2026-01-31,"85,5",85,是,是,是,R\n', "surveys", "holds “85,5”, not a number"),
+        (SURVEY + "2026-01-31,-5,85,是,是,是,R\n", "surveys", "holds “-5”, not a number"),
+    ):
+        found = parsed(lines(raw.encode(), register=register), register)
+        assert isinstance(found, Partial), raw
+        assert words in english(found.problems[0])
+    (row,) = table((SURVEY + '2026-01-31,"1,234",８５%,是,是,是,R\n').encode(),
+                   register="surveys").rows  # fmt: skip
+    assert (row["sample"], row["index"]) == (1234, 85)
+
+
+def test_percentages_as_a_workbook_shows_them() -> None:
+    columns = BY_ID["performance"].columns
+    book = openpyxl.Workbook()
+    (sheet,) = book.worksheets
+    sheet.append([column.zh for column in columns])
+    for form in ("0%", "0.00%;[Red]-0.00%", "General"):
+        sheet.append(["2026-01-31", "容量", form, None, None, None, None, 0.85])
+        sheet.cell(sheet.max_row, 8).number_format = form
+    out = io.BytesIO()
+    book.save(out)
+    found = parsed(lines(out.getvalue(), "m.xlsx", register="performance"), "performance")
+    assert isinstance(found, Partial)
+    assert [row["peak"] for row in found.value.rows] == [85, 85]
+    assert "cell H4 (Peak use (%)) holds “0.85”, not a percentage" in english(found.problems[0])
+
+
+def test_which_sheet_is_read(tmp_path: Path) -> None:
+    heads, old, new = GOOD.split("\n")[0].split(","), ["2025-01-31"], ["2026-01-31"]
+    rest = ["其他", "1001", "是"]
+
+    def book(state: Literal["visible", "hidden"], *more: str) -> bytes:
+        made = openpyxl.Workbook()
+        first = made.worksheets[0]
+        first.title, first.sheet_state = "2025", state
+        for row in (heads, old + rest):
+            first.append(row)
+        for name in more:
+            sheet = made.create_sheet(name)
+            for row in (heads, new + rest):
+                sheet.append(row)
+        made.create_sheet("说明").append(["x"])
+        out = io.BytesIO()
+        made.save(out)
+        return out.getvalue()
+
+    assert table(book("hidden", "2026"), "m.xlsx").rows[0]["date"] == "2026-01-31"
+    assert "the sheets 2025, 2026 all have the columns" in reported(
+        book("visible", "2026"), "m.xlsx"
+    )
+    assert "only the hidden sheets 2025 have the columns" in reported(book("hidden"), "m.xlsx")
+    assert table(book("hidden"), "m.xlsx", sheet="2025").rows[0]["date"] == "2025-01-31"
 
 
 def test_entities_in_a_workbook_are_refused() -> None:

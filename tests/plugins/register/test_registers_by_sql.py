@@ -136,7 +136,7 @@ def test_verdicts_masking_and_cells(servers: Servers) -> None:
     for id in ("pg/complaints", "my/web"):
         late = found[(id, "complaints-answered")]
         assert late["verdict"] == "fail", late  # the second is open since January 2026
-        assert "2: 2: open for" in str(late["detail"])
+        assert "row 2 (2): open for" in str(late["detail"])
         assert found[(id, "complaints-complete")]["verdict"] == "pass"
     wrong = found[("my/actions", "actions-in-time")]
     assert wrong["verdict"] == "fail"
