@@ -32,6 +32,7 @@ from audit_patch.facts import (
     AUTOMATIC,
     ESM,
     FIXED,
+    LOST,
     METADATA,
     NEWER,
     PENDING,
@@ -191,7 +192,14 @@ def _pinned(sources: Sources, newer: Newer | Absent | None) -> Message | None:
     return msg("Updates of these packages are hidden by pinning: {names}", names=capped(names))
 
 
-# Minor releases of these get updates after the next one only under a contract (EUS) or not at all.
+def _lost(lists: tuple[str, ...] | None) -> Message | None:
+    """Why updates may not be known: apt holds no list of a component of its sources."""
+    if not lists:
+        return None
+    return msg("The host holds no package list of these components of its sources, so their "
+               "updates are not known: {names}", names=capped(lists))  # fmt: skip
+
+
 @check(
     "patch.security-updates",
     needs=(
@@ -203,9 +211,10 @@ def _pinned(sources: Sources, newer: Newer | Absent | None) -> Message | None:
         known_or_absent(optional(ESM)),
         known_or_absent(optional(NEWER)),
         known_or_absent(optional(FIXED)),
+        known_or_absent(optional(LOST)),
     ),
     severity=Severity.HIGH,
-    version=8,
+    version=9,
     remedy=msg("Assess and install the pending security updates, then restart what uses them"),
 )
 def security_updates(
@@ -217,6 +226,7 @@ def security_updates(
     esm: Esm | Absent | None,
     newer: Newer | Absent | None,
     fixed: tuple[str, ...] | Absent | None,
+    lost: tuple[str, ...] | Absent | None,
     *,
     max_days: Annotated[int, Down] = 7,
     max_published_days: Annotated[int, Down] = 14,
@@ -255,6 +265,7 @@ def security_updates(
     if why := _stale(metadata, sources, now, max_days, max_published_days):
         return undetermined(msg("No security update is listed as pending"), why, expected=none)
     doubts = (
+        _lost(known(lost)),
         fixed_to_minor(known(fixed), release),
         unsupported(release, sources, now),
         pro_only(known(esm), sources, release, now, max_published_days),
@@ -278,9 +289,10 @@ def security_updates(
         COLLECTED_AT,
         known_or_absent(optional(NEWER)),
         known_or_absent(optional(RELEASE)),
+        known_or_absent(optional(LOST)),
     ),
     severity=Severity.MEDIUM,
-    version=7,
+    version=8,
     remedy=msg("Install the pending updates at the next maintenance window"),
 )
 def other_updates(
@@ -290,6 +302,7 @@ def other_updates(
     collected_at: str,
     newer: Newer | Absent | None,
     release: Release | Absent | None,
+    lost: tuple[str, ...] | Absent | None,
     *,
     max_waiting_days: Annotated[int, Down] = 90,
     max_days: Annotated[int, Down] = 7,
@@ -303,7 +316,7 @@ def other_updates(
             return undetermined(msg("No update is listed as pending"), expected=wanted)
         if why := _stale(metadata, sources, now, max_days, max_published_days):
             return undetermined(msg("No update is listed as pending"), why, expected=wanted)
-        if why := _pinned(sources, newer):
+        if why := _lost(known(lost)) or _pinned(sources, newer):
             return undetermined(why, expected=wanted)
         if isinstance(release, Release) and (why := unsupported(release, sources, now)):
             return undetermined(msg("No update is listed as pending"), why, expected=wanted)
@@ -407,7 +420,7 @@ def _without(unattended: Unattended | None) -> list[Message]:
     "patch.sources-verified",
     needs=SIGNATURES,
     severity=Severity.HIGH,
-    version=2,
+    version=3,
     remedy=msg("Remove trusted=yes / gpgcheck=0 and install the key of the source"),
 )
 def sources_verified(signatures: Signatures) -> Judgement:

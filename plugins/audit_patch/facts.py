@@ -6,7 +6,7 @@ from typing import Any
 
 from audit_core.api.sdk import Command, Fact, Provider, fact, provider
 from audit_core.model import Answers, NamedAsk, Parser
-from audit_patch import apk, apt, host, rpm, zypper
+from audit_patch import apk, apt, apt_lists, host, rpm, zypper
 from audit_patch.model import (
     Automatic,
     Builds,
@@ -97,6 +97,15 @@ BUILDS = fact(
         provider(host.RELEASE, host.unheard_of),
     ),
 )
+LOST = fact(
+    "patch.lost-lists",
+    tuple[str, ...],
+    kind="host",
+    providers=(
+        provider(asks=apt_lists.LOST, parse=apt_lists.parse_lost, package_manager="apt"),
+        provider(host.RELEASE, host.unheard_of),
+    ),
+)
 SOURCES = _each(
     "patch.sources", Sources,
     apt=(apt.POLICY, apt.parse_policy),
@@ -145,10 +154,18 @@ STARTERS = fact(
     "patch.starters", tuple[str, ...], kind="host", ask=host.STARTERS, parse=host.parse_starters
 )
 RESTART = fact("patch.restart", bool, kind="host", ask=host.RESTART, parse=host.parse_restart)
-KERNELS = fact("patch.kernels", Kernels, kind="host", ask=host.KERNELS, parse=host.parse_kernels)
+KERNELS = fact(
+    "patch.kernels",
+    Kernels,
+    kind="host",
+    providers=(
+        provider(host.KERNELS_OF_SUSE, host.parse_kernels, package_manager="zypper"),
+        provider(host.KERNELS, host.parse_kernels),
+    ),
+)
 RELEASE = fact("patch.release", Release, kind="host", ask=host.RELEASE, parse=host.parse_release)
 
 FACTS = (
     PENDING, SECURITY, NEWER, FIXED, BUILDS, SOURCES, METADATA, SIGNATURES, AUTOMATIC, UPDATERS,
-    STARTERS, RESTART, KERNELS, RELEASE, ESM, UNATTENDED,
+    STARTERS, RESTART, KERNELS, RELEASE, ESM, UNATTENDED, LOST,
 )  # fmt: skip

@@ -26,6 +26,14 @@ KERNELS = Command(
     ),
     ok=(0, 1),
 )  # fmt: skip
+# SUSE's mark is that of `zypper needs-rebooting`, and its images have other names on ARM and Z.
+KERNELS_OF_SUSE = Command(
+    argv=(
+        "find", "/boot", "/run/reboot-needed", "-maxdepth", "1", "(", "-name", "vmlinu[xz]-*",
+        "-o", "-name", "[iI]mage-*", "-o", "-name", "reboot-needed", ")", "-printf", r"%p\0",
+    ),
+    ok=(0, 1),
+)  # fmt: skip
 # Debian and Ubuntu rebuild a kernel under the same name: only the build tells the two apart.
 BUILDS: dict[str, NamedAsk] = {
     "running": Command(argv=("uname", "-v")),
@@ -63,6 +71,7 @@ STARTERS = Command(
     argv=("systemctl", "is-active", *_STARTERS), ok=(0, 1, 3, 4), not_found=Reason.NOT_PRESENT
 )
 
+_MARKS = ("reboot-required", "reboot-needed")
 _ASSIGNMENT = re.compile(r"([A-Z_]+)=(.*)")
 
 
@@ -85,9 +94,10 @@ def parse_kernels(answer: Answer) -> Kernels | Absent:
     if refused := refused_by(answer):
         return refused
     names = [path.rpartition("/")[2] for path in _paths(answer)]
-    versions = {n.partition("-")[2] for n in names if n.startswith("vmlinu")}
+    versions = {n.partition("-")[2] for n in names if not n.startswith("reboot-")}
     versions = {v for v in versions if v[:1].isdigit() and not v.startswith("0-rescue")}
-    return Kernels(installed=tuple(sorted(versions)), reboot_required="reboot-required" in names)
+    mark = next((n for n in names if n in _MARKS), "")
+    return Kernels(installed=tuple(sorted(versions)), reboot_mark=mark)
 
 
 _BUILD = (

@@ -66,7 +66,7 @@ def _other_build(builds: Builds | None, running: str) -> Message | None:
         known_or_absent(optional(BUILDS)),
     ),
     severity=Severity.MEDIUM,
-    version=4,
+    version=5,
     remedy=msg("Reboot into the newest installed kernel"),
 )
 def kernel_current(
@@ -89,9 +89,9 @@ def kernel_current(
         return failed(detail, expected=wanted)
     if other := _other_build(known(builds), running):
         return failed(other, expected=wanted)
-    if kernels.reboot_required:
-        detail = msg("The system requires a reboot (/run/reboot-required); kernel {running} is "
-                     "running", running=running)  # fmt: skip
+    if kernels.reboot_mark:
+        detail = msg("The system requires a reboot ({mark}); kernel {running} is running",
+                     mark=f"/run/{kernels.reboot_mark}", running=running)  # fmt: skip
         return failed(detail, expected=wanted)
     if known(restart):
         detail = msg("needs-restarting reports that core libraries or services were updated since "

@@ -110,10 +110,10 @@ class Metadata(Struct, frozen=True, kw_only=True):
 
 
 class Kernels(Struct, frozen=True, kw_only=True):
-    """Versions of the kernel images in /boot, and whether the system asks for a reboot."""
+    """Versions of the kernel images in /boot, and the file in /run that asks for a reboot."""
 
     installed: tuple[str, ...]
-    reboot_required: bool
+    reboot_mark: str = ""
 
 
 class Builds(Struct, frozen=True, kw_only=True):

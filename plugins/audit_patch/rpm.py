@@ -42,10 +42,12 @@ from audit_patch.model import (
 from audit_patch.text import grep_rows, records
 
 # dnf 4 knows `all`, dnf 5 `*`; each passes over the other's word. With -q dnf 4.14 does not say
-# that it passes over a source whose cache is missing or damaged, and exits with 0.
+# that it passes over a source whose cache is missing or damaged, and exits with 0; yum 3 lists
+# nothing with it (yumcommands.py). Without usercache=0 yum 3 reads and makes a cache of each
+# account's own in /var/tmp.
 _FROM_CACHE = {
     "dnf": ("-C", "--noplugins", "--setopt=disable_excludes=all,*"),
-    "yum": ("-C", "-q", "--noplugins", "--disableexcludes=all"),
+    "yum": ("-C", "--noplugins", "--setopt=usercache=0", "--disableexcludes=all"),
 }
 
 # Every host with dnf, yum or zypper has at least one of these; the status counts those it has not.

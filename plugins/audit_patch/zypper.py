@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from typing import NamedTuple
 
 from audit_core.api.sdk import (
     Absent,
@@ -121,13 +122,15 @@ def parse_patches(answer: Answer) -> Security | Partial:
     """The security patches that are needed. No patch at all means the repositories carry none.
 
     A patch that is locked (`zypper addlock`) stands as `unwanted`: it is missing all the same.
-    Locked packages hide nothing from this list.
+    Locked packages hide nothing from this list. Where not one patch is for what is installed, the
+    repositories are those of other products.
     """
     rows, problems = _table(answer, "Category")
     todo = [r for r in rows if r["Category"] == "security" and r["Status"] not in _DONE]
     updates = tuple(Update(name=r["Name"], candidate=r["Severity"]) for r in todo)
     labelled = any(r["Category"] == "security" for r in rows)
-    return partial(Security(updates=updates, labelled=labelled), problems)
+    base = any(r["Status"] != "not needed" for r in rows)
+    return partial(Security(updates=updates, labelled=labelled, base=base), problems)
 
 
 def parse_sources(answer: Answer) -> Sources | Absent:
@@ -147,10 +150,37 @@ def parse_signatures(answer: Answer) -> Signatures | Absent:
         return refused
     found = repositories(answer)
     mains = [v for (_, section), v in sections(answer).items() if section == "main"]
-    default = next((main["gpgcheck"] for main in mains if "gpgcheck" in main), "1")
+    default = next((_checks(main, _Checks()) for main in mains), _Checks())
     open_ones = [
-        f"{path}: [{section}] gpgcheck={values.get('gpgcheck', default)}"
+        f"{path}: [{section}] gpgcheck={values.get('gpgcheck', default.every)}"
         for (path, section), values in found.items()
-        if values.get("gpgcheck", default) in {"0", "no", "false", "off"}
+        if not _checks(values, default).needed
     ]
     return Signatures(sources=len(found), unverified=tuple(open_ones))
+
+
+class _Checks(NamedTuple):
+    """What is checked: everything, the metadata, the packages; empty where that is not set."""
+
+    every: str = "1"
+    metadata: str = ""
+    packages: str = ""
+
+    @property
+    def needed(self) -> bool:
+        """Whether an unsigned package is refused (RepoInfo.cc, …GpgCheckIsMandatory).
+
+        Signed metadata vouch for their packages. `gpgcheck` holds for what is not set by itself.
+        """
+        return any((own or self.every) not in _OFF for own in (self.metadata, self.packages))
+
+
+_OFF = frozenset({"0", "no", "false", "off", "never"})
+
+
+def _checks(values: dict[str, str], default: _Checks) -> _Checks:
+    return _Checks(
+        every=values.get("gpgcheck", default.every),
+        metadata=values.get("repo_gpgcheck", default.metadata),
+        packages=values.get("pkg_gpgcheck", default.packages),
+    )

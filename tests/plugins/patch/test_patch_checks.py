@@ -414,7 +414,7 @@ def test_how_long_updates_were_known_is_not_told_as_more_than_it_was() -> None:
 def test_kernel_current(
     running: str, installed: tuple[str, ...], reboot: bool, verdict: Verdict
 ) -> None:
-    kernels = Kernels(installed=installed, reboot_required=reboot)
+    kernels = Kernels(installed=installed, reboot_mark="reboot-required" if reboot else "")
     assert (
         judge(
             kernel_checks.kernel_current, kernels, Platform(values={"kernel": running}), None
@@ -428,7 +428,7 @@ def test_updated_libraries_ask_for_a_reboot_where_no_file_does(
     restart: bool | None, verdict: Verdict
 ) -> None:
     kernel = "5.14.0-427.13.1.el9_4.x86_64"
-    kernels = Kernels(installed=(kernel,), reboot_required=False)
+    kernels = Kernels(installed=(kernel,))
     got = judge(kernel_checks.kernel_current, kernels, Platform(values={"kernel": kernel}), restart)
     assert got.verdict is verdict
 
@@ -530,7 +530,7 @@ def test_a_kernel_that_was_rebuilt_under_its_name_is_told() -> None:
         ("5.15.0-91-generic", "101", "5.15.0-91.102", FAIL),
         ("6.1.0-18-amd64", "", "6.1.85-1", PASS),  # a kernel that tells no build
     ):
-        kernels = Kernels(installed=(running,), reboot_required=False)
+        kernels = Kernels(installed=(running,))
         builds = Builds(running=build, installed={running: installed})
         platform = Platform(values={"kernel": running})
         got = judge(kernel_checks.kernel_current, kernels, platform, None, builds)

@@ -77,8 +77,12 @@ def test_advisories_of_epel_alone_label_nothing_of_the_distribution() -> None:
 
 
 def test_dnf_is_asked_so_that_it_tells_which_sources_it_passes_over() -> None:
-    """With -q dnf 4.14 tells neither a damaged cache nor a missing one, and exits with 0."""
-    asked = (rpm.check_update("dnf"), *rpm.ADVISORIES.values())
+    """With -q dnf 4.14 tells neither a damaged cache nor a missing one, and exits with 0.
+
+    yum 3 prints nothing but its exit status then, by its source.
+    """
+    yum = (rpm.check_update("yum"), rpm.YUM_ADVISORIES)
+    asked = (rpm.check_update("dnf"), *rpm.ADVISORIES.values(), *yum)
     assert not any("-q" in command.argv for command in asked if isinstance(command, Command))
 
 
@@ -181,7 +185,9 @@ def test_a_yum_conf_beside_that_of_dnf_does_not_count(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("main", "repo", "unverified"),
     [("", "", 0), ("gpgcheck = off", "", 1), ("gpgcheck=off", "gpgcheck=1", 0),
-     ("", "gpgcheck=0", 1)],
+     ("", "gpgcheck=0", 1), ("", "repo_gpgcheck=0\npkg_gpgcheck=0", 1),
+     ("", "repo_gpgcheck=0", 0), ("", "pkg_gpgcheck=off", 0), ("gpgcheck=0", "repo_gpgcheck=1", 0),
+     ("repo_gpgcheck=off\npkg_gpgcheck=off", "", 1), ("pkg_gpgcheck=on", "gpgcheck=0", 0)],
 )  # fmt: skip
 def test_zypp_s_own_setting_is_the_default_of_its_repositories(
     tmp_path: Path, main: str, repo: str, unverified: int

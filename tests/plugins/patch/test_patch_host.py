@@ -23,7 +23,19 @@ def test_kernels_of_a_real_folder(tmp_path: Path) -> None:
     swap = {"/boot": str(tmp_path), "/run/reboot-required": str(tmp_path / "reboot-required")}
     kernels = host.parse_kernels(run(host.KERNELS, swap=swap))
     assert not isinstance(kernels, Absent)
-    assert (kernels.installed, kernels.reboot_required) == (("6.1.0-37-amd64",), True)
+    assert (kernels.installed, kernels.reboot_mark) == (("6.1.0-37-amd64",), "reboot-required")
+
+
+def test_kernels_and_the_mark_of_suse(tmp_path: Path) -> None:
+    """Invented after `zypper needs-rebooting`, which looks for /run/reboot-needed."""
+    for name in ("Image-6.4.0-150600.21-default", "vmlinux-6.4.0-150600.21-default.gz", "initrd-6"):
+        (tmp_path / name).touch()
+    (tmp_path / "reboot-needed").touch()
+    swap = {"/boot": str(tmp_path), "/run/reboot-needed": str(tmp_path / "reboot-needed")}
+    kernels = host.parse_kernels(run(host.KERNELS_OF_SUSE, swap=swap))
+    assert not isinstance(kernels, Absent)
+    assert "6.4.0-150600.21-default" in kernels.installed
+    assert kernels.reboot_mark == "reboot-needed"
 
 
 def test_release_of_this_machine() -> None:

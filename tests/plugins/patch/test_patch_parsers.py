@@ -44,4 +44,6 @@ def test_requests_write_nothing_and_need_no_root() -> None:
             assert isinstance(ask, Command | ReadFile)
             assert ask.privilege == "user"
             argv = ask.argv if isinstance(ask, Command) else ()
+            if "--print-uris" in argv:  # then apt-get prints what it would fetch
+                continue
             assert not {"update", "refresh", "install", "makecache", "sh", "bash"} & set(argv)

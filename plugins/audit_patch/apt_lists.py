@@ -1,0 +1,90 @@
+"""The package lists that apt should hold by its sources, and those it holds.
+
+apt says nothing of a list that is gone: its packages are just not known. `update --print-uris`
+names what a refresh would fetch, and fetches nothing. A list is kept under that name, perhaps
+compressed. A component that the release file does not have brings nothing, and of an architecture
+there may be none: a component counts as lost where no list of it is held.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from audit_core.api.sdk import Answers, Command, ParseError, msg
+from audit_core.model import NamedAsk
+from audit_patch.text import grep_rows
+
+_LISTS = "/var/lib/apt/lists"
+
+LOST: dict[str, NamedAsk] = {
+    "wanted": Command(
+        argv=(
+            "apt-get", "-o", "Dir::Cache::pkgcache=", "-o", "Dir::Cache::srcpkgcache=", "update",
+            "--print-uris",
+        ),
+        timeout_s=60, limit=1 << 20,
+    ),
+    "held": Command(
+        argv=(
+            "find", "-L", _LISTS, "-mindepth", "1", "-maxdepth", "1", "-type", "f",
+            "-name", "*_Packages*", "-size", "+0", "-printf", r"%f\0",
+        ),
+        ok=(0, 1),
+    ),
+    "components": Command(
+        argv=(
+            "grep", "-rsZ", "-m1", "--include=*Release", "--exclude-dir=partial",
+            "-e", "^Components: ", _LISTS,
+        ),
+        ok=(0, 1, 2),
+    ),
+}  # fmt: skip
+
+_WANTED = re.compile(r"'[^']*' (?P<name>\S+) \d+.*")
+_LIST = re.compile(r"(?P<component>.+)_binary-[a-z0-9-]+_Packages(?:\.[a-z0-9]+)?")
+
+
+class _Component(NamedTuple):
+    release: str
+    name: str
+
+
+def parse_lost(answers: Answers) -> tuple[str, ...]:
+    """The release and component of each list that is wanted and not held."""
+    rows = [_WANTED.fullmatch(line) for line in answers["wanted"].lines if line]
+    if not all(rows):
+        raise ParseError(msg("not the output of apt-get update --print-uris"))
+    names = [row["name"] for row in rows if row]
+    releases = [n.removesuffix("_InRelease") for n in names if n.endswith("_InRelease")]
+    held = _components(answers["held"].text.split("\0"), releases)
+    offered = _offered(answers)
+    wanted = (c for c in _components(names, releases) if c.name.rpartition("_")[2] != "src")
+    lost = (c for c in wanted if c not in held and _is_offered(c, offered))
+    return tuple(f"{c.release.rpartition('_dists_')[2]} {c.name}" for c in lost)
+
+
+def _components(names: list[str], releases: list[str]) -> dict[_Component, None]:
+    """The components of which `names` are lists, in their order."""
+    found: dict[_Component, None] = {}
+    for name in names:
+        for release in releases:
+            row = _LIST.fullmatch(name.removeprefix(f"{release}_"))
+            if row and name.startswith(f"{release}_") and "_dists_" not in row["component"]:
+                found.setdefault(_Component(release, row["component"]))
+    return found
+
+
+def _offered(answers: Answers) -> dict[str, tuple[str, ...]]:
+    """The components of each release file, without what stands before a slash."""
+    return {
+        re.sub("_(In)?Release$", "", path.rpartition("/")[2]): tuple(
+            word.rpartition("/")[2] for word in text.partition(": ")[2].split()
+        )
+        for path, text in grep_rows(answers["components"])
+    }
+
+
+def _is_offered(component: _Component, offered: dict[str, tuple[str, ...]]) -> bool:
+    words = offered.get(component.release)
+    return words is None or component.name.rpartition("_")[2] in words
