@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from audit_core.model import Platform
-from audit_linux.accounts.passwords import effective_quality
+from audit_linux.accounts.password_quality import effective_quality
 from audit_linux.accounts.security_conf import Settings
 from audit_linux.pam import Pam
 

@@ -12,19 +12,22 @@ from audit_linux.accounts import (
     account_checks,
     lockout,
     login_accounts,
+    login_defs,
     pam_proof,
-    passwords,
+    password_history,
+    password_quality,
     privileges,
     sessions,
     trusted_hosts,
 )
 
 FACTS: tuple[Fact, ...] = (
-    pam.PAM, nsswitch.SOURCES, *passwd.FACTS, *groups.FACTS, *passwords.FACTS, *lockout.FACTS,
-    *sessions.FACTS, *trusted_hosts.FACTS, *login_accounts.FACTS, *access_conf.FACTS,
+    pam.PAM, nsswitch.SOURCES, *passwd.FACTS, *groups.FACTS, *login_defs.FACTS,
+    *password_quality.FACTS, *password_history.FACTS, *lockout.FACTS, *sessions.FACTS,
+    *trusted_hosts.FACTS, *login_accounts.FACTS, *access_conf.FACTS,
 )  # fmt: skip
 CHECKS: tuple[Check, ...] = (
-    *account_checks.CHECKS, *privileges.CHECKS, *passwords.CHECKS, *lockout.CHECKS,
-    *sessions.CHECKS, *trusted_hosts.CHECKS, *access_conf.CHECKS,
-    *pam_proof.CHECKS,
+    *account_checks.CHECKS, *privileges.CHECKS, *password_quality.CHECKS, *password_history.CHECKS,
+    *login_defs.CHECKS, *lockout.CHECKS, *sessions.CHECKS, *trusted_hosts.CHECKS,
+    *access_conf.CHECKS, *pam_proof.CHECKS,
 )  # fmt: skip

@@ -30,8 +30,8 @@ from audit_core.api.sdk import (
     passed,
     undetermined,
 )
+from audit_linux.accounts.login_defs import LOGIN_DEFS, LoginDefs
 from audit_linux.accounts.new_passwords import weak_methods
-from audit_linux.accounts.passwords import LOGIN_DEFS, LoginDefs
 from audit_linux.nsswitch import ELSEWHERE, Sources, unless_more_sources
 from audit_linux.pam import PAM, Pam
 from audit_linux.passwd import (

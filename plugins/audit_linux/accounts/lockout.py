@@ -28,7 +28,7 @@ from audit_core.api.sdk import (
     shortened,
     undetermined,
 )
-from audit_linux.accounts.passwords import SETTINGS_UNREAD
+from audit_linux.accounts.new_password_ways import SETTINGS_UNREAD
 from audit_linux.accounts.security_conf import (
     Settings,
     faillock_settings,

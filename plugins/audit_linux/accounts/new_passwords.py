@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from audit_core.api.sdk import Absent, Message, known, msg
-from audit_linux.accounts.passwords import LoginDefs
+from audit_linux.accounts.login_defs import LoginDefs
 from audit_linux.pam import LOCAL_PROOF, Pam, Rule, Unresolved, stack
 
 _METHODS = frozenset({

@@ -27,7 +27,7 @@ from audit_core.api.sdk import (
     passed,
     undetermined,
 )
-from audit_linux.accounts.passwords import ANY_LOGIN_DEFS, LoginDefs
+from audit_linux.accounts.login_defs import ANY_LOGIN_DEFS, LoginDefs
 from audit_linux.accounts.shell_startup import (
     ENVIRONMENT,
     Setting,
@@ -139,9 +139,6 @@ def pam_mask(text: str) -> int | None:
 def _grouped(mask: int) -> int:
     """The mask of pam_umask's usergroups: the group is masked as the owner is."""
     return (mask & ~0o070) | ((mask >> 3) & 0o070)
-
-
-_AT_START = 0o022  # of processes that systemd and init start
 
 
 _AT_START = 0o022  # of processes that systemd and init start

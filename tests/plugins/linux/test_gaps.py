@@ -24,8 +24,14 @@ from audit_core.model import (
     Verdict,
     facts_in,
 )
-from audit_linux.accounts import account_checks, lockout, passwords, sessions
-from audit_linux.accounts.passwords import LOGIN_DEFS, PWHISTORY, PWQUALITY
+from audit_linux.accounts import account_checks, lockout, sessions
+from audit_linux.accounts.login_defs import LOGIN_DEFS
+from audit_linux.accounts.password_history import PWHISTORY, password_history
+from audit_linux.accounts.password_quality import (
+    PWQUALITY,
+    password_length_floor,
+    password_quality,
+)
 from audit_linux.accounts.shell_startup import ENVIRONMENT
 from audit_linux.accounts.startup_files import STARTUP, Startup, parse_startup
 from audit_linux.groups import GROUPS, parse_group
@@ -142,16 +148,14 @@ def test_a_lock_out_that_never_acts_shows_without_its_settings(pam: Any) -> None
 def test_passwords_that_no_setting_could_make_strong(pam: Any) -> None:
     weak = pam({"passwd": "password required pam_unix.so minlen=5\n"})
     asked = pam({"passwd": "password requisite pam_pwquality.so" + UNIX})
-    for check in (passwords.password_length_floor, passwords.password_quality):
+    for check in (password_length_floor, password_quality):
         assert verdict(check, {PAM: weak}) is F
         assert verdict(check, {PAM: asked}) is U
         assert verdict(check, {PAM: asked, PWQUALITY: NONE}) in (U, F)
-    assert verdict(passwords.password_history, {PAM: weak}) is F
+    assert verdict(password_history, {PAM: weak}) is F
     kept = pam({"passwd": "password required pam_pwhistory.so" + UNIX})
-    assert verdict(passwords.password_history, {PAM: kept}) is U
-    assert (
-        verdict(passwords.password_history, {PAM: kept, PWHISTORY: NONE, SOURCES: Sources()}) is P
-    )
+    assert verdict(password_history, {PAM: kept}) is U
+    assert verdict(password_history, {PAM: kept, PWHISTORY: NONE, SOURCES: Sources()}) is P
 
 
 def startup(text: str = "") -> Startup:

@@ -10,7 +10,7 @@ from msgspec import structs
 
 from audit_core.model import CutList, Verdict
 from audit_linux.accounts import account_checks as mod
-from audit_linux.accounts.passwords import LoginDefs
+from audit_linux.accounts.login_defs import LoginDefs
 from audit_linux.nsswitch import Sources
 from audit_linux.pam import Line, Pam
 from audit_linux.passwd import SHADOW, Account, Accounts, Login, Secret

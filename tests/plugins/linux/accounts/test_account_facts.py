@@ -12,7 +12,7 @@ import pytest
 
 from audit_core.api.testkit import whole
 from audit_core.model import Absent, Answer, ParseError, Partial, Reason, Request, asked_of
-from audit_linux.accounts.passwords import parse_login_defs
+from audit_linux.accounts.login_defs import parse_login_defs
 from audit_linux.accounts.security_conf import parse_pwquality
 from audit_linux.groups import GROUPS, parse_group
 from audit_linux.passwd import (

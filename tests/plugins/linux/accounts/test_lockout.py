@@ -8,7 +8,8 @@ import pytest
 
 from audit_core.model import Verdict
 from audit_linux.accounts.lockout import login_lockout
-from audit_linux.accounts.passwords import password_history, password_quality
+from audit_linux.accounts.password_history import password_history
+from audit_linux.accounts.password_quality import password_quality
 from audit_linux.accounts.security_conf import Settings
 from audit_linux.nsswitch import Sources
 from audit_linux.pam import Pam

@@ -8,7 +8,7 @@ import pytest
 
 from audit_core.model import Absent, Answer, Reason, Verdict
 from audit_linux.accounts.lockout import login_lockout
-from audit_linux.accounts.passwords import password_history
+from audit_linux.accounts.password_history import password_history
 from audit_linux.nsswitch import Sources
 from audit_linux.pam import (
     Pam,

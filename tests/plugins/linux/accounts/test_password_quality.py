@@ -7,13 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from audit_core.model import Platform, Verdict
-from audit_linux.accounts.passwords import (
-    LoginDefs,
-    password_age_default,
-    password_history,
-    password_length_floor,
-    password_quality,
-)
+from audit_linux.accounts.login_defs import LoginDefs, password_age_default
+from audit_linux.accounts.password_history import password_history
+from audit_linux.accounts.password_quality import password_length_floor, password_quality
 from audit_linux.accounts.security_conf import Settings
 from audit_linux.nsswitch import Sources
 from audit_linux.pam import Pam

@@ -13,11 +13,8 @@ from hypothesis import strategies as st
 
 from audit_core.model import Absent, Answer, Verdict
 from audit_linux.accounts.lockout import login_lockout
-from audit_linux.accounts.passwords import (
-    password_history,
-    password_length_floor,
-    password_quality,
-)
+from audit_linux.accounts.password_history import password_history
+from audit_linux.accounts.password_quality import password_length_floor, password_quality
 from audit_linux.accounts.security_conf import (
     Settings,
     parse_faillock,

@@ -17,14 +17,14 @@ from audit_core.model import (
     Reason,
     Verdict,
 )
-from audit_linux.accounts import passwords
-from audit_linux.accounts.passwords import LoginDefs, parse_login_defs
+from audit_linux.accounts import login_defs
+from audit_linux.accounts.login_defs import LoginDefs, parse_login_defs
 from audit_linux.accounts.sessions import _defaults, session_timeout, umask
 from audit_linux.accounts.shell_startup import parse_environment, timeouts, umasks
 from audit_linux.accounts.startup_files import Startup, parse_startup
 from audit_linux.pam import Pam, parse_pam
 from audit_linux.passwd import Account, Accounts
-from recorded import login_defs as real
+from recorded import login_defs as programs
 
 Make = Callable[..., Answer]
 PASS, FAIL, UNDETERMINED = Verdict.PASS, Verdict.FAIL, Verdict.UNDETERMINED
@@ -341,7 +341,7 @@ def test_login_defs_as_useradd_and_pam_umask_read_them(
     subtests: pytest.Subtests, answer: Make, pam: Callable[[str], Pam]
 ) -> None:
     """Compared with what the programs did (`recorded/login_defs.py`)."""
-    for case in json.loads(real.READ.read_text())["cases"]:
+    for case in json.loads(programs.READ.read_text())["cases"]:
         with subtests.test(case["text"][:60]):
             defs = parse_login_defs(answer(case["text"]))
             ages = [defs.integer(f"PASS_{name}") for name in ("MIN_DAYS", "MAX_DAYS", "WARN_AGE")]
@@ -370,7 +370,7 @@ def test_umask_parameter(startup: MakeStartup, pam: Callable[[str], Pam]) -> Non
 def test_login_defs_of_the_vendor() -> None:
     vendor = LoginDefs(values={"UMASK": "027"})
     gone = Absent(reason=Reason.NOT_PERMITTED, detail=Message(id="none"))
-    make = passwords.VENDOR_LOGIN_DEFS.make
+    make = login_defs.VENDOR_LOGIN_DEFS.make
     assert make is not None
     assert make(None, vendor) is vendor
     assert make(gone, vendor) is gone
@@ -379,8 +379,8 @@ def test_login_defs_of_the_vendor() -> None:
 
 def test_drop_ins_of_login_defs_where_the_vendor_has_a_file(files: Make, answer: Make) -> None:
     """As libeconf merges them (econf_readDirs); not compared with a SUSE host."""
-    assert passwords.LOGIN_DEFS_IN_FORCE.make is not None
-    own, vendor = (passwords.parse_login_defs(answer(f"PASS_MAX_DAYS {n}\nUMASK 027\n"))
+    assert login_defs.LOGIN_DEFS_IN_FORCE.make is not None
+    own, vendor = (login_defs.parse_login_defs(answer(f"PASS_MAX_DAYS {n}\nUMASK 027\n"))
                    for n in (90, 80))  # fmt: skip
     etc, usr = "/etc/login.defs.d", "/usr/etc/login.defs.d"
     for texts, main, days in (
@@ -390,7 +390,7 @@ def test_drop_ins_of_login_defs_where_the_vendor_has_a_file(files: Make, answer:
         ({f"{usr}/b.defs": "PASS_MAX_DAYS 5\n", f"{etc}/a.defs": "PASS_MAX_DAYS 6\n"}, own, "5"),
         ({f"{etc}/a.defs": "# nothing\n"}, None, "80"),
     ):
-        drop_ins = passwords.parse_login_defs_drop_ins(files(texts))
-        found = passwords.LOGIN_DEFS_IN_FORCE.make(main, vendor, drop_ins)
+        drop_ins = login_defs.parse_login_defs_drop_ins(files(texts))
+        found = login_defs.LOGIN_DEFS_IN_FORCE.make(main, vendor, drop_ins)
         assert found.values["PASS_MAX_DAYS"] == days, texts
-    assert isinstance(passwords.parse_login_defs_drop_ins(files({})), Absent)
+    assert isinstance(login_defs.parse_login_defs_drop_ins(files({})), Absent)
