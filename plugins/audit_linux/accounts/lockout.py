@@ -51,7 +51,8 @@ from audit_linux.pam import (
     ways,
     wrong_password,
 )
-from audit_linux.ssh.sshd import SSHD, Sshd
+from audit_linux.ssh.sshd import Sshd
+from audit_linux.ssh.sshd_server import SSHD_SETTINGS
 
 FAILLOCK = fact(
     "linux.faillock",
@@ -284,7 +285,7 @@ def _over_ssh(sshd: Sshd | None) -> Message | None:
     """Why a lock of PAM does not act over SSH; None where it does, or where there is no server."""
     if sshd is None or sshd.one("usepam").lower() == "yes":
         return None
-    if sshd.unread and not sshd.one("usepam"):
+    if not sshd.one("usepam") and (sshd.unread or sshd.from_files):
         return None
     return msg(
         "The SSH server does not use PAM (UsePAM is {value}): failed logins over SSH never lock",
@@ -293,7 +294,9 @@ def _over_ssh(sshd: Sshd | None) -> Message | None:
 
 
 def _elsewhere(sshd: Sshd | None) -> Message | None:
-    """That sshd logs in through another PAM service than its own (PAMServiceName, OpenSSH 9.8)."""
+    """That sshd may not use PAM, or another PAM service (PAMServiceName, OpenSSH 9.8)."""
+    if sshd and sshd.from_files and not sshd.one("usepam"):
+        return msg("Whether the SSH server uses PAM is not known: no file sets UsePAM")
     name = sshd.one("pamservicename") if sshd else ""
     if name in ("", "sshd"):
         return None
@@ -327,7 +330,7 @@ def _never(pam: Pam, service: str) -> bool:
     needs=(
         known_or_absent(PAM),
         known_or_absent(optional(FAILLOCK)),
-        known_or_absent(optional(SSHD)),
+        known_or_absent(optional(SSHD_SETTINGS)),
         ELSEWHERE,
     ),
     severity=Severity.HIGH,

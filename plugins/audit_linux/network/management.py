@@ -58,7 +58,8 @@ from audit_linux.network.reach import (
     size,
     without,
 )
-from audit_linux.ssh.sshd import SSHD, Sshd
+from audit_linux.ssh.sshd import Sshd
+from audit_linux.ssh.sshd_server import SSHD_SETTINGS
 from audit_linux.system.kernel import SYSCTL, interfaces, ipv6_off
 
 # SSH, telnet, r-services, RDP, VNC, Docker, Webmin, Cockpit.
@@ -235,7 +236,7 @@ def _names(text: str, ports: set[int]) -> bool:
         known_or_absent(optional(SAVED6)),
         known_or_absent(optional(LEGACY)),
         known_or_absent(optional(LEGACY6)),
-        known_or_absent(optional(SSHD)),
+        known_or_absent(optional(SSHD_SETTINGS)),
         known_or_absent(WRAPPERS),
     ),
     severity=Severity.MEDIUM,

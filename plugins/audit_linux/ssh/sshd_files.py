@@ -208,18 +208,25 @@ _DEFAULTS = {
 def settings_of_files(files: SshdFiles) -> Sshd | Absent:
     """What the files set outside of Match blocks; Absent where an included file was not read.
 
-    A list that adds to the default (`+`, `^`) is kept as it is, for what it adds is offered; one
-    that takes away from it (`-`) is left out. Defaults that never changed are filled in.
+    A list that adds to the default (`+`, `^`) is kept as it is, for what it adds is offered.
     """
     if files.foreign:
         names = msg("Included files were not read: {names}", names=capped(files.foreign))
         return Absent(reason=Reason.NOT_PERMITTED, detail=names)
+    return Sshd(values=set_outside(files), from_files=True)
+
+
+def set_outside(files: SshdFiles) -> dict[str, tuple[str, ...]]:
+    """What the files that were read set outside of Match blocks, with defaults that never changed.
+
+    A list that takes away from the default (`-`) is left out.
+    """
     values = {
         key: written if key in _ADDING else written[:1]
         for key, written in files.settings.items()
         if not written[0].startswith("-")
     }
-    return Sshd(values=_DEFAULTS | values, from_files=True)
+    return _DEFAULTS | values
 
 
 SSHD_SET = derive("linux.sshd-set", Sshd, needs=FILES_SEEN, make=settings_of_files)

@@ -44,13 +44,16 @@ from audit_linux.ssh.sshd import (
 )
 from audit_linux.ssh.sshd_files import FILES_SEEN, SSHD_FILES, SSHD_SET, Override, SshdFiles
 from audit_linux.ssh.sshd_match import NAMES, Names, concerns, in_force
+from audit_linux.ssh.sshd_nobody import SSHD_OUTSIDE
 from audit_linux.ssh.sshd_offered import SHOWN, OfferedAlgorithms
 
 # Match blocks and the times of files only take a pass away; what the server was started with may
 # also take a fail away.
 # An ordinary account asks the same as far as it can; then what no file sets is not known.
 _PROGRAMS = first_of(SERVERS, SERVERS_SEEN)
-_SETTINGS = optional(first_of(SSHD, SSHD_SEEN, SSHD_SET))
+SSHD_SETTINGS = first_of(SSHD, SSHD_OUTSIDE, SSHD_SEEN, SSHD_SET)
+"""The settings of the server, from the best of their sources."""
+_SETTINGS = optional(SSHD_SETTINGS)
 _FILES = known_or_absent(optional(first_of(SSHD_FILES, FILES_SEEN)))
 _RUNNING = optional(first_of(RUNNING, RUNNING_SEEN))
 _REST = (
