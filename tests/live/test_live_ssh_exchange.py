@@ -110,7 +110,7 @@ def answer(stdout: bytes) -> Answer:
 def seen(check: Check, shown: OfferedAlgorithms, programs: Servers = USUAL) -> Judgement:
     """What an account judges that may read nothing of the server's."""
     more = (None,) if check is sshd_host_key_size else ()
-    return check.judge(programs, NONE, NONE, NONE, NONE, NONE, shown, *more)
+    return check.judge(programs, *[NONE] * 6, shown, *more)
 
 
 def test_weak_algorithms_are_told_without_any_rights(weak: Sshd) -> None:
@@ -177,7 +177,7 @@ def test_what_holds_is_compared_with_the_settings(usual: Sshd) -> None:
     changed.write_text("Ciphers aes256-ctr,aes128-cbc\n" + changed.read_text())
     other = settings(usual)
     assert found.other_than(other) is not None
-    judged = strong.sshd_ciphers.judge(USUAL, other, *[None] * 4, found)
+    judged = strong.sshd_ciphers.judge(USUAL, other, *[None] * 5, found)
     assert judged.verdict is UNDETERMINED
 
 

@@ -17,11 +17,15 @@ from audit_linux.ssh import (
     sshd_nobody,
     sshd_offered,
     sshd_records,
+    sshd_running,
+    sshd_sockets,
     sshd_trust,
 )
 
 FACTS: tuple[Fact, ...] = (
     *sshd.FACTS,
+    *sshd_running.FACTS,
+    *sshd_sockets.FACTS,
     *sshd_files.FACTS,
     sshd_match.NAMES,
     *sshd_nobody.FACTS,

@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from audit_core.api.sdk import (
     Absent,
@@ -39,7 +39,10 @@ _MAINS = tuple(f"{folder}/sshd_config" for folder in _FOLDERS)
 # Made by update-crypto-policies; RHEL 9 includes it from a drop-in.
 _POLICY = "/etc/crypto-policies/back-ends/opensshserver.config"
 # Names of files that are read: none of a private key fits.
-_NAMES = ("*.conf", "*.config", "sshd_config*")
+_NAMES = ("*.conf", "*.config", "*sshd*conf*")
+# What a server that runs with -f may read; the names of its drop-ins fit, too.
+_MAIN_NAME = "*sshd*conf*"
+_MOST_MAINS = 20
 _DEPTH = 3
 _DEEPEST = 16  # SERVCONF_MAX_DEPTH
 _MOST = 5000
@@ -63,12 +66,14 @@ class Override(Struct, frozen=True, kw_only=True):
 class SshdFiles(Struct, frozen=True, kw_only=True):
     """What Match blocks set in their order, and what each keyword is set to outside of them.
 
-    `foreign` are files that are included and were not read.
+    `foreign` are files that are included and were not read. `others` are further files that a
+    server may be started with (-f), by path.
     """
 
     overrides: tuple[Override, ...] = ()
     foreign: tuple[str, ...] = ()
     settings: dict[str, tuple[str, ...]] = {}
+    others: dict[str, SshdFiles] = {}
 
 
 _KEYWORD = re.compile(r'[ \t]*([^\s"=]+)(?:[ \t]*=[ \t]*|[ \t]+|(?="))')
@@ -159,7 +164,7 @@ def _searched(folder: str, name: str) -> bool:
     """Whether every file that fits this pattern of an include was asked for."""
     near = any(folder == top or folder.startswith(f"{top}/") for top in _FOLDERS)
     below = folder.count("/") - 2 < _DEPTH and not re.search(r"[*?\[]", folder)
-    named = name.endswith((".conf", ".config")) or name.startswith("sshd_config")
+    named = name.endswith((".conf", ".config")) or ("sshd" in name and "conf" in name)
     return near and below and named
 
 
@@ -172,6 +177,14 @@ def parse_sshd_files(answer: Answer) -> SshdFiles | Absent:
     main = next((path for path in _MAINS if path in found), None)
     if main is None:
         return not_present(msg("There is no /etc/ssh/sshd_config"))
+    named = [e.path for e in entries if fnmatchcase(e.path.rpartition("/")[2], _MAIN_NAME)]
+    others = [path for path in named if path not in _MAINS][:_MOST_MAINS]
+    return structs.replace(
+        _settings(entries, main), others={path: _settings(entries, path) for path in others}
+    )
+
+
+def _settings(entries: tuple[FileEntry, ...], main: str) -> SshdFiles:
     reader = _Reader(entries)
     reader.read(main, (), "", 0)
     return SshdFiles(
@@ -197,6 +210,7 @@ _ADDING = frozenset({
 # What holds where no file says otherwise, the same in every release since OpenSSH 4.4 (2006); of
 # other keywords the default changed, or distributions change it.
 _DEFAULTS = {
+    "port": ("22",), "pubkeyauthentication": ("yes",), "passwordauthentication": ("yes",),
     "maxauthtries": ("6",), "logingracetime": ("120",), "permitemptypasswords": ("no",),
     "hostbasedauthentication": ("no",), "ignorerhosts": ("yes",), "strictmodes": ("yes",),
     "permituserenvironment": ("no",), "clientaliveinterval": ("0",), "clientalivecountmax": ("3",),

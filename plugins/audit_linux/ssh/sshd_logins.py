@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from audit_linux.ssh.sshd_files import Override, Term
-from audit_linux.ssh.sshd_match import Names, fits_account, like, others_of
+from audit_linux.ssh.sshd_files import Override
+from audit_linux.ssh.sshd_match import Names, like
+from audit_linux.ssh.sshd_places import Place, value_at
 from audit_linux.ssh.sshd_server import Server
 
 _METHODS = "authenticationmethods"
@@ -17,11 +18,13 @@ _ENABLING = {
     "keyboard-interactive": "kbdinteractiveauthentication",
 }
 KEYS = (_METHODS, *_ENABLING.values())
+_ROOT = "permitrootlogin"
+_KEYS_ALONE = ("prohibit-password", "without-password")
 _MOST_ACCOUNTS = 1000
 
 
 class Login(Struct, frozen=True, kw_only=True):
-    """How an account may log in: `methods` is AuthenticationMethods, `on` which are enabled."""
+    """How an account may log in: `methods` is AuthenticationMethods, `on` what surely works."""
 
     name: str
     methods: str
@@ -37,47 +40,38 @@ class Login(Struct, frozen=True, kw_only=True):
 
 
 def sure_logins(server: Server) -> Iterator[Login]:
-    """The logins of local accounts with a shell for which every setting is certain.
-
-    Of several Match blocks that fit the first that sets a keyword holds. A block with criteria of
-    connections (Address) makes a login of its own; beside it, the account's other logins are not
-    certain.
-    """
+    """The logins of local accounts with a shell, each as it may surely come."""
     names = server.names
-    overrides = server.overrides(*KEYS)
     if names is None:
         return
-    sure = server.surely(overrides)
-    places = dict.fromkeys([frozenset[Term](), *(others_of(one) for one in sure)])
+    overrides = [one for one in server.files.overrides if one.key in (*KEYS, _ROOT)]
+    places = [place for place in server.tried(overrides).places if place.sure]
     for name in names.shells[:_MOST_ACCOUNTS]:
-        fitting = [one for one in overrides if fits_account(one, name, names)]
-        if may_log_in(server, names, name):
-            yield from _logins(server, name, fitting, tuple(places))
+        if _is_let_in(server, names, name):
+            found = (_login(server, names, overrides, name, place) for place in places)
+            yield from dict.fromkeys(login for login in found if login)
 
 
-def _logins(
-    server: Server, name: str, fitting: list[Override], places: tuple[frozenset[Term], ...]
-) -> Iterator[Login]:
-    for place in places:
-        values = {key: _value(server, key, fitting, place) for key in KEYS}
-        methods = values[_METHODS]
-        on = {m for m, key in _ENABLING.items() if (values[key] or "").lower() == "yes"}
-        if methods is not None:
-            yield Login(name=name, methods=methods, on=frozenset(on))
+def _login(
+    server: Server, names: Names, overrides: list[Override], name: str, place: Place
+) -> Login | None:
+    """How the account logs in from there; None where it cannot, or that is not known."""
+    values = {
+        key: value_at(overrides, key, name, place, names, server.sshd.one(key))
+        for key in (*KEYS, _ROOT)
+    }
+    root = (values[_ROOT] or "").lower() if name == "root" else "yes"
+    methods = values[_METHODS]
+    if methods is None or root not in ("yes", *_KEYS_ALONE):
+        return None
+    on = {m for m, key in _ENABLING.items() if (values[key] or "").lower() == "yes"}
+    return Login(
+        name=name, methods=methods, on=frozenset(on & {"publickey"} if root != "yes" else on)
+    )
 
 
-def _value(server: Server, key: str, fitting: list[Override], place: frozenset[Term]) -> str | None:
-    """What holds for `key` where the criteria `place` do; None where others may, too."""
-    for one in fitting:
-        if one.key == key:
-            return one.value if others_of(one) <= place else None
-    return server.sshd.one(key)
-
-
-def may_log_in(server: Server, names: Names, name: str) -> bool:
-    """Whether nothing shuts the account out: PermitRootLogin, or a list that names others."""
-    if name == "root" and server.sshd.one("permitrootlogin").lower() != "yes":
-        return False
+def _is_let_in(server: Server, names: Names, name: str) -> bool:
+    """Whether no list shuts the account out."""
     groups = names.groups_of.get(name, frozenset())
 
     def of_lists(key: str, texts: frozenset[str]) -> list[bool]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from msgspec import Struct, structs
@@ -27,25 +27,31 @@ from audit_core.api.sdk import (
     shortened,
     undetermined,
 )
-from audit_linux.ssh.sshd import (
-    RUNNING,
-    RUNNING_SEEN,
-    SERVERS,
-    SERVERS_SEEN,
-    SSHD,
-    SSHD_SEEN,
-    TIMES,
-    TIMES_SEEN,
-    Running,
-    Servers,
-    Sshd,
-    SshdTimes,
-    as_running,
+from audit_linux.ssh.sshd import SERVERS, SERVERS_SEEN, SSHD, SSHD_SEEN, Servers, Sshd
+from audit_linux.ssh.sshd_files import (
+    FILES_SEEN,
+    SSHD_FILES,
+    SSHD_SET,
+    Override,
+    SshdFiles,
+    settings_of_files,
 )
-from audit_linux.ssh.sshd_files import FILES_SEEN, SSHD_FILES, SSHD_SET, Override, SshdFiles
-from audit_linux.ssh.sshd_match import NAMES, Names, concerns, in_force
+from audit_linux.ssh.sshd_match import NAMES, Names
 from audit_linux.ssh.sshd_nobody import SSHD_OUTSIDE
 from audit_linux.ssh.sshd_offered import SHOWN, OfferedAlgorithms
+from audit_linux.ssh.sshd_places import Tried, effects, tried_for
+from audit_linux.ssh.sshd_running import (
+    RUNNING,
+    RUNNING_SEEN,
+    TIMES,
+    TIMES_SEEN,
+    Named,
+    Running,
+    SshdTimes,
+    as_running,
+    with_options,
+)
+from audit_linux.ssh.sshd_sockets import SOCKETS, Sockets, sockets_of
 
 # Match blocks and the times of files only take a pass away; what the server was started with may
 # also take a fail away.
@@ -59,6 +65,7 @@ _RUNNING = optional(first_of(RUNNING, RUNNING_SEEN))
 _REST = (
     known_or_absent(optional(first_of(TIMES, TIMES_SEEN))),
     known_or_absent(optional(NAMES)),
+    known_or_absent(optional(SOCKETS)),
 )
 _NEEDS = (_PROGRAMS, _SETTINGS, _FILES, _RUNNING, *_REST)
 # What the server shows to every client counts whatever else is not known of it.
@@ -67,6 +74,11 @@ _SHOWN_NEEDS = (
     known_or_absent(_RUNNING), *_REST, known_or_absent(optional(SHOWN)),
 )  # fmt: skip
 _NO_SERVER = not_applicable(msg("No SSH server program is installed"))
+
+
+# Only root's logins go by it.
+_OF_ROOT = frozenset({"permitrootlogin"})
+NO_NAMES = Names(groups_of={}, whole=False)
 
 
 class Server(Struct, frozen=True, kw_only=True):
@@ -78,19 +90,35 @@ class Server(Struct, frozen=True, kw_only=True):
     unread: str = ""
     names: Names | None = None
     shown: OfferedAlgorithms | None = None
+    sockets: Sockets = Sockets()
 
     def overrides(self, *keys: str, of_root: bool = False) -> list[Override]:
         """What Match blocks set for `keys`, but for those that concern nobody, or not root."""
-        given = in_force(one for one in self.files.overrides if one.key in keys)
-        return [one for one in given if self._concerns(one, of_root) is not False]
+        return [one for one, held in self._effects(keys, of_root) if held is not False]
 
     def surely(self, overrides: list[Override]) -> list[Override]:
         """Those of `overrides` that surely concern somebody's login."""
-        return [one for one in overrides if self._concerns(one)]
+        found = self._effects({one.key for one in overrides}, False)
+        sure = [one for one, held in found if held]
+        return [one for one in overrides if any(one is each for each in sure)]
 
-    def _concerns(self, one: Override, of_root: bool = False) -> bool | None:
-        ports = frozenset(self.sshd.values.get("port", ()))
-        return True if self.names is None else concerns(one, self.names, ports, of_root=of_root)
+    def _effects(self, keys: Iterable[str], of_root: bool) -> list[tuple[Override, bool | None]]:
+        given = [one for one in self.files.overrides if one.key in keys]
+        if self.names is None:
+            return [(one, True) for one in given]
+        found = {
+            key: iter(effects(
+                [one for one in given if one.key == key],
+                self.tried(given, of_root=of_root or key in _OF_ROOT),
+            ))
+            for key in dict.fromkeys(one.key for one in given)
+        }  # fmt: skip
+        return [(one, next(found[one.key])) for one in given]
+
+    def tried(self, overrides: Iterable[Override], *, of_root: bool = False) -> Tried:
+        """The logins on which Match blocks are tried."""
+        sockets = sockets_of(self.sockets, self.sshd)
+        return tried_for(overrides, self.names or NO_NAMES, sockets, of_root=of_root)
 
     def settled(self, judgement: Judgement) -> Judgement:
         """`judgement`, but no pass where another server or file was not checked.
@@ -144,7 +172,7 @@ _FROM_FILES = msg(
 
 
 def _names(names: Names | Absent | None) -> Names | None:
-    return Names(groups_of={}, whole=False) if isinstance(names, Absent) else names
+    return NO_NAMES if isinstance(names, Absent) else names
 
 
 def _otherwise(running: Running) -> Message:
@@ -179,15 +207,13 @@ def sshd_check(
             running: Running | None = None,
             times: SshdTimes | Absent | None = None,
             names: Names | Absent | None = None,
+            sockets: Sockets | Absent | None = None,
             *more: Any,
             **parameters: Any,
         ) -> Judgement:
-            why = _not_judged(programs, sshd, running)
-            if why is not None or sshd is None:
-                return undetermined(why or _another(programs))
-            server = _server(programs, sshd, known(files), running, known(times))
-            server = structs.replace(server, names=_names(names))
-            return _marked(judge(server, *more, **parameters), sshd)
+            base = _Base(programs=programs, names=_names(names), sockets=known(sockets))
+            servers = _running_servers(base, sshd, known(files), running, known(times))
+            return _worst([_judged(judge, one, *more, **parameters) for one in servers])
 
         wanted = (*_NEEDS, *also)
         return check(
@@ -198,6 +224,76 @@ def sshd_check(
     return make
 
 
+class _Base(Struct, frozen=True, kw_only=True):
+    """What holds for every server of the host."""
+
+    programs: Servers
+    names: Names | None
+    sockets: Sockets | None
+    shown: OfferedAlgorithms | None = None
+
+    def server(self, sshd: Sshd, files: SshdFiles | None, unread: str = "") -> Server:
+        """A server with these settings."""
+        return Server(
+            programs=self.programs, sshd=sshd, files=files or SshdFiles(), unread=unread,
+            names=self.names, sockets=self.sockets or Sockets(),
+        )  # fmt: skip
+
+
+def _running_servers(
+    base: _Base, sshd: Sshd | None, files: SshdFiles | None, running: Running | None,
+    times: SshdTimes | None,
+) -> list[Server | Judgement]:  # fmt: skip
+    """Each server that runs; in place of one whose settings are not known the judgement on it.
+
+    The first is taken for the one that was logged in to, where that showed its algorithms.
+    """
+    programs, settings = as_running(base.programs, sshd or _NO_SETTINGS, running)
+    base = structs.replace(base, programs=programs)
+    found = [_named_server(base, files, one) for one in (running.named if running else ())]
+    if running is None or running.usual or not found:
+        why = _not_judged(base.programs, sshd, running)
+        unread = times.path if times and times.unread(running) else ""
+        usual = base.server(settings, files, unread)
+        found.insert(0, usual if why is None or base.shown else undetermined(why))
+    if base.shown is None:
+        return found
+    first = found[0] if isinstance(found[0], Server) else base.server(_NO_SETTINGS, None)
+    return [structs.replace(first, shown=base.shown), *found[1:]]
+
+
+def _named_server(base: _Base, files: SshdFiles | None, named: Named) -> Server | Judgement:
+    """The server that reads another file."""
+    own = files.others.get(named.path) if files else None
+    settings = settings_of_files(own) if own else None
+    if own is None or not isinstance(settings, Sshd):
+        return undetermined(
+            msg("The file of another SSH server was not read: {names}", names=(named.line,))
+        )
+    return base.server(with_options(settings, named.set), own)
+
+
+def _judged(
+    judge: Callable[..., Judgement], server: Server | Judgement, *more: Any, **parameters: Any
+) -> Judgement:
+    if isinstance(server, Judgement):
+        return server
+    judgement = judge(server, *more, **parameters)
+    return judgement if server.shown else _marked(judgement, server.sshd)
+
+
+def _worst(judged: list[Judgement]) -> Judgement:
+    """What several servers come to: a fail of one is a fail, and all have to pass."""
+    if len(judged) == 1:
+        return judged[0]
+    worst = next(
+        v for v in (Verdict.FAIL, Verdict.UNDETERMINED, judged[0].verdict)
+        if any(one.verdict is v for one in judged)
+    )  # fmt: skip
+    found = [one for one in judged if one.verdict is worst]
+    return structs.replace(found[0], detail=tuple(line for one in found for line in one.detail))
+
+
 def _not_judged(programs: Servers, sshd: Sshd | None, running: Running | None) -> Message | None:
     """Why the settings tell nothing of the server that runs."""
     if sshd is None or (sshd.from_files and not programs.distribution):
@@ -205,15 +301,6 @@ def _not_judged(programs: Servers, sshd: Sshd | None, running: Running | None) -
     if running is not None and not running.usual:
         return _otherwise(running)
     return None
-
-
-def _server(
-    programs: Servers, sshd: Sshd, files: SshdFiles | None, running: Running | None,
-    times: SshdTimes | None,
-) -> Server:  # fmt: skip
-    programs, sshd = as_running(programs, sshd, running)
-    unread = times.path if times and times.unread(running) else ""
-    return Server(programs=programs, sshd=sshd, files=files or SshdFiles(), unread=unread)
 
 
 def shown_check(
@@ -234,6 +321,7 @@ def shown_check(
             running: Running | Absent | None = None,
             times: SshdTimes | Absent | None = None,
             names: Names | Absent | None = None,
+            sockets: Sockets | Absent | None = None,
             shown: OfferedAlgorithms | Absent | None = None,
             *more: Any,
             **parameters: Any,
@@ -244,15 +332,10 @@ def shown_check(
             ):
                 return _unasked(programs, sshd)
             there = there or Servers(distribution=True, others=())
-            why = None if key_exchange else _not_judged(there, settings, known(running))
-            if why is not None:
-                return undetermined(why)
-            server = _server(
-                there, settings or _NO_SETTINGS, known(files), known(running), known(times)
-            )
-            server = structs.replace(server, names=_names(names), shown=key_exchange)
-            judgement = judge(server, *more, **parameters)
-            return judgement if key_exchange else _marked(judgement, server.sshd)
+            base = _Base(programs=there, names=_names(names), sockets=known(sockets))
+            base = structs.replace(base, shown=key_exchange)
+            servers = _running_servers(base, settings, known(files), known(running), known(times))
+            return _worst([_judged(judge, one, *more, **parameters) for one in servers])
 
         return check(
             id, needs=(*_SHOWN_NEEDS, *also), severity=severity, version=version, remedy=remedy

@@ -49,8 +49,9 @@ from audit_linux.pam import PAM
 from audit_linux.passwd import ACCOUNTS, SHADOW, parse_passwd
 from audit_linux.processes import PROCESSES, Process
 from audit_linux.ssh import sshd_checks
-from audit_linux.ssh.sshd import RUNNING, SERVERS, SSHD, Servers, Sshd, parse_sshd_t
+from audit_linux.ssh.sshd import SERVERS, SSHD, Servers, Sshd, parse_sshd_t
 from audit_linux.ssh.sshd_match import NAMES, Names
+from audit_linux.ssh.sshd_running import RUNNING
 from audit_linux.sudo import sudo_checks
 from audit_linux.sudo.sudoers_files import SUDOERS, parse_sudoers
 from audit_linux.units import LINKS, UNITS, Units

@@ -29,7 +29,7 @@ def verdict(
 ) -> Verdict:  # fmt: skip
     programs = Servers(distribution=True, others=other_servers)
     found = remote_admin_encrypted.judge(
-        programs, SSHD, SshdFiles(), *[None] * 3, target, sockets, processes
+        programs, SSHD, SshdFiles(), *[None] * 4, target, sockets, processes
     )
     return found.verdict
 

@@ -24,10 +24,10 @@ from audit_core.model import (
     facts_in,
 )
 from audit_linux.pam import Pam, parse_pam
-from audit_linux.ssh import sshd as ssh_facts
 from audit_linux.ssh import sshd_algorithms as strong
 from audit_linux.ssh import sshd_checks as mod
-from audit_linux.ssh.sshd import Servers, Sshd, parse_sshd_t
+from audit_linux.ssh import sshd_running as ssh_facts
+from audit_linux.ssh.sshd import SERVERS, SSHD, Servers, Sshd, parse_sshd_t
 from audit_linux.ssh.sshd_files import Override, SshdFiles, parse_sshd_files
 from audit_linux.ssh.sshd_offered import OfferedAlgorithms
 from invented.answers import TARGET
@@ -292,7 +292,7 @@ def pam(files: Make) -> Pam:
 )
 def test_second_factor(methods: str, verdict: Verdict, pam: Pam) -> None:
     sshd = reported(authenticationmethods=methods)
-    rest = [None] * 3
+    rest = [None] * 4
     assert mod.second_factor.judge(USUAL, sshd, None, *rest, None, TARGET, None).verdict is verdict
     changed = match("authenticationmethods", "any")
     judged = mod.second_factor.judge(USUAL, sshd, changed, *rest, pam, TARGET, None)
@@ -313,7 +313,7 @@ def test_one_factor_is_a_fail_where_nothing_else_may_ask_for_more(pam: Pam, file
         (plain, declared, UNDETERMINED),
         (REFUSED, TARGET, UNDETERMINED),
     ):
-        judged = mod.second_factor.judge(USUAL, sshd, *[None] * 4, given, target, None)
+        judged = mod.second_factor.judge(USUAL, sshd, *[None] * 5, given, target, None)
         assert judged.verdict is verdict
     key = reported(authenticationmethods="publickey")
     for shown, verdict in (
@@ -323,21 +323,21 @@ def test_one_factor_is_a_fail_where_nothing_else_may_ask_for_more(pam: Pam, file
         (REFUSED, UNDETERMINED),
     ):
         for sshd_, given in ((sshd, plain), (key, plain), (key, pam), (key, REFUSED)):
-            judged = mod.second_factor.judge(USUAL, sshd_, *[None] * 4, given, TARGET, shown)
+            judged = mod.second_factor.judge(USUAL, sshd_, *[None] * 5, given, TARGET, shown)
             assert judged.verdict is verdict, (shown, given)
     off = reported(authenticationmethods="any", passwordauthentication="no")
-    judged = mod.second_factor.judge(USUAL, off, *[None] * 4, plain, TARGET, None)
+    judged = mod.second_factor.judge(USUAL, off, *[None] * 5, plain, TARGET, None)
     assert judged.verdict is UNDETERMINED
 
 
 def test_second_factor_names_the_modules(pam: Pam) -> None:
     detail = mod.second_factor.judge(
-        USUAL, reported(authenticationmethods="any"), *[None] * 4, pam, TARGET, None
+        USUAL, reported(authenticationmethods="any"), None, *[None] * 4, pam, TARGET, None
     ).detail
     assert detail[0].args["methods"] == "any"
     assert detail[1].args["names"] == ("pam_google_authenticator.so",)
     none = mod.second_factor.judge(
-        USUAL, reported(authenticationmethods="any"), *[None] * 5, TARGET, None
+        USUAL, reported(authenticationmethods="any"), None, *[None] * 5, TARGET, None
     ).detail
     assert none[1].args["names"] == ()
 
@@ -351,7 +351,7 @@ _GOOD = reported(
     pubkeyacceptedalgorithms="ssh-ed25519",
     allowusers="bob@10.0.0.5", authenticationmethods="publickey,password",
 )  # fmt: skip
-_MORE: dict[str, tuple[Any, ...]] = {mod.second_factor.id: (*[None] * 4, TARGET, None)}
+_MORE: dict[str, tuple[Any, ...]] = {mod.second_factor.id: (*[None] * 5, TARGET, None)}
 
 
 @pytest.mark.parametrize("check", SSHD_CHECKS, ids=lambda c: str(c.id))
@@ -528,9 +528,9 @@ def test_absence(check: Check, servers: Reason | None, sshd: Reason, verdict: Ve
     from audit_core.evaluate.judge import judge
 
     def lookup(fact: Any) -> Known | Absent:
-        if fact is ssh_facts.SERVERS and servers is None:
+        if fact is SERVERS and servers is None:
             return Known(value=OTHER)
-        reason = servers if fact is ssh_facts.SERVERS else sshd if fact is ssh_facts.SSHD else None
+        reason = servers if fact is SERVERS else sshd if fact is SSHD else None
         return Absent(reason=reason or Reason.NOT_PRESENT, detail=Message(id="x"))
 
     target = Target(id="web1", kind="host", object_type="server")

@@ -15,10 +15,12 @@ from msgspec import structs
 from audit_core.model import Absent, Answer, Answers, Verdict
 from audit_linux.pam import parse_pam
 from audit_linux.ssh import sshd_checks as checks
-from audit_linux.ssh.sshd import Running, Servers, Sshd
+from audit_linux.ssh.sshd import Servers, Sshd
 from audit_linux.ssh.sshd_algorithms import sshd_user_signatures
 from audit_linux.ssh.sshd_files import SshdFiles, keyword_of, parse_sshd_files
 from audit_linux.ssh.sshd_match import Names, fits, parse_names
+from audit_linux.ssh.sshd_running import Running
+from audit_linux.ssh.sshd_sockets import Sockets
 from invented.answers import TARGET
 
 Make = Callable[..., Answer]
@@ -33,6 +35,7 @@ GOOD = Sshd(
 PEOPLE = Names(
     groups_of={"root": frozenset({"root"}), "alice": frozenset({"alice", "ops"})}, whole=True
 )
+HERE = Sockets(open={"22": "sshd", "443": "nginx", "53": ""}, own=("10.0.0.9",))
 MAIN = "/etc/ssh/sshd_config"
 
 
@@ -44,12 +47,12 @@ def _read(files: Make, texts: dict[str, str]) -> SshdFiles:
 
 def _root(files: Make, text: str, people: Names = PEOPLE) -> Verdict:
     reported = _read(files, {MAIN: text})
-    return checks.sshd_root_login.judge(USUAL, GOOD, reported, None, None, people).verdict
+    return checks.sshd_root_login.judge(USUAL, GOOD, reported, None, None, people, HERE).verdict
 
 
 def _tries(files: Make, text: str, people: Names = PEOPLE) -> Verdict:
     reported = _read(files, {MAIN: f"{text}\nMaxAuthTries 20\n"})
-    return checks.sshd_login_limits.judge(USUAL, GOOD, reported, None, None, people).verdict
+    return checks.sshd_login_limits.judge(USUAL, GOOD, reported, None, None, people, HERE).verdict
 
 
 ROOT = {
@@ -69,8 +72,22 @@ ROOT = {
     "Match Address 10.0.0.1\nPermitRootLogin no\nMatch all\nPermitRootLogin yes": FAIL,
     "Match invalid-user\nPermitRootLogin yes": PASS,
     "Match Newer thing\nPermitRootLogin yes": UNDETERMINED,
+    "Match User r*\nPermitRootLogin no\nMatch User *,!r*\nPermitRootLogin no\n"
+    "Match Address *\nPermitRootLogin yes": PASS,  # two blocks fit before
     "match\tUSER\troot # why\n\tpermitrootlogin=yes": FAIL,
     'Match User "root"\nPermitRootLogin "yes"': FAIL,
+}
+PLACED = {
+    "Match LocalPort 443\nPermitRootLogin yes": PASS,  # nginx
+    "Match LocalPort 53\nPermitRootLogin yes": UNDETERMINED,
+    "Match LocalAddress 10.0.0.9\nPermitRootLogin yes": FAIL,
+    "Match LocalAddress 10.0.0.0/24,!10.0.0.9\nPermitRootLogin yes": PASS,
+    "Match LocalAddress 10.9.0.0/16\nPermitRootLogin yes": PASS,
+    "Match Address !10.0.0.0/8\nPermitRootLogin yes": PASS,  # nothing but a refusal
+    "Match Host 10.1.*\nPermitRootLogin yes": FAIL,
+    "Match Host *.corp.example\nPermitRootLogin yes": UNDETERMINED,  # UseDNS is not known
+    "Match RDomain mgmt\nPermitRootLogin yes": UNDETERMINED,
+    "Match Version OpenSSH_9.*\nPermitRootLogin yes": UNDETERMINED,
 }
 TRIES = {
     "Match User nobodyhere": PASS,
@@ -86,7 +103,7 @@ TRIES = {
 
 
 def test_whom_a_match_block_concerns(files: Make) -> None:
-    for text, verdict in ROOT.items():
+    for text, verdict in (ROOT | PLACED).items():
         assert _root(files, text) is verdict, text
     for text, verdict in TRIES.items():
         assert _tries(files, text) is verdict, text
@@ -294,7 +311,7 @@ _TWO, _ONE = "AuthenticationMethods publickey,password\n", "AuthenticationMethod
 FACTORS = {
     ("any", f"Match User bob\n{_TWO}"): FAIL,
     ("any", f"Match User alice\n{_TWO}"): UNDETERMINED,
-    ("any", f"Match Address 10.0.0.0/8\n{_TWO}"): UNDETERMINED,
+    ("any", f"Match Address 10.0.0.0/8\n{_TWO}"): FAIL,  # from elsewhere
     ("any", f"Match User alice\n{_ONE}"): FAIL,
     ("two", f"Match User bob\n{_ONE}"): PASS,  # there is no bob
     ("two", f"Match User alice\n{_ONE}"): FAIL,
@@ -302,7 +319,7 @@ FACTORS = {
     ("two", f"Match User root\n{_ONE}"): UNDETERMINED,  # PermitRootLogin no
     ("two", f"Match Group ops Address 10.0.0.1\n{_ONE}"): FAIL,
     ("two", f"Match User alice\n{_ONE}PasswordAuthentication no\n"): UNDETERMINED,
-    ("two", f"Match User alice\n{_TWO}Match Group ops\n{_ONE}"): UNDETERMINED,
+    ("two", f"Match User alice\n{_TWO}Match Group ops\n{_ONE}"): PASS,  # of ops is alice alone
     ("two", "Match User alice\nAuthenticationMethods publickey\n"): FAIL,
     ("two", f"Match User alice\n{_ONE}AllowUsers bob\n"): UNDETERMINED,
     ("two", f"Match User alice\n{_ONE}DenyGroups o*\n"): UNDETERMINED,
@@ -318,7 +335,7 @@ def test_second_factor_of_match_blocks(files: Make) -> None:
             "pubkeyauthentication": ("yes",), "kbdinteractiveauthentication": ("no",),
         })  # fmt: skip
         reported = _read(files, {MAIN: text})
-        rest = (None, None, _PEOPLE, plain, TARGET, None)
+        rest = (None, None, _PEOPLE, None, plain, TARGET, None)
         judged = checks.second_factor.judge(USUAL, sshd, reported, *rest)
         assert judged.verdict is verdict, (methods, text)
 

@@ -15,9 +15,10 @@ from audit_linux.ssh import sshd_algorithms as strong
 from audit_linux.ssh import sshd_checks as checks
 from audit_linux.ssh.host_keys import HostKeys, parse_host_keys, sshd_host_key_size
 from audit_linux.ssh.public_keys import PublicKey, public_key
-from audit_linux.ssh.sshd import Running, Servers, Sshd, parse_running_seen, parse_servers_seen
+from audit_linux.ssh.sshd import Servers, Sshd, parse_servers_seen
 from audit_linux.ssh.sshd_files import SshdFiles, parse_sshd_files, settings_of_files
 from audit_linux.ssh.sshd_offered import OfferedAlgorithms
+from audit_linux.ssh.sshd_running import Running, parse_running_seen
 
 Make = Callable[..., Answer]
 PASS, FAIL, UNDETERMINED = Verdict.PASS, Verdict.FAIL, Verdict.UNDETERMINED
@@ -80,7 +81,7 @@ _KEY = "/etc/ssh/ssh_host_rsa_key"
 def _sizes(keys: dict[str, PublicKey | None], **values: str) -> Verdict:
     sshd = Sshd(values={key: tuple(value.split()) for key, value in values.items()})
     pairs = HostKeys(keys=keys)
-    return sshd_host_key_size.judge(USUAL, sshd, *[None] * 5, pairs).verdict
+    return sshd_host_key_size.judge(USUAL, sshd, *[None] * 6, pairs).verdict
 
 
 def test_host_key_sizes() -> None:
@@ -145,13 +146,13 @@ def test_what_the_server_shows_against_its_settings() -> None:
         (_shown(kexalgorithms=f"curve25519-sha256,{gss}"), PASS),
         (_shown(hostkeyalgorithms="rsa-sha2-512"), UNDETERMINED),
     ):
-        got = strong.sshd_ciphers.judge(USUAL, same, *[None] * 4, shown)
+        got = strong.sshd_ciphers.judge(USUAL, same, *[None] * 5, shown)
         assert got.verdict is verdict, shown
     weak = structs.replace(same, values={**same.values, "ciphers": ("3des-cbc",)})
     for shown, verdict in ((_shown(), UNDETERMINED), (_shown(ciphers="3des-cbc"), FAIL)):
-        assert strong.sshd_ciphers.judge(USUAL, weak, *[None] * 4, shown).verdict is verdict
+        assert strong.sshd_ciphers.judge(USUAL, weak, *[None] * 5, shown).verdict is verdict
     new = _shown(ciphers="aes256-ctr,new-cipher")
-    assert strong.sshd_ciphers.judge(USUAL, None, *[None] * 4, new).verdict is UNDETERMINED
+    assert strong.sshd_ciphers.judge(USUAL, None, *[None] * 5, new).verdict is UNDETERMINED
     long = structs.replace(_shown(hostkeyalgorithms="rsa-sha2-512"), unread=("rsa-sha2-512",))
-    judged = sshd_host_key_size.judge(USUAL, same, *[None] * 4, long, HostKeys(keys={}))
+    judged = sshd_host_key_size.judge(USUAL, same, *[None] * 5, long, HostKeys(keys={}))
     assert judged.verdict is UNDETERMINED

@@ -94,7 +94,7 @@ def test_lines_of_authorized_keys() -> None:
 
 def _judged(files: tuple[KeyFile, ...], accounts: Accounts, **values: str) -> Verdict:
     sshd = _sshd(authorizedkeysfile=".ssh/authorized_keys .ssh/authorized_keys2", **values)
-    return authorized_keys.judge(USUAL, sshd, *[None] * 4, files, accounts, None).verdict
+    return authorized_keys.judge(USUAL, sshd, *[None] * 5, files, accounts, None).verdict
 
 
 def test_authorized_keys(answer: Make) -> None:
@@ -121,7 +121,7 @@ def test_authorized_keys(answer: Make) -> None:
     block = Override(criteria="User x", key="authorizedkeysfile", value="/etc/keys/%u")
     sshd = _sshd(authorizedkeysfile=".ssh/authorized_keys")
     matched = SshdFiles(overrides=(block,))
-    judged = authorized_keys.judge(USUAL, sshd, matched, *[None] * 3, (one,), people, None)
+    judged = authorized_keys.judge(USUAL, sshd, matched, *[None] * 4, (one,), people, None)
     assert judged.verdict is UNDETERMINED
     text = "root:x:0:0::/root:/bin/sh\njenkins:x:9:9::/var/lib/jenkins:/bin/bash\n"
     assert _judged((), whole(parse_passwd(answer(text)))) is UNDETERMINED
@@ -147,11 +147,11 @@ def test_keys_outside_of_homes(answer: Make) -> None:
                           data=line.encode())  # fmt: skip
         central = parse_central_keys(answer(encode_files((entry,))))
         sshd = _sshd(authorizedkeysfile=places)
-        judged = authorized_keys.judge(USUAL, sshd, *[None] * 4, (), people, central)
+        judged = authorized_keys.judge(USUAL, sshd, *[None] * 5, (), people, central)
         assert judged.verdict is verdict, (places, path)
     sshd = _sshd(authorizedkeysfile=usual, trustedusercakeys="/etc/ssh/ca.pub",
                  authorizedprincipalsfile="/etc/ssh/principals/%u")  # fmt: skip
-    shown = repr(authorized_keys.judge(USUAL, sshd, *[None] * 4, (), people, None))
+    shown = repr(authorized_keys.judge(USUAL, sshd, *[None] * 5, (), people, None))
     assert "TrustedUserCAKeys /etc/ssh/ca.pub" in shown
     assert "AuthorizedPrincipalsFile /etc/ssh/principals/%u" in shown
 

@@ -1,0 +1,297 @@
+"""The SSH servers that run: their options, and whether they have read their settings of now."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+
+from msgspec import Struct, structs
+
+from audit_core.api.sdk import (
+    Absent,
+    Answer,
+    Command,
+    ParseError,
+    Privilege,
+    Reason,
+    fact,
+    msg,
+    not_present,
+    provider,
+    verbatim,
+)
+from audit_linux.find_errors import refused
+from audit_linux.ssh.sshd import DISTRIBUTION, Servers, Sshd, plainly
+
+
+class Named(Struct, frozen=True, kw_only=True):
+    """A server that reads the file `path` (-f), with what is set by its other options."""
+
+    path: str
+    line: str
+    set: dict[str, tuple[str, ...]] = {}
+
+
+class Running(Struct, frozen=True, kw_only=True):
+    """The options on the command lines of running SSH servers, which override every file.
+
+    `set` maps a keyword to the values that were given with -o to servers that read the usual files;
+    `named` are the servers that read another file (-f); `other` are command lines of other
+    programs, and those with options whose effect is not worked out.
+    `started`: when the oldest that listens was, by the clock of the host, None where none listens.
+    `usual`: nothing listens, or one of those that do reads the usual files.
+    """
+
+    set: dict[str, tuple[str, ...]]
+    other: tuple[str, ...] = ()
+    started: datetime | None = None
+    usual: bool = True
+    named: tuple[Named, ...] = ()
+
+
+# Options without an effect on the settings that are judged: -D, -e, -q, -t … and ports.
+_PLAIN_OPTION = re.compile(r"-[46DdeiqRr]+|-E\S+")
+_USUAL_FILES = ("/etc/ssh/sshd_config", "")
+
+
+def parse_running(answer: Answer) -> Running:
+    """The options of `ps -o args` for sshd; empty where none runs, or none has options."""
+    if answer.stderr.strip():
+        raise ParseError(msg("ps reported an error: {line}", line=verbatim(answer.stderr)))
+    given: dict[str, list[str]] = {}
+    other: list[str] = []
+    named: list[Named] = []
+    processes = [_process(line) for line in answer.lines if line.strip()]
+    listening = [(at, line) for at, line in processes if _listens(line)]
+    if not listening and any(not _asks(line) for _, line in processes):
+        other.append(PER_CONNECTION)
+    usual = not listening
+    for _, line in listening:
+        program, *words = _command(line)
+        own: dict[str, list[str]] = {}
+        path = _take_options(words, own) if program in _DISTRIBUTIONS else None
+        if path is None:
+            other.append(line)
+        elif path not in _USUAL_FILES:
+            named.append(Named(path=path, line=" ".join(_command(line)), set=_values(own)))
+        else:
+            usual = True
+            for key, values in own.items():
+                given.setdefault(key, []).extend(values)
+    return Running(
+        set=_values(given), other=tuple(dict.fromkeys(other)), usual=usual, named=tuple(named),
+        started=min((at for at, _ in listening), default=None),
+    )  # fmt: skip
+
+
+def _values(given: dict[str, list[str]]) -> dict[str, tuple[str, ...]]:
+    return {key: tuple(values) for key, values in given.items()}
+
+
+def _take_options(words: list[str], given: dict[str, list[str]]) -> str | None:
+    """Adds the settings among `words` to `given`; the file after -f, empty where there is none.
+
+    None at an option whose effect is not worked out.
+    """
+    path = ""
+    while words:
+        word = words.pop(0)
+        if word in ("-o", "-f", "-p") and words:
+            word += words.pop(0)
+        if word == "-E" and words:
+            words.pop(0)
+        elif port := re.fullmatch(r"-p(\d+)", word):
+            given.setdefault("port", []).append(port[1])
+        elif word.startswith("-f/"):
+            path = word[2:]
+        elif option := re.fullmatch(r"-o[ \t]*([A-Za-z0-9]+)[ \t]*=(\S*)", word):
+            given.setdefault(option[1].lower(), []).append(option[2])
+        elif not _PLAIN_OPTION.fullmatch(word):
+            return None
+    return path
+
+
+_STARTED = re.compile(r"[A-Z][a-z]{2} ([A-Z][a-z]{2} [ 0-9][0-9] [0-9:]{8} [0-9]{4}) (.*)")
+
+
+def _process(line: str) -> tuple[datetime, str]:
+    """When a process was started, without a time zone, and its command line."""
+    found = _STARTED.fullmatch(line)
+    if found is None:
+        raise ParseError(msg("not a line of ps: {line}", line=verbatim(line)))
+    return _moment(found[1], "%b %d %H:%M:%S %Y"), found[2]
+
+
+def _moment(text: str, form: str) -> datetime:
+    try:
+        return datetime.strptime(text, form)  # noqa: DTZ007 (only compared on the same clock)
+    except ValueError as error:
+        raise ParseError(msg("not a time: {text}", text=verbatim(text))) from error
+
+
+_DISTRIBUTIONS = (DISTRIBUTION, "/sbin/sshd")
+# Sessions without a server that listens: inetd or ssh@.service starts one for each connection,
+# with options that no process shows.
+PER_CONNECTION = "sshd -i"
+
+
+def _command(line: str) -> list[str]:
+    text = re.sub(r"\[listener\].*$", "", line.strip().removeprefix("sshd: "))
+    return text.split() or [""]
+
+
+def _listens(line: str) -> bool:
+    """Whether this is a server that waits for connections, not the process of a session."""
+    program = _command(line)[0]
+    name = program.rsplit("/", 1)[-1]
+    return name == "dropbear" or (name == "sshd" and program.startswith("/") and not _asks(line))
+
+
+def _asks(line: str) -> bool:
+    """Whether this is a test of the settings (-t, -T, -G), as dengbao and restarts run one."""
+    program, *words = _command(line)
+    return program.endswith("/sshd") and any(_TEST.fullmatch(word) for word in words)
+
+
+_TEST = re.compile(r"-[46DdeiqRr]*[tTG][46DdeiqRrtTG]*")
+
+
+# Since OpenSSH 9.8 a session is an `sshd-session`.
+_PS = ("-ww", "-C", "sshd", "-C", "sshd-session", "-C", "dropbear", "-o", "lstart=", "-o", "args=")
+# RHEL 8 and what is made from its time (openEuler, Kylin V10) hand the crypto policy over as -o
+# options of the running server: `sshd -T` knows nothing of them.
+_ASK_PS = tuple(
+    Command(argv=(ps, *_PS), privilege=Privilege.ROOT, ok=(0, 1), aside=True)
+    for ps in ("/usr/bin/ps", "/bin/ps")
+)
+RUNNING = fact(
+    "linux.sshd-running",
+    Running,
+    kind="host",
+    # As root, because /proc may hide the processes of others. Older systems have /bin/ps only.
+    providers=tuple(provider(ask, parse_running) for ask in _ASK_PS),
+)
+
+
+_NUMBERED = re.compile(r"[ ]*([0-9]+) (.*)")
+
+
+def parse_running_seen(answer: Answer) -> Running | Absent:
+    """The same as an ordinary account sees it; NOT_PERMITTED where /proc hides others' processes.
+
+    Process 1 is asked for besides: who sees it sees all.
+    """
+    rows = [_NUMBERED.fullmatch(line) for line in answer.lines if line.strip()]
+    if None in rows:
+        raise ParseError(msg("not a line of ps: {line}", line=verbatim(answer.text)))
+    pairs = [(row[1], row[2]) for row in rows if row]
+    if not any(number == "1" for number, _ in pairs):
+        return Absent(
+            reason=Reason.NOT_PERMITTED,
+            detail=msg("/proc hides the processes of others from the login"),
+        )
+    kept = [line for number, line in pairs if number != "1" or _listens(_process(line)[1])]
+    return parse_running(
+        structs.replace(answer, stdout="\n".join(kept).encode("utf-8", "surrogateescape"))
+    )
+
+
+RUNNING_SEEN = fact(
+    "linux.sshd-running-seen",
+    Running,
+    kind="host",
+    providers=tuple(
+        provider(
+            Command(
+                argv=(ask.argv[0], "-ww", "-p", "1", *_PS[1:-4], "-o", "pid=", *_PS[-4:]),
+                ok=(0, 1),
+                aside=True,
+            ),
+            parse_running_seen,
+        )
+        for ask in _ASK_PS
+    ),
+)
+
+
+_SETTINGS = ("/etc/ssh/sshd_config", "/etc/ssh/sshd_config.d")
+_PID_FILE = "/run/sshd.pid"
+
+
+class SshdTimes(Struct, frozen=True, kw_only=True):
+    """By the clock of the host: when its settings were last changed, and when they were last read.
+
+    The server writes its pid file when it starts and when it reads its settings anew (SIGHUP).
+    """
+
+    changed: datetime
+    path: str
+    read: datetime | None = None
+
+    def unread(self, running: Running | None) -> bool:
+        """Whether the files were changed after the running server read them."""
+        reads = [at for at in (self.read, running.started if running else None) if at]
+        listens = running is not None and running.started is not None
+        return listens and self.changed > max(reads) + _SLACK
+
+
+# ps tells a start to the second, reckoned from when the system was started.
+_SLACK = timedelta(seconds=5)
+_TIME = re.compile(r"([0-9]{4}(?:-[0-9]{2}){2} [0-9]{2}(?::[0-9]{2}){2})[.0-9]* (/.*)", re.DOTALL)
+
+
+def parse_times(answer: Answer) -> SshdTimes | Absent:
+    """The newest change of the server's settings; NOT_PRESENT where it has no file of them."""
+    denied = refused(answer.stderr)
+    if denied is not None:
+        return denied
+    rows = [_TIME.fullmatch(part) for part in answer.text.split("\0")[:-1]]
+    if None in rows or (answer.stdout and not answer.stdout.endswith(b"\0")):
+        raise ParseError(msg("not a list of times"))
+    times = {row[2]: _moment(row[1], "%Y-%m-%d %H:%M:%S") for row in rows if row}
+    read = times.pop(_PID_FILE, None)
+    if _SETTINGS[0] not in times:
+        return not_present(msg("There is no /etc/ssh/sshd_config"))
+    path = max(times, key=lambda one: (times[one], one))
+    return SshdTimes(changed=times[path], path=path, read=read)
+
+
+# As root, because RHEL closes the folder. Another crypto policy is a new link in its folder.
+_ASK_TIMES = Command(
+    argv=(
+        "/usr/bin/find", "-L", *_SETTINGS, "/etc/crypto-policies/back-ends", _PID_FILE,
+        "-maxdepth", "1", "-printf", "%TY-%Tm-%Td %TH:%TM:%TS %p\\0",
+    ),
+    privilege=Privilege.ROOT,
+    ok=(0, 1),
+    aside=True,
+)  # fmt: skip
+TIMES = fact("linux.sshd-times", SshdTimes, kind="host", ask=_ASK_TIMES, parse=parse_times)
+TIMES_SEEN = fact(
+    "linux.sshd-times-seen", SshdTimes, kind="host", ask=plainly(_ASK_TIMES), parse=parse_times
+)
+
+
+def as_running(servers: Servers, sshd: Sshd, running: Running | None) -> tuple[Servers, Sshd]:
+    """Both as the running server has them: a value of its command line is the one that holds."""
+    if running is None:
+        return servers, sshd
+    others = (*servers.others, *running.other)
+    return structs.replace(servers, others=others), with_options(sshd, running.set)
+
+
+def with_options(sshd: Sshd, given: dict[str, tuple[str, ...]]) -> Sshd:
+    """The settings with what was given by -o, which is what holds."""
+    settings = {
+        key: values if key == "port" else (_plain(values),) for key, values in given.items()
+    }
+    return structs.replace(sshd, values=sshd.values | settings)
+
+
+def _plain(values: tuple[str, ...]) -> str:
+    """The one value in force; empty where it adds to a default or servers differ."""
+    one = values[0] if len(set(values)) == 1 else ""
+    return "" if one.startswith(("+", "-", "^")) else one
+
+
+FACTS = (RUNNING, RUNNING_SEEN, TIMES, TIMES_SEEN)

@@ -1,0 +1,119 @@
+"""Where the SSH server listens: what Match blocks by port or address of the host depend on."""
+
+from __future__ import annotations
+
+import re
+from ipaddress import ip_address, ip_network
+
+from msgspec import Struct, structs
+
+from audit_core.api.sdk import Answer, Answers, Command, Reason, fact, optional
+from audit_linux.ssh.sshd import Sshd
+
+
+class Sockets(Struct, frozen=True, kw_only=True):
+    """What the settings say (`ports`, `addresses`), and what the host shows.
+
+    `open` are the ports of TCP on which the host listens, each with the name of the process, empty
+    where that is not shown; None where they are not known. `own` are the addresses of the host.
+    `names`: whether the server asks for the names of clients (UseDNS), None where not known.
+    """
+
+    ports: frozenset[str] = frozenset()
+    addresses: tuple[str, ...] = ()
+    open: dict[str, str] | None = None
+    own: tuple[str, ...] | None = None
+    names: bool | None = None
+
+
+_SS = re.compile(r"tcp\s+LISTEN\s+\d+\s+\d+\s+\S+:(\d{1,5})\s+\S+(?:\s+users:\(\(\"([^\"]*)\")?")
+
+
+_ADDRESS = re.compile(r"\d+: \S+\s+inet6? ([0-9a-fA-F.:]+)")
+
+
+def parse_sockets(answers: Answers) -> Sockets:
+    """The ports of TCP on which the host listens, and its addresses, as far as they are listed."""
+    rows = [_SS.match(line[:2048]) for line in _lines(answers["sockets"])]
+    listening = {row[1]: row[2] or "" for row in rows if row}
+    lines = [_ADDRESS.match(line) for line in _lines(answers["addresses"])]
+    own = tuple(dict.fromkeys(line[1] for line in lines if line))
+    return Sockets(open=listening or None, own=own or None)
+
+
+def _lines(answer: Answer | None) -> list[str]:
+    return answer.lines if answer else []
+
+
+def _ask(*argv: str) -> Command:
+    return Command(
+        argv=argv, ok=(0, 1, 255), limit=4 << 20, aside=True, not_found=Reason.NOT_PRESENT
+    )
+
+
+SOCKETS = fact(
+    "linux.sshd-sockets",
+    Sockets,
+    kind="host",
+    asks={
+        "sockets": optional(_ask("ss", "-H", "-tulnp")),
+        "addresses": optional(_ask("ip", "-o", "addr", "show")),
+    },
+    parse=parse_sockets,
+)
+FACTS = (SOCKETS,)
+
+_SOCKET = re.compile(r"\[?([^\s\]]*?)\]?:(\d{1,5})")
+_ANY = ("0.0.0.0", "::", "*")  # noqa: S104 (what settings say, not bound here)
+
+
+def sockets_of(sockets: Sockets, sshd: Sshd) -> Sockets:
+    """The same with what the settings of the server say."""
+    listed = [_SOCKET.fullmatch(text.split()[0]) for text in sshd.values.get("listenaddress", ())
+              if text.split()]  # fmt: skip
+    named = [row for row in listed if row]
+    return structs.replace(
+        sockets,
+        ports=frozenset((*sshd.values.get("port", ()), *(row[2] for row in named))),
+        addresses=tuple(row[1] for row in named) if len(named) == len(listed) else (),
+        names={"no": False, "yes": True}.get(sshd.one("usedns").lower()),
+    )
+
+
+def listens_on(sockets: Sockets, port: str) -> bool | None:
+    """Whether clients may reach the server by this port of the host; None where not known."""
+    if sockets.open is None:
+        return True if port in sockets.ports else None
+    if port not in sockets.open:
+        return False
+    if sockets.open[port].startswith("sshd") or port in sockets.ports:
+        return True
+    # systemd may hand connections over; without root nobody is named
+    return None if sockets.open[port] in ("", "systemd") else False
+
+
+def reachable(sockets: Sockets) -> tuple[tuple[str, ...], bool]:
+    """The addresses of the host at which the server is reached, and whether these are all."""
+    bound = tuple(address for address in sockets.addresses if address not in _ANY)
+    if bound and len(bound) == len(sockets.addresses):
+        return bound, True
+    return ("127.0.0.1", "::1", *(sockets.own or ())), sockets.own is not None
+
+
+def fits_address(address: str, patterns: str) -> bool:
+    """Whether an address fits a list of ssh_config(5): networks and patterns, `!` refuses."""
+    found = False
+    for pattern in patterns.split(","):
+        if _fits(address, pattern.removeprefix("!")):
+            if pattern.startswith("!"):
+                return False
+            found = True
+    return found
+
+
+def _fits(address: str, pattern: str) -> bool:
+    try:
+        return ip_address(address) in ip_network(pattern, strict=False)
+    except ValueError:
+        plain = re.escape(pattern.lower()).replace(r"\*", ".*").replace(r"\?", ".")
+        return re.fullmatch(plain, address.lower()) is not None
