@@ -334,7 +334,7 @@ def _never(pam: Pam, service: str) -> bool:
         ELSEWHERE,
     ),
     severity=Severity.HIGH,
-    version=6,
+    version=7,
     remedy=msg(
         "Enable faillock (authselect enable-feature with-faillock, or pam-auth-update) and set "
         "deny, unlock_time and fail_interval in /etc/security/faillock.conf"

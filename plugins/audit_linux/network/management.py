@@ -240,7 +240,7 @@ def _names(text: str, ports: set[int]) -> bool:
         known_or_absent(WRAPPERS),
     ),
     severity=Severity.MEDIUM,
-    version=4,
+    version=5,
     remedy=msg("Let the packet filter accept the management ports from the addresses of the "
                "administrators only, and declare these in admin_sources"),
 )  # fmt: skip

@@ -139,7 +139,7 @@ _USUAL = frozenset({f".ssh/{name}" for name in _PLACES})
 @sshd_check(
     "linux.authorized-keys",
     severity=Severity.MEDIUM,
-    version=3,
+    version=4,
     also=(
         known_or_absent(optional(AUTHORIZED)),
         known_or_absent(ACCOUNTS),

@@ -142,7 +142,7 @@ def _by_groups(server: Server) -> bool | None:
 @sshd_check(
     "linux.sshd-root-login",
     severity=Severity.HIGH,
-    version=7,
+    version=8,
     remedy=msg("Set PermitRootLogin no in sshd_config and log in with personal accounts"),
 )
 def sshd_root_login(
@@ -182,7 +182,7 @@ _OTHER_GROUPS = msg(
 @sshd_check(
     "linux.sshd-empty-passwords",
     severity=Severity.HIGH,
-    version=4,
+    version=5,
     remedy=msg("Set PermitEmptyPasswords no in sshd_config"),
 )
 def sshd_empty_passwords(server: Server) -> Judgement:
@@ -198,7 +198,7 @@ def sshd_empty_passwords(server: Server) -> Judgement:
 @sshd_check(
     "linux.sshd-pam",
     severity=Severity.MEDIUM,
-    version=5,
+    version=6,
     remedy=msg("Set UsePAM yes in sshd_config, and use a server that is built with PAM"),
 )
 def sshd_pam(server: Server) -> Judgement:
@@ -229,7 +229,7 @@ def _within(value: int | None, most: int) -> bool:
 @sshd_check(
     "linux.sshd-login-limits",
     severity=Severity.MEDIUM,
-    version=4,
+    version=5,
     remedy=msg("Set MaxAuthTries 5 and LoginGraceTime 60 in sshd_config"),
 )
 def sshd_login_limits(
@@ -303,7 +303,7 @@ def _values(outside: str, changed: list[Override], key: str) -> list[str]:
 @sshd_check(
     "linux.sshd-idle",
     severity=Severity.LOW,
-    version=5,
+    version=6,
     remedy=msg("Set ClientAliveInterval 300 and ClientAliveCountMax 2 in sshd_config"),
 )
 def sshd_idle(
@@ -355,7 +355,7 @@ def _narrow(pattern: str) -> bool:
 @sshd_check(
     "linux.sshd-source-limited",
     severity=Severity.LOW,
-    version=4,
+    version=5,
     remedy=msg("Name users with their addresses in AllowUsers, or restrict SSH in the firewall"),
 )
 def sshd_source_limited(server: Server) -> Judgement:
@@ -445,7 +445,7 @@ def _key_alone(sshd: Sshd) -> bool:
 @sshd_check(
     "linux.second-factor",
     severity=Severity.MEDIUM,
-    version=7,
+    version=8,
     also=(known_or_absent(optional(PAM)), TARGET, known_or_absent(optional(SHOWN))),
     remedy=msg(
         "Set AuthenticationMethods publickey,password, or add a one-time password to PAM; declare "

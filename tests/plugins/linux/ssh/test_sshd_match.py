@@ -19,7 +19,7 @@ from audit_linux.ssh.sshd import Servers, Sshd
 from audit_linux.ssh.sshd_algorithms import sshd_user_signatures
 from audit_linux.ssh.sshd_files import SshdFiles, keyword_of, parse_sshd_files
 from audit_linux.ssh.sshd_match import Names, fits, parse_names
-from audit_linux.ssh.sshd_running import Running
+from audit_linux.ssh.sshd_running import Running, parse_running
 from audit_linux.ssh.sshd_sockets import Sockets
 from invented.answers import TARGET
 
@@ -376,3 +376,42 @@ def test_signatures_of_users(files: Make) -> None:
         sshd = Sshd(values={key: (value,)})
         judged = sshd_user_signatures.judge(USUAL, sshd, reported, None, None, PEOPLE)
         assert judged.verdict is verdict, (key, value, text)
+
+
+def _started(*lines: str) -> bytes:
+    return "".join(f"Sun Nov 29 03:00:00 2026 {line}\n" for line in lines).encode()
+
+
+EXT = "/etc/ssh/sshd_config_ext"
+# As ps shows them, with OpenSSH 9.2 started that way; the last is a test of the settings.
+STARTED = {
+    ("/usr/sbin/sshd -D",): (PASS, PASS),
+    ("sshd: /usr/sbin/sshd -f /etc/ssh/sshd_config [listener] 0 of 10-100 startups",): (PASS, PASS),
+    ("/usr/sbin/sshd -D", f"sshd: /usr/sbin/sshd -f {EXT} [listener] 0 of 10-100 startups"):
+        (PASS, FAIL),
+    (f"/usr/sbin/sshd -f {EXT}",): (PASS, FAIL),
+    ("/usr/sbin/sshd -D", f"/usr/sbin/sshd -f{EXT} -oMaxAuthTries=3"): (PASS, PASS),
+    ("/usr/sbin/sshd -D", "/usr/sbin/sshd -f /opt/sshd_config"): (UNDETERMINED, UNDETERMINED),
+    ("/usr/sbin/sshd -D", "/usr/sbin/sshd -Z"): (UNDETERMINED, UNDETERMINED),
+    ("/usr/sbin/sshd -D", "/usr/sbin/sshd -T", "/usr/sbin/sshd -G", "/usr/sbin/sshd -t"):
+        (PASS, PASS),
+}  # fmt: skip
+
+
+def test_several_servers_with_files_of_their_own(files: Make, answer: Make) -> None:
+    read = _read(
+        files, {MAIN: "PermitRootLogin no\n", EXT: "PermitRootLogin no\nMaxAuthTries 30\n"}
+    )
+    for lines, (root, tries) in STARTED.items():
+        running = parse_running(answer(_started(*lines)))
+        more = (USUAL, GOOD, read, running, None, PEOPLE, HERE)
+        assert checks.sshd_root_login.judge(*more).verdict is root, lines
+        assert checks.sshd_login_limits.judge(*more).verdict is tries, lines
+    by_option = parse_running(answer(_started("/usr/sbin/sshd -p 22 -p2222")))
+    assert by_option.set == {"port": ("22", "2222")}
+    text = {MAIN: "Match LocalPort 2222\nPermitRootLogin yes\n"}
+    here = Sockets(open={"22": "", "2222": ""})
+    judged = checks.sshd_root_login.judge(
+        USUAL, GOOD, _read(files, text), by_option, None, PEOPLE, here
+    )
+    assert judged.verdict is FAIL
