@@ -39,8 +39,8 @@ _MAINS = tuple(f"{folder}/sshd_config" for folder in _FOLDERS)
 # Made by update-crypto-policies; RHEL 9 includes it from a drop-in.
 _POLICY = "/etc/crypto-policies/back-ends/opensshserver.config"
 # Names of files that are read: none of a private key fits.
-_NAMES = ("*.conf", "*.config", "*sshd*conf*")
-# What a server that runs with -f may read; the names of its drop-ins fit, too.
+_NAMES = ("*.conf", "*.config", "sshd_config*")
+# What a server that runs with -f may read, too.
 _MAIN_NAME = "*sshd*conf*"
 _MOST_MAINS = 20
 _DEPTH = 3
@@ -164,7 +164,7 @@ def _searched(folder: str, name: str) -> bool:
     """Whether every file that fits this pattern of an include was asked for."""
     near = any(folder == top or folder.startswith(f"{top}/") for top in _FOLDERS)
     below = folder.count("/") - 2 < _DEPTH and not re.search(r"[*?\[]", folder)
-    named = name.endswith((".conf", ".config")) or ("sshd" in name and "conf" in name)
+    named = name.endswith((".conf", ".config")) or name.startswith("sshd_config")
     return near and below and named
 
 

@@ -7,7 +7,7 @@ from ipaddress import ip_address, ip_network
 
 from msgspec import Struct, structs
 
-from audit_core.api.sdk import Answer, Answers, Command, Reason, fact, optional
+from audit_core.api.sdk import Absent, Answer, Command, Reason, fact, msg, not_present
 from audit_linux.ssh.sshd import Sshd
 
 
@@ -15,50 +15,41 @@ class Sockets(Struct, frozen=True, kw_only=True):
     """What the settings say (`ports`, `addresses`), and what the host shows.
 
     `open` are the ports of TCP on which the host listens, each with the name of the process, empty
-    where that is not shown; None where they are not known. `own` are the addresses of the host.
+    where that is not shown; None where they are not known. `own` are addresses of the host at which
+    something listens; it may have others.
     `names`: whether the server asks for the names of clients (UseDNS), None where not known.
     """
 
     ports: frozenset[str] = frozenset()
     addresses: tuple[str, ...] = ()
     open: dict[str, str] | None = None
-    own: tuple[str, ...] | None = None
+    own: tuple[str, ...] = ()
     names: bool | None = None
 
 
-_SS = re.compile(r"tcp\s+LISTEN\s+\d+\s+\d+\s+\S+:(\d{1,5})\s+\S+(?:\s+users:\(\(\"([^\"]*)\")?")
+_SS = re.compile(r"tcp\s+LISTEN\s+\d+\s+\d+\s+(\S+):(\d{1,5})\s+\S+(?:\s+users:\(\(\"([^\"]*)\")?")
 
 
-_ADDRESS = re.compile(r"\d+: \S+\s+inet6? ([0-9a-fA-F.:]+)")
-
-
-def parse_sockets(answers: Answers) -> Sockets:
-    """The ports of TCP on which the host listens, and its addresses, as far as they are listed."""
-    rows = [_SS.match(line[:2048]) for line in _lines(answers["sockets"])]
-    listening = {row[1]: row[2] or "" for row in rows if row}
-    lines = [_ADDRESS.match(line) for line in _lines(answers["addresses"])]
-    own = tuple(dict.fromkeys(line[1] for line in lines if line))
-    return Sockets(open=listening or None, own=own or None)
-
-
-def _lines(answer: Answer | None) -> list[str]:
-    return answer.lines if answer else []
-
-
-def _ask(*argv: str) -> Command:
-    return Command(
-        argv=argv, ok=(0, 1, 255), limit=4 << 20, aside=True, not_found=Reason.NOT_PRESENT
+def parse_sockets(answer: Answer) -> Sockets | Absent:
+    """The ports of TCP on which the host listens; NOT_PRESENT where ss does not list them."""
+    rows = [row for row in (_SS.match(line[:2048]) for line in answer.lines) if row]
+    if not rows:
+        return not_present(msg("ss lists no socket"))
+    own = dict.fromkeys(row[1].strip("[]").split("%")[0] for row in rows)
+    return Sockets(
+        open={row[2]: row[3] or "" for row in rows},
+        own=tuple(address for address in own if address not in _ANY),
     )
 
 
+# The same request as that of all listeners: it is put once.
 SOCKETS = fact(
     "linux.sshd-sockets",
     Sockets,
     kind="host",
-    asks={
-        "sockets": optional(_ask("ss", "-H", "-tulnp")),
-        "addresses": optional(_ask("ip", "-o", "addr", "show")),
-    },
+    ask=Command(
+        argv=("ss", "-H", "-tulnp"), ok=(0, 1, 255), limit=4 << 20, not_found=Reason.NOT_PRESENT
+    ),
     parse=parse_sockets,
 )
 FACTS = (SOCKETS,)
@@ -97,7 +88,7 @@ def reachable(sockets: Sockets) -> tuple[tuple[str, ...], bool]:
     bound = tuple(address for address in sockets.addresses if address not in _ANY)
     if bound and len(bound) == len(sockets.addresses):
         return bound, True
-    return ("127.0.0.1", "::1", *(sockets.own or ())), sockets.own is not None
+    return ("127.0.0.1", "::1", *sockets.own), False
 
 
 def fits_address(address: str, patterns: str) -> bool:

@@ -53,7 +53,14 @@ METHODS = {"publickey": "pubkeyauthentication", "password": "passwordauthenticat
 def _blocks(chance: random.Random) -> tuple[str, str]:
     """The lines before the first Match block, and the blocks."""
     first = [f"PermitRootLogin {chance.choice(['yes', 'no'])}", "UseDNS yes"]
-    first += ["Port 22", "Port 2222", "KbdInteractiveAuthentication no", chance.choice(OUTSIDE)]
+    first += [
+        "ListenAddress 192.0.2.9",
+        "ListenAddress 127.0.0.1",
+        "Port 22",
+        "Port 2222",
+        "KbdInteractiveAuthentication no",
+        chance.choice(OUTSIDE),
+    ]
     blocks: list[str] = []
     for _ in range(chance.randint(1, 4)):
         chosen = chance.sample(SETTINGS, chance.randint(1, 3))

@@ -81,8 +81,8 @@ PLACED = {
     "Match LocalPort 443\nPermitRootLogin yes": PASS,  # nginx
     "Match LocalPort 53\nPermitRootLogin yes": UNDETERMINED,
     "Match LocalAddress 10.0.0.9\nPermitRootLogin yes": FAIL,
-    "Match LocalAddress 10.0.0.0/24,!10.0.0.9\nPermitRootLogin yes": PASS,
-    "Match LocalAddress 10.9.0.0/16\nPermitRootLogin yes": PASS,
+    "Match LocalAddress 10.0.0.0/24,!10.0.0.9\nPermitRootLogin yes": UNDETERMINED,
+    "Match LocalAddress 10.9.0.0/16\nPermitRootLogin yes": UNDETERMINED,
     "Match Address !10.0.0.0/8\nPermitRootLogin yes": PASS,  # nothing but a refusal
     "Match Host 10.1.*\nPermitRootLogin yes": FAIL,
     "Match Host *.corp.example\nPermitRootLogin yes": UNDETERMINED,  # UseDNS is not known
