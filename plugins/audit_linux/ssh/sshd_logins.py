@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
+from audit_linux.ssh.sshd_connections import Connection, value_at
 from audit_linux.ssh.sshd_files import Override
 from audit_linux.ssh.sshd_match import Names, like
-from audit_linux.ssh.sshd_places import Place, value_at
 from audit_linux.ssh.sshd_server import Server
 
 _METHODS = "authenticationmethods"
@@ -45,19 +45,23 @@ def sure_logins(server: Server) -> Iterator[Login]:
     if names is None:
         return
     overrides = [one for one in server.files.overrides if one.key in (*KEYS, _ROOT)]
-    places = [place for place in server.tried(overrides).places if place.sure]
+    connections = [
+        connection for connection in server.tried(overrides).connections if connection.sure
+    ]
     for name in names.shells[:_MOST_ACCOUNTS]:
         if _is_let_in(server, names, name):
-            found = (_login(server, names, overrides, name, place) for place in places)
+            found = (
+                _login(server, names, overrides, name, connection) for connection in connections
+            )
             yield from dict.fromkeys(login for login in found if login)
 
 
 def _login(
-    server: Server, names: Names, overrides: list[Override], name: str, place: Place
+    server: Server, names: Names, overrides: list[Override], name: str, connection: Connection
 ) -> Login | None:
     """How the account logs in from there; None where it cannot, or that is not known."""
     values = {
-        key: value_at(overrides, key, name, place, names, server.sshd.one(key))
+        key: value_at(overrides, key, name, connection, names, server.sshd.one(key))
         for key in (*KEYS, _ROOT)
     }
     root = (values[_ROOT] or "").lower() if name == "root" else "yes"

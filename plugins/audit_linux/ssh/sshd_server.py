@@ -28,6 +28,7 @@ from audit_core.api.sdk import (
     undetermined,
 )
 from audit_linux.ssh.sshd import SERVERS, SERVERS_SEEN, SSHD, SSHD_SEEN, Servers, Sshd
+from audit_linux.ssh.sshd_connections import Tried, effects, tried_for
 from audit_linux.ssh.sshd_files import (
     FILES_SEEN,
     SSHD_FILES,
@@ -39,7 +40,6 @@ from audit_linux.ssh.sshd_files import (
 from audit_linux.ssh.sshd_match import NAMES, Names
 from audit_linux.ssh.sshd_nobody import SSHD_OUTSIDE
 from audit_linux.ssh.sshd_offered import SHOWN, OfferedAlgorithms
-from audit_linux.ssh.sshd_places import Tried, effects, tried_for
 from audit_linux.ssh.sshd_running import (
     RUNNING,
     RUNNING_SEEN,

@@ -17,7 +17,7 @@ from audit_linux.ssh.sshd_files import Override
 from audit_linux.ssh.sshd_match import Names, fits, in_group
 from audit_linux.ssh.sshd_sockets import Sockets, fits_address, listens_on, reachable
 
-_MOST_PLACES = 400
+_MOST_CONNECTIONS = 400
 _LOOSE = ("203.0.113.77", "198.51.100.77", "9.9.9.9", "2001:db8::77")  # nobody names them
 _NUMERIC = re.compile(r"[0-9a-fA-F.:*?,!]+")
 _OF_ACCOUNTS = ("user", "group")
@@ -28,7 +28,7 @@ LISTS = frozenset({
 })  # fmt: skip
 
 
-class Place(Struct, frozen=True, kw_only=True):
+class Connection(Struct, frozen=True, kw_only=True):
     """A connection; `sure`: it may come, else that is not known."""
 
     address: str
@@ -45,7 +45,7 @@ class Tried(Struct, frozen=True, kw_only=True):
     """
 
     accounts: tuple[str, ...]
-    places: tuple[Place, ...]
+    connections: tuple[Connection, ...]
     names: Names
     by_root: bool = False
     whole: bool = True
@@ -62,10 +62,10 @@ def tried_for(
     for name in accounts:
         classes.setdefault(tuple(_account_fits(*term, name, names) for term in named), name)
     options = _options(terms, sockets)
-    found = tuple(itertools.islice(_places(*options), _MOST_PLACES + 1))
+    found = tuple(itertools.islice(_connections(*options), _MOST_CONNECTIONS + 1))
     return Tried(
-        accounts=tuple(classes.values()), places=found[:_MOST_PLACES], names=names,
-        by_root=of_root, whole=len(found) <= _MOST_PLACES,
+        accounts=tuple(classes.values()), connections=found[:_MOST_CONNECTIONS], names=names,
+        by_root=of_root, whole=len(found) <= _MOST_CONNECTIONS,
     )  # fmt: skip
 
 
@@ -73,9 +73,11 @@ Options = list[tuple[str, bool]]
 """Texts to try, each with whether it may surely come."""
 
 
-def _places(addresses: list[str], hosts: Options, owns: Options, ports: Options) -> Iterator[Place]:
+def _connections(
+    addresses: list[str], hosts: Options, owns: Options, ports: Options
+) -> Iterator[Connection]:
     for address, host, own, port in itertools.product(addresses, hosts, owns, ports):
-        yield Place(
+        yield Connection(
             address=address, host=host[0] or address, own=own[0], port=port[0],
             sure=host[1] and own[1] and port[1],
         )  # fmt: skip
@@ -146,15 +148,17 @@ def _account_fits(term: str, argument: str, name: str, names: Names) -> bool:
     return fits(name, argument) if term == "user" else in_group(name, argument, names)
 
 
-def holds(override: Override, name: str, place: Place, names: Names) -> bool | None:
+def holds(override: Override, name: str, connection: Connection, names: Names) -> bool | None:
     """Whether the block fits a login; None where a criterion is not known."""
-    found = [_term_holds(*term, name, place, names) for term in override.terms]
+    found = [_term_holds(*term, name, connection, names) for term in override.terms]
     if False in found:
         return False
     return None if None in found else True
 
 
-def _term_holds(term: str, argument: str, name: str, place: Place, names: Names) -> bool | None:
+def _term_holds(
+    term: str, argument: str, name: str, connection: Connection, names: Names
+) -> bool | None:
     if term in _OF_ACCOUNTS:
         return _account_fits(term, argument, name, names)
     match term:
@@ -163,21 +167,23 @@ def _term_holds(term: str, argument: str, name: str, place: Place, names: Names)
         case "invalid-user":
             return False
         case "host":
-            return fits(place.host, argument)
+            return fits(connection.host, argument)
         case "address" | "localaddress":
-            return fits_address(place.address if term == "address" else place.own, argument)
+            return fits_address(
+                connection.address if term == "address" else connection.own, argument
+            )
         case "localport":
-            return place.port == argument
+            return connection.port == argument
     return None
 
 
 def effects(overrides: list[Override], tried: Tried) -> list[bool | None]:
     """Of each override, all of one keyword, whether it holds for a login; None where not known."""
     found: list[bool | None] = [False] * len(overrides)
-    for name, place in itertools.product(tried.accounts, tried.places):
-        sure = place.sure
+    for name, connection in itertools.product(tried.accounts, tried.connections):
+        sure = connection.sure
         for at, one in enumerate(overrides):
-            fitting = holds(one, name, place, tried.names)
+            fitting = holds(one, name, connection, tried.names)
             if fitting is False:
                 continue
             found[at] = True if (sure and fitting) or found[at] else None
@@ -206,10 +212,15 @@ def _of_others(override: Override, held: bool | None, tried: Tried) -> bool | No
 
 
 def value_at(
-    overrides: list[Override], key: str, name: str, place: Place, names: Names, outside: str
+    overrides: list[Override],
+    key: str,
+    name: str,
+    connection: Connection,
+    names: Names,
+    outside: str,
 ) -> str | None:
     """What holds for a login: of the first block that fits, else `outside`; None: not known."""
     for one in overrides:
-        if one.key == key and (fitting := holds(one, name, place, names)) is not False:
+        if one.key == key and (fitting := holds(one, name, connection, names)) is not False:
             return one.value if fitting else None
     return outside
