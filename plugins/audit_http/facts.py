@@ -21,7 +21,7 @@ from audit_core.api.sdk import (
     partial,
     settings_of,
 )
-from audit_http import prometheus
+from audit_http import prometheus, risk_engine
 from audit_http.kind import Call, WebSettings
 from audit_http.model import Ended, Head, Hop, Opened, Timed
 from audit_http.pages import dates_in, links_in, visible_text
@@ -197,4 +197,4 @@ def _names(target: Target) -> tuple[str, ...]:
 NAMED = derive("http.named-entries", tuple[str, ...], needs=TARGET, make=_names, kind="service")
 """The entries that a declared service names."""
 
-FACTS = (ENTRY, NOTICE, COMPLAINTS, OPENED, TIMES, NAMED, *prometheus.FACTS)
+FACTS = (ENTRY, NOTICE, COMPLAINTS, OPENED, TIMES, NAMED, *prometheus.FACTS, *risk_engine.FACTS)

@@ -7,6 +7,7 @@ from audit_core.api.sdk import msg
 from audit_http.kind import WEB, WebAccess
 from audit_http.prometheus import PROMETHEUS, PrometheusQuery
 from audit_http.request import HttpOpen, HttpPage, HttpTimes
+from audit_http.risk_engine import RISK_ENGINE, RiskFigures
 
 
 def credentials(access: WebAccess) -> tuple[str, ...]:
@@ -14,11 +15,11 @@ def credentials(access: WebAccess) -> tuple[str, ...]:
     return (f"{access.header} {access.token}",) if access.token is not None else ()
 
 
-KINDS = (WEB, PROMETHEUS)
+KINDS = (WEB, PROMETHEUS, RISK_ENGINE)
 CONNECTORS = (
     Connector(
-        name="http", kinds=("web", "prometheus"),
-        accepts=(HttpPage, HttpOpen, HttpTimes, PrometheusQuery), access=WebAccess,
+        name="http", kinds=("web", "prometheus", "risk_engine"),
+        accepts=(HttpPage, HttpOpen, HttpTimes, PrometheusQuery, RiskFigures), access=WebAccess,
         open="audit_http.session:open", credentials=credentials, isolated=True, login_s=30,
         needs=(
             Requirement(name="requests", module="requests", pip="dengbao[web]",

@@ -33,6 +33,8 @@ from audit_http.model import Cookie, Ended, Head, Hop, Opened, Timed
 from audit_http.prometheus import Figure, PrometheusQuery, PrometheusSettings, read
 from audit_http.reading import cookies_in, kept_headers, opened_text
 from audit_http.request import HttpOpen, HttpPage, HttpTimes
+from audit_http.risk_engine import Figures as RiskValues
+from audit_http.risk_engine import RiskEngineSettings, RiskFigures, figures
 from audit_http.urls import host_of, joined, server_of, shown
 
 _HOPS = 6
@@ -57,6 +59,8 @@ def open(context: ConnectionContext) -> OneByOne:
 def _declared_url(context: ConnectionContext) -> str:
     if context.target.kind == "prometheus":
         return settings_of(context.target, PrometheusSettings).url
+    if context.target.kind == "risk_engine":
+        return settings_of(context.target, RiskEngineSettings).url
     return settings_of(context.target, WebSettings).url
 
 
@@ -114,6 +118,8 @@ class _Session:
                 return _reply(request, list(self._timed(request)))
             case PrometheusQuery():
                 return _reply(request, list(self._figures(request)))
+            case RiskFigures():
+                return _reply(request, [self._risk(request)])
         return Reply(request=request, status=Status.UNSUPPORTED)
 
     # --- pages ------------------------------------------------------------------------------------
@@ -178,6 +184,10 @@ class _Session:
             status=got.status, whole=got.whole,
         )  # fmt: skip
 
+    def _risk(self, request: RiskFigures) -> RiskValues:
+        got = self._send("GET", request.url, self._login, seconds=request.timeout_s, cap=_TIMED_CAP)
+        return figures(request, got.status, _json(got))
+
     # --- Prometheus -------------------------------------------------------------------------------
 
     def _figures(self, request: PrometheusQuery) -> Iterator[Figure]:
@@ -210,6 +220,8 @@ def _urls(request: Request) -> tuple[str, ...]:
             return tuple(url for _, url in request.calls)
         case PrometheusQuery():
             return (request.base,)
+        case RiskFigures():
+            return (request.url,)
     return ()
 
 

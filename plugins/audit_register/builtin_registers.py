@@ -257,9 +257,49 @@ PERFORMANCE = Register(
         _may("kept_target", "时限达成目标（%）", "Target (%)", _PERCENT),
     ),
 )  # fmt: skip
+RISK = Register(
+    id="risk", zh="风控引擎统计", en="Figures of the risk engine", key=("engine", "decision"),
+    columns=(
+        _column("engine", "引擎", "Engine"),
+        _one_of("decision", "处置", "Decision", passed="放行", flagged="预警", blocked="拦截",
+                wrong="误拦"),
+        _column("events", "近30天笔数", "Events of 30 days", _NUMBER),
+        _may("last_event", "最近事件时间", "Last event at", _TIME),
+        _may("rules", "启用规则数", "Rules enabled", _NUMBER, needed=False),
+    ),
+)  # fmt: skip
+AGENTS = Register(
+    id="agents", zh="安全软件控制台导出", en="Exports of security consoles",
+    key=("host", "category"),
+    columns=(
+        _column("host", "主机或终端", "Host or terminal"),
+        _one_of("category", "类别", "Category", host_antivirus="主机防病毒", hids="主机入侵检测",
+                terminal_antivirus="终端防病毒", admission="终端准入",
+                terminal_management="终端管理"),
+        _column("online", "最近在线日期", "Last online on", _DATE),
+        _may("signatures", "特征库日期", "Signatures of", _DATE),
+        _may("protected", "实时防护", "Real-time protection", _YES_NO, needed=False),
+    ),
+)  # fmt: skip
+CRYPTOGRAPHY = Register(
+    id="cryptography", zh="密码应用与产品台账", en="Cryptography in use", key=("use",),
+    columns=(
+        _column("use", "用途", "Use"),
+        _one_of("layer", "层面", "Layer", physical="物理和环境安全", network="网络和通信安全",
+                device="设备和计算安全", application="应用和数据安全"),
+        _column("product", "密码产品", "Product"),
+        _column("algorithms", "算法", "Algorithms", _LIST),
+        _may("certificate", "产品认证证书编号", "Certificate"),
+        _may("valid_until", "证书有效期至", "Valid until", _DATE),
+        _may("module_level", "密码模块等级", "Level of the module", _NUMBER),
+        _may("endpoint", "端点（资产清单）", "Endpoint (of the inventory)", needed=False),
+        _OWNER,
+    ),
+)  # fmt: skip
 
 REGISTERS = (
     STAFF, DATA, INTERFACES, PARTNERS, PRODUCTS, DUTY, POLICIES, MEETINGS, ASSESSMENTS, SCANS,
     DRILLS, COMPLAINTS, SURVEYS, EVALUATIONS, RETURNS, ACTIONS, REVIEWS, PERFORMANCE,
+    RISK, AGENTS, CRYPTOGRAPHY,
 )  # fmt: skip
 BY_ID = {register.id: register for register in REGISTERS}

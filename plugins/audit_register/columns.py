@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import enum
 import unicodedata
 from collections.abc import Iterable, Mapping
@@ -9,6 +10,9 @@ from collections.abc import Iterable, Mapping
 from msgspec import Struct, structs
 
 from audit_core.api.sdk import Message, msg
+
+CHINA = datetime.timezone(datetime.timedelta(hours=8))
+"""The time of the institutions: that of all of China, without summer time."""
 
 
 class Holds(enum.StrEnum):

@@ -22,6 +22,7 @@ from audit_core.api.sdk import (
     undetermined,
 )
 from audit_register.builtin_registers import BY_ID
+from audit_register.columns import CHINA
 from audit_register.facts import Row, Table
 
 SHOWN = 10
@@ -30,10 +31,6 @@ SHOWN = 10
 
 Registers = Others
 """Registers of one kind, as `each` gives them."""
-
-
-CHINA = datetime.timezone(datetime.timedelta(hours=8))
-"""The time of the institutions: that of all of China, without summer time."""
 
 
 def day_of(moment: str) -> datetime.date:

@@ -219,6 +219,36 @@ def findings_fixed(
     return _fixed(report, left, late, unsure, expected)
 
 
+@check(
+    "scan.none-critical", kind="scan_report", severity=Severity.HIGH,
+    needs=(TARGET, REPORT, each("scan_report", REPORT)),
+    remedy=msg("Close what is critical at once, take it from the internet, and scan again"),
+)  # fmt: skip
+def none_critical(target: Target, report: ScanResult, reports: Others) -> Judgement:
+    """The newest scan found nothing critical open (2025 guide: a high risk without mitigation).
+
+    An accepted finding is open, too: what was accepted can be used by others.
+    """
+    newest = _newest(target, reports)
+    if newest != target.id:
+        return not_applicable(msg("{report} is newer", report=newest))
+    if not report.head.rates:
+        return not_applicable(_PORTS_ONLY)
+    critical = [one for one in report.open if one.rating is Rating.CRITICAL]
+    unrated = [one for one in report.open if one.rating is Rating.UNRATED]
+    summary = msg("Scan of {day}: {hosts} hosts, {count} critical findings open",
+                  day=report.day or "-", hosts=report.hosts, count=len(critical))  # fmt: skip
+    if critical:
+        return failed(summary, *capped_shown([_described(one, report.day) for one in critical]))
+    if unrated:
+        more = msg("Findings without a rating: a person has to look")
+        listed = capped_shown([_described(one, report.day) for one in unrated])
+        return undetermined(summary, more, *listed)
+    if not report.hosts:
+        return undetermined(summary)
+    return passed(summary)
+
+
 def _fixed(
     report: ScanResult, left: list[Vulnerability], late: list[Message], unsure: list[Message],
     expected: Message,
@@ -243,4 +273,4 @@ def capped_shown(problems: list[Message]) -> tuple[Message, ...]:
     return (msg("{problems}", problems=capped_messages(problems)),)
 
 
-CHECKS = (scanned_in_time, hunted_in_time, hosts_covered, findings_fixed)
+CHECKS = (scanned_in_time, hunted_in_time, hosts_covered, findings_fixed, none_critical)

@@ -18,8 +18,9 @@ from audit_database.logins import LoginAccount
 from audit_http.facts import Page, Times
 from audit_http.model import Ended, Hop, Opened, Timed
 from audit_http.prometheus import Figure, Figures
+from audit_http.risk_engine import Figures as RiskFigures
 from audit_scan.facts import ScanResult
-from audit_scan.model import Head
+from audit_scan.model import Head, Rating, Vulnerability
 from audit_service.paths import Reach
 
 URL = "https://pay.bank.example/"
@@ -43,6 +44,13 @@ TARGETS = f"""  - id: pay-web
     measured: [{{name: pay, requests: pay_total, duration: pay_bucket, up: up, p95_ms: 500,
                  errors_percent: 0.1, available_percent: 99.9}}]
     capacity: [{{name: cpu, used: cpu}}]
+  - id: risk-api
+    kind: risk_engine
+    url: https://risk.bank.example/summary
+    address: 10.2.0.8
+    access: {{}}
+    last_event: /last
+    counts: {{blocked: /blocked}}
   - {{id: scan-q4, kind: scan_report, covers: [dmz], access: {{file: q4.nessus}}}}
 """
 
@@ -93,6 +101,14 @@ def measured(**more: str) -> Figures:
     return Figures(by_name={**by_name, "0.requests": Figure(name="0.requests", series=counts)})
 
 
+def risk(**more: str | int | None) -> RiskFigures:
+    """What the risk engine tells, a few hours before."""
+    values: dict[str, str | int | float | None] = {
+        "last_event": "2026-11-29T08:00:00Z", "count blocked": 85,
+    }  # fmt: skip
+    return RiskFigures(status=200, json=True, values={**values, **more})
+
+
 _PATH = "path:10.2.0.9:5432"
 GOOD: Mapping[str, Known] = {
     name: Known(value=value)
@@ -100,7 +116,7 @@ GOOD: Mapping[str, Known] = {
         "http.entry": _ENTRY, "http.privacy-notice": _NOTICE,
         "http.complaints": page("complaints"), "http.opened": opened(401), "http.times": times(),
         "scan.report": _SCAN, "api.routes": routes(_ROUTE),
-        "prometheus.figures": measured(),
+        "prometheus.figures": measured(), "http.risk-figures": risk(),
         "linux.administrators": ("root", "zhangsan"),
         "service.reach": Reach(open=False), f"service.reach@web1/{_PATH}": Reach(open=True),
         "postgresql.login-accounts": logins(zhangsan=("SUPERUSER",), lisi=()),
@@ -122,6 +138,10 @@ FAULTS: tuple[tuple[str, str, Any, set[str]], ...] = (
     ("calls that failed in the week", "prometheus.figures", measured(errors="9"), {"4.2"}),
     ("a service that was down", "prometheus.figures", measured(**{"0.up": "99.5"}), {"4.2"}),
     ("a server that is full at peak", "prometheus.figures", measured(**{"0.used": "60"}), {"4.2"}),
+    ("a risk engine that stopped", "http.risk-figures",
+     risk(last_event="2026-11-28T00:00:00Z"), {"4.1"}),
+    ("a critical finding on the internet", "scan.report", replace(_SCAN, open=(Vulnerability(
+        host="10.1.0.5", port="443/tcp", id="1", title="x", rating=Rating.CRITICAL),)), {"7.2.4"}),
     ("a host that was not scanned", "scan.report", replace(_SCAN, reached=frozenset({"x"})),
      {"7.2.4"}),
     ("root for somebody with another post", "linux.administrators", ("lisi",), set()),

@@ -5,10 +5,13 @@ May import `audit_core` and `audit_register`.
 
 from audit_register.checks import (
     accounts,
+    agents,
+    cryptography,
     data,
     organisation,
     people,
     performance,
+    risk_engine,
     security,
     service_quality,
     upkeep,
@@ -23,4 +26,7 @@ CHECKS = (
     *performance.CHECKS,
     *security.CHECKS,
     *service_quality.CHECKS,
+    *risk_engine.CHECKS,
+    *agents.CHECKS,
+    *cryptography.CHECKS,
 )

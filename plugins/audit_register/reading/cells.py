@@ -7,7 +7,7 @@ import re
 import unicodedata
 
 from audit_core.api.check_digits import id_check_holds, luhn_holds
-from audit_register.columns import Column, Holds, Mask
+from audit_register.columns import CHINA, Column, Holds, Mask
 from audit_register.reading.grid import Formula
 
 TEXT_MAX = 500
@@ -60,7 +60,7 @@ def _text(cell: object) -> str:
 def _date(cell: object) -> str:
     """A day as ISO 8601. Only year, month, day in this order is certain: 03/04/26 is not."""
     if isinstance(cell, datetime.datetime):
-        return cell.date().isoformat()
+        return _in_china(cell).date().isoformat()
     if isinstance(cell, datetime.date):
         return cell.isoformat()
     text = _plain(cell)
@@ -76,7 +76,7 @@ def _date(cell: object) -> str:
 def _time(cell: object) -> str:
     """A moment as ISO 8601 to the minute, in the time of the institution."""
     if isinstance(cell, datetime.datetime):
-        return cell.isoformat(timespec="minutes")[:16]
+        return _in_china(cell).isoformat(timespec="minutes")[:16]
     found = _MOMENT.fullmatch(_plain(cell))
     if found is None:
         raise WrongCell
@@ -88,6 +88,11 @@ def _time(cell: object) -> str:
         return datetime.datetime(*numbers).isoformat(timespec="minutes")  # type: ignore[arg-type]  # noqa: DTZ001
     except ValueError as error:
         raise WrongCell from error
+
+
+def _in_china(moment: datetime.datetime) -> datetime.datetime:
+    """A time with a zone as it is in China; one without is that of the institution already."""
+    return moment.astimezone(CHINA) if moment.tzinfo is not None else moment
 
 
 def _number(cell: object) -> float | int:

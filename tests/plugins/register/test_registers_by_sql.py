@@ -24,6 +24,10 @@ ACTIONS = (
     "SELECT no AS action, source, found, issue, cause, measure, owner, due, closed, retested "
     "FROM crm.actions"
 )
+RISK = (
+    "SELECT engine, decision, count(*) AS events, max(at) AS last_event FROM crm.risk_event "
+    "GROUP BY engine, decision"
+)
 PHONE, ID_CARD = "13812345678", "11010519491231002X"
 _KINDS = (
     "(id int, received {day}, source text, complex {truth}, cause text, responsible text, "
@@ -54,6 +58,10 @@ class Servers:
             + _KINDS.format(day="date", truth="boolean", moment="timestamp"),
             "INSERT INTO crm.complaint VALUES " + rows.format(no="false", yes="true"),
             "CREATE TABLE crm.secret AS SELECT * FROM crm.complaint",
+            "CREATE TABLE crm.risk_event AS SELECT e AS engine, d AS decision, "
+            "now() - i AS at FROM (VALUES ('a', 'blocked', interval '30 minutes'), "
+            "('a', 'passed', interval '1 minute'), ('b', 'blocked', interval '3 days')) "
+            "AS v (e, d, i)",
             "CREATE FUNCTION crm.harm() RETURNS int LANGUAGE sql AS "
             "'DELETE FROM crm.complaint RETURNING 1'",
             database="bank",
@@ -86,7 +94,8 @@ class Servers:
     def _grant(self) -> None:
         path = self.inventory(
             "good",
-            _part("complaints", "complaints", _complaints("crm.complaint"), "crm.complaint"),
+            _part("complaints", "complaints", _complaints("crm.complaint"), "crm.complaint")
+            + _part("risk", "risk", RISK, "crm.risk_event"),
             _part("complaints", "web", _complaints("complaint"), "complaint")
             + _part("actions", "actions", ACTIONS, "crm.actions", "crm"),
         )
@@ -138,6 +147,10 @@ def test_verdicts_masking_and_cells(servers: Servers) -> None:
         assert late["verdict"] == "fail", late  # the second is open since January 2026
         assert "row 2 (2): open for" in str(late["detail"])
         assert found[(id, "complaints-complete")]["verdict"] == "pass"
+    alive = found[("pg/risk", "risk-engine-alive")]
+    assert alive["verdict"] == "fail"
+    assert "b: last event at" in alive["detail"]
+    assert "a: last event at" not in alive["detail"]  # a minute ago, in the zone of the server
     wrong = found[("my/actions", "actions-in-time")]
     assert wrong["verdict"] == "fail"
     assert "due on 2025-02-01, still open" in str(wrong["detail"])
