@@ -119,6 +119,14 @@ _RULES = {
     "comment after an action": "*.* /var/log/b # comment\n",
     "file of a template": 'template(name="t" type="string" string="/var/log/%programname%.log")\n'
                           'action(type="omfile" dynaFile="t")\n',
+    "file of a template, not synced": '$template d,"/var/log/%programname%.log"\n*.* -?d\n',
+    "a template that is not defined before": "auth.* /var/log/a;NoSuch\n*.* /var/log/b;Mine\n"
+        '$template Mine,"x %syslogtag% %msg%\\n"\n*.* /var/log/c;Mine\n*.* /var/log/d;mine\n'
+        '*.* action(type="omfile" file="/var/log/e" template="Mine")\n'
+        "*.* /var/log/f; RSYSLOG_FileFormat\n"
+        '$ActionFileDefaultTemplate RSYSLOG_FileFormat\n*.* /var/log/g\n',
+    "a default template that does not exist": "$ActionFileDefaultTemplate Nope\n" + _ALL,
+    "backquotes": "if $programname == `echo sshd` then stop\n" + _ALL,
     "only when another is down": "$ActionExecOnlyWhenPreviousIsSuspended on\n*.* /var/log/a\n"
                                  "$ActionExecOnlyWhenPreviousIsSuspended off\n*.* /var/log/c\n",
     "only when another is down, object":

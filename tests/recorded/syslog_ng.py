@@ -86,6 +86,9 @@ _RULES = {
                                      "facility(auth); }; destination(a); };\n",
     "a log within": _FILE + _A + "log { source(s); log { filter { facility(auth); }; "
                     "destination(a); flags(final); }; log { destination(d); }; };\n",
+    "a log within, for what no other took": _FILE + _A + "log { source(s); log { filter { "
+        "facility(auth, authpriv); }; destination(a); }; log { destination(d); flags(fallback); "
+        "}; };\n",
     "a log within, after a filter": _A + "log { source(s); filter { facility(auth); }; log { "
                                     "destination(a); }; };\n" + _ALL,
     "if": _A + _B + "log { source(s); if (facility(auth)) { destination(a); } else { "

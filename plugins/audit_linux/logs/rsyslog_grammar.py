@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from msgspec import structs
+
 from audit_core.api.sdk import ParseError, msg, verbatim
 from audit_linux.logs.rsyslog_expressions import ConditionParser
 from audit_linux.logs.rsyslog_scanner import DEEPEST, FLAGS, OBJECTS, Refused, Token
@@ -33,6 +35,7 @@ class Grammar:
         self._tokens, self._count = tokens, 0
         self._ahead: Token | None = None
         self._backup = False
+        self._templates = _Templates()
         self.rulesets: dict[str, list[Statement]] = {DEFAULT: []}
         self.default = DEFAULT
         self.objects: list[Token] = []
@@ -99,11 +102,13 @@ class Grammar:
         name, _, rest = token.text.partition(" ")
         if name.lower() == "$actionexeconlywhenpreviousissuspended":
             self._backup = rest.strip().lower() == "on"
+        self._templates.directive(token.text)
         self.objects.append(token)
 
     def _declared(self) -> None:
         token = self._take()
         self.objects.append(token)
+        self._templates.declared(token)
         if token.kind == "template" and self._is("brace", "{"):
             self._take()
             while self._is("property") or self._is("constant"):
@@ -198,12 +203,12 @@ class Grammar:
         if token.kind == "call_indirect":
             return [Unknown(f"{token.text} {self._skipped('sign', ';')}")]
         if token.kind == "action":
-            return [_object_output(token)]
+            return [self._templates.checked(_object_output(token))]
         if token.kind == "continue":
             return []
         if token.kind == "stop" or token.text.startswith("~"):
             return [Stop()]
-        return [_old_output(token, backup=self._backup)]
+        return [self._templates.checked(_old_output(token, backup=self._backup))]
 
 
 DEFAULT = "rsyslog_defaultruleset"
@@ -226,14 +231,16 @@ _OLD_MODULE = re.compile(r":(om[a-z0-9]+):(?:(\[[0-9a-f:.%]{1,60}\]|[^\s:;]{1,25
 
 def _old_output(token: Token, *, backup: bool) -> Output:
     """An action of the old form: a file, a host, a pipe, accounts, a module."""
-    text = token.text
-    if text.startswith(("/", "-/")):
-        path = text.removeprefix("-").split(";")[0].split(" ")[0].split("\t")[0]
-        return Output("omfile", (path,), token.file, backup)
+    text = token.text.removeprefix("-")
+    words = text.partition(";")[2].split()
+    template = words[0] if words else ""
+    if text.startswith("/"):
+        path = text.split(";")[0].split(" ")[0].split("\t")[0]
+        return Output("omfile", (path,), token.file, backup, template)
     if text.startswith("?"):
-        return Output("omfile", (text.split(";")[0],), token.file, backup)
+        return Output("omfile", (text.split(";")[0],), token.file, backup, template)
     if (host := _OLD_HOST.match(text)) is not None:
-        return Output("omfwd", (host[1],), token.file, backup)
+        return Output("omfwd", (host[1],), token.file, backup, template)
     if (module := _OLD_MODULE.match(text)) is not None:
         return Output(module[1].lower(), (module[2] or "",), token.file, backup)
     kinds = {"|": "ompipe", "^": "omprog", ">": "ommysql"}
@@ -254,4 +261,43 @@ def _object_output(token: Token) -> Output:
     )
     if kind == "omfile" and "dynafile" in values and "file" not in values:
         places = tuple(f"?{place}" for place in places)
-    return Output(kind, tuple(places), token.file, at_times)
+    template = "".join(values.get("template", ()))
+    return Output(kind, tuple(places), token.file, at_times, template)
+
+
+class _Templates:
+    """The templates that were defined so far, and those that actions have without one of their own.
+
+    An action with a template that was not defined before it is switched off; case matters. As was
+    seen with rsyslogd 8.2302.
+    """
+
+    def __init__(self) -> None:
+        self._names: set[str] = set()
+        self._default: dict[str, str] = {}
+
+    def directive(self, text: str) -> None:
+        """A line that begins with `$`."""
+        name, _, rest = text.partition(" ")
+        rest = rest.strip()
+        if name.lower() == "$template":
+            self._names.add(rest.partition(",")[0].strip())
+        elif name.lower() in _DEFAULTS:
+            self._default[_DEFAULTS[name.lower()]] = rest
+
+    def declared(self, token: Token) -> None:
+        """An object that may be a template."""
+        if token.kind == "template":
+            self._names.add("".join(token.values.get("name", ())))
+
+    def checked(self, output: Output) -> Output:
+        """`output`, off where its template is not defined."""
+        name = output.template or self._default.get(output.kind, "")
+        known = not name or name.startswith("RSYSLOG_") or name in self._names
+        return output if known else structs.replace(output, off=True)
+
+
+_DEFAULTS = {
+    "$actionfiledefaulttemplate": "omfile",
+    "$actionforwarddefaulttemplate": "omfwd",
+}

@@ -123,7 +123,7 @@ class Trial:
     def _write(self, output: Output, *, sure: bool) -> None:
         kind = output.kind
         places = [place or kind for place in output.places] or [kind]
-        if kind in _NOWHERE or (kind in _FILES and places[0].startswith("/dev/")):
+        if output.off or kind in _NOWHERE or (kind in _FILES and places[0].startswith("/dev/")):
             return
         if not sure or output.backup or kind not in (*_FILES, *_HOSTS):
             self.perhaps.update(dict.fromkeys(places))
@@ -272,10 +272,12 @@ def _text(compare: str, value: str, operand: str) -> bool | None:
     return None if test is None else test(value, operand)
 
 
+# Not endswith, which 8.2302 refuses and later releases know.
 _TEXT: dict[str, Callable[[str, str], bool]] = {
-    "==": operator.eq, "contains": operator.contains, "startswith": str.startswith,
-    "endswith": str.endswith,
-}  # fmt: skip
+    "==": operator.eq,
+    "contains": operator.contains,
+    "startswith": str.startswith,
+}
 _ORDER: dict[str, Callable[[int, int], bool]] = {
     "<": operator.lt,
     ">": operator.gt,

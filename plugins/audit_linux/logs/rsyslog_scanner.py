@@ -96,6 +96,18 @@ def _plain(quoted: str) -> str:
     return _ESCAPE.sub(one, quoted[1:-1])
 
 
+def _value(quoted: str) -> str:
+    """The value of a parameter; what stands in backquotes only the program knows, as a template."""
+    return f"?{quoted}" if quoted.startswith("`") else _plain(quoted)
+
+
+def _operand(kind: str, text: str, file: str) -> Token:
+    """A piece of an expression. What stands in backquotes is a variable that is not known."""
+    if kind == "string" and text.startswith("`"):
+        return Token("variable", "$!`", file)
+    return Token(kind, _plain(text) if kind == "string" else text.lower(), file)
+
+
 class _Scanner:
     """The tokens of one file."""
 
@@ -161,7 +173,7 @@ class _Scanner:
                 name = text.lower()
                 values.setdefault(name, [])
             elif kind == "string":
-                values.setdefault(name, []).append(_plain(text))
+                values.setdefault(name, []).append(_value(text))
         parameters = {key: tuple(value) for key, value in values.items()}
         return Token(opening.rstrip("( \n\t").lower(), opening, self._file, parameters)
 
@@ -183,7 +195,7 @@ class _Scanner:
             if kind == "word" and low in ("then", "do"):
                 yield Token(low, text, self._file)
                 return
-            yield Token(kind, _plain(text) if kind == "string" else low, self._file)
+            yield _operand(kind, text, self._file)
             if text == ";":
                 return
 

@@ -59,12 +59,17 @@ Expression = Variable | Literal | Call | Negation | Chain | Selector | Filter
 
 
 class Output(Struct, frozen=True):
-    """An action. `backup`: it is done at times only. `file` is where it stands."""
+    """An action. `backup`: it is done at times only. `file` is where it stands.
+
+    `template` names the form in which records are written. `off`: rsyslog switches the action off.
+    """
 
     kind: str
     places: tuple[str, ...]
     file: str
     backup: bool = False
+    template: str = ""
+    off: bool = False
 
 
 class Stop(Struct, frozen=True):

@@ -417,8 +417,12 @@ class Trial:
 
     def _within(self, body: tuple[Item, ...], inside: bool | None, depth: int) -> bool | None:
         """Leads the record through a log in a path; whether the next one still gets it."""
+        flags = _flags(body)
+        if "fallback" in flags:  # for what no log beside it takes, which was not followed
+            self.doubts["flags(fallback)"] = None
+            inside = both(inside, None)
         took = self._path(body, inside, depth + 1)
-        return both(inside, _opposite(took)) if "final" in _flags(body) else inside
+        return both(inside, _opposite(took)) if "final" in flags else inside
 
     def _junction(self, statement: Statement, going: bool | None, depth: int) -> bool | None:
         """Channels of a junction; a record goes on that one of them takes."""

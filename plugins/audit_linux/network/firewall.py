@@ -284,7 +284,7 @@ def _doubts(
         TARGET,
     ),
     severity=Severity.MEDIUM,
-    version=9,
+    version=10,
     remedy=msg("Set up nftables, firewalld or ufw to refuse by default; accept what is needed"),
 )
 def firewall_input(

@@ -121,7 +121,7 @@ class _Walk:
     def matched(self, rule: Rule) -> Reached:
         """The addresses that meet `rule`."""
         q = self.question
-        if q.packet not in rule.may or not rule.arrives(q.interface):
+        if q.packet not in rule.may or not rule.arrives(q.interface) or _to_many(rule, q.packet):
             return _NOBODY
         conntrack = {"state": q.state, "status": q.status}
         if not all(asked.holds(conntrack[asked.what]) for asked in rule.tracked):
@@ -177,6 +177,16 @@ class _Walk:
             return _NOBODY, doubt
         back = self.through(other, hit, deep + 1)
         return (back, _NOBODY) if rule.verdict == "goto" else (_NOBODY, back)
+
+
+# To whole groups, as VRRP and mDNS send: no connection, and nothing to an address of this host.
+_GROUPS = {"4": ((0xE0 << 24, (1 << 32) - 1),), "6": ((0xFF << 120, (1 << 128) - 1),)}
+
+
+def _to_many(rule: Rule, packet: str) -> bool:
+    """Whether `rule` is about packets to groups only."""
+    groups = _GROUPS[packet[-1]]
+    return any(not asked.other and not without(asked.spans, groups) for asked in rule.targets)
 
 
 def _holds(asked: Values, number: int) -> bool:

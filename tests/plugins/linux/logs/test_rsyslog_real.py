@@ -25,7 +25,7 @@ RECORDED = json.loads(real.ARRIVED.read_text())
 OPEN = {
     "text over words", "text of a name", "regular expression", "functions",
     "by name of host", "variables", "an empty block", "an error before all", "stop after a block",
-    "an error in a drop-in",
+    "an error in a drop-in", "backquotes",
 }  # fmt: skip
 
 
