@@ -26,8 +26,8 @@ step of one way to conform, so the clause can be 符合 without an answer of a p
 settle or deny some steps; people answer the rest. *supports*: evidence only, it decides nothing.
 Every clause of a profile is in every result; one without checks is 未测 and says what a person has
 to bring. A profile that extends another is shown by what it adds. The checks of databases were
-tried on PostgreSQL 15, MariaDB 10.11, Redis 7.0 and 8.0 and Valkey 8.1; what `mysql.…` asks of
-MySQL follows its documentation, unverified. Kinds marked *unverified* were never tried on a real
+tried on PostgreSQL 15 and 17, MariaDB 10.11, MySQL 9.7, Redis 7.0 and 8.0 and Valkey 8.1; MySQL
+8.0 and 8.4, and enterprise plugins of MySQL, are unverified. Kinds marked *unverified* were never tried on a real
 system: their checks settle nothing.
 """
 

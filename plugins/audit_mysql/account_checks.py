@@ -203,6 +203,9 @@ def password_reuse(settings: Settings, plugins: tuple[Plugin, ...]) -> Judgement
     return failed(msg("Nothing keeps passwords from being used again"))
 
 
+_CONTROLS = ("connection_control_", "component_connection_control.")  # a component since 9.2
+
+
 @check(
     "mysql.lockout",
     needs=(RELEASE, SETTINGS, PLUGINS, known_or_absent(LOCKING)),
@@ -224,8 +227,10 @@ def lockout(
             0 < most <= attempts, detail=settings.as_message("max_password_errors"),
             expected=msg("1 to {most}", most=attempts),
         )  # fmt: skip
-    name = "connection_control_failed_connections_threshold"
-    if _active(plugins, "connection_control"):
+    name, component = (f"{start}failed_connections_threshold" for start in _CONTROLS)
+    if component in settings.values:
+        name = component
+    if component in settings.values or _active(plugins, "connection_control"):
         most = settings.number(name) or 0
         return expect(
             0 < most <= attempts, detail=settings.as_message(name),

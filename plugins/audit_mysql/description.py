@@ -9,17 +9,19 @@ from audit_database.login_names import logins_line
 from audit_mysql.accounts import ACCOUNTS, Account
 from audit_mysql.server import KIND, MYSQL, RELEASE, Release
 
+_TRIED = "9.7"
+
 
 def _server(release: Release) -> Iterable[AboutLine]:
     comment = release.comment or "-"
     server = msg("{product} {release} ({comment})", product=release.name, release=release.version,
                  comment=comment)  # fmt: skip
-    if release.product == MYSQL:
+    if release.product == MYSQL and release.series != _TRIED:
         server = msg(
-            "{server}; the questions for MySQL follow its documentation and are unverified on a "
-            "real server",
-            server=server,
-        )
+            "{server}; the questions for MySQL were tried on {tried} and are unverified on this "
+            "release",
+            server=server, tried=_TRIED,
+        )  # fmt: skip
     yield AboutLine(title=msg("Server"), value=server)
 
 

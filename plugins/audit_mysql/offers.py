@@ -19,7 +19,7 @@ _HOW = msg(
     "As an administrator. Put the address that dengbao connects from in place of %, and a password "
     "in place of PASSWORD, in a session whose history is not kept."
 )
-_MYSQL = msg("For MySQL 8 (from its documentation, unverified):")
+_MYSQL = msg("For MySQL 8 and later (tried on 9.7; 8.0 and 8.4 unverified):")
 _MARIADB = msg("For MariaDB 10.5 and later:")
 
 

@@ -110,7 +110,8 @@ _NAMES = (
     "wsrep_on", "wsrep_provider_options", "wsrep_sst_method",
 )  # fmt: skip
 _LIKE = (
-    r"connection\_control%", "simple_password_check%", "cracklib%", r"validate\_password%",
+    r"connection\_control%", r"component\_connection\_control%", "simple_password_check%",
+    "cracklib%", r"validate\_password%",
     r"server\_audit%",
 )  # fmt: skip
 

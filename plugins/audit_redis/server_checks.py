@@ -217,11 +217,13 @@ def _lag(replica: dict[str, str]) -> int:
 
 
 @check(
-    "redis.replication-tls", needs=(INFO, SETTINGS), severity=Severity.HIGH,
-    remedy=msg("Set tls-replication yes on both sides"),
+    "redis.replication-tls", needs=(INFO, SETTINGS), severity=Severity.HIGH, version=2,
+    remedy=msg("Set tls-replication yes on both sides, of a cluster tls-cluster yes too"),
 )  # fmt: skip
 def replication_tls(info: Info, settings: Settings) -> Judgement:
-    """Replication traffic is encrypted with TLS."""
+    """Traffic between servers, for replication and in a cluster, is encrypted with TLS."""
+    if info.get("cluster_enabled") == "1" and settings.get("tls-cluster") != "yes":
+        return failed(settings.as_message("tls-cluster"))
     detail = settings.as_message("tls-replication", "port")
     if info.get("role") == "slave":
         return expect(settings.get("tls-replication") == "yes", detail=detail)
@@ -230,6 +232,18 @@ def replication_tls(info: Info, settings: Settings) -> Judgement:
     if settings.get("port") == "0":  # replicas can only come over TLS
         return passed(detail)
     return undetermined(detail, msg("Whether replicas connect over TLS has to be checked on them"))
+
+
+@check(
+    "redis.checksums", needs=SETTINGS, severity=Severity.LOW,
+    remedy=msg("Set rdbchecksum yes, and start the server again"),
+)  # fmt: skip
+def checksums(settings: Settings) -> Judgement:
+    """Damage of a snapshot is noticed when it is loaded."""
+    detail = settings.as_message("rdbchecksum")
+    if settings.get("rdbchecksum") is None:
+        return undetermined(detail)
+    return expect(settings.get("rdbchecksum") == "yes", detail=detail)
 
 
 @check(
@@ -248,5 +262,5 @@ def release_supported(info: Info, now: str) -> Judgement:
 
 CHECKS = (
     tls_enforced, protected, listen_addresses, idle_timeout, log, protected_settings, persistence,
-    replica, replication_tls, release_supported,
+    replica, replication_tls, checksums, release_supported,
 )  # fmt: skip

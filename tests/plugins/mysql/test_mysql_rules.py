@@ -285,6 +285,7 @@ def test_lockout() -> None:
     for server, values, plugins, verdict in (
         (mariadb, {"max_password_errors": "5"}, (), PASS),
         (mariadb, {"max_password_errors": "4294967295"}, (), FAIL),
+        (new, {"component_connection_control.failed_connections_threshold": "3"}, (), PASS),
         (new, {name: "3"}, control, PASS), (new, {name: "0"}, control, FAIL), (new, {}, (), OPEN),
         (old, {}, (), FAIL),
     ):  # fmt: skip

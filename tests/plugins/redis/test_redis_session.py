@@ -223,6 +223,10 @@ def test_one_verdict_of_each_kind() -> None:
     found = [replica.judge(info).verdict for info in (alone, followed, behind, *ups)]
     assert found == [Verdict.FAIL, Verdict.PASS, Verdict.FAIL, Verdict.PASS, Verdict.FAIL]
     assert verdict(replication_tls.judge, alone, port="0") is Verdict.NOT_APPLICABLE
+    cluster = structs.replace(alone, fields={**alone.fields, "cluster_enabled": "1"})
+    assert verdict(replication_tls.judge, cluster, port="0") is Verdict.FAIL
+    more = {"port": "0", "tls_cluster": "yes"}
+    assert verdict(replication_tls.judge, cluster, **more) is Verdict.NOT_APPLICABLE
     assert verdict(replication_tls.judge, followed, port="0") is Verdict.PASS
     assert verdict(replication_tls.judge, followed, port="6379") is Verdict.UNDETERMINED
     assert verdict(replication_tls.judge, ups[0], tls_replication="no") is Verdict.FAIL
