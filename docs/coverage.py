@@ -27,8 +27,8 @@ settle or deny some steps; people answer the rest. *supports*: evidence only, it
 Every clause of a profile is in every result; one without checks is 未测 and says what a person has
 to bring. A profile that extends another is shown by what it adds. The checks of databases were
 tried on PostgreSQL 15 and 17, MariaDB 10.11, MySQL 9.7, Redis 7.0 and 8.0 and Valkey 8.1; MySQL
-8.0 and 8.4, and enterprise plugins of MySQL, are unverified. Kinds marked *unverified* were never tried on a real
-system: their checks settle nothing.
+8.0 and 8.4, and enterprise plugins of MySQL, are unverified. Kinds marked *unverified* were never
+tried on a real system: their checks settle nothing.
 """
 
 
