@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -23,6 +24,7 @@ from audit_excel.record_text import ANSWERED
 
 MARK = "dengbao-form/1"
 _DIGITS = 12
+_SHORT = 6
 
 STATUSES: dict[str, Message] = {
     "open": msg("open"),
@@ -89,6 +91,7 @@ FIELDS: dict[FormKind, tuple[Field, ...]] = {
         *_ANSWER_TEXT_FIELDS,
     ),
     FormKind.ISSUE: (
+        Field(id="advice", title=msg("Advice"), width=34),
         Field(id="harm", title=msg("Analysis of the harm"), width=30),
         Field(id="responsible", title=msg("Responsible"), width=12),
         Field(id="due", title=msg("Due date"), width=12, date=True),
@@ -98,6 +101,22 @@ FIELDS: dict[FormKind, tuple[Field, ...]] = {
         Field(id="note", title=msg("Note on the retest"), width=20),
     ),
 }
+
+PROPOSED = ("advice", "harm")
+"""Fields of an issue that begin with a proposal; it is what nobody wrote until it is changed."""
+
+GENERATED: dict[FormKind, tuple[Message, ...]] = {
+    FormKind.QUESTION: (
+        msg("Object"), msg("Control point"), msg("Item"), msg("Method"), msg("What to provide"),
+        msg("Conformity"), msg("Question no."),
+    ),
+    FormKind.ISSUE: (
+        msg("Security problem"), msg("Object"), msg("Related items"), msg("Risk level"),
+        msg("High-risk rule"),
+    ),
+    FormKind.RECORD: (),
+}  # fmt: skip
+"""Columns that dengbao writes, by title: what stands there belongs to the key of its row."""
 
 
 def head_mark(kind: FormKind, run: str, lang: str) -> str:
@@ -123,16 +142,36 @@ def plain(text: str) -> str:
     return decoded.replace("\r\n", "\n").replace("\r", "\n").strip()
 
 
-def row_mark(key: str, *values: Iterable[str]) -> str:
+class RowMark(NamedTuple):
+    """What the hidden cell of a row holds: its key, and digests of what stood in its cells.
+
+    `filled` are those of the columns to fill in, one for each step. `generated` are short ones, by
+    number of the column that dengbao writes.
+    """
+
+    key: str
+    filled: tuple[str, ...]
+    generated: tuple[str, ...] = ()
+
+
+def row_mark(key: str, *values: Iterable[str], generated: Sequence[str] = ()) -> str:
     """The key of a row and what stood in its columns, for each step, as its hidden cell has it."""
-    return f"{key} #{'.'.join(map(digest_of, values))}"
+    shown = "-".join(map(short_digest, generated))
+    return f"{key} #{'.'.join(map(digest_of, values))}" + (f"~{shown}" if shown else "")
 
 
-def read_row(text: str) -> tuple[str, tuple[str, ...]] | None:
-    """The key of a row and the digests of what stood in it; None for anything else."""
+def read_row(text: str) -> RowMark | None:
+    """The mark of a row; None for anything else."""
     key, found, digests = text.rpartition(" #")
-    each = tuple(digests.split("."))
-    return (key, each) if found and all(len(one) == _DIGITS for one in each) else None
+    filled, _, generated = digests.partition("~")
+    each, shown = tuple(filled.split(".")), tuple(filter(None, generated.split("-")))
+    whole = all(len(one) == _DIGITS for one in each) and all(len(one) == _SHORT for one in shown)
+    return RowMark(key, each, shown) if found and whole else None
+
+
+def short_digest(text: str) -> str:
+    """The digest of what stands in a column that dengbao writes."""
+    return digest_of([text])[:_SHORT]
 
 
 def step_field(field: str, number: int | str) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping
 
 from audit_core.model.forms import FormKind
-from audit_excel.fill_in import columns_of
+from audit_excel.cells import cell, cell_of_lines
+from audit_excel.fill_in import columns_of, plain
 from audit_excel.sheet import Cell, Column
 from audit_excel.view import View
 
@@ -17,6 +18,13 @@ def fill_columns(view: View, kind: FormKind, steps: int = 1) -> list[Column]:
                tuple(view.say(word) for word in field.choices.values()), field.date)
         for _, title, field in columns_of(kind, steps)
     ]  # fmt: skip
+
+
+def generated(cells: Iterable[Cell | str | int]) -> list[str]:
+    """What a reader finds in cells that dengbao writes."""
+    values = (one.value if isinstance(one, Cell) else one for one in cells)
+    shown = (cell_of_lines(v) if isinstance(v, tuple) else cell(str(v)) for v in values)
+    return [plain(text) for text, _ in shown]
 
 
 def fill_cells(

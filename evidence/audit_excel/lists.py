@@ -10,8 +10,8 @@ from audit_core.model.attestations import IssueNote
 from audit_core.model.forms import FormKind
 from audit_core.model.results import Evidence
 from audit_excel import proposals, row_keys
-from audit_excel.fill_in import FIELDS, head_mark, in_order, row_mark, step_field
-from audit_excel.form_cells import fill_cells, fill_columns
+from audit_excel.fill_in import FIELDS, PROPOSED, head_mark, in_order, row_mark, step_field
+from audit_excel.form_cells import fill_cells, fill_columns, generated
 from audit_excel.issues import Issue, retest_word, retested
 from audit_excel.plan import Plan
 from audit_excel.questions import QuestionEntry, filled_in, marked, of_whom, to_answer
@@ -34,7 +34,6 @@ def _issue_columns(view: View) -> list[Column]:
         Column(text("Related items"), 20),
         Column(text("Risk level"), 8),
         Column(text("High-risk rule"), 14),
-        Column(text("Advice"), 34),
         *fill_columns(view, FormKind.ISSUE),
     ]
 
@@ -70,7 +69,10 @@ def _issue_row(
     first = issue.conclusions[0] if issue.conclusions else None
     link = plan.record_rows[first.catalog, first.clause, first.target] if first else None
     check = [f"〔{issue.check}〕" if view.zh else f"[{issue.check}]"] if issue.check else []
-    values, proposed = _recorded(view, issue, known.get(issue.key)), proposals.harm(view, issue)
+    values = _recorded(view, issue, known.get(issue.key))
+    proposed = {"advice": "\n".join(proposals.advice(view, issue)),
+                "harm": proposals.harm(view, issue)}  # fmt: skip
+    written = {**values, **{name: values.get(name) or proposed[name] for name in PROPOSED}}
     cells: list[Cell | str | int] = [
         Cell(f"T{number:03d}", "link_centre" if link else "centre", link),
         Cell((issue.problem, *_place_lines(view, issue), *check), "record"),
@@ -78,10 +80,10 @@ def _issue_row(
         Cell(_items(view, issue)),
         Cell(view.severity(issue.severity), issue.severity.value),
         Cell(_rules(view, issue), "centre"),
-        Cell((view.say(issue.remedy),) if issue.remedy else proposals.advice(view, issue)),
-        *fill_cells(view, FormKind.ISSUE, {**values, "harm": values.get("harm") or proposed}),
     ]
-    return Row(row_mark(issue.key, in_order(FormKind.ISSUE, values), [proposed]), cells)
+    own = [in_order(FormKind.ISSUE, values), *([proposed[name]] for name in PROPOSED)]
+    key = row_mark(issue.key, *own, generated=generated(cells[1:]))
+    return Row(key, [*cells, *fill_cells(view, FormKind.ISSUE, written)])
 
 
 def _recorded(view: View, issue: Issue, note: IssueNote | None) -> dict[str, str]:
@@ -159,10 +161,10 @@ def _question_rows(view: View, plan: Plan, steps: int) -> Iterator[Row]:
             Cell(tuple(methods), "centre"),
             Cell(to_answer(view, row)),
             _conformity(view, row),
-            *fill_cells(view, FormKind.QUESTION, filled_in(row), steps, asked),
-            Cell(tuple(one.question for one in row.steps), "digest"),
         ]
-        yield Row(marked(row), cells)
+        last = Cell(tuple(one.question for one in row.steps), "digest")
+        fill = fill_cells(view, FormKind.QUESTION, filled_in(row), steps, asked)
+        yield Row(marked(row, generated([*cells[1:], last])), [*cells, *fill, last])
 
 
 def _conformity(view: View, row: QuestionEntry) -> Cell:

@@ -48,7 +48,9 @@ def _denied(view: View, conclusions: Iterable[Conclusion]) -> Iterator[Step]:
 
 
 def advice(view: View, issue: Issue) -> tuple[str, ...]:
-    """What has to be reached, by the denied steps, and what shows it; a line each."""
+    """How the check is met; without one what the denied steps demand and what shows it."""
+    if issue.remedy is not None:
+        return (view.say(issue.remedy),)
     lines: dict[str, None] = {}
     for step in _denied(view, issue.conclusions):
         aim = (step.affirmed_if if view.zh else step.affirmed_if_en) or step.affirmed_if

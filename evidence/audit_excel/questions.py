@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -220,11 +220,12 @@ def _shared(answer: StepAnswer) -> dict[str, str]:
     }
 
 
-def marked(row: QuestionEntry) -> str:
+def marked(row: QuestionEntry, generated: Sequence[str] = ()) -> str:
     """The hidden cell of `row`: its key, and for each step what stands in its columns."""
     filled = filled_in(row)
     each = (
         {**filled, "answer": filled.get(step_field("answer", asked.step.number), "")}
         for asked in row.steps
     )
-    return row_mark(row.key, *(in_order(FormKind.QUESTION, values) for values in each))
+    written = (in_order(FormKind.QUESTION, values) for values in each)
+    return row_mark(row.key, *written, generated=generated)

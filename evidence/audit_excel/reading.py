@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 import io
 import re
+import unicodedata
 import warnings
 from collections.abc import Container, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -26,7 +27,10 @@ from audit_core.text.days import written_day
 from audit_core.text.translate import Translator
 from audit_excel import row_keys, xlsx
 from audit_excel.fill_in import (
+    GENERATED,
+    PROPOSED,
     Field,
+    RowMark,
     columns_of,
     digest_of,
     in_order,
@@ -34,6 +38,7 @@ from audit_excel.fill_in import (
     question_keys,
     read_head,
     read_row,
+    short_digest,
     step_field,
 )
 from audit_excel.xlsx import check_characters, refused
@@ -50,6 +55,11 @@ _GAP = 5_000
 _RECORD = msg("Result record")
 _NO_EDITS = msg("the record was changed: it is made from checks and answers. Put what you add into "
                 "the columns behind it")  # fmt: skip
+_NO_HEAD = msg(
+    "the head of its table is missing: keep the row with the titles, and its hidden cell"
+)
+_MOVED = msg("the text of dengbao in this row was changed, or moved without its hidden cell. Sort "
+             "whole rows; put what you add into the columns to fill in")  # fmt: skip
 _NO_KEY = msg("the row has no key: fill in the rows that dengbao wrote, or copy them whole")
 
 
@@ -69,7 +79,8 @@ def read(path: Path, raw: bytes) -> Form:
 class _Head(Struct, frozen=True, kw_only=True):
     """The head of a table: which it is, and in which columns (from 0) its fields and keys stand.
 
-    `record` is the column of the record of an item.
+    `record` is the column of the record of an item, `generated` those that dengbao writes, by
+    their number.
     """
 
     kind: FormKind
@@ -78,6 +89,7 @@ class _Head(Struct, frozen=True, kw_only=True):
     key: int
     columns: Mapping[str, int]
     record: int = -1
+    generated: Mapping[int, int] = {}
 
 
 _RowsByKey = dict[tuple[FormKind, str], FormRow]
@@ -116,6 +128,8 @@ class _Reader:
                 _refuse_merged(sheet, number)
             elif head is not None:
                 yield from self._row(sheet.title, number, cells, head)
+            elif any(isinstance(c.value, str) and read_row(c.value) for c in cells.values()):
+                raise refused(f"{sheet.title}!{number}", _NO_HEAD)
 
     def _rows(self, sheet: Any) -> Iterator[tuple[int, dict[int, Any]]]:
         """The cells of each row that hold something, by column from 0."""
@@ -138,11 +152,21 @@ class _Reader:
                 if self._run not in ("", run):
                     raise refused(where, msg("the tables are of different runs"))
                 self._run = run
-                columns = self._columns(title, number, cells, kind, lang)
-                return _Head(kind=kind, run=run, lang=lang, key=column, columns=columns,
-                             record=self._at(title, number, cells, _RECORD, lang)
-                             if kind is FormKind.RECORD else -1)  # fmt: skip
+                return _Head(
+                    kind=kind, run=run, lang=lang, key=column,
+                    columns=self._columns(title, number, cells, kind, lang),
+                    record=self._at(title, number, cells, _RECORD, lang)
+                    if kind is FormKind.RECORD else -1,
+                    generated=self._generated(title, number, cells, kind, lang),
+                )  # fmt: skip
         return None
+
+    def _generated(
+        self, title: str, number: int, cells: Mapping[int, Any], kind: FormKind, lang: str
+    ) -> dict[int, int]:
+        """The columns that dengbao writes, those that are still there, by their number."""
+        at = (self._at(title, number, cells, one, lang, optional=True) for one in GENERATED[kind])
+        return {n: column for n, column in enumerate(at) if column >= 0}
 
     def _columns(
         self, title: str, number: int, cells: Mapping[int, Any], kind: FormKind, lang: str
@@ -207,17 +231,20 @@ class _Reader:
             id: self._entry(title, number, cells, column, fields[id])
             for id, column in head.columns.items()
         }
-        row = FormRow(kind=head.kind, key=mark[0], where=where, entries=entries)
+        row = FormRow(kind=head.kind, key=mark.key, where=where, entries=entries)
+        _refuse_moved(title, number, cells, head, mark)
         if head.kind is FormKind.RECORD:
             yield from self._record(
-                row, mark[1], plain(str(cells[head.record].value)) if head.record in cells else ""
+                row,
+                mark.filled,
+                plain(str(cells[head.record].value)) if head.record in cells else "",
             )
             return
         if self._again(row, self._rows_seen):
             return
         if head.kind is FormKind.ISSUE:
-            row = _without_proposal(row, mark[1])
-        for part in _changed(row, mark[1]):
+            row = _without_proposals(row, mark.filled)
+        for part in _changed(row, mark.filled):
             if not self._again(part, self._parts_seen):
                 yield part
 
@@ -248,7 +275,7 @@ class _Reader:
         """The code of each word of `field`, in either language."""
         if field.id not in self._known:
             self._known[field.id] = {
-                self._say(word, lang).casefold(): code
+                _folded(self._say(word, lang)): code
                 for lang in ("en", "zh")
                 for code, word in field.words.items()
             }
@@ -257,19 +284,38 @@ class _Reader:
     def _choice(self, text: str, where: str, field: Field) -> str:
         """The code of the word `text`, in either language."""
         words = self._words(field)
-        if text.casefold() not in words:
+        if _folded(text) not in words:
+            shown = (
+                self._say(word, lang) for lang in ("en", "zh") for word in field.words.values()
+            )
             why = msg("{text} is not one of the values to choose from: {words}",
-                      text=text[:80], words=tuple(words))  # fmt: skip
+                      text=text[:80], words=tuple(shown))  # fmt: skip
             raise refused(where, why)
-        return words[text.casefold()]
+        return words[_folded(text)]
 
 
-def _without_proposal(row: FormRow, digests: Sequence[str]) -> FormRow:
-    """`row` of an issue without the harm that was only proposed: nobody wrote it."""
-    harm = row.entries["harm"]
-    if len(digests) < 2 or digest_of([harm.value]) != digests[1]:
-        return row
-    return replace(row, entries={**row.entries, "harm": replace(harm, value="")})
+def _folded(word: str) -> str:
+    """`word` without the difference of full-width and capital letters."""
+    return unicodedata.normalize("NFKC", word).casefold()
+
+
+def _refuse_moved(
+    title: str, number: int, cells: Mapping[int, Any], head: _Head, mark: RowMark
+) -> None:
+    """Raises InputError where a cell that dengbao wrote is not the one of the key of its row."""
+    for n, column in head.generated.items():
+        held = plain(str(cells[column].value)) if column in cells else ""
+        if n < len(mark.generated) and short_digest(held) != mark.generated[n]:
+            raise refused(f"{title}!{get_column_letter(column + 1)}{number}", _MOVED)
+
+
+def _without_proposals(row: FormRow, digests: Sequence[str]) -> FormRow:
+    """`row` of an issue without what was only proposed: nobody wrote it."""
+    entries = dict(row.entries)
+    for name, digest in zip(PROPOSED, digests[1:], strict=False):
+        if digest_of([entries[name].value]) == digest:
+            entries[name] = replace(entries[name], value="")
+    return replace(row, entries=entries)
 
 
 def _changed(row: FormRow, digests: Sequence[str]) -> Iterator[FormRow]:

@@ -31,6 +31,7 @@ HEADS = {
         "证据（文件或资料名称）",
     ],
     FormKind.ISSUE: [
+        "整改建议",
         "危害分析",
         "责任人",
         "期限",
@@ -116,27 +117,56 @@ def test_rows_are_known_wherever_they_went() -> None:
     day = filled(blank(), 4, ("Fulfilled", "看过", "张三", datetime.date(2026, 11, 20), None))
     assert reported(reading(day)) == {"q/1/1": TOLD}
     issue = filled(
-        blank(FormKind.ISSUE), 3, (None, "王五", "2026年12月1日", "已关闭", "已整改", "低")
+        blank(FormKind.ISSUE), 3, (None, None, "王五", "2026年12月1日", "已关闭", "已整改", "低")
     )
     assert reported(reading(issue))["q/0/1"] == {
-        "harm": "", "responsible": "王五", "due": "2026-12-01", "status": "closed",
+        "advice": "", "harm": "", "responsible": "王五", "due": "2026-12-01", "status": "closed",
         "retest": "fixed", "risk": "low", "note": "",
     }  # fmt: skip
 
 
 def test_a_proposal_that_nobody_changed_is_not_what_a_person_wrote() -> None:
-    def reads(harm: str | None, responsible: str = "") -> dict[str, dict[str, str]]:
+    def reads(advice: str | None, harm: str | None, responsible: str = "") -> dict[str, str] | None:
         book = blank(FormKind.ISSUE, 1)
-        book.active["I3"].value = None  # the columns of an issue are two more
-        book.active["J3"] = row_mark("check:x", in_order(FormKind.ISSUE, {}), ["【建议】 可能"])
-        return reported(reading(filled(book, 3, (harm, responsible))))
+        book.active.cell(3, 11).value = row_mark(
+            "check:x", in_order(FormKind.ISSUE, {}), ["set it"], ["【建议】 可能"]
+        )
+        return reported(reading(filled(book, 3, (advice, harm, responsible)))).get("check:x")
 
-    blank_row = dict.fromkeys(
-        ("harm", "responsible", "due", "status", "retest", "risk", "note"), ""
-    )
-    assert reads("【建议】 可能") == reads(None) == reads("【建议】\n可能") == {}
-    assert reads("【建议】 可能", "王五") == {"check:x": {**blank_row, "responsible": "王五"}}
-    assert reads("可能") == {"check:x": {**blank_row, "harm": "可能"}}
+    blank_row = {field.id: "" for field in FIELDS[FormKind.ISSUE]}
+    assert reads("set it", "【建议】 可能") is reads(None, None) is None
+    assert reads("set it", "【建议】\n可能") is None
+    assert reads("set it", "【建议】 可能", "王五") == {**blank_row, "responsible": "王五"}
+    assert reads("set it", "可能") == {**blank_row, "harm": "可能"}
+    assert reads("set it well", "【建议】 可能") == {**blank_row, "advice": "set it well"}
+
+
+def test_what_dengbao_wrote_belongs_to_the_key_of_its_row() -> None:
+    def book() -> Any:
+        made: Any = Workbook()
+        head = head_mark(FormKind.QUESTION, "r1", "zh")
+        made.active.append(["测评对象", *HEADS[FormKind.QUESTION], "问题编号", head])
+        for n in range(3):
+            shown = [f"host{n}", "", "", "", "", "", f"q/{n}/1"]
+            key = row_mark(f"q/{n}/1", [""] * 5, generated=shown)
+            made.active.append([f"host{n}", *ANSWERED, f"q/{n}/1", key])
+        return made
+
+    assert len(reading(book()).rows) == 3
+    less = book()
+    less.active.delete_cols(7)  # a column that nobody fills in may go
+    assert len(reading(less).rows) == 3
+    sorted_alone = book()  # the visible columns without the hidden one
+    for column in range(1, 8):
+        first, last = (sorted_alone.active.cell(row, column) for row in (2, 4))
+        first.value, last.value = last.value, first.value
+    assert why(sorted_alone).startswith("Sheet!A2: the text of dengbao in this row was changed")
+    edited = book()
+    edited.active["A3"] = "host1 (done)"
+    assert why(edited).startswith("Sheet!A3: the text of dengbao")
+    headless = book()
+    headless.active.delete_rows(1)
+    assert why(headless).startswith("Sheet!1: the head of its table is missing")
 
 
 def test_what_is_not_certain_is_refused_with_sheet_and_cell() -> None:
@@ -167,7 +197,7 @@ def test_what_is_not_certain_is_refused_with_sheet_and_cell() -> None:
         cell("C9", "lost"): "待补充材料!9: the row has no key",
         cell("C2", "renamed"): "待补充材料!2: the column 回答内容或不适用理由 is there 0 times",
         cell("C20000", "far"): "待补充材料!20000: it has too many rows",
-        cell("H2", "x"): "w.xlsx: no table of dengbao to fill in",
+        cell("H2", "x"): "待补充材料!3: the head of its table is missing",
         twice: "待补充材料!6: the row appears twice",
         merged: "待补充材料!B4:B5: merged cells",
     }  # fmt: skip

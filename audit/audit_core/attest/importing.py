@@ -19,7 +19,8 @@ from msgspec import Struct, structs
 from audit_core.attest.answers_in_force import covers
 from audit_core.attest.reading import Given, Redact, read_answers
 from audit_core.attest.record_rows import as_question
-from audit_core.model import Message, StepState, msg
+from audit_core.attest.validity import valid_until
+from audit_core.model import Message, StepState, english, msg
 from audit_core.model.attestations import (
     AnswerFile,
     AnswerSet,
@@ -35,6 +36,7 @@ from audit_core.policy import Policy
 _TEXT_KEYS = {AnswerVerdict.NOT_APPLICABLE: "reason", AnswerVerdict.VALUE: "value"}
 _AT_ONCE = 100
 _ANSWER_FIELDS = ("answer", "text", "by", "date", "evidence")
+_KEY = re.compile(r"answers\[0\]\.([a-z]+)")
 _BETWEEN = re.compile(r"[\n;；、]+")
 
 
@@ -74,7 +76,7 @@ def imported(
     given = _read(questions, source, policy, redact)
     answers = _Answers(present, known)
     for row, answer in zip(questions, given.answers.answers, strict=True):
-        answers.take(row, answer)
+        answers.take(row, answer, source)
     for row in form.rows:
         if row.kind is FormKind.ISSUE:
             known.check_issue(row)
@@ -148,6 +150,21 @@ class _Run:
         if row.key not in self._issues:
             _refuse(row.where, msg("the run has no issue {key}", key=row.key[:200]))
 
+    def expired(self, answer: Attestation, today: datetime.date) -> tuple[Message, ...]:
+        """That `answer` is too old already for the steps that it answers."""
+        asked = {(s.catalog, s.clause, s.step) for s in answer.steps}
+        until = min(
+            (
+                valid_until(answer, step)
+                for clause in self._clauses.values()
+                for step in clause.steps
+                if (clause.catalog, clause.id, step.number) in asked
+            ),
+            default=today,
+        )
+        late = msg("it holds until {day}: the step stays open", day=until.isoformat())
+        return (late,) if until < today else ()
+
     def against(self, answer: Attestation) -> tuple[str, ...]:
         """The objects on which checks say otherwise than `answer`."""
         wrong = StepState.AFFIRMED if answer.verdict is AnswerVerdict.DENIED else StepState.DENIED
@@ -195,7 +212,21 @@ def _refuse_unreadable(some: Iterable[tuple[FormRow, dict[str, Any]]], read: Any
         try:
             read([answer])
         except InputError as error:
-            _refuse(row.where, error.detail)
+            _refuse_entry(row, error.detail)
+
+
+_FIELDS = {"by": "by", "date": "date", "text": "text", "reason": "text", "value": "text",
+           "attachments": "evidence"}  # fmt: skip
+
+
+def _refuse_entry(row: FormRow, detail: Message) -> NoReturn:
+    """Refuses `row` for what reading it as an answer refuses, with the place in the document."""
+    args = detail.args
+    if not {"place", "expected", "got"} <= args.keys():
+        _refuse(row.where, detail)
+    key = _KEY.match(english(args["place"]) if isinstance(args["place"], Message) else "")
+    expected = msg("expected {expected}, got {got}", expected=args["expected"], got=args["got"])
+    _refuse(row.place(_FIELDS.get(key[1] if key else "", "")), expected)
 
 
 def _written(row: FormRow, source: Source) -> dict[str, Any]:
@@ -254,7 +285,7 @@ class _Answers:
         self._issue_notes = {retest.issue: retest for retest in present.issue_notes}
         self._changes: list[Change] = []
 
-    def take(self, row: FormRow, answer: Attestation) -> None:
+    def take(self, row: FormRow, answer: Attestation, source: Source) -> None:
         same = [a for a in self._answers if a.question == answer.question]
         last = max(same, key=lambda a: (a.entered, a.date), default=None)
         if last is not None and _same(row, _answer_fields(last), _answer_fields(answer)):
@@ -265,14 +296,17 @@ class _Answers:
         self._answers = [a for a in self._answers if (a.question, a.entered) != key]
         self._answers.append(answer)
         against = self._known.against(answer)
-        notes = (msg("CONTRADICTION: checks say otherwise on {targets}", targets=against),)
+        notes = self._known.expired(answer, source.today)
+        if against:
+            wrong = msg("CONTRADICTION: checks say otherwise on {targets}", targets=against)
+            notes = (wrong, *notes)
         self._changes.append(
             Change(where=row.where, key=row.key, before=_answer_fields(last) if last else {},
-                   after=_answer_fields(answer), notes=notes if against else ())
+                   after=_answer_fields(answer), notes=notes)
         )  # fmt: skip
 
     def take_issue(self, row: FormRow, source: Source) -> None:
-        fields = ("responsible", "due", "status", "retest", "risk", "note", "harm")
+        fields = ("responsible", "due", "status", "retest", "risk", "note", "harm", "advice")
         values = {name: row[name] for name in fields}
         last = self._issue_notes.get(row.key)
         before = {name: getattr(last, name) if last else "" for name in fields}

@@ -65,6 +65,7 @@ CODES: dict[str, Message] = {
     "risk": msg("risk after"),
     "note": msg("note"),
     "harm": msg("harm"),
+    "advice": msg("advice"),
     "in_progress": msg("in progress"),
     "awaiting_retest": msg("awaiting re-test"),
     "closed": msg("closed"),

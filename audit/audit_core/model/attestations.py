@@ -109,6 +109,7 @@ class IssueNote(Struct, frozen=True, kw_only=True):
     risk: str = ""
     note: str = ""
     harm: str = ""
+    advice: str = ""
     where: str = ""
 
 

@@ -35,10 +35,10 @@ class FormRow(Struct, frozen=True, kw_only=True):
 
     Fields of a question are `answer` (a verdict of an answer), `text`, `by`, `date`, `evidence`.
     Its key is the id of the question. Fields of an issue are `responsible`, `due`, `status`,
-    `retest`, `risk`, `note`. Its key is `check:ID`, or `clause:CATALOG/CLAUSE` where no single
-    check found it. Fields of a record are `conformity` (a result, after `pending:` where it is
-    marked so) and those of a question but `answer`; its key is `CATALOG/CLAUSE@OBJECT`. Days are
-    ISO 8601. What is empty was left empty, or emptied.
+    `retest`, `risk`, `note`, `harm`, `advice`. Its key is `check:ID`, or `clause:CATALOG/CLAUSE`
+    where no single check found it. Fields of a record are `conformity` (a result, after `pending:`
+    where it is marked so) and those of a question but `answer`; its key is `CATALOG/CLAUSE@OBJECT`.
+    Days are ISO 8601. What is empty was left empty, or emptied.
     """
 
     kind: FormKind

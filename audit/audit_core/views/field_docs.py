@@ -179,6 +179,7 @@ HERE: dict[str, str] = {
     "IssueNote.risk": "Severity that is left: `high`, `medium`, `low`, `none`; empty: not known.",
     "IssueNote.note": "What the re-test showed, in words.",
     "IssueNote.harm": "What harm the problem may do, in words.",
+    "IssueNote.advice": "How to fix it, where people wrote other advice than the check gives.",
     "IssueNote.where": "Where it was filled in, such as `Issues!4`.",
     "Attestation.attachments": "Files that belong to the answer.",
     "Attestation.question": "Id of the question that was answered.",
