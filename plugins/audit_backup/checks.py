@@ -6,17 +6,16 @@ matters, the result is undetermined.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from statistics import median
 from typing import Annotated
 
 from audit_backup import declared, open_points
-from audit_backup.facts import CLOCK, DIGESTS, ENDS, SET, TESTS
+from audit_backup.facts import CLOCK, DIGESTS, ENDS, SET
 from audit_backup.generations import Generation, distinct, generations, key_of, overdue, sizes
-from audit_backup.magic import plain_as
-from audit_backup.model import BackupFile, Content, Ends, Files, Tested
-from audit_backup.names import days, is_archive, is_dump, is_increment, is_packed, snapshot
+from audit_backup.model import BackupFile, Ends, Files
+from audit_backup.names import days, is_archive, is_increment, snapshot
 from audit_core.api.sdk import (
     COLLECTED_AT,
     DAY,
@@ -32,14 +31,12 @@ from audit_core.api.sdk import (
     capped,
     check,
     failed,
-    few,
     known,
     known_or_absent,
     msg,
     passed,
     rounded_up,
     undetermined,
-    verbatim,
 )
 
 
@@ -254,7 +251,7 @@ def enough_copies(
         return undetermined(why, expected=wanted)
     latest = open_points.latest_time(clock, collected_at)
     settled = open_points.finished_files(files, clock, latest)
-    rpo = known_hours(target)
+    rpo = declared.known_hours(target)
     full = generations(open_points.with_content(settled), rpo)
     inodes = {f.name: f.inode or f.name for f in settled}
     apart = distinct(full, inodes)
@@ -316,12 +313,6 @@ def _too_few(
     return failed(detail, *noted, expected=wanted)
 
 
-def known_hours(target: Target) -> float | None:
-    """The declared objective, None where none is declared that can be read."""
-    rpo = declared.rpo_hours(target)
-    return None if isinstance(rpo, Message) else rpo
-
-
 @check(
     "backup.size",
     needs=(SET, CLOCK, TARGET, COLLECTED_AT),
@@ -365,7 +356,7 @@ def plausible_size(
         return open_points.judge_no_files(files, wanted)
     if files.deeper and (unseen := open_points.unsearched_places(files)):
         return undetermined(unseen, expected=wanted)
-    runs = generations(settled, known_hours(target))
+    runs = generations(settled, declared.known_hours(target))
     return _sized(runs, noted, least, least_percent, wanted)
 
 
@@ -382,7 +373,7 @@ def _sized(
         "The newest backup has {size} bytes in {count} files: {names}",
         size=newest.size, count=len(newest.files), names=names,
     )  # fmt: skip
-    if empty := _without_content(newest.files):
+    if empty := open_points.without_content(newest.files):
         return failed(detail, empty, *noted, expected=wanted)
     if least is not None and newest.size < least:
         return failed(detail, *noted, expected=wanted)
@@ -392,22 +383,6 @@ def _sized(
     if why := _doubts(runs, least, small, compared):
         return undetermined(detail, why, *noted, expected=wanted)
     return passed(detail, *noted, expected=wanted)
-
-
-def _without_content(files: tuple[BackupFile, ...]) -> Message | None:
-    """A message where a backup of one generation holds nothing.
-
-    An empty file among others that is no archive or dump by name may be empty in the original.
-    """
-    copied = any(f.content is Content.FULL for f in files)
-    empty = [
-        f.name
-        for f in files
-        if f.content is Content.EMPTY
-        and not snapshot(f.name)
-        and (f.size > 0 or not copied or is_archive(f.name) or is_dump(f.name))
-    ]
-    return msg("Without content: {names}", names=capped(empty)) if empty else None
 
 
 def _doubts(
@@ -456,82 +431,4 @@ def _compared(runs: tuple[Generation, ...], percent: int) -> tuple[list[Message]
     return list(small.values()), like, compared
 
 
-@check(
-    "backup.whole",
-    needs=(SET, TESTS, ENDS, CLOCK, TARGET, COLLECTED_AT),
-    severity=Severity.HIGH,
-    version=2,
-    remedy=msg("Check the log of the backup job, and make the backup again"),
-)
-def whole(
-    files: Files,
-    tests: tuple[Tested, ...],
-    ends: dict[str, Ends],
-    clock: int,
-    target: Target,
-    collected_at: str,
-) -> Judgement:
-    """The newest backup can be read to its end: archives pass their test, dumps are finished."""
-    wanted = msg("archives that pass their own test, and SQL dumps with their last line")
-    latest = open_points.latest_time(clock, collected_at)
-    settled = open_points.finished_files(files, clock, latest)
-    runs = generations(settled, known_hours(target))
-    why = (
-        open_points.kept_by_program(files)
-        or open_points.known_by_list_only(files)
-        or open_points.incomplete_list(files)
-    )
-    if why or not runs:
-        ahead = open_points.dated_in_future(files, clock, latest)
-        return undetermined(why or ahead or open_points.NO_FILE, expected=wanted)
-    newest = runs[0].files
-    if empty := _without_content(newest):
-        return failed(empty, expected=wanted)
-    found = _of(newest, tests, ends)
-    if bad := [_bad(test) for test in found.values() if _is_bad(test)]:
-        return failed(*few(bad, 10), expected=wanted)
-    if (
-        why := _untested(newest, found)
-        or open_points.unsearched_places(files)
-        or open_points.unknown_content(newest)
-    ):
-        return undetermined(why, expected=wanted)
-    return passed(msg("{count} files were read to their end", count=len(newest)), expected=wanted)
-
-
-def _of(
-    newest: Sequence[BackupFile], tests: tuple[Tested, ...], ends: dict[str, Ends]
-) -> dict[str, Tested]:
-    """The tests of `newest` by name, without those of files that are not what they are called."""
-    true = {t.name: t for t in tests if plain_as(_head(ends, t.name)) or not is_packed(t.name)}
-    return {f.name: true[f.name] for f in newest if f.name in true}
-
-
-def _untested(newest: Sequence[BackupFile], found: dict[str, Tested]) -> Message | None:
-    left = [f.name for f in newest if f.name not in found or not found[f.name].passed]
-    if not left:
-        return None
-    return msg(
-        "These were not tested: too old, over 256 MB, encrypted or of a format without "
-        "a test of its own, or its program is missing: {names}",
-        names=capped(left),
-    )
-
-
-def _is_bad(test: Tested) -> bool:
-    return bool(test.error) or (test.dump and not test.ended)
-
-
-def _head(ends: dict[str, Ends], name: str) -> bytes:
-    return ends[name].head if name in ends else b""
-
-
-def _bad(test: Tested) -> Message:
-    if test.error:
-        return msg(
-            "{name} is damaged or truncated: {error}", name=test.name, error=verbatim(test.error)
-        )
-    return msg("{name} is a dump without its last line: it is truncated", name=test.name)
-
-
-CHECKS = (present, fresh, enough_copies, plausible_size, whole)
+CHECKS = (present, fresh, enough_copies, plausible_size)

@@ -64,6 +64,12 @@ def rpo_hours(target: Target) -> float | Message:
     return float(value)
 
 
+def known_hours(target: Target) -> float | None:
+    """The declared objective, None where none is declared that can be read."""
+    rpo = rpo_hours(target)
+    return None if isinstance(rpo, Message) else rpo
+
+
 def copies(target: Target) -> int | Message:
     """How many generations are declared to be kept at least."""
     value = target.settings.get("copies")

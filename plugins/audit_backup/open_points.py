@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from audit_backup.model import BackupFile, Content, Files
+from audit_backup.names import is_archive, is_dump, snapshot
 from audit_backup.repositories import written_by
 from audit_core.api.sdk import (
     HOUR,
@@ -164,3 +165,19 @@ def judge_no_content(files: Files, wanted: Message) -> Judgement:
     if why := unseen_files(files) or unknown_content(files.files):
         return undetermined(detail, why, expected=wanted)
     return failed(detail, expected=wanted)
+
+
+def without_content(files: tuple[BackupFile, ...]) -> Message | None:
+    """A message where a backup of one generation holds nothing.
+
+    An empty file among others that is no archive or dump by name may be empty in the original.
+    """
+    copied = any(f.content is Content.FULL for f in files)
+    empty = [
+        f.name
+        for f in files
+        if f.content is Content.EMPTY
+        and not snapshot(f.name)
+        and (f.size > 0 or not copied or is_archive(f.name) or is_dump(f.name))
+    ]
+    return msg("Without content: {names}", names=capped(empty)) if empty else None

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit_backup import declared, facts
+from audit_backup import archive_tests, bytes_read, declared, facts, listing
 from audit_backup.model import Files
 from audit_core.model import (
     Absent,
@@ -62,7 +62,7 @@ def run(
 
 
 def listed(where: Target) -> Files:
-    files = facts.parse_files(run(facts.ask_files, where))
+    files = listing.parse_files(run(listing.ask_files, where))
     assert isinstance(files, Files)
     return files
 
@@ -176,7 +176,10 @@ def test_depth_is_kept_and_closed_folders_are_noticed(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_not_there_is_not_present(tmp_path: Path) -> None:
     where = target(str(tmp_path / "gone"))
-    for ask, parse in ((facts.ask_files, facts.parse_files), (facts.ask_ends, facts.parse_ends)):
+    for ask, parse in (
+        (listing.ask_files, listing.parse_files),
+        (bytes_read.ask_ends, bytes_read.parse_ends),
+    ):
         where = target(str(tmp_path / "gone"), rpo_hours=24)
         got = parse(run(ask, where))
         assert isinstance(got, Absent)
@@ -189,7 +192,7 @@ def test_a_plain_file_in_place_of_the_folder_settles_nothing() -> None:
         tempfile.NamedTemporaryFile(prefix="dengbao-backup-", dir="/tmp") as plain,
         pytest.raises(ParseError, match="Not a directory"),
     ):
-        facts.parse_files(run(facts.ask_files, target(plain.name)))
+        listing.parse_files(run(listing.ask_files, target(plain.name)))
 
 
 def test_a_folder_closed_to_the_account_is_not_permitted() -> None:
@@ -203,18 +206,18 @@ def test_a_folder_closed_to_the_account_is_not_permitted() -> None:
         for mode in (0o000, 0o111):
             folder.chmod(mode)
             for ask, parse in (
-                (facts.ask_files, facts.parse_files), (facts.ask_ends, facts.parse_ends),
-                (facts.ask_lists, facts.parse_set_lists),
+                (listing.ask_files, listing.parse_files), (bytes_read.ask_ends, bytes_read.parse_ends),
+                (listing.ask_lists, listing.parse_set_lists),
             ):  # fmt: skip
                 got = parse(run(ask, where, account))
                 assert isinstance(got, Absent)
                 assert got.reason is Reason.NOT_PERMITTED
                 assert "privilege: root" in got.detail.id
-            way = facts.parse_way(run(facts.ask_way, where, account))
+            way = listing.parse_way(run(listing.ask_way, where, account))
             assert isinstance(way, tuple)
             assert way[-1] == mode
         folder.chmod(0o755)
-        assert facts.parse_ends(run(facts.ask_ends, where, account)) == {}
+        assert bytes_read.parse_ends(run(bytes_read.ask_ends, where, account)) == {}
     finally:
         folder.chmod(0o755)
         (folder / "one").unlink()
@@ -226,7 +229,7 @@ def test_the_first_bytes_of_files_and_the_last_of_archives(tmp_path: Path) -> No
     put(tmp_path, b"empty", size=0)
     for number, name in enumerate((*HOSTILE, b"a\n==> .gz", b"b.gz", b"==> x <==")):
         (tmp_path / os.fsdecode(name)).write_bytes(b"\n==>%02d" % number * 20)
-    got = facts.parse_ends(run(facts.ask_ends, target(str(tmp_path))))
+    got = bytes_read.parse_ends(run(bytes_read.ask_ends, target(str(tmp_path))))
     assert not isinstance(got, Absent)
     assert got["-new"].head == b"x" * 16
     assert "empty" not in got
@@ -240,7 +243,7 @@ def test_the_first_bytes_of_files_and_the_last_of_archives(tmp_path: Path) -> No
 def test_the_way_from_the_root(tmp_path: Path) -> None:
     folder = tmp_path / "a"
     folder.mkdir(mode=0o750)
-    way = facts.parse_way(run(facts.ask_way, target(str(folder))))
+    way = listing.parse_way(run(listing.ask_way, target(str(folder))))
     assert not isinstance(way, Absent)
     assert len(way) == len(folder.parts)
     assert way[-1] == 0o750
@@ -252,28 +255,28 @@ def test_a_set_without_access_lists(tmp_path: Path) -> None:
     put(folder, b"one", mode=0o640)
     put(folder, b"two\n x+", mode=0o640)
     where = target(str(folder))
-    assert facts.parse_set_lists(run(facts.ask_lists, where)) == ()
-    way = facts.parse_lists(run(facts.ask_way_lists, where))
+    assert listing.parse_set_lists(run(listing.ask_lists, where)) == ()
+    way = listing.parse_lists(run(listing.ask_way_lists, where))
     assert not isinstance(way, Absent)
     assert str(folder) not in way
-    gone = facts.parse_set_lists(run(facts.ask_lists, target(str(tmp_path / "gone"))))
+    gone = listing.parse_set_lists(run(listing.ask_lists, target(str(tmp_path / "gone"))))
     assert isinstance(gone, Absent)
     assert gone.reason is Reason.NOT_PRESENT
 
 
 def test_access_lists_of_a_real_listing() -> None:
     # coreutils 9.1 and acl 2.3.1 on Debian 12, 2026-11-23, after setfacl -m u:1001:r
-    listing = b"""\
+    output = b"""\
 drwxr-xr-x  3 0 0 4096  /backup
 -rw-r----- 1 0    0    0  /backup/a
 drwxr-xr-x. 2 0 0 4096  /backup/t
 -rw-r--r--+ 1 0 0 0  /backup/t/d\\n / e
 """
-    assert facts.parse_lists(answer(target(), listing)) == ("/backup/t/d\\n / e",)
-    for odd in (b"", b"ls: what\n", listing + b"x\n"):
+    assert listing.parse_lists(answer(target(), output)) == ("/backup/t/d\\n / e",)
+    for odd in (b"", b"ls: what\n", output + b"x\n"):
         with pytest.raises(ParseError):
-            facts.parse_lists(answer(target(), odd))
-    cut = facts.parse_set_lists(answer(target(), listing[:-9], cut=True))
+            listing.parse_lists(answer(target(), odd))
+    cut = listing.parse_set_lists(answer(target(), output[:-9], cut=True))
     assert isinstance(cut, Absent)
     assert cut.reason is Reason.TRUNCATED
 
@@ -306,12 +309,12 @@ def test_the_clock_is_this_machines() -> None:
 def test_a_folder_that_cannot_be_meant_is_not_asked_for(path: object) -> None:
     where = target(path, rpo_hours=24)
     asks = (
-        facts.ask_files,
-        facts.ask_ends,
-        facts.ask_tests,
-        facts.ask_way,
-        facts.ask_lists,
-        facts.ask_way_lists,
+        listing.ask_files,
+        bytes_read.ask_ends,
+        archive_tests.ask_tests,
+        listing.ask_way,
+        listing.ask_lists,
+        listing.ask_way_lists,
     )
     for ask in asks:
         assert isinstance(ask(where), Message)
@@ -325,11 +328,11 @@ def test_a_folder_that_cannot_be_meant_is_not_asked_for(path: object) -> None:
     ],
 )  # fmt: skip
 def test_other_settings_that_cannot_be_meant(settings: dict[str, Any]) -> None:
-    assert isinstance(facts.ask_files(target(**settings)), Message)
+    assert isinstance(listing.ask_files(target(**settings)), Message)
 
 
 def test_root_is_asked_for_only_where_it_is_declared() -> None:
-    plain, root = facts.ask_files(target()), facts.ask_files(target(privilege="root"))
+    plain, root = listing.ask_files(target()), listing.ask_files(target(privilege="root"))
     assert isinstance(plain, Command)
     assert isinstance(root, Command)
     assert (plain.privilege, root.privilege) == (Privilege.USER, Privilege.ROOT)
@@ -340,7 +343,7 @@ def test_root_is_asked_for_only_where_it_is_declared() -> None:
 @pytest.mark.parametrize("hours", [None, 0, -1, True, "24", float("nan"), float("inf")])
 def test_an_objective_that_cannot_be_meant(hours: object) -> None:
     assert isinstance(declared.rpo_hours(target(rpo_hours=hours)), Message)
-    assert isinstance(facts.ask_tests(target(rpo_hours=hours)), Message)
+    assert isinstance(archive_tests.ask_tests(target(rpo_hours=hours)), Message)
 
 
 FOLDER = b"1.0 d 0 755 8 1:2 /backup/\0"
@@ -349,7 +352,7 @@ FILE = b"5.5 f 10 640 8 1:3 /backup/one\0"
 
 @pytest.mark.parametrize("err", [b"", b"find: 'standard output': Broken pipe\n"])
 def test_a_cut_listing_keeps_its_whole_records(err: bytes) -> None:
-    got = facts.parse_files(answer(target(), FOLDER + FILE + FILE[:9], err, 141, cut=True))
+    got = listing.parse_files(answer(target(), FOLDER + FILE + FILE[:9], err, 141, cut=True))
     assert isinstance(got, Files)
     assert ([f.name for f in got.files], got.complete) == (["one"], False)
 
@@ -357,7 +360,7 @@ def test_a_cut_listing_keeps_its_whole_records(err: bytes) -> None:
 @pytest.mark.parametrize("raw", [b"", FILE, FOLDER + FILE[:9]])
 def test_a_listing_of_another_shape_is_not_read(raw: bytes) -> None:
     with pytest.raises(ParseError):
-        facts.parse_files(answer(target(), raw))
+        listing.parse_files(answer(target(), raw))
 
 
 def test_a_record_of_another_shape_costs_itself_and_what_lies_below() -> None:
@@ -366,19 +369,19 @@ def test_a_record_of_another_shape_costs_itself_and_what_lies_below() -> None:
         FILE.replace(b" f", b" s"), FILE.replace(b"/b", b"/x"), b"x" + FILE,
         FILE.replace(b"640", b"999"), FILE.replace(b"5.5", "٥".encode()),
     ):  # fmt: skip
-        part = facts.parse_files(answer(target(), FOLDER + bad + below + FILE))
+        part = listing.parse_files(answer(target(), FOLDER + bad + below + FILE))
         assert isinstance(part, Partial)
         assert [f.name for f in part.value.files] == ["one"]
 
 
 def test_a_disk_error_settles_nothing() -> None:
     with pytest.raises(ParseError, match="Stale"):
-        facts.parse_files(answer(target(), FOLDER, b"find: '/b/x': Stale file handle\n", 1))
+        listing.parse_files(answer(target(), FOLDER, b"find: '/b/x': Stale file handle\n", 1))
 
 
 def test_a_file_that_vanished_during_the_search_is_ignored() -> None:
     gone = b"find: '/backup/tmp': No such file or directory\n"
-    assert isinstance(facts.parse_files(answer(target(), FOLDER + FILE, gone, 1)), Files)
+    assert isinstance(listing.parse_files(answer(target(), FOLDER + FILE, gone, 1)), Files)
 
 
 PIECES = st.sampled_from(
@@ -409,7 +412,7 @@ def test_a_parser_returns_or_says_that_it_cannot_read(
 
 @given(st.text(max_size=60), st.text(max_size=20))
 def test_whatever_is_declared_stays_one_argument(path: str, pattern: str) -> None:
-    asked = facts.ask_files(target("/" + path, pattern=pattern))
+    asked = listing.ask_files(target("/" + path, pattern=pattern))
     if isinstance(asked, Command):
         assert asked.argv[2].startswith("/")
         assert asked.argv[2].endswith("/")

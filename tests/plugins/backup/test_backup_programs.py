@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from audit_backup import checks, facts, programs
+from audit_backup import checks, facts, programs, whole_check
 from audit_backup.model import Files
 from audit_core.model import Absent, Answer, Command, Message, ParseError, Reason, Target, Verdict
 
@@ -70,7 +70,7 @@ def verdicts(files: Files, **settings: Any) -> list[Verdict]:
         checks.fresh.judge(files, CLOCK, where, NOW).verdict,
         checks.enough_copies.judge(files, {}, {}, CLOCK, where, NOW).verdict,
         checks.plausible_size.judge(files, CLOCK, where, NOW).verdict,
-        checks.whole.judge(files, (), {}, CLOCK, where, NOW).verdict,
+        whole_check.whole.judge(files, (), {}, CLOCK, where, NOW).verdict,
     ]
 
 

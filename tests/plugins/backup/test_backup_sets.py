@@ -13,7 +13,7 @@ from typing import Any
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from audit_backup import checks, facts, magic
+from audit_backup import checks, facts, magic, whole_check
 from audit_backup import content as contents
 from audit_backup.model import BackupFile, Content, Ends, Files
 from audit_core.model import Absent, Answer, Command, Judgement, Partial, Target, Verdict
@@ -56,7 +56,7 @@ def judged(folder: Path, **settings: Any) -> dict[str, Judgement]:
         "fresh": checks.fresh.judge(files, clock, where, now),
         "copies": checks.enough_copies.judge(files, digests, ends, clock, where, now),
         "size": checks.plausible_size.judge(files, clock, where, now),
-        "whole": checks.whole.judge(files, tests, ends, clock, where, now),
+        "whole": whole_check.whole.judge(files, tests, ends, clock, where, now),
     }
 
 

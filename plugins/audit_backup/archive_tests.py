@@ -1,0 +1,99 @@
+"""Whether archives pass their own test, and dumps end as they should."""
+
+from __future__ import annotations
+
+import math
+import re
+
+from audit_backup import declared
+from audit_backup.model import Tested
+from audit_backup.searches import FIND, GREP, LIMIT, command, either, ending, framed, refusal, runs
+from audit_core.api.sdk import Absent, Answer, Command, Message, Target
+
+_TAR, _UNZIP = "/usr/bin/tar", "/usr/bin/unzip"
+_ZGREP, _XZGREP, _ZSTDGREP = "/usr/bin/zgrep", "/usr/bin/xzgrep", "/usr/bin/zstdgrep"
+_GZIP, _XZ, _BZIP2 = "/usr/bin/gzip", "/usr/bin/xz", "/usr/bin/bzip2"
+_ZSTD, _LZ4 = "/usr/bin/zstd", "/usr/bin/lz4"
+
+
+# What mysqldump, mariadb-dump, pg_dump and pg_dumpall write first and last.
+_MARKS = (
+    "^(-- (MySQL|MariaDB) dump |-- Dump completed|-- PostgreSQL database( cluster)? dump"
+    "( complete)?$)"
+)
+_TARS = (
+    (_GZIP, ("-tq",), (".tar.gz", ".tgz")), (_XZ, ("-tq",), (".tar.xz", ".txz")),
+    (_BZIP2, ("-tq",), (".tar.bz2", ".tbz2", ".tbz")), (_ZSTD, ("-tq",), (".tar.zst", ".tzst")),
+    (_LZ4, ("-tq",), (".lz4",)), (_UNZIP, ("-tqq",), (".zip",)),
+    (_TAR, ("-t", "--exclude=*", "-f"), (".tar",)),  # read to its end, and no name is printed
+)  # fmt: skip
+_PACKED = (
+    (_GZIP, _ZGREP, ".gz"), (_XZ, _XZGREP, ".xz"), (_BZIP2, _XZGREP, ".bz2"),
+    (_ZSTD, _ZSTDGREP, ".zst"),
+)  # fmt: skip
+_PLAIN_TEXT = (".sql", ".dump", ".dmp")
+_LARGEST = 256 << 20  # bytes that are tested; more would load the host
+
+
+def ask_tests(target: Target) -> Command | Message:
+    """Test each archive that is younger than the objective, and find the marks of SQL dumps."""
+    hours = declared.rpo_hours(target)
+    if isinstance(hours, Message):
+        return hours
+    young = ("-mmin", f"-{math.ceil(hours * 60)}", "-size", "+0", "-size", f"-{_LARGEST + 1}c")
+    return command(
+        target,
+        lambda folder, pattern, depth: (
+            FIND, "-H", folder, "-maxdepth", depth, "-xdev", "-type", "f", "-name", pattern,
+            *young,
+            *either(
+                *(framed(ending(*ends), program, *words) for program, words, ends in _TARS),
+                *(framed(ending(end), program, "-tq", then=_marks(grep))
+                  for program, grep, end in _PACKED),
+                framed(ending(*_PLAIN_TEXT), "/usr/bin/true", then=_marks(_ZGREP)),
+            ),
+        ),
+        LIMIT * 4, timeout_s=180,
+    )  # fmt: skip
+
+
+def _marks(grep: str) -> tuple[str, ...]:
+    """The expression that prints the marks of a dump, and is true whether there are any or not."""
+    return ("(", "-exec", *GREP, grep, "-aoE", _MARKS, "{}", ";", "-o", "-true", ")")
+
+
+def parse_tests(answer: Answer) -> tuple[Tested, ...] | Absent:
+    """The outcome for each young archive and dump; what was not tested is not in it."""
+    if absent := refusal(answer):
+        return absent
+    errors = answer.stderr.decode("utf-8", "surrogateescape").splitlines()
+    folder = str(declared.folder(answer.target))
+    return tuple(
+        _tested(name, folder, text.splitlines(), ended, errors)
+        for name, text, ended in runs(answer)
+    )
+
+
+_END = re.compile("Dump completed|dump complete$")
+_NOT_RUN = re.compile(
+    "No such file or directory|not found|memory exhausted|[Pp]ermission denied|not permitted"
+    "|not look like a tar archive|trailing (garbage|zero)"
+)
+
+
+def _tested(name: str, folder: str, lines: list[str], ended: bool, errors: list[str]) -> Tested:
+    """A program that could not be run, or could not open the file, found nothing wrong."""
+    path = folder + name
+    complaints = [line for line in errors if path in line or folder not in line]
+    not_run = any(_NOT_RUN.search(line) for line in complaints)
+    ends = sum(bool(_END.search(line)) for line in lines)
+    headers = len(lines) - ends
+    last = ends >= max(headers, 1)  # pg_dumpall writes one more pair around all
+    text = name.lower().endswith(_PLAIN_TEXT)
+    return Tested(
+        name=name,
+        passed=ended and not not_run and (last or not text),
+        error="" if ended or not_run else next((x for x in complaints if path in x), name),
+        dump=not not_run and headers > 0,
+        ended=last,
+    )

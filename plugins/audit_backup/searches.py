@@ -1,0 +1,125 @@
+"""How the files of a set are looked at: one find for each question, and how its answer is read.
+
+Every request has a fixed shape; only what the inventory declares goes into it. The folder begins
+and ends with a slash, so that find can take it neither for an option nor for a plain file. No
+argument holds a backslash: sudoers reads it as an escape twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from audit_backup import declared
+from audit_core.api.sdk import (
+    Absent,
+    Answer,
+    Command,
+    Message,
+    ParseError,
+    Privilege,
+    Reason,
+    Target,
+    msg,
+    verbatim,
+)
+
+FIND = "/usr/bin/find"
+LIMIT = 1 << 20  # some 12,000 files
+# A line without an end would fill the memory.
+GREP = ("/usr/bin/prlimit", "--as=1073741824")
+
+
+def command(
+    target: Target,
+    make: Callable[[str, str, str], tuple[str, ...]],
+    limit: int,
+    timeout_s: int = 60,
+) -> Command | Message:
+    """A command made from folder, pattern and depth, or what the inventory has to declare."""
+    folder, pattern = declared.folder(target), declared.pattern(target)
+    depth, root = declared.depth(target), declared.as_root(target)
+    for value in (folder, pattern, depth, root):
+        if isinstance(value, Message):
+            return value
+    return Command(
+        argv=make(str(folder), str(pattern), str(depth)),
+        privilege=Privilege.ROOT if root else Privilege.USER,
+        timeout_s=timeout_s, limit=limit, ok=(0, 1), partial_ok=True,
+    )  # fmt: skip
+
+
+def ending(*ends: str) -> tuple[str, ...]:
+    """The expression of find for names with one of `ends`."""
+    tests = tuple(word for end in ends for word in ("-o", "-iname", f"*{end}"))
+    return ("(", *tests[1:], ")")
+
+
+def framed(select: tuple[str, ...], *run: str, then: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """For each file that `select` takes: its path, what `run` prints, `y` or `n`, its path.
+
+    `then` is what follows where `run` ended well.
+    """
+    return (
+        "(", *select, "-print0", "(", "-exec", *run, "{}", ";", *then, "-printf", "y",
+        "-o", "-printf", "n", ")", "-print0", ")",
+    )  # fmt: skip
+
+
+def either(*parts: tuple[str, ...]) -> tuple[str, ...]:
+    words = tuple(word for part in parts for word in ("-o", *part))
+    return ("(", *words[1:], ")")
+
+
+def records(answer: Answer) -> list[str]:
+    """What stands before each NUL; a cut answer loses its last record, any other must be whole."""
+    *whole, rest = answer.text.split("\0")
+    if rest and not answer.truncated:
+        raise ParseError(msg("the last record of the listing is incomplete"))
+    return whole
+
+
+def below(path: str, answer: Answer) -> str:
+    """`path` as seen from the set's folder; empty for the folder itself."""
+    folder = str(declared.folder(answer.target))
+    if not path.startswith(folder):
+        raise ParseError(msg("a path outside the directory: {path}", path=verbatim(path)))
+    return path.removeprefix(folder)
+
+
+def refusal(answer: Answer) -> Absent | None:
+    """The errors of find as an absence; files that were removed meanwhile do not matter.
+
+    What the programs that find starts say is for the parser of their output.
+    """
+    folder = str(declared.folder(answer.target))
+    lines = answer.stderr.decode("utf-8", "backslashreplace").splitlines()
+    for line in lines:
+        if answer.truncated and line.endswith(": Broken pipe"):
+            continue
+        if not line.startswith(("find: ", f"{FIND}: ")) or "'/usr/bin/" in line:
+            continue
+        if line.endswith("/lost+found': Permission denied"):
+            continue  # of the file system, and closed to all but root
+        if line.endswith(": Permission denied"):
+            detail = msg(
+                "The account may not read it ({error}): grant it read access to the directory, "
+                "or declare `privilege: root` for this backup set",
+                error=verbatim(line),
+            )
+            return Absent(reason=Reason.NOT_PERMITTED, detail=detail)
+        if not line.endswith(": No such file or directory"):
+            raise ParseError(msg("find: {detail}", detail=verbatim(line)))
+        if not answer.stdout:
+            detail = msg("The declared backup directory {folder} does not exist", folder=folder)
+            return Absent(reason=Reason.NOT_PRESENT, detail=detail)
+    return None
+
+
+def runs(answer: Answer) -> Iterator[tuple[str, str, bool]]:
+    """Name, output and success of each program that `framed` ran."""
+    cells = records(answer)
+    for first, second in zip(cells[::2], cells[1::2], strict=False):
+        if not second.endswith(first) or second[: -len(first)][-1:] not in ("y", "n"):
+            raise ParseError(msg("not a record of tests: {record}", record=verbatim(second)))
+        text = second[: -len(first)]
+        yield below(first, answer), text[:-1], text[-1] == "y"

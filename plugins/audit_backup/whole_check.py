@@ -1,0 +1,109 @@
+"""The check of whether the newest backup can be read to its end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from audit_backup import declared, open_points
+from audit_backup.facts import CLOCK, ENDS, SET, TESTS
+from audit_backup.generations import generations
+from audit_backup.magic import plain_as
+from audit_backup.model import BackupFile, Ends, Files, Tested
+from audit_backup.names import is_packed
+from audit_core.api.sdk import (
+    COLLECTED_AT,
+    TARGET,
+    Judgement,
+    Message,
+    Severity,
+    Target,
+    capped,
+    check,
+    failed,
+    few,
+    msg,
+    passed,
+    undetermined,
+    verbatim,
+)
+
+
+@check(
+    "backup.whole",
+    needs=(SET, TESTS, ENDS, CLOCK, TARGET, COLLECTED_AT),
+    severity=Severity.HIGH,
+    version=2,
+    remedy=msg("Check the log of the backup job, and make the backup again"),
+)
+def whole(
+    files: Files,
+    tests: tuple[Tested, ...],
+    ends: dict[str, Ends],
+    clock: int,
+    target: Target,
+    collected_at: str,
+) -> Judgement:
+    """The newest backup can be read to its end: archives pass their test, dumps are finished."""
+    wanted = msg("archives that pass their own test, and SQL dumps with their last line")
+    latest = open_points.latest_time(clock, collected_at)
+    settled = open_points.finished_files(files, clock, latest)
+    runs = generations(settled, declared.known_hours(target))
+    why = (
+        open_points.kept_by_program(files)
+        or open_points.known_by_list_only(files)
+        or open_points.incomplete_list(files)
+    )
+    if why or not runs:
+        ahead = open_points.dated_in_future(files, clock, latest)
+        return undetermined(why or ahead or open_points.NO_FILE, expected=wanted)
+    newest = runs[0].files
+    if empty := open_points.without_content(newest):
+        return failed(empty, expected=wanted)
+    found = _of(newest, tests, ends)
+    if bad := [_bad(test) for test in found.values() if _is_bad(test)]:
+        return failed(*few(bad, 10), expected=wanted)
+    if (
+        why := _untested(newest, found)
+        or open_points.unsearched_places(files)
+        or open_points.unknown_content(newest)
+    ):
+        return undetermined(why, expected=wanted)
+    return passed(msg("{count} files were read to their end", count=len(newest)), expected=wanted)
+
+
+def _of(
+    newest: Sequence[BackupFile], tests: tuple[Tested, ...], ends: dict[str, Ends]
+) -> dict[str, Tested]:
+    """The tests of `newest` by name, without those of files that are not what they are called."""
+    true = {t.name: t for t in tests if plain_as(_head(ends, t.name)) or not is_packed(t.name)}
+    return {f.name: true[f.name] for f in newest if f.name in true}
+
+
+def _untested(newest: Sequence[BackupFile], found: dict[str, Tested]) -> Message | None:
+    left = [f.name for f in newest if f.name not in found or not found[f.name].passed]
+    if not left:
+        return None
+    return msg(
+        "These were not tested: too old, over 256 MB, encrypted or of a format without "
+        "a test of its own, or its program is missing: {names}",
+        names=capped(left),
+    )
+
+
+def _is_bad(test: Tested) -> bool:
+    return bool(test.error) or (test.dump and not test.ended)
+
+
+def _head(ends: dict[str, Ends], name: str) -> bytes:
+    return ends[name].head if name in ends else b""
+
+
+def _bad(test: Tested) -> Message:
+    if test.error:
+        return msg(
+            "{name} is damaged or truncated: {error}", name=test.name, error=verbatim(test.error)
+        )
+    return msg("{name} is a dump without its last line: it is truncated", name=test.name)
+
+
+CHECKS = (whole,)
