@@ -69,8 +69,8 @@ def parse_tests(answer: Answer) -> tuple[Tested, ...] | Absent:
     errors = answer.stderr.decode("utf-8", "surrogateescape").splitlines()
     folder = str(declared.folder(answer.target))
     return tuple(
-        _tested(name, folder, text.splitlines(), ended, errors)
-        for name, text, ended in runs(answer)
+        _tested(name, folder, text.splitlines(), letter == "y", errors)
+        for name, text, letter in runs(answer)
     )
 
 

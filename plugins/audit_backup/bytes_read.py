@@ -7,7 +7,19 @@ import re
 
 from audit_backup import declared, names
 from audit_backup.model import Ends
-from audit_backup.searches import FIND, LIMIT, below, command, ending, records, refusal
+from audit_backup.searches import (
+    FIND,
+    GREP,
+    LIMIT,
+    below,
+    command,
+    either,
+    ending,
+    framed,
+    records,
+    refusal,
+    runs,
+)
 from audit_core.api.sdk import Absent, Answer, Command, Message, ParseError, Reason, Target, msg
 
 _HEAD, _TAIL, _SHA256SUM = "/usr/bin/head", "/usr/bin/tail", "/usr/bin/sha256sum"
@@ -65,6 +77,38 @@ def parse_ends(answer: Answer) -> dict[str, Ends] | Absent:
         before = found.get(key)
         found[key] = Ends(head=data[:16]) if before is None else Ends(head=before.head, tail=data)
     return found
+
+
+_PACKED = (
+    ("/usr/bin/xzgrep", (".xz", ".bz2")), ("/usr/bin/zstdgrep", (".zst",)),
+    ("/usr/bin/zgrep", (".gz",)),
+)  # fmt: skip
+_LITTLE_GREP = (GREP[0], "--as=268435456", *GREP[2:])  # a disk of zeros is one line
+
+
+def ask_packed_heads(target: Target) -> Command | Message:
+    """Read how the first line begins of what each packed file holds: 16 characters."""
+    first = ("-aoE", "-m", "1", "^[^[:cntrl:]]{1,16}")
+    return command(
+        target,
+        lambda folder, pattern, depth: (
+            FIND, "-H", folder, "-maxdepth", depth, "-xdev", "-type", "f", "-name", pattern,
+            "-size", "+0", "!", *ending(*names.TARS, ".tar.*"),
+            *either(*(framed(ending(*ends), *_LITTLE_GREP, program, *first)
+                      for program, ends in _PACKED)),
+        ),
+        LIMIT * 4, timeout_s=180,
+    )  # fmt: skip
+
+
+def parse_packed_heads(answer: Answer) -> dict[str, bytes] | Absent:
+    """The printable bytes that the content of packed files begins with, by name."""
+    if absent := refusal(answer):
+        return absent
+    return {
+        name: os.fsencode(text.removesuffix("\n"))
+        for name, text, letter in runs(answer) if letter == "y"
+    }  # fmt: skip
 
 
 def parse_digests(answer: Answer) -> dict[str, str] | Absent:

@@ -8,15 +8,16 @@ nothing is what bzip2 1.0.8 writes.
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Callable
 
 from audit_backup import names
 from audit_backup.magic import encrypted_as, plain_as
-from audit_backup.model import BackupFile, Content, Ends, Inside
+from audit_backup.model import BackupFile, Content, Ends, Held, Inside
 from audit_backup.packed_sizes import is_one_byte
 
-SMALL = 64 << 10  # up to here archives are looked into; a larger one holds something
+SMALL = 64 << 10  # up to here all statements of a dump are read; a larger file holds something
 _TINY = 512  # a compressed file below this may be one of nothing but headers
 _TAR_RECORD = 1 << 20  # the largest record of zeros that tar usually writes
 _NO_BZIP2 = b"\x17\x72\x45\x38\x50\x90\x00\x00\x00\x00"
@@ -31,7 +32,9 @@ _OF_NOTHING = {
     b"XBSTCK01": 4096, b"QFI\xfb": 256 << 10, b"KDMV": 16 << 20, b"vhdxfile": 8 << 20,
     b"<<< ": 8 << 20, b"conectix": 8 << 20, b"\0\0\0\x7b": 1024, b"07070": 512,
     b"7z\xbc\xaf\x27\x1c": 512, b"Rar!": 512, b"!<arch>\n": 68, b"\x6d\xe2\x99\x81": 512,
-    b"\x1f\x9d": 512, b"LZIP": 512, b"\x5d\x00\x00": 512, b"\x89LZO": 512,
+    b"TAPE": 4 << 20, b"xFSdump0": 64 << 10, b"VMA\0": 1 << 20, b"partclone-image": 1 << 20,
+    b"\xc7q": 64 << 10, b"btrfs-stream": 512, b"\x1f\x9d": 512,
+    b"LZIP": 512, b"\x5d\x00\x00": 512, b"\x89LZO": 512,
     b"\xff\x06\x00\x00sNaPpY": 512,
 }  # fmt: skip
 # How a small configuration file begins, and no message of a job that failed.
@@ -46,19 +49,49 @@ _SKIPPABLE = b"\x2a\x4d\x18"
 _VOLUMES = (b"BB01", b"BB02", b"BB03")
 
 
-def content(file: BackupFile, ends: Ends | None, inside: Inside | None) -> Content:
-    """What is known of the content of `file`; `ends` and `inside` are None where not read."""
+def content(
+    file: BackupFile,
+    ends: Ends | None,
+    inside: Inside | None,
+    held: Held | None = None,
+    packed: bytes = b"",
+) -> Content:
+    """What is known of the content of `file`.
+
+    `ends`, `inside` and `held` are None where not read; `packed` is how that begins which was
+    packed into the file.
+    """
     if file.size == 0:
         return Content.EMPTY
     if file.sparse:
         return Content.DOUBTFUL
     if ends is None:
-        return Content.FULL if file.size > SMALL else Content.UNREAD
+        large = file.size > SMALL and not names.is_container(file.name)
+        return Content.FULL if large else Content.UNREAD
     if _is_empty(file, ends):
         return Content.EMPTY
+    if (found := _by_held(file, ends, held)) is not None:
+        return found
     if inside is not None and (found := _by_inside(file, ends, inside)) is not None:
         return found
-    return _by_size(file, ends)
+    return Content.DOUBTFUL if _is_packed_nothing(file, packed) else _by_size(file, ends)
+
+
+_BY_HELD = {
+    Held.CONTENT: Content.FULL, Held.NESTED: Content.DOUBTFUL, Held.NOTHING: Content.EMPTY,
+}  # fmt: skip
+
+
+def _by_held(file: BackupFile, ends: Ends, held: Held | None) -> Content | None:
+    """None of a file that is no archive, as far as is known, or is encrypted."""
+    if encrypted_as(ends.head) and held is Held.NESTED:
+        return None
+    if held is Held.ENCRYPTED:
+        return Content.DOUBTFUL if file.size <= _CIPHER else Content.FULL
+    if held in _BY_HELD:
+        return _BY_HELD[held]
+    sought = names.is_container(file.name) and not names.is_part(file.name)
+    return Content.DOUBTFUL if sought and not encrypted_as(ends.head) else None
 
 
 def _by_inside(file: BackupFile, ends: Ends, inside: Inside) -> Content | None:
@@ -67,15 +100,44 @@ def _by_inside(file: BackupFile, ends: Ends, inside: Inside) -> Content | None:
         return Content.DOUBTFUL if inside.schema else Content.FULL
     if inside.readable and inside.header:
         return Content.EMPTY
-    if not inside.readable and names.is_part(file.name):
-        return None  # only the first part begins as an archive
     dump = names.is_dump(file.name) and _is_text(ends.head)
-    if not inside.readable or dump or names.is_sql(file.name) or ends.head.startswith(b"PGDMP"):
+    if not inside.readable or dump or names.is_sql(file.name) or _needs_row(ends.head):
         return Content.DOUBTFUL  # as a dump it would have a row somewhere
     return None
 
 
+_LOOKED = 16 << 20  # bytes up to which files are searched, whatever their names
+_SPARSELY = 16  # a header of nothing is packed to a sixteenth at least
+
+
+def _needs_row(head: bytes) -> bool:
+    """Whether it is a dump of pg_dump or Oracle's exp, which names each table with rows."""
+    return head.startswith(b"PGDMP") or head[3:11] == b"EXPORT:V"
+
+
+def _is_packed_nothing(file: BackupFile, head: bytes) -> bool:
+    """Whether what was packed, beginning with `head`, may be no backup or nothing but a header."""
+    stem = posixpath.splitext(file.name)[0]
+    if names.is_packed(file.name) and names.is_container(stem):
+        return True  # packed twice
+    if _needs_row(head) and file.size <= _LOOKED:
+        return True
+    least = next((size for magic, size in _OF_NOTHING.items() if head.startswith(magic)), 0)
+    return _is_page(head) or _is_archive(head) or file.size <= least // _SPARSELY
+
+
+def _is_page(head: bytes) -> bool:
+    return head.lower().startswith((b"<!doctype html", b"<html"))
+
+
+def _is_archive(head: bytes) -> bool:
+    """Whether the first printable bytes are those of a packed file or an archive."""
+    return head.startswith((b"PK", b"BZh", b"\xfd7zXZ", b"(\xb5/\xfd", b"7z\xbc\xaf", b"Rar!"))
+
+
 def _by_size(file: BackupFile, ends: Ends) -> Content:
+    if _needs_row(ends.head) and file.size <= _LOOKED:
+        return Content.DOUBTFUL
     if not any(ends.head) or _is_something_else(file, ends) or _is_volume(ends.head):
         return Content.DOUBTFUL
     return Content.DOUBTFUL if file.size <= _may_hold_nothing(file, ends.head) else Content.FULL
@@ -98,10 +160,9 @@ def _is_something_else(file: BackupFile, ends: Ends) -> bool:
         return not known and not head.startswith(_ZIP_END)
     if encrypted_as(head) or not _is_text(head):
         return False
-    page = head.lower().startswith((b"<!doctype html", b"<html"))
     if file.size > _NAMELESS and _SETTING.match(head) and not names.is_dump(file.name):
         return False
-    return page or file.size <= (SMALL if names.is_dump(file.name) else _TINY)
+    return _is_page(head) or file.size <= (SMALL if names.is_dump(file.name) else _TINY)
 
 
 def _is_text(head: bytes) -> bool:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from msgspec import structs
 
-from audit_backup import archive_tests, bytes_read, listing, names, programs, statements
+from audit_backup import archive_tests, bytes_read, listing, members, names, programs, statements
 from audit_backup.content import content
 from audit_backup.magic import is_beside
-from audit_backup.model import BackupFile, Ends, Files, Inside, Tested
+from audit_backup.model import BackupFile, Ends, Files, Held, Inside, Tested
 from audit_core.api.sdk import (
     Absent,
     Answer,
@@ -43,6 +43,14 @@ INSIDES = fact(
     parse=statements.parse_insides,
     kind="backup_set",
 )
+MEMBERS = fact(
+    "backup.members", dict[str, Held], kind="backup_set",
+    ask=members.ask_members, parse=members.parse_members,
+)  # fmt: skip
+PACKED_HEADS = fact(
+    "backup.packed-heads", dict[str, bytes], kind="backup_set",
+    ask=bytes_read.ask_packed_heads, parse=bytes_read.parse_packed_heads,
+)  # fmt: skip
 TESTS = fact(
     "backup.tests",
     tuple[Tested, ...],
@@ -81,6 +89,8 @@ def looked_into(
     files: Files,
     ends: dict[str, Ends] | Absent,
     insides: dict[str, Inside] | Absent,
+    held: dict[str, Held] | Absent,
+    packed: dict[str, bytes] | Absent,
     archives: tuple[BackupFile, ...] | None = None,
 ) -> Files:
     """`files` with what is known of the content of each, or what the backup program lists.
@@ -91,10 +101,12 @@ def looked_into(
     if archives is not None:
         return Files(files=archives, complete=True, listed=True)
     ends, insides = known(ends) or {}, known(insides) or {}
+    held, packed = known(held) or {}, known(packed) or {}
     beside = tuple(f for f in files.files if f.name in ends and is_beside(ends[f.name].head))
     found = [
-        structs.replace(f, at=_made(f, files), content=content(f, ends.get(f.name),
-                                                               insides.get(f.name)))
+        structs.replace(f, at=_made(f, files), content=content(
+            f, ends.get(f.name), insides.get(f.name), held.get(f.name), packed.get(f.name, b""),
+        ))
         for f in files.files if f not in beside
     ]  # fmt: skip
     return structs.replace(
@@ -117,8 +129,12 @@ def _made(file: BackupFile, files: Files) -> float:
 SET = derive(
     "backup.set", Files, make=looked_into,
     needs=(
-        complete(FILES), known_or_absent(ENDS), known_or_absent(INSIDES), optional(ARCHIVES),
+        complete(FILES), known_or_absent(ENDS), known_or_absent(INSIDES),
+        known_or_absent(MEMBERS), known_or_absent(PACKED_HEADS), optional(ARCHIVES),
     ),
 )  # fmt: skip
 
-FACTS = (FILES, ENDS, INSIDES, ARCHIVES, TESTS, DIGESTS, WAY, LISTS, WAY_LISTS, CLOCK, SET)
+FACTS = (
+    FILES, ENDS, INSIDES, MEMBERS, PACKED_HEADS, ARCHIVES, TESTS, DIGESTS, WAY, LISTS, WAY_LISTS,
+    CLOCK, SET,
+)  # fmt: skip

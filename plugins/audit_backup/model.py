@@ -64,8 +64,21 @@ class Ends(Struct, frozen=True, kw_only=True):
     tail: bytes | None = None
 
 
+class Held(StrEnum):
+    """What an archive holds; NESTED: only archives, dumps and notes; UNKNOWN: not read to its end.
+
+    A dump with rows has CONTENT, also within an archive. ENCRYPTED archives do not tell.
+    """
+
+    CONTENT = "content"
+    NESTED = "nested"
+    NOTHING = "nothing"
+    ENCRYPTED = "encrypted"
+    UNKNOWN = "unknown"
+
+
 class Inside(Struct, frozen=True, kw_only=True):
-    """What a small archive or SQL dump holds: members with content, statements with data.
+    """What an SQL dump holds: statements with data.
 
     `readable` is False where the program could not read it to its end. `schema`: of a dump only
     the statements that make tables and roles, without a row.

@@ -100,6 +100,14 @@ def is_tar(path: str) -> bool:
     return name.endswith(TARS) or ".tar." in name
 
 
+_CONTAINERS = (*TARS, ".zip", ".7z", ".rar", ".cpio", ".cpio.gz", ".cpio.xz", ".cpio.zst")
+
+
+def is_container(path: str) -> bool:
+    """Whether the name is that of an archive of several files, which are judged by their own."""
+    return is_tar(path) or path.lower().endswith(_CONTAINERS)
+
+
 # A day in a name, also with the time of day after it: db-20261123.gz, 2026_11_23, 20261123021500.
 _DAY = re.compile(
     r"(?<!\d)(20\d\d)[-_.]?(0[1-9]|1[0-2])[-_.]?(0[1-9]|[12]\d|3[01])(?=(?:\d\d){0,3}(?:\D|$))",

@@ -8,6 +8,7 @@ argument holds a backslash: sudoers reads it as an escape twice.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 from audit_backup import declared
 from audit_core.api.sdk import (
@@ -25,8 +26,8 @@ from audit_core.api.sdk import (
 
 FIND = "/usr/bin/find"
 LIMIT = 1 << 20  # some 12,000 files
-# A line without an end would fill the memory.
-GREP = ("/usr/bin/prlimit", "--as=1073741824")
+# A line without an end would fill the memory; 5 s of the processor read some 500 MB.
+GREP = ("/usr/bin/prlimit", "--as=1073741824", "--cpu=5")
 
 
 def command(
@@ -54,15 +55,34 @@ def ending(*ends: str) -> tuple[str, ...]:
     return ("(", *tests[1:], ")")
 
 
-def framed(select: tuple[str, ...], *run: str, then: tuple[str, ...] = ()) -> tuple[str, ...]:
-    """For each file that `select` takes: its path, what `run` prints, `y` or `n`, its path.
+class Step(NamedTuple):
+    """What is run on a file, and the letter that stands for its success with all of `then`."""
 
-    `then` is what follows where `run` ended well.
+    letter: str
+    run: tuple[str, ...]
+    then: tuple[str, ...] = ()
+
+
+def stepped(select: tuple[str, ...], *steps: Step) -> tuple[str, ...]:
+    """For each file that `select` takes: its path, what was printed, a letter, its path.
+
+    The letter is that of the first step that ended well, `n` where none did.
     """
-    return (
-        "(", *select, "-print0", "(", "-exec", *run, "{}", ";", *then, "-printf", "y",
-        "-o", "-printf", "n", ")", "-print0", ")",
+    tried = (
+        word for step in steps
+        for word in (*_exec(step.run), *step.then, "-printf", step.letter, "-o")
     )  # fmt: skip
+    return ("(", *select, "-print0", "(", *tried, "-printf", "n", ")", "-print0", ")")
+
+
+def _exec(run: tuple[str, ...]) -> tuple[str, ...]:
+    """`run` with the file where `{}` stands, or else at its end."""
+    return ("-exec", *run, *(() if "{}" in run else ("{}",)), ";")
+
+
+def framed(select: tuple[str, ...], *run: str, then: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """The same for one program, with the letter `y`."""
+    return stepped(select, Step("y", run, then))
 
 
 def either(*parts: tuple[str, ...]) -> tuple[str, ...]:
@@ -115,11 +135,11 @@ def refusal(answer: Answer) -> Absent | None:
     return None
 
 
-def runs(answer: Answer) -> Iterator[tuple[str, str, bool]]:
-    """Name, output and success of each program that `framed` ran."""
+def runs(answer: Answer, letters: str = "yn") -> Iterator[tuple[str, str, str]]:
+    """Name, output and letter of each file on which `stepped` ran programs."""
     cells = records(answer)
     for first, second in zip(cells[::2], cells[1::2], strict=False):
-        if not second.endswith(first) or second[: -len(first)][-1:] not in ("y", "n"):
+        text = second.removesuffix(first)
+        if text == second or not text or text[-1] not in letters:
             raise ParseError(msg("not a record of tests: {record}", record=verbatim(second)))
-        text = second[: -len(first)]
-        yield below(first, answer), text[:-1], text[-1] == "y"
+        yield below(first, answer), text[:-1], text[-1]

@@ -7,22 +7,36 @@ import re
 from audit_backup import names
 from audit_backup.content import SMALL
 from audit_backup.model import Inside
-from audit_backup.searches import FIND, GREP, LIMIT, command, either, ending, framed, refusal, runs
+from audit_backup.searches import (
+    FIND,
+    GREP,
+    LIMIT,
+    Step,
+    command,
+    either,
+    ending,
+    framed,
+    refusal,
+    runs,
+    stepped,
+)
 from audit_core.api.sdk import Absent, Answer, Command, Message, Target
 
-_TAR, _UNZIP = "/usr/bin/tar", "/usr/bin/unzip"
 _ZGREP, _XZGREP, _ZSTDGREP = "/usr/bin/zgrep", "/usr/bin/xzgrep", "/usr/bin/zstdgrep"
 
 
-# -o prints no data: only the words that a statement or a comment of the program begins with.
-# pg_dump lists what is in its own format without compression: `TABLE DATA` for each table with it.
-ROWS = (
+_ROW = (
     "^[[:blank:]]*([Ii][Nn][Ss][Ee][Rr][Tt] |[Rr][Ee][Pp][Ll][Aa][Cc][Ee] INTO |UPSERT "
-    '|COPY [[:alnum:]_.,"() ]+ FROM stdin)|TABLE DATA'
+    '|COPY [[:alnum:]_.,"() ]+ FROM stdin)'
 )
-# `.` and a sign before it end the rows of COPY (an argument may hold no backslash, see above).
+# pg_dump lists what is in its own format without compression: `TABLE DATA` for each table with
+# it, behind the bytes of a number. A plain dump has these words in comments.
+ROWS = f"{_ROW}|[[:cntrl:]]TABLE DATA"
+_COMMENT = "TABLE DATA; Schema"
+# -o prints no data: only the words that a statement or a comment of the program begins with.
+# `.` and a sign before it end the rows of COPY (an argument may hold no backslash).
 _STATEMENTS = (
-    f"^(-- (MySQL|MariaDB) dump |-- PostgreSQL database )|{ROWS}|^.[.]$"
+    f"^(-- (MySQL|MariaDB) dump |-- PostgreSQL database )|{_ROW}|TABLE DATA|{_COMMENT}|^.[.]$"
     "|^CREATE (TABLE|VIEW|FUNCTION|PROCEDURE|SEQUENCE|TYPE|INDEX|ROLE|USER)"
 )
 _TEXTS = (
@@ -35,23 +49,22 @@ _LARGE_TEXTS = (
     (_ZSTDGREP, (".sql.zst",)),
 )  # fmt: skip
 _LARGE = 16 << 20
-_TAR_NAMES = (*names.TARS, ".tar.*")
+_NO_TAR = ("!", *ending(*names.TARS, ".tar.*"))
 
 
 def ask_insides(target: Target) -> Command | Message:
-    """List small tar archives, sum zip archives, and find the statements in SQL dumps."""
+    """Find the statements in SQL dumps: all of a small one, the first row of a larger one."""
     small = ("-size", f"-{SMALL + 1}c")
     return command(
         target,
         lambda folder, pattern, depth: (
             FIND, "-H", folder, "-maxdepth", depth, "-xdev", "-type", "f", "-name", pattern,
             "-size", "+0", "-size", f"-{_LARGE + 1}c",
+            *_NO_TAR,
             *either(
-                framed(ending(".zip"), _UNZIP, "-Zt"),
-                framed((*small, *ending(*_TAR_NAMES)), _TAR, "-tvf"),
                 *(framed((*small, *ending(*ends)), *GREP, program, "-anoE", "-m", "500",
                           _STATEMENTS) for program, ends in _TEXTS),
-                *(framed(ending(*ends), *GREP, program, "-aoE", "-m", "1", ROWS)
+                *(stepped(ending(*ends), Step("r", (*GREP, program, "-aqE", ROWS)))
                   for program, ends in _LARGE_TEXTS),
             ),
         ),
@@ -59,37 +72,29 @@ def ask_insides(target: Target) -> Command | Message:
     )  # fmt: skip
 
 
-_MEMBER = re.compile(r"[-hl]\S{9}\S? +\S+ +(\d+) ")
-
-
 def parse_insides(answer: Answer) -> dict[str, Inside] | Absent:
-    """What archives and dumps hold, by name."""
+    """What dumps hold, by name."""
     if absent := refusal(answer):
         return absent
     missing = any(name in answer.stderr for name in (b"grep': No such file", b"prlimit'"))
-    found = {name: _inside(name, text, ended, missing) for name, text, ended in runs(answer)}
+    found = {name: _inside(text, letter, missing) for name, text, letter in runs(answer, "yrn")}
     return {name: inside for name, inside in found.items() if inside is not None}
 
 
-_SUM = re.compile(r"\d+ files?, (\d+) bytes uncompressed")
+def _inside(text: str, letter: str, missing: bool) -> Inside | None:
+    """None of a file that is no SQL dump as far as is known; `missing`: a program is not there.
 
-
-def _inside(name: str, text: str, ended: bool, missing: bool) -> Inside | None:
-    """None of a file that is no SQL dump as far as is known; `missing`: a program is not there."""
-    lines = text.splitlines()
-    if name.lower().endswith(".zip"):
-        total = _SUM.match(lines[0]) if lines else None
-        return Inside(holds=total[1] != "0", readable=True, header=True) if total else None
-    if names.is_tar(name):
-        sizes = [row for line in lines if (row := _MEMBER.match(line))]
-        return Inside(holds=sum(row[1] != "0" for row in sizes), readable=ended, header=True)
-    rows = _statements(lines)
+    The letter is `r` for a row in a larger dump, `y` where all of a small one was read.
+    """
+    if letter == "r":
+        return Inside(holds=1, readable=True)
+    rows = _statements(text.splitlines())
     if not rows:
         return None if missing else Inside(holds=0, readable=True)
     headers = sum(line.startswith("-- ") for line in rows)
     statements = [line for line in rows if not line.startswith("-- ")]
     schema = bool(statements) and all(line.startswith("CREATE ") for line in statements)
-    return Inside(holds=len(statements), readable=ended, header=headers > 0, schema=schema)
+    return Inside(holds=len(statements), readable=letter == "y", header=headers > 0, schema=schema)
 
 
 _NUMBERED = re.compile(r"(?:(\d+):)?(.*)")
@@ -101,5 +106,6 @@ def _statements(lines: list[str]) -> list[str]:
     ends = {number for number, text in found if len(text) == 2}
     return [
         text for number, text in found
-        if len(text) != 2 and not (text.startswith("COPY ") and number + 1 in ends)
+        if len(text) != 2 and text != _COMMENT
+        and not (text.startswith("COPY ") and number + 1 in ends)
     ]  # fmt: skip

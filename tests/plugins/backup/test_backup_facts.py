@@ -206,7 +206,8 @@ def test_a_folder_closed_to_the_account_is_not_permitted() -> None:
         for mode in (0o000, 0o111):
             folder.chmod(mode)
             for ask, parse in (
-                (listing.ask_files, listing.parse_files), (bytes_read.ask_ends, bytes_read.parse_ends),
+                (listing.ask_files, listing.parse_files),
+                (bytes_read.ask_ends, bytes_read.parse_ends),
                 (listing.ask_lists, listing.parse_set_lists),
             ):  # fmt: skip
                 got = parse(run(ask, where, account))

@@ -60,7 +60,7 @@ def answer(where: Target, out: bytes, err: bytes = b"", status: int = 0) -> Answ
 def listed(program: str, text: bytes) -> Files:
     archives = programs.parse_archives(answer(declared(program), text))
     assert not isinstance(archives, Absent)
-    return facts.looked_into(Files(files=(), complete=True), {}, {}, archives)
+    return facts.looked_into(Files(files=(), complete=True), {}, {}, {}, {}, archives)
 
 
 def verdicts(files: Files, **settings: Any) -> list[Verdict]:

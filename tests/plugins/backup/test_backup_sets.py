@@ -46,10 +46,8 @@ def judged(folder: Path, **settings: Any) -> dict[str, Judgement]:
     """The judgement of each check on the set in `folder`."""
     declared = {"rpo_hours": 26, "copies": 7, **settings, "path": str(folder)}
     where = Target(id="w/b", kind="backup_set", object_type="business_data", settings=declared)
-    listed, ends = read(facts.FILES, where), read(facts.ENDS, where)
-    assert not isinstance(listed, (Absent, Partial))
+    ends, files = read(facts.ENDS, where), looked_at(folder, **settings)
     tests, digests = read(facts.TESTS, where), read(facts.DIGESTS, where)
-    files = facts.looked_into(listed, ends, read(facts.INSIDES, where))
     clock, now = int(time.time()), time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime())
     return {
         "present": checks.present.judge(files),
@@ -132,7 +130,7 @@ def test_what_may_be_an_archive_of_nothing_does_not_pass(tmp_path: Path, subtest
         "r_@.rdb": b"REDIS0011\xfa\tredis-ver\x057.0.15\xff" + bytes(60),
         "q_@.qcow2": b"QFI\xfb\x00\x00\x00\x03" + bytes(190_000),
         "e_@.db": b"SQLite format 3\0" + bytes(12_272),
-        "p_@.pgdump": b"PGDMP\x01\x0e\x00" + bytes(900), "c_@.cpio": b"070701" + b"0" * 506,
+        "p_@.pgdump": b"PGDMP\x01\x0e\x00" + bytes(900),
     }  # fmt: skip
     for name, content in cases.items():
         with subtests.test(name):
@@ -194,7 +192,9 @@ def looked_at(folder: Path, **settings: Any) -> Files:
     declared = {"rpo_hours": 26, **settings, "path": str(folder)}
     where = Target(id="w/b", kind="backup_set", object_type="business_data", settings=declared)
     listed = read(facts.FILES, where)
-    return facts.looked_into(listed, read(facts.ENDS, where), read(facts.INSIDES, where))
+    assert not isinstance(listed, (Absent, Partial))
+    parts = (facts.ENDS, facts.INSIDES, facts.MEMBERS, facts.PACKED_HEADS)
+    return facts.looked_into(listed, *(read(part, where) for part in parts))
 
 
 def test_what_a_failed_job_leaves_does_not_pass(tmp_path: Path) -> None:
@@ -221,6 +221,7 @@ def test_what_a_failed_job_leaves_does_not_pass(tmp_path: Path) -> None:
         "s_5.sql.zst": packed("zstd -qc", b"pg_dump: error: " + os.urandom(9000).hex().encode()),
         "s_6.dump": error * 2000, "s_7.pgdump": b"PGDMP\x01\x0e\0" + bytes(90_000),
         "s_8.sql": b"-- PostgreSQL database dump\nCREATE TABLE a (b int);\n"
+                   b"-- Data for Name: a; Type: TABLE DATA; Schema: public; Owner: a\n"
                    b"COPY public.a (b) FROM stdin;\n\\.\nCOPY c (b) FROM stdin;\n\\.\n",
         "toc.dat": b"PGDMP\x01\x0e\0" + bytes(9000),
         "v_1": b"\1\2\3\4\0\0\xfc\0\0\0\0\1BB02" + os.urandom(9000),
@@ -234,7 +235,8 @@ def test_what_a_failed_job_leaves_does_not_pass(tmp_path: Path) -> None:
     assert {f.name: f.content for f in files.files} == dict.fromkeys(held, Content.DOUBTFUL)
     assert len(files.aside) == 3
     assert checks.present.judge(files).verdict is U
-    fine = {"t.cfg": b"hostname x\n" * 60, "p.pgdump": b"PGDMP\x01\x0e\0\nTABLE DATA\0" * 5000,
+    fine = {"t.cfg": b"hostname x\n" * 60,
+            "p.pgdump": b"PGDMP\x01\x0e\0\n\0\0\0TABLE DATA\0" * 5000,
             "c.sql": b"COPY public.a (b) FROM stdin;\n\\.\nCOPY c FROM stdin;\n1\n\\.\n",
             "o.sql": schema * 90 + b"  insert into t values (1);\n", "d.sql": schema + rows(3),
             "b.bin": os.urandom(90),
@@ -451,3 +453,67 @@ def test_any_bytes_have_some_content(
     file = BackupFile(name=name, size=size, mode=0, at=0)
     ends = Ends(head=(head + rest)[:16], tail=tail)
     assert contents.content(file, ends, None) is not Content.UNREAD
+
+
+def made(folder: Path, command: str) -> bytes:
+    """What a command of this machine prints in `folder`."""
+    return subprocess.run(
+        command, shell=True, cwd=folder, check=True, capture_output=True
+    ).stdout  # fmt: skip
+
+
+def test_members_of_archives_of_any_size_are_looked_at(tmp_path: Path) -> None:
+    source, many = tmp_path / "source", b"CREATE TABLE `t` (`a` int);\n"
+    for number in range(100):
+        for name in "abcdefgh":
+            (source / "dirs" / f"directory-{number:03}" / (name * 70)).mkdir(parents=True)
+    (source / "dirs" / "none").touch()
+    put(source / "mixed" / "a.conf", b"x = 1\n" * 90)
+    put(source / "rows" / "db.sql", HEADER + TABLE + rows(100) + TRAILER)
+    put(source / "schema" / "db.sql", HEADER + many * 900 + TRAILER)
+    put(source / "nested" / "db.sql.gz", packed("gzip -c", HEADER + many * 900))
+    put(source / "nested" / "none.gz", packed("gzip -c", b""))
+    put(source / "logs" / "app.log.1.gz", packed("gzip -c", os.urandom(2000)))
+    put(source / "long" / ("n" * 150 + ".conf"), b"content")
+    put(source / "hole" / "hole", b"")
+    os.truncate(source / "hole" / "hole", 5 << 20)
+    put(source / "random" / "a.bin", os.urandom(9000))
+    large, owner = "tar cf - --format={} dirs", "--owner=a:3000000000 --group=a:3000000001"
+    nothing = {f"d_{end}.tar": large.format(end) for end in ("gnu", "pax", "ustar", "v7")}
+    nothing |= {
+        f"d.tar.{end}": f"tar cf - dirs | {p}" for end, p in PACKERS.items() if end != "lz4"
+    }
+    nothing |= {f"d_{form}.cpio": f"find dirs | cpio -oH {form}" for form in ("newc", "odc", "crc")}
+    nothing |= {
+        "d.gz": "tar czf - dirs", "owner.tar": f"tar cf - {owner} dirs", "dirs": "tar cf - dirs",
+        "few.tar.lz4": "tar cf - dirs/directory-001 | lz4 -qc", "hole.tar": "tar cSf - hole",
+        "label.tar": "tar cf - -V LABEL dirs", "d.zip": "zip -qr - dirs",
+        "d.7z": "7z a -bd d.7z dirs >&2; cat d.7z", "busybox.tar": "busybox tar cf - dirs",
+    }  # fmt: skip
+    open_ = {
+        "s.tar.gz": "tar czf - schema", "s.zip": "zip -qr - schema", "n.tar": "tar cf - nested",
+        "s.cpio.gz": "find schema | cpio -oH newc | gzip", "n.zip": "zip -qr - nested",
+        "s.7z": "7z a -bd s.7z schema >&2; cat s.7z", "twice.tar.gz.gz": "tar czf - mixed | gzip",
+        "tar.tar": "tar cf i.tar dirs; tar cf - i.tar", "hole_pax.tar": "tar cSf - -H pax hole",
+        "many.tar.lz4": "tar cf - dirs | lz4 -qc", "cut.tar.gz": "tar czf - dirs | head -c 900",
+    }  # fmt: skip
+    full = {f"m_{form}.cpio": f"find mixed | cpio -oH {form}" for form in ("newc", "odc", "crc")}
+    full |= {f"m_{end}.tar": large.format(end) + " mixed" for end in ("gnu", "pax", "ustar", "v7")}
+    full |= {
+        "m.tar.xz": "tar cf - dirs mixed | xz -0c", "r.tar.gz": "tar czf - rows",
+        "l.tar.bz2": "tar cjf - logs", "owner_m.tar": f"tar cf - {owner} mixed",
+        "long.tar": "tar cf - long", "long_pax.tar.gz": "tar czf - -H pax long",
+        "m.tar.lz4": "tar cf - mixed dirs | lz4 -qc", "m.zip": "zip -qr - dirs mixed",
+        "r.zip": "zip -qr - rows", "m.7z": "7z a -bd m.7z dirs mixed >&2; cat m.7z",
+        "tars.tar.gz": "tar cf j.tar dirs mixed; tar czf - j.tar", "mixed": "tar cf - dirs mixed",
+        "sealed.7z": "7z a -bd -psecret z.7z random >&2; cat z.7z",
+        "hidden.7z": "7z a -bd -psecret -mhe h.7z random >&2; cat h.7z",
+    }  # fmt: skip
+    wanted: dict[str, Content] = {}
+    for content, commands in (
+        (Content.EMPTY, nothing), (Content.DOUBTFUL, open_), (Content.FULL, full),
+    ):  # fmt: skip
+        for name, command in commands.items():
+            put(tmp_path / "set" / name, made(source, command))
+            wanted[name] = content
+    assert {f.name: f.content for f in looked_at(tmp_path / "set").files} == wanted
