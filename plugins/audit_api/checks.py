@@ -89,6 +89,27 @@ def limited(table: RouteTable) -> Judgement:
     wrong = [route for route in table.routes if route.limited is False]
     if wrong:
         return failed(_summary(table), _named(msg("Without a limit"), wrong))
+    unknown = [route for route in table.routes if route.limited is None]
+    if unknown:
+        return undetermined(_summary(table), _named(msg("Not stated"), unknown))
+    return passed(_summary(table))
+
+
+@check(
+    "api.monitored", needs=ROUTES, severity=Severity.MEDIUM,
+    remedy=msg("Log or count the calls of these routes"),
+)  # fmt: skip
+def monitored(table: RouteTable) -> Judgement:
+    """The gateway logs or counts the calls of each route."""
+    if all(route.monitored is None for route in table.routes):
+        return not_applicable(msg("A document of the format {format} does not state monitoring",
+                                  format=table.head.format))  # fmt: skip
+    wrong = [route for route in table.routes if route.monitored is False]
+    if wrong:
+        return failed(_summary(table), _named(msg("Without monitoring"), wrong))
+    unknown = [route for route in table.routes if route.monitored is None]
+    if unknown:
+        return undetermined(_summary(table), _named(msg("Not stated"), unknown))
     return passed(_summary(table))
 
 
@@ -122,4 +143,4 @@ def _names(route: Route) -> set[str]:
     return {name.casefold() for name in (route.label, route.path, *route.names)}
 
 
-CHECKS = (authenticated, encrypted, limited, registered)
+CHECKS = (authenticated, encrypted, limited, monitored, registered)

@@ -1,4 +1,4 @@
-"""OpenAPI 3, Swagger 2 and declarative files of Kong, as their documents describe them. Pure.
+"""OpenAPI 3, Swagger 2, files of Kong, APISIX and nginx, as their documents describe them. Pure.
 
 OpenAPI: `security` of an operation replaces that of the document; a requirement `{}` makes it
 optional. A document that never speaks of `security` does not tell. Without `servers` the server is
@@ -15,10 +15,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from audit_api.apisix import is_apisix, routes_of_apisix
 from audit_api.model import Route
+from audit_api.nginx import routes_of_nginx
+from audit_api.values import LONGEST, listed, mapping, text
 
 _METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace", "query")
-_LONGEST = 300
 _HERE = ("localhost", "127.0.0.1", "::1")
 """Servers of a developer."""
 
@@ -28,12 +30,12 @@ class NoRoutes(Exception):
 
 
 class Document:
-    """The routes of a document, and what was left out of them."""
+    """The routes of a document, and what was left out of them. The root of nginx is its text."""
 
     def __init__(self, root: Any) -> None:
         self.format, read = _format(root)
-        info = root.get("info")
-        self.title = _text(info.get("title")) if isinstance(info, Mapping) else ""
+        info = root.get("info") if isinstance(root, Mapping) else None
+        self.title = text(info.get("title")) if isinstance(info, Mapping) else ""
         self.problems: list[str] = []
         self.routes = tuple(read(root, self.problems))
 
@@ -46,19 +48,11 @@ def _format(root: Any) -> tuple[str, Any]:
             return "swagger", _swagger
         if "_format_version" in root:
             return "kong", _kong
+        if is_apisix(root):
+            return "apisix", routes_of_apisix
+    if isinstance(root, str):
+        return "nginx", routes_of_nginx
     raise NoRoutes
-
-
-def _text(value: Any) -> str:
-    return value[:_LONGEST] if isinstance(value, str) else ""
-
-
-def _listed(value: Any) -> list[Any]:
-    return list(value) if isinstance(value, (list, tuple)) else []
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
 
 
 # --- OpenAPI and Swagger --------------------------------------------------------------------------
@@ -66,19 +60,19 @@ def _mapping(value: Any) -> Mapping[str, Any]:
 
 def _operations(root: Mapping[str, Any], problems: list[str]
                 ) -> Iterator[tuple[str, str, Mapping[str, Any], Mapping[str, Any]]]:  # fmt: skip
-    for path, item in _mapping(root.get("paths")).items():
+    for path, item in mapping(root.get("paths")).items():
         if not isinstance(item, Mapping):
-            problems.append(f"{path[:_LONGEST]}: no mapping")
+            problems.append(f"{path[:LONGEST]}: no mapping")
             continue
         if "$ref" in item:
-            problems.append(f"{path[:_LONGEST]}: it refers to another place ($ref)")
+            problems.append(f"{path[:LONGEST]}: it refers to another place ($ref)")
         for method in _METHODS:
             if method in item:
-                yield method.upper(), str(path)[:_LONGEST], item, _mapping(item[method])
+                yield method.upper(), str(path)[:LONGEST], item, mapping(item[method])
 
 
 def _names(operation: Mapping[str, Any]) -> tuple[str, ...]:
-    found = [_text(operation.get("operationId")), *map(_text, _listed(operation.get("tags")))]
+    found = [text(operation.get("operationId")), *map(text, listed(operation.get("tags")))]
     return tuple(name for name in found if name)[:20]
 
 
@@ -86,20 +80,26 @@ def _is_secured(root: Mapping[str, Any], operation: Mapping[str, Any]) -> bool |
     if not _tells_security(root):
         return None
     wanted = operation["security"] if "security" in operation else root.get("security")
-    needs = [need for need in _listed(wanted) if isinstance(need, Mapping)]
-    return bool(needs) and all(needs)
+    needs = [need for need in listed(wanted) if isinstance(need, Mapping)]
+    if not needs or not all(needs):
+        return False
+    # a name that is not among those that are defined asks for nothing
+    known = mapping(mapping(root.get("components")).get("securitySchemes"))
+    known = known or mapping(root.get("securityDefinitions"))
+    named = (name for need in needs for name in need)
+    return True if not known or all(name in known for name in named) else None
 
 
 def _tells_security(root: Mapping[str, Any]) -> bool:
-    items = map(_mapping, _mapping(root.get("paths")).values())
-    every = (_mapping(item.get(method)) for item in items for method in _METHODS)
+    items = map(mapping, mapping(root.get("paths")).values())
+    every = (mapping(item.get(method)) for item in items for method in _METHODS)
     return "security" in root or any("security" in operation for operation in every)
 
 
 def _openapi(root: Mapping[str, Any], problems: list[str]) -> Iterator[Route]:
     for method, path, item, operation in _operations(root, problems):
         servers = operation.get("servers") or item.get("servers") or root.get("servers")
-        urls = [_text(_mapping(server).get("url")).lower() for server in _listed(servers)]
+        urls = [text(mapping(server).get("url")).lower() for server in listed(servers)]
         yield Route(
             method=method, path=path, names=_names(operation), encrypted=_all_tls(urls),
             authenticated=_is_secured(root, operation),
@@ -119,11 +119,11 @@ def _all_tls(urls: Iterable[str]) -> bool | None:
 
 def _swagger(root: Mapping[str, Any], problems: list[str]) -> Iterator[Route]:
     for method, path, _, operation in _operations(root, problems):
-        schemes = _listed(operation.get("schemes") or root.get("schemes"))
+        schemes = listed(operation.get("schemes") or root.get("schemes"))
         yield Route(
-            method=method, path=(_text(root.get("basePath")).rstrip("/") + path)[:_LONGEST],
+            method=method, path=(text(root.get("basePath")).rstrip("/") + path)[:LONGEST],
             names=_names(operation), authenticated=_is_secured(root, operation),
-            encrypted=_all_tls(f"{_text(scheme)}:" for scheme in schemes),
+            encrypted=_all_tls(f"{text(scheme)}:" for scheme in schemes),
         )  # fmt: skip
 
 
@@ -134,18 +134,22 @@ _LOGINS = frozenset({
     "ldap-auth-advanced", "openid-connect", "mtls-auth", "session", "oauth2-introspection",
     "vault-auth", "header-cert-auth",
 })  # fmt: skip
+_MONITORS = frozenset({
+    "prometheus", "http-log", "tcp-log", "udp-log", "file-log", "syslog", "loggly", "datadog",
+    "statsd", "statsd-advanced", "kafka-log", "zipkin", "opentelemetry", "request-logger",
+})  # fmt: skip
 _LIMITS = frozenset({"rate-limiting", "rate-limiting-advanced", "response-ratelimiting"})
 
 
 def _kong(root: Mapping[str, Any], problems: list[str]) -> Iterator[Route]:
-    every = [p for p in _listed(root.get("plugins")) if isinstance(p, Mapping)]
-    for service in _listed(root.get("services")):
-        held = _mapping(service)
-        for route in _listed(held.get("routes")):
-            yield from _kong_route(every, held, _mapping(route))
-    by_name = {_text(_mapping(s).get("name")): _mapping(s) for s in _listed(root.get("services"))}
-    for route in _listed(root.get("routes")):
-        held = _mapping(route)
+    every = [p for p in listed(root.get("plugins")) if isinstance(p, Mapping)]
+    for service in listed(root.get("services")):
+        held = mapping(service)
+        for route in listed(held.get("routes")):
+            yield from _kong_route(every, held, mapping(route))
+    by_name = {text(mapping(s).get("name")): mapping(s) for s in listed(root.get("services"))}
+    for route in listed(root.get("routes")):
+        held = mapping(route)
         yield from _kong_route(every, by_name.get(_reference(held, "service"), {}), held)
 
 
@@ -153,23 +157,24 @@ def _reference(held: Mapping[str, Any], name: str) -> str:
     """The name or id that refers to a service or route: text, or a mapping with one of them."""
     value = held.get(name)
     if isinstance(value, Mapping):
-        return _text(value.get("name")) or _text(value.get("id"))
-    return _text(value)
+        return text(value.get("name")) or text(value.get("id"))
+    return text(value)
 
 
 def _kong_route(
     every: list[Mapping[str, Any]], service: Mapping[str, Any], route: Mapping[str, Any]
 ) -> Iterator[Route]:
     plugins = [*_plugins(every, service, route)]
-    protocols = [str(p) for p in _listed(route.get("protocols"))] or ["http", "https"]
-    names = (_text(route.get("name")), _text(service.get("name")))
-    methods = ",".join(_text(m) for m in _listed(route.get("methods"))) or "*"
-    for path in _listed(route.get("paths")) or ["/"]:
+    protocols = [str(p) for p in listed(route.get("protocols"))] or ["http", "https"]
+    names = (text(route.get("name")), text(service.get("name")))
+    methods = ",".join(text(m) for m in listed(route.get("methods"))) or "*"
+    for path in listed(route.get("paths")) or ["/"]:
         yield Route(
-            method=methods, path=_text(path), names=tuple(name for name in names if name),
+            method=methods, path=text(path), names=tuple(name for name in names if name),
             authenticated=any(p in _LOGINS for p in plugins) or None,
             encrypted=not {"http", "grpc", "ws", "tcp"} & set(protocols) or None,
             limited=any(p in _LIMITS for p in plugins),
+            monitored=any(p in _MONITORS for p in plugins),
         )  # fmt: skip
 
 
@@ -181,15 +186,15 @@ def _plugins(
         if plugin.get("consumer") or plugin.get("consumer_group"):
             continue
         of_service, of_route = _reference(plugin, "service"), _reference(plugin, "route")
-        there = (_text(service.get("name")), _text(service.get("id")))
-        here = (_text(route.get("name")), _text(route.get("id")))
+        there = (text(service.get("name")), text(service.get("id")))
+        here = (text(route.get("name")), text(route.get("id")))
         if (not of_service or of_service in there) and (not of_route or of_route in here):
             yield from _enabled(plugin)
     for held in (service, route):
-        for plugin in _listed(held.get("plugins")):
-            yield from _enabled(_mapping(plugin))
+        for plugin in listed(held.get("plugins")):
+            yield from _enabled(mapping(plugin))
 
 
 def _enabled(plugin: Mapping[str, Any]) -> Iterator[str]:
     if plugin.get("enabled", True) is not False:
-        yield _text(plugin.get("name"))
+        yield text(plugin.get("name"))

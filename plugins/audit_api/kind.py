@@ -22,7 +22,9 @@ class RoutesSettings(Schema, frozen=True, kw_only=True):
 
 
 class RoutesAccess(AccessSchema, frozen=True, kw_only=True):
-    """The file, relative to the inventory: OpenAPI 3, Swagger 2.0 or Kong, in JSON or YAML."""
+    """The file, relative to the inventory: OpenAPI 3, Swagger 2.0, Kong or APISIX, in JSON or YAML;
+    nginx (.conf).
+    """
 
     reaches_here: ClassVar[bool] = True
 

@@ -6,7 +6,7 @@ from msgspec import Struct
 
 
 class Head(Struct, frozen=True, kw_only=True):
-    """The file, its format (`openapi`, `swagger` or `kong`), and the title that it has.
+    """The file, its format (`openapi`, `swagger`, `kong`, `apisix`, `nginx`), and its title.
 
     `problems` name routes that were left out, and why.
     """
@@ -22,7 +22,8 @@ class Route(Struct, frozen=True, kw_only=True):
     """A route: its methods (`*` for all), its path, and the names that it has.
 
     `authenticated`: a caller has to say who it is; `encrypted`: over TLS only; `limited`: calls
-    are limited in number. None where the file does not tell.
+    are limited in number; `monitored`: calls are logged or counted. None where the file does not
+    tell.
     """
 
     method: str
@@ -31,6 +32,7 @@ class Route(Struct, frozen=True, kw_only=True):
     authenticated: bool | None = None
     encrypted: bool | None = None
     limited: bool | None = None
+    monitored: bool | None = None
 
     @property
     def label(self) -> str:

@@ -13,6 +13,7 @@ import msgspec
 from audit_api.formats import Document, NoRoutes
 from audit_api.kind import RoutesAccess
 from audit_api.model import Head
+from audit_api.nginx import NotNginx
 from audit_api.request import Routes
 from audit_core.api.declared_files import (
     OutOfTime,
@@ -53,8 +54,11 @@ def lines_of(request: Routes, name: str, raw: bytes) -> bytes:
     """The answer for the bytes of a file; Unreadable."""
     try:
         found = Document(_root(name, raw))
+    except NotNginx as error:
+        raise Unreadable(msg("it is no configuration of nginx: braces or ends of directives are "
+                             "missing")) from error  # fmt: skip
     except NoRoutes:
-        known = ("OpenAPI 3", "Swagger 2.0", "Kong (_format_version)")
+        known = ("OpenAPI 3", "Swagger 2.0", "Kong (_format_version)", "APISIX", "nginx (.conf)")
         raise Unreadable(msg("it has none of the formats {formats}", formats=known)) from None
     routes = [r for r in found.routes
               if not request.methods or r.method in request.methods]  # fmt: skip
@@ -66,6 +70,11 @@ def lines_of(request: Routes, name: str, raw: bytes) -> bytes:
 
 
 def _root(name: str, raw: bytes) -> Any:
+    if name.lower().endswith(".conf"):
+        try:
+            return raw.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise Unreadable(msg("it is not UTF-8")) from error
     if raw.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
         try:
             return msgspec.json.decode(raw.removeprefix(b"\xef\xbb\xbf"))

@@ -76,11 +76,12 @@ def _next(
     own, today = report.day, now[:10]
     if not own or own > today:
         return undetermined(msg("The report has no date in the past"))
-    if _days(own, today) > period:
-        return not_applicable(msg("The scan of {day} is before the period", day=own))
     recorded = _recorded(registers, _purpose(target))
-    days = [result.day for _, result in _alike(target, reports)] + (recorded or [])
-    later = min((day for day in days if own < day <= today), default=None)
+    # a scan of other hosts is no next one
+    days = [r.day for _, r in _alike(target, reports) if r.reached & report.reached]
+    later = min((d for d in (*days, *(recorded or ())) if own < d <= today), default=None)
+    if later is not None and _days(own, today) > period:
+        return not_applicable(msg("The scan of {day} is before the period", day=own))
     expected = msg("at most {days} days until the next one", days=limit)
     gap = _days(own, later or today)
     if later is None:
@@ -183,6 +184,15 @@ def _first_seen(one: Vulnerability, day: str, before: list[ScanResult]) -> str:
     return day
 
 
+def _not_again(report: ScanResult, before: list[ScanResult]) -> list[Vulnerability]:
+    """What earlier reports found on hosts that no later one reached."""
+    reached, found = set(report.reached), list[Vulnerability]()
+    for other in reversed(before):
+        found += [one for one in other.open if one.host.lower() not in reached]
+        reached |= other.reached
+    return found
+
+
 def _described(one: Vulnerability, first: str) -> Message:
     return msg("{host} {port}: {title} ({id}, {rating}), open since {day}", host=one.host,
                port=one.port, title=one.title, id=one.id, rating=one.rating.value,
@@ -214,6 +224,8 @@ def findings_fixed(
             late.append(_described(one, first))
         elif one.rating is Rating.UNRATED or _days(first, today) > limit:
             unsure.append(_described(one, first))
+    gone = [one for one in _not_again(report, before) if not _is_accepted(one, target, today)]
+    unsure += [_described(one, _first_seen(one, report.day, before)) for one in gone]
     expected = msg("critical and high: {high} days, medium: {medium} days", high=high_days,
                    medium=medium_days)  # fmt: skip
     return _fixed(report, left, late, unsure, expected)
@@ -221,31 +233,37 @@ def findings_fixed(
 
 @check(
     "scan.none-critical", kind="scan_report", severity=Severity.HIGH,
-    needs=(TARGET, REPORT, each("scan_report", REPORT)),
+    needs=(TARGET, REPORT, each("scan_report", REPORT), COLLECTED_AT),
     remedy=msg("Close what is critical at once, take it from the internet, and scan again"),
 )  # fmt: skip
-def none_critical(target: Target, report: ScanResult, reports: Others) -> Judgement:
-    """The newest scan found nothing critical open (2025 guide: a high risk without mitigation).
+def none_critical(
+    target: Target, report: ScanResult, reports: Others, now: str,
+    *, max_days: Annotated[int, Down] = 92,
+) -> Judgement:  # fmt: skip
+    """The newest scan, of a quarter (the clause), found nothing critical open (2025 guide).
 
     An accepted finding is open, too: what was accepted can be used by others.
     """
-    newest = _newest(target, reports)
+    newest, today = _newest(target, reports), now[:10]
     if newest != target.id:
         return not_applicable(msg("{report} is newer", report=newest))
     if not report.head.rates:
         return not_applicable(_PORTS_ONLY)
     critical = [one for one in report.open if one.rating is Rating.CRITICAL]
-    unrated = [one for one in report.open if one.rating is Rating.UNRATED]
     summary = msg("Scan of {day}: {hosts} hosts, {count} critical findings open",
                   day=report.day or "-", hosts=report.hosts, count=len(critical))  # fmt: skip
     if critical:
         return failed(summary, *capped_shown([_described(one, report.day) for one in critical]))
-    if unrated:
-        more = msg("Findings without a rating: a person has to look")
-        listed = capped_shown([_described(one, report.day) for one in unrated])
-        return undetermined(summary, more, *listed)
-    if not report.hosts:
-        return undetermined(summary)
+    before = [r for _, r in _alike(target, reports) if r.day < report.day]
+    unsure = [one for one in report.open if one.rating is Rating.UNRATED]
+    unsure += [one for one in _not_again(report, before) if one.rating is Rating.CRITICAL]
+    if unsure:
+        more = msg("Not rated, or not looked at again since: scan again")
+        return undetermined(
+            summary, more, *capped_shown([_described(one, report.day) for one in unsure])
+        )
+    if not report.hosts or not report.day or _days(report.day, today) > max_days:
+        return undetermined(summary, msg("Too old, or of no host: scan again"))
     return passed(summary)
 
 

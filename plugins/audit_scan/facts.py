@@ -59,6 +59,8 @@ def _problems(top: Head, result: ScanResult, answer: Answer) -> tuple[Message, .
     reported = [msg("the report says: {problem}", problem=verbatim(one)) for one in top.problems]
     if not result.day:
         reported.append(msg("the report has no date"))
+    if result.day > answer.collected_at[:10]:
+        reported.append(msg("the report is of {day}, which was to come", day=result.day))
     if not result.hosts:
         reported.append(msg("no host was reached"))
     if answer.truncated:

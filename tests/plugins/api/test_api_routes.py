@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from audit_api import session
-from audit_api.checks import authenticated, encrypted, limited, registered
+from audit_api.checks import authenticated, encrypted, limited, monitored, registered
 from audit_api.facts import ROUTES, RouteTable
 from audit_api.request import Routes
 from audit_core.api.declared_files import Unreadable
@@ -54,9 +54,9 @@ def target(**settings: Any) -> Target:
     return Target(id="r", kind="routes", object_type="register", settings=settings)
 
 
-def read(text: str | dict[str, Any], **more: Any) -> RouteTable | Partial:
+def read(text: str | dict[str, Any], name: str = "api.yaml", **more: Any) -> RouteTable | Partial:
     raw = (text if isinstance(text, str) else json.dumps(text)).encode()
-    stdout = session.lines_of(Routes(**more), "api.yaml", raw)
+    stdout = session.lines_of(Routes(**more), name, raw)
     answer = Answer(stdout=stdout, stderr=b"", exit_code=0, truncated=False,
                     collected_at="2026-11-29T12:00:00Z", target=target())  # fmt: skip
     (provider,) = ROUTES.providers
@@ -121,6 +121,88 @@ class Rows:
 
     def __init__(self, *names: str) -> None:
         self.rows = tuple({"interface": name} for name in names)
+
+
+APISIX = """
+routes:
+  - {id: 1, name: pay, uri: /pay/*, service_id: s1, plugins: {redirect: {http_to_https: true}}}
+  - {id: 2, uris: [/info, /rates], plugin_config_id: c1}
+  - {id: 3, uri: /old, status: 0}
+  - {id: 4, uri: /dark, service_id: gone}
+  - {id: 5, uri: /off, plugins: {key-auth: {_meta: {disable: true}}, limit-req: {rate: 1}}}
+services: [{id: s1, name: payments, plugins: {jwt-auth: {}, limit-count: {count: 9}}}]
+plugin_configs: [{id: c1, plugins: {basic-auth: {}}}]
+global_rules: [{id: 1, plugins: {prometheus: {}}}]
+#END
+"""
+
+
+def facts_of(found: RouteTable | Partial) -> list[tuple[str, Any, Any, Any, Any]]:
+    made = found.value if isinstance(found, Partial) else found
+    return [(r.path, r.authenticated, r.encrypted, r.limited, r.monitored) for r in made.routes]
+
+
+def test_apisix() -> None:
+    found = read(APISIX)
+    assert isinstance(found, Partial)  # a service that is not in the file
+    assert "service_id gone" in str(found.problems)
+    assert facts_of(found) == [
+        ("/pay/*", True, True, True, True), ("/info", True, None, False, True),
+        ("/rates", True, None, False, True), ("/dark", None, None, None, True),
+        ("/off", None, None, True, True),
+    ]  # fmt: skip
+    listed = {"list": [{"value": {"id": "1", "uri": "/a", "plugins": {"limit-req": {}}}}]}
+    assert facts_of(table(listed)) == [("/a", None, None, True, False)]
+    assert monitored.judge(table(listed)).verdict is F
+    assert monitored.judge(table(OPENAPI)).verdict is N
+
+
+# as nginx 1.22 prints it with -T, shortened
+NGINX = """# configuration file /etc/nginx/nginx.conf:
+http {
+  access_log /var/log/nginx/a;  # a comment with { in it
+  limit_req zone=z;
+  include /etc/nginx/conf.d/*.conf;
+}
+# configuration file /etc/nginx/conf.d/a.conf:
+server { listen 80; server_name a; return 301 https://$host$request_uri; }
+server {
+  listen 443 ssl; listen [::]:443 ssl;
+  auth_basic "a } b";
+  location /open { auth_basic off; access_log off; proxy_pass http://${up}/x; }
+  location ~ "^/r{1}" { limit_conn c 1; location /in { internal; } }
+  location @named { proxy_pass http://b; }
+}
+server { listen 8080; location / { root /srv; } }
+"""
+
+
+def test_nginx() -> None:
+    assert facts_of(read(NGINX, "nginx.conf")) == [
+        ("/open", None, True, True, False), ("^/r{1}", True, True, True, True),
+        ("/", None, False, True, True),
+    ]  # fmt: skip
+    left_out = read(NGINX.replace("# configuration file /", "# "), "nginx.conf")
+    assert isinstance(left_out, Partial)
+    assert "use nginx -T" in str(left_out.problems)
+    for text in ("http {", "http }", "server { listen 80 }", "{}"):
+        with pytest.raises(Unreadable, match="no configuration of nginx"):
+            read(text, "nginx.conf")
+
+
+def test_security_of_each_operation() -> None:
+    document: dict[str, Any] = {
+        "openapi": "3.1.0", "servers": [{"url": "https://a"}], "security": [{"key": []}],
+        "components": {"securitySchemes": {"key": {"type": "apiKey"}}},
+        "webhooks": {"x": {"post": {}}},
+    }  # fmt: skip
+    for security, verdict in (
+        (None, True), ([], False), ([{}], False), ([{"key": []}, {}], False),
+        ([{"key": []}], True), ([{"kye": []}], None), ("key", False),
+    ):  # fmt: skip
+        operation: dict[str, Any] = {} if security is None else {"security": security}
+        (route,) = table({**document, "paths": {"/a": {"get": operation}}}).routes
+        assert route.authenticated is verdict, security
 
 
 def test_routes_and_the_register() -> None:

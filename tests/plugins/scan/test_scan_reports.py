@@ -18,7 +18,13 @@ from audit_core.api.declared_files import OutOfTime, Unreadable
 from audit_core.api.sdk import Answer, Known, Partial, Target
 from audit_core.model import Status, Verdict
 from audit_scan import session
-from audit_scan.checks import findings_fixed, hosts_covered, hunted_in_time, scanned_in_time
+from audit_scan.checks import (
+    findings_fixed,
+    hosts_covered,
+    hunted_in_time,
+    none_critical,
+    scanned_in_time,
+)
 from audit_scan.facts import REPORT, Location, ScanResult
 from audit_scan.model import Head, Rating, Vulnerability
 from audit_scan.request import ScanReport
@@ -182,7 +188,10 @@ def test_a_scan_each_quarter() -> None:
         (old, known(a=old, b=recent), register, P),
         (old, known(a=old, b=recent), empty, F),
         (old, known(a=old), empty, F),
-        (gone, known(a=gone), empty, N),
+        (gone, known(a=gone), empty, F),  # the only one: nothing came after it
+        (gone, known(a=gone, b=recent), empty, N),
+        # the next one reached other hosts
+        (old, known(a=old, b=result("2026-08-25", reached=("10.9.9.9",)), c=recent), empty, F),
         (result("2026-06-01", rates=False), (), empty, N),
         (result("2027-01-01"), (), empty, U),
     ):
@@ -238,3 +247,31 @@ def test_what_stays_open_for_too_long() -> None:
         assert findings_fixed.judge(own, report, others, NOW).verdict is expected
     assert findings_fixed.judge(target("b"), seen[1][1].value, (*seen, (target(), Known(
         value=result(last)))), NOW).verdict is N  # fmt: skip
+
+
+def test_what_is_critical_and_what_was_not_looked_at_again() -> None:
+    bad = Vulnerability(host="10.1.0.5", port="1/tcp", id="1", title="x", rating=Rating.CRITICAL)
+    unrated = msgspec.structs.replace(bad, rating=Rating.UNRATED)
+    other = ("10.1.0.6",)
+    for report, before, expected in (
+        (result("2026-11-20"), {}, P), (result("2026-11-20", bad), {}, F),
+        (result("2026-11-20", unrated), {}, U), (result("2026-08-20"), {}, U),  # too old
+        (result("2026-11-20"), {"a": result("2026-09-01", bad)}, P),  # it is gone
+        (result("2026-11-20", reached=other), {"a": result("2026-09-01", bad)}, U),
+        (result("2026-11-20", reached=()), {}, U), (result("2026-11-20", rates=False), {}, N),
+    ):  # fmt: skip
+        others = (*known(**before), (target(), Known(value=report)))
+        made = none_critical.judge(target(), report, others, NOW)
+        assert made.verdict is expected, (report, before, made)
+        if before and expected is U:
+            assert findings_fixed.judge(target(), report, others, NOW).verdict is U
+    accepted = [{"finding": "1", "reason": "no fix", "by": "Li", "until": "2026-12-31"}]
+    made = none_critical.judge(target(accepted=accepted), result("2026-11-20", bad), (), NOW)
+    assert made.verdict is F  # whoever accepted it, others can use it
+
+
+def test_a_report_of_a_day_to_come_is_no_whole_one() -> None:
+    later = NESSUS.replace("Nov 26", "Dec 26")
+    found = read(later)
+    assert isinstance(found, Partial)
+    assert "was to come" in str(found.problems)
