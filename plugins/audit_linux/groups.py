@@ -26,19 +26,22 @@ class Groups(Struct, frozen=True, kw_only=True):
 
     Groups with one number have the same members. `unread` lines could not be read: who is in their
     groups is not known. `nis` are the entries that pull in groups of another source (compat).
+    `passwords` are those with a password in this file.
     """
 
     members: dict[str, tuple[str, ...]]
     gids: dict[str, int] = {}
     unread: int = 0
     nis: tuple[str, ...] = ()
+    passwords: tuple[str, ...] = ()
 
 
 @functools.lru_cache(maxsize=4096)  # most lines are those of the distribution, on every host
-def _group(line: str) -> tuple[str, int, tuple[str, ...]]:
-    name, _, number, named = [*colon_fields(line, 3), "", "", ""][:4]
+def _group(line: str) -> tuple[str, int, tuple[str, ...], bool]:
+    name, secret, number, named = [*colon_fields(line, 3), "", "", ""][:4]
     members = [member.lstrip(SPACE) for member in named.split(",")]
-    return name, id_number(number), tuple(member for member in members if member)
+    exposed = secret not in ("", "x") and secret[0] not in "!*"
+    return name, id_number(number), tuple(member for member in members if member), exposed
 
 
 def parse_group(answer: Answer) -> Groups | Partial:
@@ -58,11 +61,12 @@ def _groups(text: str) -> Groups | Partial:
     rows, problems = read_rows(((n, li) for n, li in lines if li and li[0] not in "+-#"), _group)
     gids: dict[str, int] = {}
     named: dict[int, list[str]] = {}
-    for name, number, members in rows:
+    for name, number, members, _ in rows:
         gids.setdefault(name, number)
         named.setdefault(number, []).extend(members)
     members_of = {name: tuple(dict.fromkeys(named[number])) for name, number in gids.items()}
-    found = Groups(members=members_of, gids=gids, unread=len(problems), nis=nis)
+    exposed = tuple(name for name, _, _, secret in rows if secret)
+    found = Groups(members=members_of, gids=gids, unread=len(problems), nis=nis, passwords=exposed)
     return partial(found, problems)
 
 

@@ -232,6 +232,13 @@ def stack(pam: Pam, service: str, kind: str) -> tuple[Rule, ...]:
     return ()
 
 
+def flat(rules: tuple[Rule, ...]) -> Iterator[Rule]:
+    """The rules with those of their substacks."""
+    for rule in rules:
+        yield rule
+        yield from flat(rule.inner)
+
+
 def entrances(pam: Pam) -> tuple[str, ...]:
     """The services through which people log in: the console and SSH, as far as they exist."""
     return tuple(name for name in ("login", "sshd") if name in pam.services) or ("other",)

@@ -10,6 +10,7 @@ from audit_linux import groups, nsswitch, pam, passwd
 from audit_linux.accounts import (
     access_conf,
     account_checks,
+    group_passwords,
     lockout,
     login_accounts,
     login_defs,
@@ -24,10 +25,10 @@ from audit_linux.accounts import (
 FACTS: tuple[Fact, ...] = (
     pam.PAM, nsswitch.SOURCES, *passwd.FACTS, *groups.FACTS, *login_defs.FACTS,
     *password_quality.FACTS, *password_history.FACTS, *lockout.FACTS, *sessions.FACTS,
-    *trusted_hosts.FACTS, *login_accounts.FACTS, *access_conf.FACTS,
+    *trusted_hosts.FACTS, *group_passwords.FACTS, *login_accounts.FACTS, *access_conf.FACTS,
 )  # fmt: skip
 CHECKS: tuple[Check, ...] = (
     *account_checks.CHECKS, *privileges.CHECKS, *password_quality.CHECKS, *password_history.CHECKS,
     *login_defs.CHECKS, *lockout.CHECKS, *sessions.CHECKS, *trusted_hosts.CHECKS,
-    *access_conf.CHECKS, *pam_proof.CHECKS,
+    *access_conf.CHECKS, *group_passwords.CHECKS, *pam_proof.CHECKS,
 )  # fmt: skip

@@ -184,7 +184,7 @@ _STRONG = frozenset({
     "$y$", "$gy$", "$sm3y$", "$7$", "$2a$", "$2b$", "$2y$", "$6$", "$5$", "$sm3$",
 })  # fmt: skip
 # MD5, NT, PBKDF1 with SHA-1, and bcrypt as it was before its faults were fixed.
-_WEAK = frozenset({"DES", "$1$", "$3$", "$md5$", "$sha1$", "$2$", "$2x$"})
+WEAK_SCHEMES = frozenset({"DES", "$1$", "$3$", "$md5$", "$sha1$", "$2$", "$2x$"})
 
 
 @check(
@@ -214,7 +214,7 @@ def password_hash(
     """Stored passwords are hashed with a strong scheme, and new ones will be."""
     exposed = [f"{a.name} (passwd)" for a in accounts.rows if a.field == "other"]
     hashed = _hashed(known(shadow) or ())
-    judged = _WEAK | (_STRONG - allowed)
+    judged = WEAK_SCHEMES | (_STRONG - allowed)
     weak = [f"{s.name} ({s.scheme})" for s in hashed if s.scheme in judged]
     strange = [f"{s.name} ({s.scheme})" for s in hashed if s.scheme not in judged | allowed]
     expected = msg("one of {allowed}, kept in /etc/shadow", allowed=listed(allowed))
@@ -256,7 +256,7 @@ def _hashed(shadow: tuple[Secret, ...]) -> list[Secret]:
     "linux.password-age",
     needs=(ACCOUNTS, known_or_absent(SHADOW), COLLECTED_AT, ELSEWHERE),
     severity=Severity.MEDIUM,
-    version=4,
+    version=5,
     remedy=msg("Run chage -M 90 for each of the named accounts"),
 )
 def password_age(
@@ -268,11 +268,11 @@ def password_age(
     max_days: Annotated[int, Down] = 90,
 ) -> Judgement:
     """Every account that can log in must change its password regularly."""
-    logins = _usable(accounts, shadow)
+    now = moment(collected_at)
+    logins = [(a, s) for a, s in _usable(accounts, shadow) if not s.expired(now)]
     late = _late(accounts, logins, max_days)
     if not logins and not late:
         return _whole(accounts, sources, _NO_PASSWORDS)
-    now = moment(collected_at)
     ageless = [a.name for a, s in logins if not s.ages(now)]
     expected = msg("maximum password age of 1 to {days} days", days=max_days)
     if ageless and not late:

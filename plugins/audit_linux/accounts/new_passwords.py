@@ -7,11 +7,9 @@ there, which later releases may do otherwise.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from audit_core.api.sdk import Absent, Message, known, msg
 from audit_linux.accounts.login_defs import LoginDefs
-from audit_linux.pam import LOCAL_PROOF, Pam, Rule, Unresolved, stack
+from audit_linux.pam import LOCAL_PROOF, Pam, Unresolved, flat, stack
 
 _METHODS = frozenset({
     "md5", "bigcrypt", "sha256", "sha512", "blowfish", "gost_yescrypt", "yescrypt", "sm3",
@@ -40,14 +38,8 @@ def _method(pam: Pam, service: str, defs: LoginDefs | None) -> str:
         rules = stack(pam, service, "password") if service in pam.services else ()
     except Unresolved:
         return ""
-    rule = next((rule for rule in _flat(rules) if rule.module in LOCAL_PROOF), None)
+    rule = next((rule for rule in flat(rules) if rule.module in LOCAL_PROOF), None)
     if rule is None:
         return ""
     named = [word for word in (arg.partition("=")[0] for arg in rule.args) if word in _METHODS]
     return named[-1] if named else (defs.searched.get("encrypt_method", "") if defs else "").lower()
-
-
-def _flat(rules: tuple[Rule, ...]) -> Iterator[Rule]:
-    for rule in rules:
-        yield rule
-        yield from _flat(rule.inner)

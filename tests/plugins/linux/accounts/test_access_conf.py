@@ -12,7 +12,6 @@ import pytest
 from audit_core.api.testkit import whole
 from audit_core.model import Absent, Answer, Message, Reason, Verdict
 from audit_linux.accounts.access_conf import access_conf, deciding, parse_access
-from audit_linux.accounts.pam_proof import pam_proof
 from audit_linux.pam import Pam
 from recorded.libpam import LIBRARY, SILENT
 
@@ -85,33 +84,3 @@ def test_where_pam_uses_it(
     ):  # fmt: skip
         found = access_conf.judge(pam({"sshd": service + "\n"}), rules)
         assert found.verdict is verdict, service
-
-
-def test_a_wrong_password_is_refused(pam: Callable[[dict[str, str]], Pam]) -> None:
-    unix = "auth required pam_unix.so\n"
-    for service, verdict in (
-        (unix, P),
-        ("auth sufficient pam_permit.so\n" + unix, F),
-        ("auth required pam_permit.so\n", F),
-        ("auth [success=1 default=ignore] pam_unix.so\nauth requisite pam_deny.so\n"
-         "auth required pam_permit.so\n", P),
-        ("auth [success=1 default=ignore] pam_unix.so\nauth optional pam_permit.so\n", F),
-        ("auth sufficient pam_unknown.so\n" + unix, U),
-        ("auth include missing\n", U),
-    ):  # fmt: skip
-        assert pam_proof.judge(pam({"sshd": service})).verdict is verdict, service
-
-
-def test_su_asks_for_a_password(pam: Callable[[dict[str, str]], Pam]) -> None:
-    unix = "auth required pam_unix.so\n"
-    for lines, verdict in (
-        ("auth sufficient pam_rootok.so\n" + unix, P),
-        ("auth required pam_wheel.so use_uid\n" + unix, P),
-        ("auth requisite pam_succeed_if.so uid >= 1000\n" + unix, P),
-        ("auth sufficient pam_permit.so\n" + unix, F),
-        ("auth sufficient pam_wheel.so trust use_uid\n" + unix, U),
-        ("auth sufficient pam_succeed_if.so uid >= 1000 use_uid\n" + unix, U),
-    ):
-        for service in ("su", "su-l"):
-            judged = pam_proof.judge(pam({"sshd": unix, service: lines}))
-            assert judged.verdict is verdict, lines
