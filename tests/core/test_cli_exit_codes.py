@@ -43,6 +43,7 @@ def test_1_only_where_what_fail_on_asks_for_holds(toys: Toy) -> None:
     assert toys.run("--fail-on", "high", "--fail-on", "low").code == 1
     line = one_line(toys.run("--fail-on", "hihg"), 64)
     assert "did you mean 'high'?" in line
+    one_line(toys("results", "latest", *store, "--fail-on", ""), 64)  # a variable that is not set
 
 
 def test_4_where_a_target_was_not_reached(toys: Toy, closed_port: int) -> None:
@@ -55,6 +56,9 @@ def test_4_where_a_target_was_not_reached(toys: Toy, closed_port: int) -> None:
     )
     done = toys.run("-i", inventory, "--fail-on", "high", A_PASSWORD="x1x2x3x4").ended(4)
     assert "away" in done.stdout
+    one_line(toys.run("-i", inventory, "--fail-on", "hihg", A_PASSWORD="x1x2x3x4"), 64)
+    results = ("results", "latest", "--store", toys.base / "store")
+    one_line(toys(*results, "--fail-on", "hihg"), 64)  # also where 4 would be the end
     view = toys("results", "latest", "--store", toys.base / "store", "--format", "json").ended(4)
     assert not view.json["run"]["complete"]
     states = {t["id"]: (t["status"]["state"], t["status"]["why"]) for t in view.json["targets"]}

@@ -33,7 +33,7 @@ def read(words: Iterable[str], profile: Profile) -> FailOn:
     severities = {s.value: s for s in Severity}
     clauses = {c.id: None for c in profile.clauses}
     longer = {f"{c.catalog}/{c.id}": c.id for c in profile.clauses}
-    given = {longer.get(word, word) for one in words for word in one.split(",") if word}
+    given = {longer.get(word, word) for one in words for word in one.split(",")}
     for word in sorted(given - {NEW, UNDETERMINED, *severities, *clauses}):
         raise UsageError(
             msg(

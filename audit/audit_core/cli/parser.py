@@ -320,9 +320,11 @@ class _Commands:
     def _collect(self) -> None:
         self._collecting(self._command("collect", msg("ask the targets and store their answers")))
 
-    def _one_run(self, name: str, help: Message, which: Message = _RUN) -> _Parser:
+    def _one_run(
+        self, name: str, help: Message, which: Message = _RUN, metavar: str = "RUN"
+    ) -> _Parser:
         made = self._command(name, help)
-        self._option(made, "run", metavar="RUN", help=which)
+        self._option(made, "run", metavar=metavar, help=which)
         self._store(made)
         return made
 
@@ -357,6 +359,7 @@ class _Commands:
             "verify",
             msg("check a pack or a run against its digests and signature"),
             msg("path of a pack (.zip), or id of a run, a unique prefix, or latest"),
+            metavar="PACK|RUN",
         )
         self._option(verify, "--key", type=Path, metavar="PUB",
                      help=msg("public key that must have signed, PEM"))  # fmt: skip

@@ -105,12 +105,12 @@ def _warn_incomplete(context: Context, found: Results) -> None:
 
 def exit_code(context: Context, run: Run, results: Results) -> int:
     """0 carried out in full, 4 not, else 1 where what `--fail-on` asks for holds."""
+    words = getattr(context.args, "fail_on", ())
+    asked = fail_on.read(words, profile_of(context, run)) if words else None
     if not results.complete:
         return NOT_IN_FULL
-    words = getattr(context.args, "fail_on", ())
-    if not words:
+    if asked is None:
         return 0
-    asked = fail_on.read(words, profile_of(context, run))
     return int(fail_on.holds(asked, results, lambda: _before(context, run)))
 
 

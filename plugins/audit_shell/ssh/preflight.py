@@ -80,7 +80,8 @@ def _host_keys(contexts: Iterable[ConnectionContext]) -> Iterator[Lack]:
                 unknown.setdefault(access, []).append(context.target.id)
     found = {access: key for access, key in results(_shown, unknown) if key is not None}
     if found:
-        labels = [f"{access.place} {key}".strip() for access, key in found.items()]
+        # several targets may be one server, with other accounts
+        labels = list(dict.fromkeys(f"{a.place} {key}".strip() for a, key in found.items()))
         detail = msg("unknown host keys: {count} ({keys})",
                      count=len(labels), keys=cut_to(labels, _SHOWN))  # fmt: skip
         targets = tuple(id for access in found for id in unknown[access])
