@@ -169,7 +169,7 @@ _KEYS_OF_HOST = tuple(
 _LISTED = (*(path for path in _MOST if path.startswith("/etc/")), *_KEYS_OF_HOST)
 _SECRET = frozenset({"/etc/security/opasswd", *_KEYS_OF_HOST,
                      *(path for path, most in _MOST.items() if most == _CLOSED)})  # fmt: skip
-_ACL_ROW = re.compile(r"user:([0-9]+):([r-][w-][x-])(?:\s+#effective:([r-][w-][x-]))?")
+_ACL_ROW = re.compile(r"(?:default:)?user:([0-9]+):([r-][w-][x-])(?:\s+#effective:([r-][w-][x-]))?")
 
 
 def parse_acls(answer: Answer) -> tuple[str, ...]:

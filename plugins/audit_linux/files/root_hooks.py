@@ -5,7 +5,7 @@
 | `/etc/ld.so.preload`, `ld.so.conf` (ld.so(8), ldconfig(8)) | libraries, and all in these folders |
 | `/etc/cron.{hourly,daily,weekly,monthly}/*` | run-parts(8): files that may be run |
 | `/etc/rc.local`, `/etc/init.d/*`, `/etc/update-motd.d/*`, `if-up.d` | the scripts |
-| `/etc/logrotate.d/*` | scripts between `postrotate` and the like and `endscript` |
+| `/etc/logrotate.d/*` | scripts up to `endscript`, compresscmd, included files |
 | `/etc/udev/rules.d/*` (udev(7)) | `RUN+=`, `PROGRAM==`, `IMPORT{program}=` |
 | `/etc/apt/apt.conf.d/*` (apt.conf(5)) | `DPkg::Post-Invoke` and its kin |
 | `/etc/rsyslog.d/*` | `omprog`, modules with a path, `^program`, included files |
@@ -28,22 +28,15 @@ from audit_core.api.sdk import (
     provider,
 )
 from audit_linux.files.command_lines import of_variable, started_by
-from audit_linux.files.root_jobs import Job, jobs_of_files
+from audit_linux.files.root_jobs import INCLUDED, Job, jobs_of_files
 from audit_linux.files.root_settings import of_shell_file
+from audit_linux.files.root_starters import script
 from audit_linux.pam import Pam
 
 _PARTS_OF_CRON = tuple(f"/etc/cron.{each}" for each in ("hourly", "daily", "weekly", "monthly"))
 _SCRIPTS = (*_PARTS_OF_CRON, "/etc/rc.local", "/etc/rc.d/rc.local", "/etc/init.d",
             "/etc/update-motd.d", "/etc/network/if-up.d")  # fmt: skip
 _INIT = "/etc/init.d/"
-
-
-def _script(file: FileEntry) -> Iterator[str]:
-    """The programs with a path that a script of a shell starts; nothing of others."""
-    first = file.lines[0] if file.lines else ""
-    if not file.mode & 0o111 or (first.startswith("#!") and not re.search(r"sh\b", first)):
-        return
-    yield from started_by(file.text).paths
 
 
 def _preload(file: FileEntry) -> Iterator[str]:
@@ -54,8 +47,23 @@ def _preload(file: FileEntry) -> Iterator[str]:
 def _library_folders(file: FileEntry) -> Iterator[str]:
     for line in file.lines:
         words = re.split(r"[\s:,=]+", line.partition("#")[0].strip())
-        if words[0] not in ("include", "hwcap"):
+        if words[0] == "include":
+            yield from (INCLUDED + _folder(word) for word in words[1:] if _is_elsewhere(word))
+        elif words[0] != "hwcap":
             yield from (word for word in words if word.startswith("/"))
+
+
+_READ = ("/etc/ld.so.conf.d/", "/etc/logrotate.d", "/etc/rsyslog.d/")
+
+
+def _is_elsewhere(included: str) -> bool:
+    """Whether files that are included were not asked for; a relative path lies beside."""
+    return included.startswith("/") and not included.startswith(_READ)
+
+
+def _folder(included: str) -> str:
+    """The path in front of a pattern."""
+    return re.sub(r"/[^/]*[*?\[].*", "", included)
 
 
 _ROTATED = re.compile(
@@ -63,6 +71,8 @@ _ROTATED = re.compile(
     r"^[ \t]*endscript",
     re.MULTILINE | re.DOTALL,
 )
+_COMPRESSES = re.compile(r"(?m)^[ \t]*(?:un)?compresscmd[ \t]+\"?(/[^\s\"]+)")
+_INCLUDES = re.compile(r"(?m)^[ \t]*include[ \t]+\"?([^\s\"]+)")
 _UDEV = re.compile(
     r"(?:RUN(?:\{program\})?\s*(?:\+=|:?=)|PROGRAM\s*==?|IMPORT\{program\}\s*==?)"
     r'\s*e?"([^"\n]*)"'
@@ -70,6 +80,9 @@ _UDEV = re.compile(
 _APT = re.compile(
     r"(?:Pre|Post)-(?:Invoke|Install)[\w-]*(?:::\w*)*\s*(?:\{([^}]*)\}|\"([^\"\n]*)\")",
     re.IGNORECASE,
+)
+_APT_PROGRAMS = re.compile(
+    r"(?:Proxy-?Auto-?Detect|Hooks(?:::\w*)*|Bin::[\w-]+(?:::)?)\s*\"([^\"\n]*)\"", re.IGNORECASE
 )
 _OMPROG = re.compile(r"(?im)^[^#\n]*\bbinary\s*=\s*\"([^\"\n]*)\"")
 _MODULE = re.compile(
@@ -83,8 +96,10 @@ _STARTED = re.compile(r"(?m)^[^#\n]*?[ \t]\^(/[^\s;]+)")
 
 
 def _rotation(file: FileEntry) -> Iterator[str]:
-    for script in _ROTATED.findall(file.text):
-        yield from started_by(script).paths
+    for commands in _ROTATED.findall(file.text):
+        yield from started_by(commands).paths
+    yield from _COMPRESSES.findall(file.text)
+    yield from (INCLUDED + _folder(p) for p in _INCLUDES.findall(file.text) if _is_elsewhere(p))
 
 
 def _udev(file: FileEntry) -> Iterator[str]:
@@ -99,6 +114,8 @@ def _apt(file: FileEntry) -> Iterator[str]:
     for several, one in _APT.findall(text):
         for command in re.findall(r'"([^"\n]*)"', several) or ([one] if one else []):
             yield from started_by(command).paths
+    for command in _APT_PROGRAMS.findall(text):
+        yield from started_by(command).paths
 
 
 def _rsyslog(file: FileEntry) -> Iterator[str]:
@@ -120,9 +137,17 @@ def _variables(file: FileEntry) -> Iterator[str]:
 _READERS: tuple[tuple[tuple[str, ...], Callable[[FileEntry], Iterator[str]]], ...] = (
     (("/etc/ld.so.preload",), _preload),
     (("/etc/ld.so.conf", "/etc/ld.so.conf.d"), _library_folders),
-    (_SCRIPTS, _script),
+    (_SCRIPTS, script),
     (("/etc/logrotate.conf", "/etc/logrotate.d"), _rotation),
-    (("/etc/udev/rules.d",), _udev),
+    (
+        (
+            "/etc/udev/rules.d",
+            "/run/udev/rules.d",
+            "/usr/local/lib/udev/rules.d",
+            "/usr/lib/udev/rules.d",
+        ),
+        _udev,
+    ),
     (("/etc/apt/apt.conf", "/etc/apt/apt.conf.d"), _apt),
     (("/etc/rsyslog.conf", "/etc/rsyslog.d"), _rsyslog),
     (("/etc/environment",), _variables),

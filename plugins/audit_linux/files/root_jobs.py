@@ -27,7 +27,8 @@ class Job(Struct, frozen=True, kw_only=True):
 
     `path` are the directories in which programs without one are looked for. `unit` is the name of
     its systemd unit, `by` are other units that start it. `owner` may change the file `where`,
-    besides root. `unclear`: a program whose place only the shell knows.
+    besides root. `unclear`: a program whose place only the shell knows. `user` runs it: root, or
+    another name in a table of cron.
     """
 
     where: str
@@ -37,6 +38,7 @@ class Job(Struct, frozen=True, kw_only=True):
     by: tuple[str, ...] = ()
     owner: str = ""
     unclear: bool = False
+    user: str = "root"
 
 
 def owner_of(file: FileEntry) -> str:
@@ -52,14 +54,24 @@ Reader = tuple[tuple[str, ...], Callable[[FileEntry], Iterator[str]]]
 """Files and directories, and what reads the programs that a file there names."""
 
 
+INCLUDED = "include "
+"""Stands in front of a path whose files are read in turn, and were not asked for."""
+
+
 def jobs_of_files(
-    answer: Answer, readers: Sequence[Reader], unit_of: Callable[[FileEntry], str] = lambda _: ""
+    answer: Answer,
+    readers: Sequence[Reader],
+    unit_of: Callable[[FileEntry], str] = lambda _: "",
+    of_owners: tuple[str, ...] = (),
 ) -> tuple[Job, ...] | Partial:
-    """A job for each file, by the first of `readers` for its place; partial if one is unread."""
+    """A job for each file, by the first of `readers` for its place; partial if one is unread.
+
+    Files in `of_owners` are run as their owners, so that an owner is none who changes root's.
+    """
     files = [f for f in answer.files if f.status is not FileStatus.NOT_PRESENT]
     unread = [f.path for f in files if f.status is not FileStatus.READ]
     jobs = tuple(
-        Job(where=f.path, programs=_named(f, readers), unit=unit_of(f), owner=owner_of(f))
+        _job(f, _named(f, readers), unit_of(f), owned=not f.path.startswith(of_owners or "-"))
         for f in files
         if f.status is FileStatus.READ
     )
@@ -67,6 +79,16 @@ def jobs_of_files(
     if answer.truncated:
         problems.append(msg("There are more files than one answer can hold"))
     return partial(jobs, problems)
+
+
+def _job(file: FileEntry, named: tuple[str, ...], unit: str, *, owned: bool) -> Job:
+    return Job(
+        where=file.path,
+        programs=tuple(one.removeprefix(INCLUDED) for one in named),
+        unit=unit,
+        owner=owner_of(file) if owned else "",
+        unclear=any(one.startswith(INCLUDED) for one in named),
+    )
 
 
 def _named(file: FileEntry, readers: Sequence[Reader]) -> tuple[str, ...]:
@@ -99,7 +121,7 @@ _INPUT, _PERCENT = re.compile(r"(?<!\\)%"), re.compile(r"\\%")
 
 
 def parse_cron(answer: Answer) -> tuple[Job, ...] | Partial:
-    """The jobs of root in the tables of cron and anacron (crontab(5), anacrontab(5))."""
+    """The jobs in the tables of the system and of root (crontab(5), anacrontab(5))."""
     files = [f for f in answer.files if f.status is not FileStatus.NOT_PRESENT]
     unread = [f.path for f in files if f.status is not FileStatus.READ]
     jobs = [job for f in files if f.status is FileStatus.READ for job in _cron_jobs(f)]
@@ -118,27 +140,27 @@ def _cron_jobs(file: FileEntry) -> Iterator[Job]:
             else:
                 more[setting[1]] = tuple(of_variable(f"{setting[1]}={setting[2].strip()}"))
             continue
-        command = _cron_command(file.path, line.strip())
-        if command is not None:
+        user, command = _cron_command(file.path, line.strip())
+        if command:
             found = started_by(_PERCENT.sub("%", _INPUT.split(command)[0]), "/root")
             begun = (*found.programs, *(place for places in more.values() for place in places))
             yield Job(where=file.path, programs=begun, path=path, unclear=found.unclear,
-                      owner=owner_of(file))  # fmt: skip
+                      owner=owner_of(file), user=user)  # fmt: skip
 
 
-def _cron_command(path: str, line: str) -> str | None:
-    """The command of a line; None where it is none, or not root's."""
+def _cron_command(path: str, line: str) -> tuple[str, str]:
+    """Whose the command of a line is, and the command; empty where it is none."""
     if not line or line.startswith("#"):
-        return None
+        return "", ""
     fields = 1 if line.startswith("@") else 5
     if path == _ANACRON:
         words = line.split(None, 3)
-        return words[3] if len(words) == 4 else None
+        return "root", words[3] if len(words) == 4 else ""
     if path in _TABS:
         words = line.split(None, fields)
-        return words[fields] if len(words) > fields else None
+        return "root", words[fields] if len(words) > fields else ""
     words = line.split(None, fields + 1)
-    return words[fields + 1] if len(words) > fields + 1 and words[fields] == "root" else None
+    return (words[fields], words[fields + 1]) if len(words) > fields + 1 else ("", "")
 
 
 CRON = fact(

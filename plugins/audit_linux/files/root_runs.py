@@ -7,13 +7,15 @@ everything near the root that somebody else may change, and the two are joined.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from posixpath import join, normpath
 
 from audit_core.api.sdk import (
+    PLATFORM,
     Absent,
     Judgement,
     Message,
+    Platform,
     Severity,
     capped,
     check,
@@ -34,6 +36,7 @@ from audit_linux.files.root_units import UNIT_FILES, template_of
 from audit_linux.files.sweep import LEVELS, SWEEP, Sweep
 from audit_linux.pam import PAM, Pam
 from audit_linux.processes import FIRST_PERSON
+from audit_linux.ssh.sshd_match import NAMES, Names
 from audit_linux.sudo.sudoers import Sudoers
 from audit_linux.sudo.sudoers_files import SUDOERS
 from audit_linux.units import UNITS, Units
@@ -60,7 +63,13 @@ _PLACES = (
     "/etc/ssh/ssh_config.d", "/etc/ssh/sshrc", "/etc/sudo.conf", "/boot", "/usr/lib/udev",
     "/usr/lib/modprobe.d", "/usr/lib/sysctl.d", "/usr/lib/tmpfiles.d", "/usr/lib/modules",
     "/root/.bashrc", "/root/.profile", "/root/.bash_profile", "/root/.bash_login",
-    "/root/.bash_logout", "/root/.zshrc", "/root/.ssh",
+    "/root/.bash_logout", "/root/.zshrc", "/root/.ssh", "/root/.vimrc", "/root/.vim",
+    "/root/.config", "/etc/needrestart", "/etc/incron.d", "/var/spool/incron/root",
+    "/etc/inetd.conf", "/etc/inetd.d", "/etc/xinetd.conf", "/etc/xinetd.d",
+    "/etc/supervisor", "/etc/supervisord.conf", "/etc/supervisord.d", "/etc/monit",
+    "/etc/bash_completion.d", "/etc/vim", "/etc/vimrc", "/etc/nanorc", "/etc/screenrc",
+    "/etc/alternatives", "/etc/dbus-1", "/usr/share/dbus-1", "/usr/local/libexec",
+    "/etc/letsencrypt/renewal-hooks", "/etc/networkd-dispatcher", "/etc/acpi", "/etc/ppp",
 )  # fmt: skip
 
 
@@ -75,7 +84,8 @@ class Others:
         self._links = sweep.links
         self._who: dict[str, str] = {}
         for acl in sweep.acls:
-            names = [e for e in acl.entries if not self._is_nobody(*e.split(":")[:2])]
+            now = [e for e in acl.entries if not e.startswith("default:")]
+            names = [e for e in now if not self._is_nobody(*e.split(":")[:2])]
             if names:
                 self._who[acl.path] = names[0]
         for entry in sweep.owned:
@@ -115,14 +125,18 @@ class Others:
             if _OF_SYSTEM.match(place) and not service:
                 yield f"{place} ({who})"
 
+    def linked(self, places: re.Pattern[str]) -> Iterator[str]:
+        """The links in `places` that lead to what somebody else may change."""
+        for link in self._links:
+            if places.match(link) and (found := self.of(link)) is not None:
+                yield found
+
     def below(self, folder: str) -> Iterator[str]:
         """What lies in `folder` and somebody else may change."""
         for place, who in self._who.items():
             if place.startswith(folder + "/"):
                 yield f"{place} ({who})"
-        for link in self._links:
-            if link.startswith(folder + "/") and (found := self.of(link)) is not None:
-                yield found
+        yield from self.linked(re.compile(re.escape(folder) + "/"))
 
     def _resolved(self, path: str) -> str:
         plain = normpath(path)
@@ -139,7 +153,11 @@ class Others:
         return plain
 
 
-_OF_SYSTEM = re.compile(r"/usr/(?:local/)?s?bin$|/usr/(?:s?bin|libexec|lib\w*)/|/(?:s?bin|lib\w*)/")
+_OF_SYSTEM = re.compile(
+    r"/usr/(?:local/)?s?bin$|/usr/(?:s?bin|libexec|lib\w*)/|/(?:s?bin|lib\w*)/"
+    # what the loader and python of root load from there
+    r"|/usr/local/lib(?:64)?(?:/[^/]+\.so[.0-9]*|/python[^/]*(?:/(?:dist|site)-packages(?:/.*)?)?)?$"
+)
 _OF_SITE = re.compile(r"/usr/local/s?bin/")
 
 
@@ -191,10 +209,31 @@ def _changed_by_others(jobs: list[Job], others: Others) -> list[str]:
     return list(dict.fromkeys(found))
 
 
+# cron and run-parts of Debian pass over other names in these folders.
+_BY_NAME = re.compile(
+    r"/etc/(?:cron\.(?:d|hourly|daily|weekly|monthly)|network/if-[a-z-]+\.d)/(.*)"
+)
+_RUN_NAMES = re.compile(r"[A-Za-z0-9_-]+")
+
+
+def _runs_now(jobs: Iterable[Job], platform: Platform, names: Names | None) -> list[Job]:
+    """Those that root, or an account of its user id, runs; files that cron passes over left out."""
+    roots = {"root", *(name for name, uid in (names.uids if names else {}).items() if uid == 0)}
+    debian = platform["os_family"] == "debian"
+    return [
+        job
+        for job in jobs
+        if job.user in roots
+        and not (debian and (at := _BY_NAME.match(job.where)) and not _RUN_NAMES.fullmatch(at[1]))
+    ]
+
+
 @check(
     "linux.root-runs",
     needs=(
+        PLATFORM,
         SWEEP,
+        known_or_absent(NAMES),
         known_or_absent(optional(CRON)),
         known_or_absent(optional(UNIT_FILES)),
         known_or_absent(optional(UNITS)),
@@ -213,7 +252,9 @@ def _changed_by_others(jobs: list[Job], others: Others) -> list[str]:
     ),
 )
 def root_runs(
+    platform: Platform,
     sweep: Sweep,
+    names: Names | Absent,
     cron: tuple[Job, ...] | Absent | None,
     unit_files: tuple[Job, ...] | Absent | None,
     units: Units | Absent | None,
@@ -227,8 +268,9 @@ def root_runs(
     empty = known(groups) or EmptyGroups(gids=frozenset())
     others = Others(sweep, empty.gids)
     begun, idle = _by_start(_every(unit_files, hooks), known(units))
-    jobs = [*_every(cron), *begun, *_sudo_jobs(known(sudoers)), *of_pam(known(pam)),
-            *_every(*settings)]  # fmt: skip
+    found = (*_every(cron), *begun, *_sudo_jobs(known(sudoers)), *of_pam(known(pam)),
+             *_every(*settings))  # fmt: skip
+    jobs = _runs_now(found, platform, known(names))
     bad = _all_changed(jobs, known(sudoers), others)
     expected = msg("programs and directories above them that only root may change")
     if bad:
@@ -244,17 +286,18 @@ def root_runs(
                       "of /etc/passwd or /etc/group was not read, or NIS adds to them): {names}",
                       names=capped(peopled))),
     )  # fmt: skip
-    doubts = [*(message for wanted, message in rows if wanted), *_not_followed(jobs, sweep)]
+    doubts = [*(message for wanted, message in rows if wanted), *_not_followed(jobs, sweep, others)]
     count = msg("{count} commands that root runs were followed", count=len(jobs))
     if doubts:
         return undetermined(count, *doubts, expected=expected)
     return passed(count, expected=expected)
 
 
-def _not_followed(jobs: Sequence[Job], sweep: Sweep) -> list[Message]:
+def _not_followed(jobs: Sequence[Job], sweep: Sweep, others: Others) -> list[Message]:
     """What the search did not reach, and what a person has to look at."""
     deep = [p for job in jobs for p in job.programs if p.count("/") > LEVELS]
     local = [f"{e.path} (uid {e.uid})" for e in sweep.owned if e.uid and _OF_SITE.match(e.path)]
+    local += others.linked(_OF_SITE)
     unclear = [f"{job.where}: {' '.join(job.programs)}" for job in jobs if job.unclear]
     rows = (
         (deep, msg("These directories are nested too deeply to be searched; check them: {names}",
@@ -270,7 +313,8 @@ def _all_changed(jobs: list[Job], sudoers: Sudoers | None, others: Others) -> li
     """What others may change of what `jobs` run, of the settings of root and of those of sudo."""
     found = _changed_by_others(jobs, others)
     found += [rows for place in _PLACES for rows in _place(place, others)]
-    return list(dict.fromkeys([*found, *_sudo_places(sudoers, others), *others.programs()]))
+    found += [*_sudo_places(sudoers, others), *others.programs(), *others.linked(_OF_SYSTEM)]
+    return list(dict.fromkeys(found))
 
 
 def _place(place: str, others: Others) -> list[str]:

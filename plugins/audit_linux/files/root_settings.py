@@ -16,6 +16,8 @@
 | `/etc/ssl/openssl.cnf` (config(5)) | modules that every program with OpenSSL loads |
 | `/etc/security/pam_env.conf`, `/etc/login.defs` | libraries and directories in variables |
 | `/etc/crypttab` (crypttab(5)) | `keyscript=` |
+
+What daemons of root start: `root_starters`.
 """
 
 from __future__ import annotations
@@ -35,6 +37,7 @@ from audit_core.api.sdk import (
 )
 from audit_linux.files.command_lines import of_variable, started_by
 from audit_linux.files.root_jobs import Job, jobs_of_files, of_variables
+from audit_linux.files.root_starters import OF_THEIR_OWNERS, READERS, script
 
 
 def of_shell_file(file: FileEntry) -> Iterator[str]:
@@ -84,12 +87,6 @@ _DPKG = re.compile(
 def _dpkg(file: FileEntry) -> Iterator[str]:
     for command in _DPKG.findall(file.text):
         yield from started_by(command.strip().strip("\"'")).paths
-
-
-def _script(file: FileEntry) -> Iterator[str]:
-    first = file.lines[0] if file.lines else ""
-    if file.mode & 0o111 and (not first.startswith("#!") or re.search(r"sh\b", first)):
-        yield from of_shell_file(file)
 
 
 _INTERFACE = re.compile(r"(?m)^[ \t]*(?:pre-up|up|post-up|pre-down|down|post-down)[ \t]+(.*)$")
@@ -155,7 +152,7 @@ _READERS: tuple[tuple[tuple[str, ...], Callable[[FileEntry], Iterator[str]]], ..
     (("/etc/sysctl.conf", *_below("sysctl.d")), _sysctl),
     ((*_below("binfmt.d"),), _binfmt),
     (("/etc/dpkg/dpkg.cfg", "/etc/dpkg/dpkg.cfg.d"), _dpkg),
-    (_DISPATCHED, _script),
+    (_DISPATCHED, script),
     (("/etc/network/interfaces", "/etc/network/interfaces.d"), _interfaces),
     (("/etc/audit/auditd.conf", "/etc/audit/plugins.d", "/etc/audisp/plugins.d"), _audit),
     (("/etc/sudo.conf",), _found(_SUDO)),
@@ -163,17 +160,18 @@ _READERS: tuple[tuple[tuple[str, ...], Callable[[FileEntry], Iterator[str]]], ..
     (("/etc/crypttab",), _found(_KEYSCRIPT)),
     (("/etc/security/pam_env.conf",), _pam_env),
     (("/etc/login.defs",), _login_defs),
+    *READERS,
 )  # fmt: skip
 
 
 def parse_root_settings(answer: Answer) -> tuple[Job, ...] | Partial:
     """What each file makes root load or start, and who else may change the file itself."""
-    return jobs_of_files(answer, _READERS)
+    return jobs_of_files(answer, _READERS, of_owners=OF_THEIR_OWNERS)
 
 
 def _ask(privilege: Privilege) -> ReadFiles:
     places = tuple(place for places, _ in _READERS for place in places)
-    return ReadFiles(paths=places, depth=1, privilege=privilege, partial_ok=True)
+    return ReadFiles(paths=places, depth=2, privilege=privilege, partial_ok=True)
 
 
 ROOT_SETTINGS = fact(

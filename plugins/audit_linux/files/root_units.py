@@ -44,7 +44,9 @@ def parse_units_of_root(answers: Answers) -> tuple[Job, ...] | Partial:
     answered = (answers["units"], answers["more"])
     every = [file for answer in answered for file in answer.files]
     files = [file for file in every if file.status is FileStatus.READ]
-    chosen = {name: file for name, file in _first(files).items() if name.endswith(".service")}
+    # A link to /dev/null, or an empty file, masks those of its name further down.
+    named = _first([f for f in every if f.status in (FileStatus.READ, FileStatus.NOT_REGULAR)])
+    chosen = {name: file for name, file in named.items() if name.endswith(".service") and file.text}
     added = _first([f for f in files if f.path.endswith(".conf")], deep=True)
     starters = _starters(files)
     jobs = [job for name, file in chosen.items()

@@ -59,7 +59,10 @@ class Capable(Struct, frozen=True, kw_only=True):
 
 
 class Acl(Struct, frozen=True, kw_only=True):
-    """The entries of an access list that let a named user or group write: `user:1001:rw-`."""
+    """The entries of an access list that let a named user or group write: `user:1001:rw-`.
+
+    `default:user:1001:rwx` is what files that are made in the directory inherit.
+    """
 
     path: str
     entries: tuple[str, ...]
@@ -130,6 +133,15 @@ _DIRECTORY = _any(*_OF_OTHERS, ("-perm", "/0022"))
 _FILE = _any(*_OF_OTHERS, ("-perm", "/6133"))
 
 
+# Directories of settings, and of programs that do not come with the system.
+_SETTINGS = ("/etc", "/opt", "/root", "/usr/local", "/var/spool/cron")
+
+
+def _beside(folders: tuple[str, ...]) -> tuple[str, ...]:
+    """One of `folders`, or what lies in one."""
+    return _any(*(test for path in folders for test in (("-path", path), ("-path", f"{path}/*"))))
+
+
 def _printed(mark: str) -> tuple[str, str]:
     return ("-printf", rf"\0{mark} {_RECORD}")
 
@@ -143,7 +155,6 @@ def _all(*tests: tuple[str, ...]) -> tuple[str, ...]:
 def _tests() -> tuple[str, ...]:
     """What is looked at. The type comes first: find knows it without asking for the modes."""
     named = _any(*(("-name", name) for name in _RUN_BY_OTHERS))
-    run = _any(("-perm", "/0111"), ("!", "-path", "/home/*", *named))
     near = ("!", "-path", "/*" * (LEVELS + 1))
     # Few files are not of root: the names of users are looked up for them only.
     unowned = (*_any(("!", "-uid", "0", "-nouser"), ("!", "-gid", "0", "-nogroup")),
@@ -158,7 +169,12 @@ def _tests() -> tuple[str, ...]:
     everybody = ("-perm", "-0002", *_printed("W"))
     # The mask of an access list that lets somebody write shows as the group's permission.
     listed = ("-perm", "-0020", "-exec", "/usr/bin/getfacl", "-snp", "{}", "+")
+    # What new files inherit does not show in the mode of the directory.
+    inherited = (*_beside(_SETTINGS), *near, "-exec", "/usr/bin/getfacl", "-snp", "{}", "+")
+    # A file may be read as code without permission to run it, where root has its settings.
+    read = (*_beside(_SETTINGS), *near, "!", "-path", "/opt/*/*/*")
     able = ("-perm", "/0111", "-exec", "/usr/sbin/getcap", "{}", "+")
+    run = _any(("-perm", "/0111"), ("!", "-path", "/home/*", *named), read)
     sticky = ("!", "-perm", "-1000", *everybody)
     # Links to where programs lie that do not come with the system: not /usr, /etc, /lib, /bin;
     # and links of the site to what lies beside them.
@@ -171,7 +187,7 @@ def _tests() -> tuple[str, ...]:
     special = ("!", "-type", "f", "!", "-type", "d", "!", "-type", "l")
     return _any(
         ("-type", "f", *_FILE, *_all(*of_file)),
-        ("-type", "d", *_DIRECTORY, *_all(unowned, sticky, owned, listed)),
+        ("-type", "d", *_all((*_DIRECTORY, *_all(unowned, sticky, owned, listed)), inherited)),
         ("-type", "l", *_all(link, unowned)),
         (*special, *_DIRECTORY, *_all(unowned, (*device, *everybody))),
     )
@@ -221,7 +237,9 @@ _HEAD = re.compile(
 _CAPS = re.compile(
     r"(/.*?) (?:= )?(cap_[a-z_,0-9]+[+=][eip]+(?: ?cap_\S+)*|=[eip]+)(?: \[rootid=\d+\])?"
 )
-_ACL_ENTRY = re.compile(r"(user|group):([^:]+):([r-][w-][x-])(?:\s+#effective:([r-][w-][x-]))?")
+_ACL_ENTRY = re.compile(
+    r"(?:default:)?(user|group):([^:]+):([r-][w-][x-])(?:\s+#effective:([r-][w-][x-]))?"
+)
 _OCTAL = re.compile(r"\\([0-7]{3})")
 
 
@@ -237,7 +255,7 @@ def parse_sweep(answer: Answer, *, as_root: bool) -> Sweep | Partial:
         owned=tuple(found["O"]),
         links=reader.links,
         capable=tuple(reader.capable),
-        acls=tuple(reader.acls),
+        acls=tuple({acl.path: acl for acl in reader.acls}.values()),
         as_root=as_root,
         no_getcap=b"/usr/sbin/getcap': No such file" in answer.stderr,
         no_getfacl=b"/usr/bin/getfacl': No such file" in answer.stderr,

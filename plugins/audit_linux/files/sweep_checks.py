@@ -145,8 +145,9 @@ def setuid_files(
     expected = _expected(wanted)
     open_folders = _open_folders(sweep)
     unknown = [e for e in live if wanted is None and not _shipped(e.path)]
-    alien = [] if wanted is not None else _of_no_package(sweep, live, packaged, unowned)
-    bad = [e for e in live if _surely_wrong(e, wanted, open_folders) or e in alien]
+    paths = [e.path for e in live] if wanted is None else []
+    alien = _of_no_package(sweep, paths, packaged, unowned)
+    bad = [e for e in live if _surely_wrong(e, wanted, open_folders) or e.path in alien]
     if bad:
         detail = msg("{count} files are setuid or setgid and should not be: {names}",
                      count=len(bad), names=_names(bad))  # fmt: skip
@@ -161,27 +162,27 @@ def setuid_files(
 
 
 def _of_no_package(
-    sweep: Sweep, live: list[Entry], packaged: frozenset[str] | Absent | None,
+    sweep: Sweep, live: list[str], packaged: frozenset[str] | Absent | None,
     unowned: frozenset[str] | Absent | None,
-) -> list[Entry]:  # fmt: skip
+) -> list[str]:  # fmt: skip
     """Those of `live` that surely come from no package: by dpkg, or by rpm where there is none.
 
     A name that distributions use says nothing: it may be that of a shell under another name.
     """
     if packaged is None:
-        return [e for e in live if e.path in (known(unowned) or ())]
+        return [path for path in live if path in (known(unowned) or ())]
     if isinstance(packaged, Absent):
         return []
-    beside = beside_usr(e.path for e in sweep.entries)
-    return [e for e in live if of_no_package(e.path, packaged, beside)]
+    beside = beside_usr((*(e.path for e in sweep.entries), *live))
+    return [path for path in live if of_no_package(path, packaged, beside)]
 
 
 def _setuid(sweep: Sweep) -> Iterator[Entry]:
     return (e for e in sweep.entries if e.kind == "f" and e.bits & 0o6000)
 
 
-def _of_none(alien: list[Entry]) -> tuple[Message, ...]:
-    detail = msg("From no package: {names}", names=capped(e.path for e in alien))
+def _of_none(alien: list[str]) -> tuple[Message, ...]:
+    detail = msg("From no package: {names}", names=capped(alien))
     return (detail,) if alien else ()
 
 
@@ -210,17 +211,26 @@ def _surely_wrong(
 
 @check(
     "linux.file-capabilities",
-    needs=_NEEDS,
+    needs=(*_NEEDS, known_or_absent(optional(PACKAGED)), known_or_absent(optional(ALIEN))),
     severity=Severity.HIGH,
+    version=2,
     remedy=msg("Remove the file capabilities of the named programs (setcap -r)"),
 )
-def file_capabilities(target: Target, sweep: Sweep, mounts: Mounts | Absent) -> Judgement:
+def file_capabilities(
+    target: Target,
+    sweep: Sweep,
+    mounts: Mounts | Absent,
+    packaged: frozenset[str] | Absent | None,
+    unowned: frozenset[str] | Absent | None,
+) -> Judgement:
     """No program has file capabilities that give root rights to whoever runs it."""
     live = [c for c in sweep.capable if not _inert(c.path, mounts)]
     wanted = declared(target, "setuid_files")
     expected = _expected(wanted)
     open_folders = _open_folders(sweep)
-    if bad := [c for c in live if _surely_unneeded(c, wanted, open_folders)]:
+    strong = [c.path for c in live if wanted is None and _strong(c)]
+    alien = _of_no_package(sweep, strong, packaged, unowned)
+    if bad := [c for c in live if _surely_unneeded(c, wanted, open_folders) or c.path in alien]:
         detail = msg("{count} programs have file capabilities that they should not have: {names}",
                      count=len(bad), names=_caps(bad))  # fmt: skip
         return failed(detail, expected=expected)
@@ -315,6 +325,7 @@ _GUARDED = re.compile(r"/(?:etc|usr|boot|root|bin|sbin|lib\w*|var/spool/cron)(?:
     "linux.file-acls",
     needs=_NEEDS,
     severity=Severity.MEDIUM,
+    version=2,
     remedy=msg("Remove the named entries from the access lists (setfacl -x ENTRY PATH)"),
 )
 def file_acls(target: Target, sweep: Sweep, mounts: Mounts | Absent) -> Judgement:
@@ -334,7 +345,8 @@ def file_acls(target: Target, sweep: Sweep, mounts: Mounts | Absent) -> Judgemen
 
 
 def _lets_others(acl: Acl) -> bool:
-    return any(entry.split(":")[:2] not in (["user", "0"], ["group", "0"]) for entry in acl.entries)
+    entries = (entry.removeprefix("default:").split(":") for entry in acl.entries)
+    return any(entry[:2] not in (["user", "0"], ["group", "0"]) for entry in entries)
 
 
 def _acls(found: Iterable[Acl]) -> Values:

@@ -12,7 +12,7 @@ from msgspec import structs
 
 from audit_core.api.sdk import Answers
 from audit_core.api.testkit import target_of
-from audit_core.model import Command, Verdict
+from audit_core.model import Command, Platform, Verdict
 from audit_linux.files.command_lines import started_by
 from audit_linux.files.empty_groups import parse_empty_groups
 from audit_linux.files.root_hooks import of_pam, parse_hooks
@@ -22,12 +22,17 @@ from audit_linux.files.root_settings import ROOT_SHELLS, parse_root_settings, pa
 from audit_linux.files.root_units import parse_units_of_root
 from audit_linux.files.sweep import Acl, Entry, Sweep, argv, parse_sweep
 from audit_linux.pam import Line, Pam
+from audit_linux.ssh.sshd_match import Names
 from audit_linux.sudo.sudoers import Grant, Sudoers
 from audit_linux.units import Units
 from invented import answers as invented
 
 PASS, FAIL, UNDETERMINED = Verdict.PASS, Verdict.FAIL, Verdict.UNDETERMINED
 UNITS = Units(active=frozenset({"app.service"}), enabled=frozenset())
+
+
+DEBIAN = Platform(values={"os_family": "debian"})
+NAMES = Names(groups_of={}, uids={"root": 0, "toor": 0, "bob": 1000})
 
 
 def jobs(**files: str) -> tuple[Job, ...]:
@@ -69,7 +74,7 @@ def verdict(
     }
     empty = parse_empty_groups(Answers(target=target_of("host"), named=named))
     found: Verdict = root_runs.judge(
-        sweep, cron, units, UNITS, sudoers, hooks, pam, empty, settings, ()
+        DEBIAN, sweep, NAMES, cron, units, UNITS, sudoers, hooks, pam, empty, settings, ()
     ).verdict
     return found
 
@@ -103,6 +108,8 @@ def test_what_root_runs() -> None:
     assert verdict(bad, jobs(x=CRON)) is FAIL
     assert verdict(bad, jobs(x=CRON.replace("root", "bob"))) is PASS
     assert verdict(bad, jobs(x="# " + CRON)) is PASS
+    assert verdict(bad, jobs(x=CRON.replace("root", "toor"))) is FAIL
+    assert verdict(bad, jobs(**{"x.bak": CRON})) is PASS  # cron of Debian passes it over
     assert verdict(bad, jobs(x="PATH=/opt/bin:/usr/bin\n@daily root backup\n")) is FAIL
     assert verdict(bad, jobs(x="PATH=/usr/bin\n@daily root backup\n")) is PASS
     assert verdict(bad, jobs(x="@daily root $HOME/x\n")) is UNDETERMINED
@@ -140,6 +147,7 @@ def test_what_starts_a_unit() -> None:
         ({f"{above}/timers.target.wants/x.timer": "[Timer]\nUnit=other.service\n"}, UNDETERMINED),
         ({f"{above}/idle.service.d/x.conf": "[Service]\nExecStart=\nExecStart=/usr/bin/x\n"}, PASS),
         ({f"{above}/idle.service.d/x.conf": "[Service]\nUser=app\n"}, PASS),
+        ({f"{above}/a@.service": SERVICE, f"{above}/timers.target.wants/a@1.timer": ""}, FAIL),
     ):
         assert verdict(bad, (), units({idle: SERVICE, **more})) is expected, more
     app = "/etc/systemd/system/app.service"
@@ -150,6 +158,15 @@ def test_what_starts_a_unit() -> None:
         ("EnvironmentFile=-/opt/env", FAIL),
         ("EnvironmentFile=-/etc/default/app", PASS),
         ("User=app\nEnvironmentFile=-/opt/env", PASS),
+        ("User=app\nExecStartPre=!/opt/pre.sh", FAIL),
+        ("User=app\nPermissionsStartOnly=yes\nExecStartPre=/opt/pre.sh", FAIL),
+        ("BindReadOnlyPaths=/opt/bin:/usr/local/bin", FAIL),
+        ("BindPaths=/opt/data", PASS),
+        ("User=app\nBindPaths=/opt/bin:/usr/bin", PASS),
+        ('ExecStartPre=-"/opt/my app/x" -a', FAIL),
+        ("ExecStartPre=/bin/true ; /opt/x", FAIL),
+        ("WorkingDirectory=/opt\nExecStartPre=/usr/bin/python3 x.py", FAIL),
+        ("ExecStartPre=/usr/bin/env \\\n# why\n  /opt/x", FAIL),
     ):
         for place in ("app.service.d", "service.d"):
             files = {app: plain, f"{above}/{place}/x.conf": f"[Service]\n{line}\n"}
@@ -161,7 +178,9 @@ def test_what_a_folder_or_a_setting_makes_root_run() -> None:
     for path, text, expected in (
         ("/etc/ld.so.preload", "# x\n/opt/x.so /lib/y.so\n", FAIL),
         ("/etc/ld.so.conf.d/x.conf", "/opt/lib\n", FAIL),
-        ("/etc/ld.so.conf.d/x.conf", "include /opt/*.conf\n# /opt/lib\n", PASS),
+        ("/etc/ld.so.conf.d/x.conf", "include x/*.conf\n# /opt/lib\n", PASS),
+        ("/etc/logrotate.d/x", "compresscmd /opt/x\n", FAIL),
+        ("/etc/apt/apt.conf.d/x", 'Acquire::http::Proxy-Auto-Detect "/opt/x";\n', FAIL),
         ("/etc/cron.daily/x", "#!/bin/sh\nset -e\n[ -x /opt/x ] && /opt/x --all\n", FAIL),
         ("/etc/cron.daily/x", "#!/bin/sh\necho '\n/opt/x\n'\ncat <<E\n/opt/x\nE\n", PASS),
         ("/etc/cron.daily/x", "#!/usr/bin/perl\n/opt/x\n", PASS),
@@ -271,6 +290,21 @@ def test_settings_that_make_root_start_or_load_programs() -> None:
         "/etc/security/pam_env.conf": "LD_PRELOAD DEFAULT=X",
         "/etc/login.defs": "ENV_SUPATH PATH=X:/bin",
         "/etc/zsh/zshenv": "path+=(/bin)\nsource X",
+        "/usr/share/dbus-1/system-services/x.service": "[D-BUS Service]\nExec=X\nUser=root",
+        "/etc/inetd.conf": "a stream tcp nowait root /usr/sbin/tcpd X",
+        "/etc/xinetd.d/x": "service x\n{\n user = root\n server = X\n}",
+        "/etc/hosts.allow": "sshd: ALL: spawn (X %h) &: allow",
+        "/etc/hosts.deny": "ALL: \\\n ALL: twist = X",
+        "/etc/incron.d/x": "/srv IN_CREATE X $@",
+        "/var/spool/cron/atjobs/a1": "#!/bin/sh\n# atrun uid=0\numask 22\nX\n",
+        "/etc/supervisor/conf.d/x.conf": "[program:x]\ncommand=X -a",
+        "/etc/mdadm/mdadm.conf": "PROGRAM X",
+        "/etc/smartd.conf": "DEVICESCAN -m root -M exec X",
+        "/etc/acpi/events/x": "event=button\naction=X",
+        "/etc/keepalived/keepalived.conf": 'vrrp_script a {\n script "X -a"\n}',
+        "/etc/monitrc": 'check process a\n start program = "X"',
+        "/etc/systemd/system-generators/x": "#!/bin/sh\nX",
+        "/etc/NetworkManager/dispatcher.d/pre-up.d/x": "#!/bin/sh\nX",
     }
     others = structs.replace(FINE, owned=(entry("/opt", uid=1000),))
     for path, text in cases.items():
@@ -279,12 +313,42 @@ def test_settings_that_make_root_start_or_load_programs() -> None:
             found = parse_root_settings(file)
             assert isinstance(found, tuple)
             assert verdict(others, settings=found) is expected, (path, place)
-    for text in ("active = no\npath = /opt/x\n",):
-        found = parse_root_settings(
-            invented.owned_file("/etc/audit/plugins.d/x", text, 0o640, 0, 0)
-        )
+    for path, text, uid in (
+        ("/etc/audit/plugins.d/x", "active = no\npath = /opt/x\n", 0),
+        ("/usr/share/dbus-1/system-services/x.service", "[D-BUS Service]\nExec=/opt/x\nUser=a", 0),
+        ("/etc/inetd.conf", "# a stream tcp nowait root /opt/x\nb dgram udp wait a /opt/x x\n", 0),
+        ("/etc/supervisord.conf", "[program:x]\ncommand=/opt/x\nuser=app\n", 0),
+        ("/var/spool/cron/atjobs/a1", "/opt/x\n", 1000),
+    ):
+        found = parse_root_settings(invented.owned_file(path, text, 0o640, uid, 0))
         assert isinstance(found, tuple)
         assert verdict(others, settings=found) is PASS
+
+
+def test_files_that_others_include() -> None:
+    others = structs.replace(FINE, owned=(entry("/opt", uid=1000),))
+    for path, text in (
+        ("/etc/logrotate.conf", "include /opt/rotate\n"),
+        ("/etc/ld.so.conf", "include /opt/ld/*.conf\n"),
+    ):
+        found = parse_hooks(invented.owned_file(path, text, 0o644, 0, 0))
+        assert isinstance(found, tuple)
+        assert verdict(others, hooks=found) is FAIL
+        assert verdict(FINE, hooks=found) is UNDETERMINED  # what they say was not read
+
+
+def test_links_and_libraries_of_the_site() -> None:
+    home = structs.replace(FINE, owned=(entry("/home/bob", uid=1000),))
+    for link, expected in (("/usr/sbin/x", FAIL), ("/usr/local/bin/x", UNDETERMINED),
+                           ("/etc/alternatives/x", FAIL), ("/srv/x", PASS)):  # fmt: skip
+        assert verdict(structs.replace(home, links={link: "/home/bob/x"})) is expected, link
+    for place, expected in (
+        ("/usr/local/lib/python3.11/dist-packages", FAIL), ("/usr/local/lib/libx.so.1", FAIL),
+        ("/usr/local/lib/app", PASS), ("/usr/local/lib", FAIL),
+    ):  # fmt: skip
+        assert verdict(structs.replace(FINE, owned=(entry(place, uid=1000),))) is expected, place
+    named = structs.replace(home, links={"/usr/local/sbin/job": "/home/bob/x"})
+    assert verdict(named, jobs(x="PATH=/usr/local/sbin:/bin\n@daily root job\n")) is FAIL
 
 
 def test_variables_of_jobs_and_units() -> None:

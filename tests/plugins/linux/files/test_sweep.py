@@ -17,7 +17,7 @@ from audit_core.api.testkit import target_of
 from audit_core.model import Absent, Command, Message, ParseError, Partial, Reason, Verdict
 from audit_linux.files import package_files, sweep_checks
 from audit_linux.files.mounts import Mount, Mounts, parse_mounts
-from audit_linux.files.sweep import SWEEP, Entry, Sweep, argv, parse_sweep
+from audit_linux.files.sweep import SWEEP, Capable, Entry, Sweep, argv, parse_sweep
 from audit_linux.nsswitch import Sources
 from invented import answers as invented
 
@@ -48,9 +48,28 @@ def verdicts(
     found = {}
     for check in sweep_checks.CHECKS:
         more: tuple[Any, ...] = (Sources(),) if check.id == "linux.unowned-files" else ()
-        more = (packaged, unowned) if check.id == "linux.setuid-files" else more
+        if check.id in ("linux.setuid-files", "linux.file-capabilities"):
+            more = (packaged, unowned)
         found[check.id.removeprefix("linux.")] = check.judge(target, sweep, mounts, *more).verdict
     return found
+
+
+def test_access_lists_that_new_files_inherit() -> None:
+    printed = b"# file: /etc/cron.d\n# owner: 0\n# group: 0\nuser::rwx\ndefault:user::rwx\n" \
+              b"default:user:1000:rwx\n\n# file: /opt/x\ndefault:group:0:rwx\n\n"  # fmt: skip
+    found = parse_sweep(invented.answer(b"\0" + printed), as_root=True)
+    assert isinstance(found, Sweep)
+    assert [acl.path for acl in found.acls] == ["/etc/cron.d", "/opt/x"]
+    assert verdicts(found)["file-acls"] is FAIL
+    assert verdicts(Sweep(acls=found.acls[1:]))["file-acls"] is PASS
+
+
+def test_capabilities_of_a_program_that_no_package_brought() -> None:
+    found = Sweep(capable=(Capable(path="/usr/local/bin/pp", caps="cap_setuid=ep"),))
+    assert verdicts(found)["file-capabilities"] is UNDETERMINED
+    assert verdicts(found, packaged=frozenset({"/usr/bin/x"}))["file-capabilities"] is FAIL
+    ours = frozenset({"/usr/local/bin/pp"})
+    assert verdicts(found, packaged=ours)["file-capabilities"] is UNDETERMINED
 
 
 @pytest.fixture
