@@ -2,7 +2,8 @@
 
 find(1) looks at files of known names in /home, /root, /etc and /var/backups, and has grep(1) say
 whether one holds a secret (-q: nothing of the file is printed). What comes back is kind, mode,
-owner and path.
+owner and path. Of all files in /etc that everybody may read, grep prints the names of those with a
+password in them (-l).
 Of start-up files sed(1) then says by its exit status, line by line, whether a value is a secret for
 sure or may be a placeholder, and prints nothing either (-n).
 """
@@ -75,6 +76,9 @@ _PLACEHOLDER = (
 _PLAIN, _ODD = "[^\"'`$;[:blank:]]", "[0-9!@#%^&*+=?]"
 _STRONG = "|".join(f"{_PLAIN}{{{at}}}{_ODD}{_PLAIN}{{{5 - at}}}" for at in range(5))
 _STRONG = f"({_STRONG}|{_PLAIN}{{5,}}{_ODD})"
+# The same behind a first character of its own.
+_STRONG_REST = "|".join(f"{_PLAIN}{{{at}}}{_ODD}{_PLAIN}{{{4 - at}}}" for at in range(5))
+_STRONG_REST = f"({_STRONG_REST}|{_PLAIN}{{4,}}{_ODD})"
 _PEM = "^-----BEGIN (RSA |EC |DSA )?PRIVATE KEY-----"
 # The first bytes of OpenSSH's format with the cipher "none", in base64 (PROTOCOL.key).
 _OPENSSH_PLAIN = "b3BlbnNzaC1rZXktdjEAAAAABG5vbmU"
@@ -103,15 +107,50 @@ _KINDS = (
     ("cargo", "-path", "*/.cargo/credentials*", rf"^{_B}*token{_B}*={_B}*[\"']?[^\"'$[:blank:]]"),
 )  # fmt: skip
 _HASHES = "password hashes"
-# A row of shadow(5) with a hash; /etc/shadow itself is judged by its mode (linux.file-modes).
-_ROW = r"^[^:]+:[!*]*\$[0-9a-z]+\$[^:]+:[0-9]"
+# A row of shadow(5) or gshadow(5) with a hash; /etc/shadow is judged in linux.file-modes.
+_ROW = r"^[^:]+:[!*]*\$[0-9a-z]+\$[^:]+:"
 _COPIES = (("-name", "*shadow[._~]*"), ("-name", "*shadow-?*"), ("-path", "*/home/*/shadow"))
 # Keys of servers have no passphrase, and a group of their own may read them: only those count that
 # everybody may read.
 _SERVER_KEY = "private key of a server"
-_KEY_FOLDERS = ("ssl", "private", "pki", "tls", "certs", "keys", "nginx", "apache2", "httpd",
-                "haproxy", "letsencrypt", "live", "archive")  # fmt: skip
 _KEY_NAMES = ("*.key", "*privkey*.pem", "*[-_.]key.pem", "key.pem")
+# Settings of programs that everybody may read: passwords that nobody takes for a word.
+_CONFIG = "password in a configuration file"
+_KEYS_OF_CONFIG = (
+    "password|passwd|passphrase|pwd|secret|secret[_-]?key|api[_-]?key|access[_-]?key|token|psk"
+    "|authtok|privatekey|authpassphrase"
+)
+_BEGINS = "[^]\"'`$(/~<{%@*[:blank:]#;]"
+_PASSWORDS = "|".join((
+    rf"^{_B}*(export{_B}+|Environment=)?[\"']?[A-Za-z0-9_.-]*({_KEYS_OF_CONFIG})[\"']?{_B}*[=:]"
+    rf"{_B}*[\"']?({_BEGINS}{_STRONG_REST})",
+    rf"^{_B}*(requirepass|masterauth|auth_pass|bindpw|rootpw){_B}+[\"']?{_BEGINS}[^\"'[:blank:]]{{3}}",
+    rf"^[^#;]*[],;?&\"'[:blank:]](password|pass|pwd)=[\"']?({_BEGINS}{_STRONG_REST})",
+    "^[^#;]*://[^]/:@[:blank:]$%{<[]+:[^]@/[:blank:]$%{<[]{4,}@",
+))  # fmt: skip
+_OF_CONFIG: tuple[tuple[str, tuple[str, ...], str], ...] = (
+    ("sasl_passwd", ("sasl_passwd", "*sasl*passwd"), rf"^[^#[:blank:]]+{_B}+[^:[:blank:]]+:."),
+    ("ppp secrets", ("chap-secrets", "pap-secrets"),
+     rf"^{_B}*[^#[:blank:]]+{_B}+[^[:blank:]]+{_B}+[^[:blank:]]"),
+    ("ipsec secrets", ("ipsec.secrets", "*.secrets"),
+     rf"^[^#]*(PSK|EAP|XAUTH|NTLM){_B}+[\"0]|^[^#:[:blank:]]+:[^[:blank:]]"),
+    ("ldap secret", ("*ldap.secret", "*ldap*.passwd"), "."), ("keytab", ("*.keytab",), "."),
+    ("tomcat", ("tomcat-users.xml",), "^[^!]*<user[^>]* password=\"[^\"$]"),
+    ("rndc", ("rndc.key", "rndc.conf"), rf"^{_B}*secret{_B}+\"."),
+    (_HASHES, ("*htpasswd*",), r"^[^:#]+:[$\{]"),
+    ("netrc", ("auth.conf", "*.conf"), rf"^{_B}*machine{_B}.*{_B}password{_B}+[^[:blank:]]"),
+)  # fmt: skip
+# What holds no settings with passwords, or much else.
+_CLOSED_IN_ETC = (
+    "alternatives",
+    "pam.d",
+    "rc[0-6S].d",
+    "*.wants",
+    "fonts",
+    "X11",
+    "apparmor.d",
+    "selinux",
+)
 _KEY, _PLAIN_KEY, _SETS = "private key", "private key without passphrase", "startup"
 _MAYBE = "startup, perhaps a placeholder"
 _FILE = re.compile(r"(.+) ([0-7]{3,5}) ([0-9]+) (/.*)", re.DOTALL)
@@ -171,13 +210,13 @@ def _names(names: Iterable[str]) -> tuple[str, ...]:
 def search(top: str = "") -> tuple[str, ...]:
     """The command line of find below `top`, the root directory where it is empty."""
     elsewhere = (
-        "(", "-path", f"{top}/etc/?*", "-not", *_names(("profile.d", *_KEY_FOLDERS)),
-        "-not", "-path", f"{top}/etc/letsencrypt/*/*",
+        "(", "-path", f"{top}/etc/?*", *_names(_CLOSED_IN_ETC),
         "-o", "-path", f"{top}/root/?*", "-not", *_names(_FOLDERS),
         "-o", "-path", f"{top}/home/*/?*", "-not", *_names(_FOLDERS), ")",
     )  # fmt: skip
     startup = (
-        "(", *_names(_STARTUP), "-o", "-path", f"{top}/etc/profile.d/*",
+        "(", "-not", "-path", f"{top}/etc/*", *_names(_STARTUP), "-o", "-path",
+        f"{top}/etc/profile.d/*",
         *(part for name in _SYSTEM for part in ("-o", "-path", f"{top}/etc/{name}")), ")",
     )  # fmt: skip
     kinds = [
@@ -193,6 +232,17 @@ def search(top: str = "") -> tuple[str, ...]:
         "-o", "-path", f"{top}/etc/*", "-perm", "-0004", *_names(_KEY_NAMES),
         *_grep("PRIVATE KEY-----", "-qF"), *_record(_SERVER_KEY),
     )  # fmt: skip
+    config = [
+        part
+        for kind, names, pattern in _OF_CONFIG
+        for part in ("-o", "-path", f"{top}/etc/*", "-perm", "-0004", *_names(names),
+                     *_grep(pattern), *_record(kind))
+    ]  # fmt: skip
+    # One grep for many files: it prints the names of those that hold a password.
+    others = (
+        "-o", "-path", f"{top}/etc/*", "-perm", "-0004", "-not", "-path", f"{top}/etc/ssl/certs/*",
+        "-exec", _GREP, "-lZIiE", "-e", _PASSWORDS, "{}", "+",
+    )  # fmt: skip
     return (
         "/usr/bin/find", "-L", f"{top}/home", f"{top}/root", f"{top}/etc", f"{top}/var/backups",
         "-maxdepth", _DEEP,
@@ -201,11 +251,14 @@ def search(top: str = "") -> tuple[str, ...]:
         "(", *startup, "(", *_grep(rf"^{_B}*{_NAME}{_VALUE}"),
         "-o", *_grep(f"{_EXPORT}{_NAME}{_VALUE}", "-qiE"), ")",
         "(", *_sets(_STRONG, f"({_NO_VALUE}|{_PLACEHOLDER})"), *_record(_SETS),
-        "-o", *_sets(_VALUE, _NO_VALUE), *_record(_MAYBE), ")", *kinds, *keys, ")",
+        "-o", *_sets(_VALUE, _NO_VALUE), *_record(_MAYBE), ")",
+        *kinds, *keys, *config, *others, ")",
     )  # fmt: skip
 
 
 def _place(row: str) -> SecretFile:
+    if row.startswith("/"):  # only files that everybody may read are looked at for these
+        return SecretFile(kind=_CONFIG, mode=0o004, uid=0, path=row)
     found = _FILE.fullmatch(row)
     if found is None:
         raise ParseError(msg("not a result of the search: {line}", line=verbatim(row)))
@@ -267,7 +320,7 @@ def _far(accounts: Accounts | Absent) -> list[Message]:
     "linux.private-files",
     needs=_NEEDS,
     severity=Severity.HIGH,
-    version=2,
+    version=3,
     remedy=msg("Make the account the owner of each file and close it to others (chmod 600)"),
 )
 def private_files(found: Secrets, accounts: Accounts | Absent) -> Judgement:
@@ -325,7 +378,8 @@ def _home(path: str) -> str:
 def stored_secrets(found: Secrets, accounts: Accounts | Absent) -> Judgement:
     """The files of accounts hold no passwords, tokens or unprotected keys in plain text."""
     expected = msg("no secrets in start-up files and dotfiles")
-    plain = [file for file in found.files if file.kind not in (_KEY, _SERVER_KEY, _HASHES)]
+    apart = (_KEY, _SERVER_KEY, _HASHES, _CONFIG, *(kind for kind, _, _ in _OF_CONFIG))
+    plain = [file for file in found.files if file.kind not in apart]
     # What a start-up file sets every program of the account is handed; what others may read is out.
     out = [f for f in plain if f.kind == _SETS or (f.kind != _MAYBE and found.open(f, 0o004))]
     if out:

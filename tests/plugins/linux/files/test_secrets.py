@@ -65,11 +65,77 @@ FREE = {
 }  # fmt: skip
 
 
+# Settings of programs in /etc; and what only looks like one that holds a password.
+CONFIG = {
+    "mysql/debian.cnf": f"[client]\nhost = localhost\npassword = {VALUE}\n",
+    "mysql/conf.d/x.cnf": f"[client]\npassword='{VALUE}'\n",
+    "zabbix/zabbix_server.conf": f"# DBPassword=\nDBPassword={VALUE}\n",
+    "redis/redis.conf": "bind 127.0.0.1\nrequirepass hello\n",
+    "keepalived/keepalived.conf": "vrrp_instance a {\n  auth_pass 1234\n}\n",
+    "app/db.properties": f"spring.datasource.password={VALUE}\n",
+    "app/config.yml": f'db:\n  password: "{VALUE}"\n',
+    "app/config.json": f'{{\n  "api_key": "{VALUE}"\n}}\n',
+    "app/.env": f"DB_PASSWORD={VALUE}\n",
+    "app/url": f"broker = amqp://app:{VALUE}@mq/\n",
+    "sssd/conf.d/x.conf": f"ldap_default_authtok = {VALUE}\n",
+    "wireguard/wg0.conf": f"[Interface]\nPrivateKey = {VALUE}ABCDEF0123456789=\n",
+    "wpa_supplicant/w.conf": f'network={{\n  psk="{VALUE}"\n}}\n',
+    "NetworkManager/system-connections/w": f"[wifi-security]\npsk={VALUE}\n",
+    "fstab": f"//s/a /mnt cifs rw,username=a,password={VALUE} 0 0\n",
+    "samba/creds": f"username=a\npassword={VALUE}\n",
+    "dovecot/dovecot-sql.conf.ext": f"connect = host=db dbname=m user=d password={VALUE}\n",
+    "systemd/system/app.service": f"[Service]\nEnvironment=DB_PASSWORD={VALUE}\n",
+    "apt/apt.conf.d/proxy": f'Acquire::http::Proxy "http://a:{VALUE}@proxy:3128";\n',
+    "apt/auth.conf.d/x.conf": f"machine h login a password {VALUE}\n",
+    "postfix/sasl_passwd": f"[smtp]:587 a:{VALUE}\n",
+    "ppp/chap-secrets": f"# client server secret\na * {VALUE} *\n",
+    "ipsec.secrets": f'%any : PSK "{VALUE}"\n',
+    "rsyncd.secrets": f"a:{VALUE}\n",
+    "libnss-ldap.secret": f"{VALUE}\n",
+    "tomcat9/tomcat-users.xml": f'<user username="a" password="{VALUE}"/>\n',
+    "bind/rndc.key": f'key "k" {{\n secret "{VALUE}";\n}};\n',
+    "nginx/.htpasswd": "a:$apr1$salt$hash\n",
+    "gshadow.bak": "ops:$6$salt$hash::\n",
+}
+NO_CONFIG = {
+    "nsswitch.conf": "passwd:         files systemd\nshadow: files\n",
+    "pam.d/common-password": "password requisite pam_pwquality.so retry=3\n",
+    "ssh/sshd_config": "PasswordAuthentication no1234\nPermitEmptyPasswords no\n",
+    "ssl/openssl.cnf": "# input_password = secret123\nchallengePassword = A challenge password\n",
+    "samba/smb.conf": "passwd program = /usr/bin/passwd %u\nunix password sync = yes\n",
+    "postgresql/15/main/postgresql.conf": "password_encryption = scram-sha-256\n",
+    "cloud/cloud.cfg": "lock_passwd: True\nssh_pwauth: 0\n",
+    "app/a.conf": "password = ${DB_PASS1}\n",
+    "app/b.yml": "password: {{ vault_pw1 }}\npassword_file: /run/secrets/db1\ntoken: null\n",
+    "mysql/empty.cnf": "[client]\npassword =\n#password = Abc12345\n",
+    "passwd": "a:x:0:0::/:/bin/sh1\n",
+    "app/c.conf": "url = http://example.org:8080/a@b\nsecret_file=abc1234567\n",
+    "debconf.conf": "Reject-Type: password1\nFilename: /var/cache/passwords.dat\n",
+    "redis/x.conf": "# requirepass foobared\n",
+    "login.defs": "PASS_MAX_DAYS 90\n",
+}
+
+
+def test_passwords_in_settings_that_everybody_may_read(top: Path) -> None:
+    folder = top / "etc"
+    for files, mode in ((NO_CONFIG, 0o644), (CONFIG, 0o640)):
+        for name, text in files.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(text)
+            (folder / name).chmod(mode)
+    (folder / "gshadow.bak").chmod(0o600)
+    assert not [file for file in found(top).files if file.kind != "password hashes"]
+    for name in CONFIG:
+        (folder / name).chmod(0o644)
+    seen = found(top)
+    assert {file.path.removeprefix("/etc/") for file in seen.files} == CONFIG.keys()
+    assert verdicts(seen) == (FAIL, PASS)
+
+
 @pytest.fixture
 def top(tmp_path: Path) -> Path:
     for name in ("home/bob/.ssh", "root", "etc/profile.d", "etc/other"):
         (tmp_path / name).mkdir(parents=True)
-    (tmp_path / "etc/other/.netrc").write_text(HELD[".netrc"])
     return tmp_path
 
 
