@@ -8,6 +8,7 @@
 | `/etc/modprobe.d/*` (modprobe.d(5)) | the commands of `install` and `remove` |
 | `/etc/sysctl.d/*` (core(5), sysctl.d(5)) | a program behind `|`, that of `kernel.modprobe` |
 | `/etc/binfmt.d/*` (binfmt.d(5)) | the interpreters |
+| `/etc/tmpfiles.d/*` (tmpfiles.d(5)) | sources of copies and links among programs |
 | `/etc/dpkg/dpkg.cfg.d/*` (dpkg(1)) | `pre-invoke`, `post-invoke`, `status-logger` |
 | `/etc/kernel/*.d`, `/etc/initramfs-tools`, dispatchers of networks | the scripts |
 | `/etc/network/interfaces` (interfaces(5)) | the commands of `up`, `down` and the like |
@@ -110,6 +111,10 @@ _SUDO = re.compile(r"(?m)^[ \t]*(?:Plugin|Path)[ \t]+\S+[ \t]+(/\S+)")
 _OPENSSL = re.compile(
     r"(?im)^[ \t]*(?:dynamic_path|module|modulesdir|enginesdir|\.include)[ \t]*[= \t][ \t]*(/\S+)"
 )
+# Copies and links that root makes where programs and settings lie.
+_MADE = re.compile(
+    r"(?m)^[ \t]*[CL]\S*[ \t]+/(?:usr|s?bin|lib|etc|root|boot)\S*[ \t]+(?:\S+[ \t]+){4}(/\S+)"
+)
 _KEYSCRIPT = re.compile(r"(?m)^[^#\n]*\bkeyscript=(/[^\s,]+)")
 _PAM_ENV = re.compile(r"(?m)^[ \t]*(\w+)[ \t]+(.*)$")
 _PAM_VALUE = re.compile(r"(?:DEFAULT|OVERRIDE)=(?:\"([^\"]*)\"|(\S+))")
@@ -151,6 +156,7 @@ _READERS: tuple[tuple[tuple[str, ...], Callable[[FileEntry], Iterator[str]]], ..
     ((*_below("modprobe.d"),), _modprobe),
     (("/etc/sysctl.conf", *_below("sysctl.d")), _sysctl),
     ((*_below("binfmt.d"),), _binfmt),
+    ((*_below("tmpfiles.d"),), _found(_MADE)),
     (("/etc/dpkg/dpkg.cfg", "/etc/dpkg/dpkg.cfg.d"), _dpkg),
     (_DISPATCHED, script),
     (("/etc/network/interfaces", "/etc/network/interfaces.d"), _interfaces),

@@ -46,7 +46,8 @@ def parse_units_of_root(answers: Answers) -> tuple[Job, ...] | Partial:
     files = [file for file in every if file.status is FileStatus.READ]
     # A link to /dev/null, or an empty file, masks those of its name further down.
     named = _first([f for f in every if f.status in (FileStatus.READ, FileStatus.NOT_REGULAR)])
-    chosen = {name: file for name, file in named.items() if name.endswith(".service") and file.text}
+    services = ((name, file) for name, file in named.items() if name.endswith(".service"))
+    chosen = {n: file for n, file in services if file.text and not _WANTED.search(file.path)}
     added = _first([f for f in files if f.path.endswith(".conf")], deep=True)
     starters = _starters(files)
     jobs = [job for name, file in chosen.items()
@@ -93,6 +94,7 @@ def _drop_ins(name: str, added: dict[str, FileEntry]) -> list[FileEntry]:
     return [found[key] for key in sorted(found)]
 
 
+_WANTED = re.compile(r"\.(?:wants|requires)/")
 _ACCEPTS = re.compile(r"(?mi)^\s*Accept\s*=\s*(?:yes|true|on|1)\s*$")
 
 
@@ -100,9 +102,11 @@ def _starters(files: list[FileEntry]) -> dict[str, tuple[str, ...]]:
     """The timers, paths and sockets of each service; `*` where a timer or path is enabled."""
     found: dict[str, list[str]] = {}
     for file in files:
+        stem, _, ending = file.path.rsplit("/", 1)[1].rpartition(".")
+        if _WANTED.search(file.path) and "@" in stem and ending == "service":
+            found.setdefault(template_of(f"{stem}.service"), []).append("*")
         if not file.path.endswith(_STARTERS):
             continue
-        stem, _, ending = file.path.rsplit("/", 1)[1].rpartition(".")
         named = re.search(r"(?m)^\s*(?:Unit|Service)\s*=\s*(\S+)", file.text)
         service = template_of(named[1] if named else f"{stem}.service")
         if ending == "socket" and re.search(
@@ -224,7 +228,7 @@ UNIT_FILES = fact(
         "units": ReadFiles(paths=_ABOVE, names=("*.service",), depth=1, partial_ok=True),
         "more": ReadFiles(
             paths=_ABOVE,
-            names=("*.conf", "*.timer", "*.path", "*.socket"),
+            names=("*.conf", "*.timer", "*.path", "*.socket", "*@?*.service"),
             depth=2,
             partial_ok=True,
         ),

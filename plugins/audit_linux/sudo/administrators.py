@@ -46,7 +46,7 @@ def _full(sudoers: Sudoers | None, groups: Groups, names: Names) -> list[tuple[s
     if sudoers is None:
         return []
     roots = roots_of(sudoers, groups, names, free=False)
-    return [grant.who for grant in by_risk(sudoers, groups, roots).get(Risk.ROOT, [])]
+    return [grant.who for grant in by_risk(sudoers, groups, names, roots).get(Risk.ROOT, [])]
 
 
 def _not_read(sudoers: Sudoers | None, sources: Sources | Absent) -> tuple[Message, ...]:

@@ -41,8 +41,8 @@ _PLAIN = frozenset({"root", "ALL", "!root", "!ALL", "(self)"})
 
 
 def names_others(grants: Iterable[Grant]) -> bool:
-    """Whether one of these names somebody to run as besides root and everybody."""
-    return any(not _PLAIN.issuperset(grant.runas) for grant in grants)
+    """Whether one of these names somebody to run as besides root, or leaves somebody out."""
+    return any(len(g.runas) > 1 or not _PLAIN.issuperset(g.runas) for g in grants)
 
 
 def root_like(giving: Sequence[Grant], names: Names | None) -> RootLike:

@@ -38,6 +38,7 @@ from audit_linux.sudo.sudo_rights import (
     ROOT,
     as_others,
     by_risk,
+    exempt_of,
     free_of,
     grant_text,
     grants_of,
@@ -47,7 +48,7 @@ from audit_linux.sudo.sudo_rights import (
 )
 from audit_linux.sudo.sudo_risks import Risk
 from audit_linux.sudo.sudoers import Grant, Sudoers
-from audit_linux.sudo.sudoers_files import MERGED, SUDOERS, SUDOERS_FILES
+from audit_linux.sudo.sudoers_files import HOST_NAME, MERGED, SUDOERS, SUDOERS_FILES
 
 _NO_SUDO = not_applicable(msg("There is no sudoers file: sudo grants nothing"))
 
@@ -67,11 +68,12 @@ def _granted(pam: Pam | None) -> set[bool]:
     return found
 
 
-def _open(sudoers: Sudoers, free: dict[Risk, list[str]]) -> list[Message]:
+def _open(sudoers: Sudoers, free: dict[Risk, list[str]], names: Names | None) -> list[Message]:
     """Grants that certainly give root without a password."""
     preload = loading_lines(sudoers, free=True)
+    exempt = exempt_of(sudoers, names)
     rows = (
-        (sudoers.exempt, msg("Root without a password: {names}", names=capped(sudoers.exempt))),
+        (exempt, msg("Root without a password: {names}", names=capped(exempt))),
         (
             Risk.ROOT in free,
             msg(
@@ -184,9 +186,9 @@ def sudo_password(
     if sudoers is None:
         return unless_more_sources(_NO_SUDO, sources, "sudoers")
     roots = roots_of(sudoers, groups, known(names), free=True)
-    free = free_of(sudoers, groups, roots)
+    free = free_of(sudoers, groups, known(names), roots)
     expected = msg("no NOPASSWD for commands that lead to a root shell, no !authenticate")
-    opened = _open(sudoers, free)
+    opened = _open(sudoers, free, known(names))
     granted = _granted_or_why(known(pam))
     if granted == {True}:
         opened.append(msg("The PAM stack of sudo asks for no password"))
@@ -269,7 +271,7 @@ def sudo_scope(
         return unless_more_sources(_NO_SUDO, sources, "sudoers")
     admins |= {f"%{name}" for name in declared(target, "admin_groups") or ()}
     roots = roots_of(sudoers, groups, known(names), free=False)
-    found = by_risk(sudoers, groups, roots)
+    found = by_risk(sudoers, groups, known(names), roots)
     beyond = {what: _beyond(grants, admins) for what, grants in found.items()}
     expected = msg("full rights only for {admins}", admins=listed(admins))
     bad = [template(names=beyond[what]) for what, template in _EXCESS if beyond.get(what)]
@@ -361,7 +363,7 @@ _EXCESS = ((Risk.ROOT, _any_command), (Risk.READS, _any_file))
 _DOUBTFUL = ((Risk.UNSEEN, _not_checked), (Risk.PAGER, _paged))
 
 
-FACTS = (SUDOERS_FILES, MERGED, SUDOERS)
+FACTS = (SUDOERS_FILES, MERGED, HOST_NAME, SUDOERS)
 
 
 CHECKS = (sudo_password, sudo_scope)

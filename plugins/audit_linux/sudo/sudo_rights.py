@@ -44,8 +44,11 @@ def grant_text(grant: Grant) -> str:
 class _Order:
     """Which grants a later one overrules: of those that match, sudo takes the last."""
 
-    def __init__(self, sudoers: Sudoers, groups: Groups | Absent | None) -> None:
+    def __init__(
+        self, sudoers: Sudoers, groups: Groups | Absent | None, names: Names | None
+    ) -> None:
         known_groups = known(groups)
+        self._groups_of = names.groups_of if names else {}
         self._members = known_groups.members if known_groups else {}
         # Who may be in a group that was not read: its rules may overrule any other.
         self._unread = isinstance(groups, Absent) or bool(known_groups and known_groups.unread)
@@ -68,11 +71,12 @@ class _Order:
         return bool(ending) and all(any(self._holds(g, who) for g in ending) for who in others)
 
     def _holds(self, grant: Grant, who: str) -> bool:
-        """Whether `grant` is for `who`; a member whom /etc/group names is in his group."""
+        """Whether `grant` is for `who`: by name, or a group that it is in."""
         if {who, "ALL"} & set(grant.who):
             return True
-        teams = [name for name in grant.who if name.startswith("%")]
-        return any(self._unread or who in self._members.get(g[1:], ()) for g in teams)
+        teams = [name[1:] for name in grant.who if name.startswith("%")]
+        mine = self._groups_of.get(who, frozenset())
+        return any(self._unread or g in mine or who in self._members.get(g, ()) for g in teams)
 
 
 def _ends(later: Grant, denied: bool) -> bool:
@@ -107,7 +111,7 @@ def roots_of(
     """The accounts as good as root by these rules, `free`: without a password."""
     if not names_others(sudoers.grants):
         return ONLY_ROOT
-    order = _Order(sudoers, groups)
+    order = _Order(sudoers, groups, names)
     giving = [
         grant
         for at, grant in enumerate(sudoers.grants)
@@ -118,12 +122,29 @@ def roots_of(
     return root_like(giving, names)
 
 
+def exempt_of(sudoers: Sudoers, names: Names | None) -> tuple[str, ...]:
+    """The lines that let somebody who has rules of sudo become root without a password."""
+    who = {name for _, grant in _of_others(sudoers) for name in grant.who}
+    return tuple(dict.fromkeys(e.line for e in sudoers.exempt if _concerns(e.scope, who, names)))
+
+
+def _concerns(scope: str, who: set[str], names: Names | None) -> bool:
+    """Whether a scope of Defaults is that of somebody in `who`; True where that is not known."""
+    users = scope[1:].split(",") if scope.startswith(":") else []
+    if not users or names is None or not all(user in names.groups_of for user in users):
+        return True
+    called = {name for user in users for name in (user, *(f"%{g}" for g in names.groups_of[user]))}
+    numbered = {f"#{names.uids[user]}" for user in users if user in names.uids}
+    odd = any(name[:1] in ("+", "#") or name.startswith(("%#", "%:")) for name in who)
+    return bool(who & (called | numbered | {"ALL"})) or odd
+
+
 def free_of(
-    sudoers: Sudoers, groups: Groups | Absent | None, roots: RootLike
+    sudoers: Sudoers, groups: Groups | Absent | None, names: Names | None, roots: RootLike
 ) -> dict[Risk, list[str]]:
     """What others than root may run as root without a password, by what it gives."""
     found: dict[Risk, list[str]] = {}
-    order = _Order(sudoers, groups)
+    order = _Order(sudoers, groups, names)
     for at, grant, given in _rated(sudoers, roots):
         if grant.no_password and not order.overruled(at, grant, denied=False):
             found.setdefault(given, []).append(grant_text(grant))
@@ -184,11 +205,11 @@ def _gives(sudoers: Sudoers, grant: Grant) -> Risk:
 
 
 def by_risk(
-    sudoers: Sudoers, groups: Groups | Absent | None, roots: RootLike = ONLY_ROOT
+    sudoers: Sudoers, groups: Groups | Absent | None, names: Names | None, roots: RootLike
 ) -> dict[Risk, list[Grant]]:
     """What others than root may run as one of `roots`, by what it gives; ROOT is any command."""
     found: dict[Risk, list[Grant]] = {}
-    order, loading = _Order(sudoers, groups), loading_lines(sudoers, free=False)
+    order, loading = _Order(sudoers, groups, names), loading_lines(sudoers, free=False)
     for at, grant, given in _rated(sudoers, roots):
         if grant.command.startswith("!") or order.overruled(at, grant, denied=True):
             continue

@@ -364,6 +364,8 @@ def _is_for_root(args: list[str]) -> bool:
 
 def _wrapped(name: str, args: list[str]) -> Risk:
     """What the wrapped command gives: it starts at the first word that names a program."""
+    if not args and name in ("env", "sudo"):  # shows variables, or how it is used
+        return Risk.NONE
     if name == "sudo" and {"-i", "-s", "--login", "--shell"} & set(args):
         return Risk.ROOT
     for at, word in enumerate(args):

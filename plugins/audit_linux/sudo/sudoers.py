@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from audit_core.api.sdk import ParseError, msg
 from audit_linux.sudo.sudo_environment import Environment, Passed
@@ -29,7 +29,7 @@ class Grant(Struct, frozen=True, kw_only=True):
 
     `runas` may name groups (`%dba`): as whichever of their members. `setenv`: whoever runs it may
     set any environment variable, LD_PRELOAD among them. `groups` are those that -g may name.
-    `always`: it holds on every host, at any time, for all of `who`.
+    `always`: it holds on every host, at any time, for all of `who`; `hosts` are those it is for.
     """
 
     who: tuple[str, ...]
@@ -39,6 +39,7 @@ class Grant(Struct, frozen=True, kw_only=True):
     setenv: bool = False
     groups: tuple[str, ...] = ()
     always: bool = False
+    hosts: tuple[str, ...] = ("ALL",)
 
 
 class LogSetting(Struct, frozen=True, kw_only=True):
@@ -47,6 +48,13 @@ class LogSetting(Struct, frozen=True, kw_only=True):
     scope: str
     name: str
     value: str | None
+    line: str
+
+
+class Exempt(Struct, frozen=True, kw_only=True):
+    """A line of Defaults that makes passwords needless, and its scope: "" is everybody."""
+
+    scope: str
     line: str
 
 
@@ -62,7 +70,7 @@ class Sudoers(Struct, frozen=True, kw_only=True):
     """
 
     grants: tuple[Grant, ...]
-    exempt: tuple[str, ...] = ()
+    exempt: tuple[Exempt, ...] = ()
     passed: tuple[Passed, ...] = ()
     env_files: tuple[str, ...] = ()
     secure_path: tuple[str, ...] = ()
@@ -86,6 +94,39 @@ def logical_lines(lines: Iterable[str]) -> Iterator[str]:
         pending = []
     if pending:
         yield "".join(pending).strip()
+
+
+_ALIAS_NAME = re.compile(r"[A-Z][A-Z0-9_]*")
+_HOST_NAME = re.compile(r"[a-z0-9_.-]*[a-z_][a-z0-9_.-]*")
+
+
+def is_elsewhere(hosts: Iterable[str], host: str) -> bool:
+    """Whether a list of hosts surely leaves `host` out: its last entry that matches holds.
+
+    Addresses, netgroups and patterns may be of any host; a domain is not compared.
+    """
+    here = False
+    for entry in hosts:
+        name = entry.lstrip("!").lower()
+        plain = name != "all" and _HOST_NAME.fullmatch(name) is not None
+        if not plain or name.partition(".")[0] == host.partition(".")[0].lower():
+            here = not entry.startswith("!") or not (plain or name == "all")
+    return not here
+
+
+def on_host(sudoers: Sudoers, host: str) -> Sudoers:
+    """The rules without those for other hosts than `host`."""
+    return structs.replace(
+        sudoers,
+        grants=tuple(grant for grant in sudoers.grants if not is_elsewhere(grant.hosts, host)),
+        exempt=tuple(one for one in sudoers.exempt if not _of_other_host(one.scope, host)),
+    )
+
+
+def _of_other_host(scope: str, host: str) -> bool:
+    names = scope[1:].split(",") if scope.startswith("@") else []
+    aliases = any(map(_ALIAS_NAME.fullmatch, (name.lstrip("!") for name in names)))
+    return bool(names) and not aliases and is_elsewhere(names, host)
 
 
 _USER_ID = re.compile(r"#-?[0-9]")
@@ -169,8 +210,8 @@ class _Unread(Exception):
 class Reader:
     """Aliases and lines of all files; grants are made once every alias is known."""
 
-    def __init__(self) -> None:
-        self._default = "root"
+    def __init__(self, *, today: str = "") -> None:
+        self._default, self._today = "root", today
         self.aliases: dict[str, list[str]] = {}
         self.specs: list[str] = []
         self.exempt: dict[tuple[str, str], str] = {}
@@ -220,8 +261,6 @@ class Reader:
         if name in ("authenticate", "exempt_group", _TICKET):
             self._forget(scope, name)
             if off is (name == "authenticate") and (name != _TICKET or _for_ever(value)):
-                if kind == "!" and scope != "!ALL":  # for which commands is not worked out
-                    raise _Unread
                 self.exempt[scope, name] = line
         elif name in _LOGGING:
             kept = LogSetting(scope=scope, name=name, value=None if off else value, line=line)
@@ -265,9 +304,14 @@ class Reader:
                 self.unread.append(line)
             if len(grants) > _MOST:
                 raise ParseError(msg("too many grants to judge"))
+        some = [s for s, _ in self.exempt if s.startswith("!") and s != "!ALL"]
+        for scope in some:
+            grants = list(self._freed(grants, scope))
         return Sudoers(
             grants=tuple(grants),
-            exempt=tuple(dict.fromkeys(self.exempt.values())),
+            exempt=tuple(
+                Exempt(scope=s, line=line) for (s, _), line in self.exempt.items() if s not in some
+            ),
             passed=tuple(dict.fromkeys(self.environment.passed())),
             env_files=self.environment.files(),
             secure_path=self.environment.path(),
@@ -275,19 +319,35 @@ class Reader:
             unread=tuple(self.unread),
         )
 
+    def _freed(self, grants: list[Grant], scope: str) -> Iterator[Grant]:
+        """The grants where the commands of a scope (`!/bin/x`) need no password."""
+        commands = self.expand("C", _split(scope[1:], ","))
+        if any(not re.fullmatch(r"/(?:\\.|[^*?\[\\!])*[^/*?\[\\!]", one) for one in commands):
+            self.unread.append(f"Defaults{scope}")
+            commands = []
+        for grant in grants:
+            words = grant.command.split(None, 1)
+            mine = grant.command in commands or (words and words[0] in commands)
+            yield structs.replace(grant, no_password=True) if mine else grant
+            if grant.command == "ALL":
+                yield from (
+                    structs.replace(grant, command=one, no_password=True) for one in commands
+                )
+
     def _grants(self, line: str) -> Iterator[Grant]:
         users, rest = _listed(line, _USER)
         listed = self.expand("U", users)
-        who = tuple(m for m in listed if not m.startswith("!"))
-        whole = len(who) == len(listed)
+        who = tuple(m for at, m in enumerate(listed) if m[:1] != "!" and "!" + m not in listed[at:])
+        whole = not any(member.startswith("!") for member in listed)
         more = True
         while more:
             hosts, rest = _listed(rest, _HOST)
             if not rest.startswith("="):
                 raise _Unread
-            always = whole and self.expand("H", hosts) == ["ALL"]
+            places = self.expand("H", hosts)
+            always = whole and places == ["ALL"]
             found, rest, more = self._commands(who, rest[1:].lstrip(), always=always)
-            yield from found
+            yield from (structs.replace(grant, hosts=tuple(places)) for grant in found)
 
     def _runas(self, text: str) -> tuple[list[str], list[str]]:
         """The users and groups of `(users : groups)`; members of netgroups are not known."""
@@ -306,7 +366,7 @@ class Reader:
         """What the commands before the next host list grant, what follows, and whether one does."""
         found: list[Grant] = []
         runas, groups = [self._default], list[str]()
-        tags, bound = dict.fromkeys(("PASSWD", "SETENV"), False), False
+        tags, bound = dict.fromkeys(("PASSWD", "SETENV", "EXPIRED"), False), False
         while True:
             text, found_runas, found_bound = self._before(text, tags)
             runas, groups = found_runas or (runas, groups)
@@ -325,7 +385,7 @@ class Reader:
                     setenv=tags["SETENV"],
                     always=always and bare == text and not bound,
                 )
-                found.append(yielded)
+                found.extend([] if tags["EXPIRED"] else [yielded])
             text = bare[command.end() :].lstrip()
             if not text.startswith(","):
                 break
@@ -347,6 +407,9 @@ class Reader:
                 runas = self._runas(found[1])
             elif found.re is _OPTION:
                 bound = True
+                end = re.match(r"NOTAFTER\s*=\s*\"?([0-9]{8})", found[0])
+                if end and self._today and end[1] < self._today:
+                    tags["EXPIRED"] = True
             elif found[1].removeprefix("NO") in tags:
                 tags[found[1].removeprefix("NO")] = found[1] in ("NOPASSWD", "SETENV")
             part = part[found.end() :]

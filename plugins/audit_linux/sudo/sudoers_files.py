@@ -19,6 +19,7 @@ from audit_core.api.sdk import (
     FileEntry,
     FileStatus,
     Privilege,
+    ReadFile,
     ReadFiles,
     derive,
     fact,
@@ -27,7 +28,7 @@ from audit_core.api.sdk import (
     not_present,
 )
 from audit_linux.config_files import files_below
-from audit_linux.sudo.sudoers import Reader, Sudoers, logical_lines
+from audit_linux.sudo.sudoers import Reader, Sudoers, logical_lines, on_host
 
 # The vendor's file counts where there is no other (openSUSE).
 _MAINS = ("/etc/sudoers", "/usr/etc/sudoers")
@@ -106,7 +107,7 @@ def parse_sudoers(answer: Answer) -> Sudoers | Absent:
     every = files_below(answer, _MAINS)
     if isinstance(every, Absent):
         return every
-    reader = Reader()
+    reader = Reader(today=answer.collected_at[:10].replace("-", ""))
     files = _Files(every, reader)
     main = next((files.read[path] for path in _MAINS if path in files.read), None)
     if main is None:
@@ -132,7 +133,7 @@ SUDOERS_FILES = fact(
 
 def parse_merged(answer: Answer) -> Sudoers:
     """What cvtsudoers prints: the rules of sudoers, its drop-ins and all that they include."""
-    reader = Reader()
+    reader = Reader(today=answer.collected_at[:10].replace("-", ""))
     for line in logical_lines(answer.lines):
         if line:
             reader.take(line)
@@ -152,19 +153,35 @@ MERGED = fact(
 )
 
 
-def all_rules(files: Sudoers, merged: Sudoers) -> Sudoers:
-    """The rules of the files; those that cvtsudoers printed where some files were not read.
+def parse_host_name(answer: Answer) -> str | Absent:
+    """The name of the host, by which rules choose; NOT_PRESENT where it is that of any host."""
+    name = answer.text.strip()
+    if not re.fullmatch(r"[A-Za-z0-9.-]+", name) or name.lower().startswith("localhost"):
+        return not_present(msg("The host has no name of its own"))
+    return name
 
-    Where cvtsudoers gave nothing, `merged` are the rules of the files, too.
+
+HOST_NAME = fact(
+    "linux.host-name", str, kind="host", ask=ReadFile(path="/etc/hostname"), parse=parse_host_name
+)
+
+
+def all_rules(files: Sudoers, merged: Sudoers, host: str | Sudoers) -> Sudoers:
+    """The rules for this host; those that cvtsudoers printed where some files were not read.
+
+    Where cvtsudoers gave nothing, or the name of the host is not known, the rules of the files
+    stand in its place.
     """
     kept = tuple(one for one in files.unread if one == _OTHERS or one.startswith(_FRONT_END))
     unread = (*merged.unread, *kept)
-    if merged is files or len(unread) >= len(files.unread):
-        return files
-    return structs.replace(merged, unread=unread)
+    more = merged is not files and len(unread) < len(files.unread)
+    found = structs.replace(merged, unread=unread) if more else files
+    return on_host(found, host) if isinstance(host, str) else found
 
 
 SUDOERS = derive(
-    "linux.sudo-rules", Sudoers, needs=(SUDOERS_FILES, first_of(MERGED, SUDOERS_FILES)),
+    "linux.sudo-rules",
+    Sudoers,
+    needs=(SUDOERS_FILES, first_of(MERGED, SUDOERS_FILES), first_of(HOST_NAME, SUDOERS_FILES)),
     make=all_rules,
-)  # fmt: skip
+)

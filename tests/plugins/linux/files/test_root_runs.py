@@ -49,7 +49,8 @@ def unit(text: str, path: str = "/etc/systemd/system/app.service") -> tuple[Job,
 
 def units(files: dict[str, str]) -> tuple[Job, ...]:
     """The jobs of these unit files, drop-ins, timers and sockets."""
-    plain = {path: text for path, text in files.items() if path.endswith(".service")}
+    plain = {path: text for path, text in files.items()
+             if path.endswith(".service") and ".wants/" not in path}  # fmt: skip
     more = {path: text for path, text in files.items() if path not in plain}
     named = {"units": invented.files(plain), "more": invented.files(more)}
     found = parse_units_of_root(Answers(target=target_of("host"), named=named))
@@ -147,6 +148,7 @@ def test_what_starts_a_unit() -> None:
         ({f"{above}/timers.target.wants/x.timer": "[Timer]\nUnit=other.service\n"}, UNDETERMINED),
         ({f"{above}/idle.service.d/x.conf": "[Service]\nExecStart=\nExecStart=/usr/bin/x\n"}, PASS),
         ({f"{above}/idle.service.d/x.conf": "[Service]\nUser=app\n"}, PASS),
+        ({f"{above}/a@.service": SERVICE, f"{above}/x.wants/a@1.service": SERVICE}, FAIL),
         ({f"{above}/a@.service": SERVICE, f"{above}/timers.target.wants/a@1.timer": ""}, FAIL),
     ):
         assert verdict(bad, (), units({idle: SERVICE, **more})) is expected, more
@@ -298,6 +300,7 @@ def test_settings_that_make_root_start_or_load_programs() -> None:
         "/etc/incron.d/x": "/srv IN_CREATE X $@",
         "/var/spool/cron/atjobs/a1": "#!/bin/sh\n# atrun uid=0\numask 22\nX\n",
         "/etc/supervisor/conf.d/x.conf": "[program:x]\ncommand=X -a",
+        "/etc/tmpfiles.d/x.conf": "C+ /usr/local/bin/x - - - - X",
         "/etc/mdadm/mdadm.conf": "PROGRAM X",
         "/etc/smartd.conf": "DEVICESCAN -m root -M exec X",
         "/etc/acpi/events/x": "event=button\naction=X",

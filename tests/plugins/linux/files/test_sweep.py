@@ -75,7 +75,7 @@ def test_capabilities_of_a_program_that_no_package_brought() -> None:
 @pytest.fixture
 def tree() -> Iterator[Path]:
     """A small file system of its own; the paths of the faults lie as on a host, below its root."""
-    root = Path("/usr/lib/dengbao-test-tree")
+    root = Path(f"/usr/lib/dengbao-test-tree-{os.getpid()}")  # tests run beside each other
     root.mkdir()
     try:
         (root / "folder").mkdir()

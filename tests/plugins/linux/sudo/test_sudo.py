@@ -16,6 +16,7 @@ from audit_linux.pam import parse_pam
 from audit_linux.ssh.sshd_match import Names
 from audit_linux.sudo.sudo_checks import sudo_scope
 from audit_linux.sudo.sudoers import Sudoers
+from audit_linux.sudo.sudoers_files import all_rules, parse_host_name
 from invented.answers import TARGET
 from invented.sudoers import ALICE, BASE, LOCAL, NAMES, Read, judged_password, scoped
 
@@ -27,7 +28,7 @@ def test_settings_for_all_commands_are_for_everybody(read: Callable[..., Sudoers
     every = read(BASE + "Defaults!ALL !authenticate\n")
     some = read(BASE + "Defaults!/usr/bin/vim !authenticate\n")
     assert judged_password(every, LOCAL, None, Groups(members={})).verdict is FAIL
-    assert judged_password(some, LOCAL, None, Groups(members={})).verdict is UNDETERMINED
+    assert judged_password(some, LOCAL, None, Groups(members={})).verdict is FAIL
 
 
 def test_the_record_tells_the_rights_of_each_login_account(
@@ -136,7 +137,25 @@ RULES = [
     ("Defaults:root !authenticate", PASS, PASS),
     ("Defaults:rootless !authenticate", FAIL, PASS),
     ("Defaults authenticate", PASS, PASS),
-    ("Defaults!/usr/bin/id !authenticate", UNDETERMINED, UNDETERMINED),
+    ("Defaults!/usr/bin/id !authenticate", PASS, PASS),
+    ("Defaults!/bin/x*, !/bin/y !authenticate", UNDETERMINED, UNDETERMINED),
+    (
+        "Cmnd_Alias C = /bin/x\nDefaults!C !authenticate\nbob ALL=/bin/x -a",
+        PASS,
+        PASS,
+    ),
+    ("Defaults!/bin/bash !authenticate\nbob ALL=/bin/bash", FAIL, FAIL),
+    # Of users who have no rules, of other hosts, and of the past.
+    ("Defaults:games !authenticate", PASS, PASS),
+    ("Defaults:games !authenticate\n%games ALL=/usr/bin/vim", FAIL, FAIL),
+    ("Defaults:nobody-knows !authenticate", FAIL, PASS),
+    ("User_Alias A = bob, !bob\nA ALL=NOPASSWD: ALL", PASS, PASS),
+    ("User_Alias A = !bob, bob\nA ALL=NOPASSWD: ALL", FAIL, FAIL),
+    ("bob ALL=NOTAFTER=20200101000000Z NOPASSWD: ALL", PASS, PASS),
+    ("bob ALL=NOTAFTER=20990101000000Z NOPASSWD: ALL", FAIL, FAIL),
+    ("op ALL=NOPASSWD: /bin/sh\n%docker ALL=/bin/sh", PASS, FAIL),
+    ("op ALL=NOPASSWD: ALL\n%docker ALL=(ALL) ALL", PASS, FAIL),
+    ('bob ALL=NOPASSWD: /usr/bin/env ""', PASS, PASS),
     ("bob ALL", UNDETERMINED, UNDETERMINED),
     ("bob eve ALL=(ALL) ALL", UNDETERMINED, UNDETERMINED),
     ("bob ALL=", UNDETERMINED, UNDETERMINED),
@@ -153,7 +172,7 @@ RULES = [
     ("Defaults x \\ # c\nbob ALL=NOPASSWD: ALL", FAIL, FAIL),
     ("bob ALL=NOPASSWD: sha224:ab==, sha224:cd== /bin/bash", FAIL, FAIL),
     ("bob ALL=NOPASSWD: sha224:ab==", UNDETERMINED, UNDETERMINED),
-    ("bob ALL=(ALL,!root) NOPASSWD: ALL", PASS, PASS),
+    ("bob ALL=(ALL,!root) NOPASSWD: ALL", FAIL, FAIL),
     # What an alias excludes, its negation includes (cvtsudoers -e tells it so).
     ("Cmnd_Alias X = ALL, !/bin/su\nbob ALL=NOPASSWD: !X", FAIL, FAIL),
     ("Cmnd_Alias X = ALL\nbob ALL=NOPASSWD: !X", PASS, PASS),
@@ -186,7 +205,7 @@ RULES = [
     ("bob ALL=(#00) NOPASSWD: ALL", FAIL, FAIL),
     ("bob ALL=(%root) NOPASSWD: ALL", FAIL, FAIL),
     ("bob ALL=(%#0) NOPASSWD: ALL", FAIL, FAIL),
-    ("bob ALL=(ALL,!%root) NOPASSWD: ALL", PASS, PASS),
+    ("bob ALL=(ALL,!%root) NOPASSWD: ALL", FAIL, FAIL),
     ("bob ALL=(%dba) NOPASSWD: ALL", PASS, PASS),
     ("bob ALL=(+admins) NOPASSWD: ALL", UNDETERMINED, UNDETERMINED),
     # A group that owns the disks is as good as root.
@@ -256,6 +275,28 @@ def test_variables_of_users(subtests: pytest.Subtests, read: Read) -> None:
             got = read(f"{BASE}{line}\n{rule}\n")
             assert judged_password(got, LOCAL, None, None).verdict is password
             assert scoped(got, None, LOCAL).verdict is scope
+
+
+def test_rules_of_other_hosts(read: Read, answer: Make) -> None:
+    for line, here in (
+        ("bob db1=NOPASSWD: ALL", False), ("bob WEB1=NOPASSWD: ALL", True),
+        ("bob ALL, !web1=NOPASSWD: ALL", False), ("bob ALL, !db1=NOPASSWD: ALL", True),
+        ("bob 10.0.0.0/8=NOPASSWD: ALL", True), ("bob web*=NOPASSWD: ALL", True),
+        ("bob web1.example.org=NOPASSWD: ALL", True),
+        ("Host_Alias H = db1\nbob H=NOPASSWD: ALL", False),
+        ("Defaults@db1 !authenticate", False), ("Defaults@web1 !authenticate", True),
+        ("Host_Alias H = web1\nDefaults@H !authenticate", True),
+    ):  # fmt: skip
+        every = read(f"{BASE}{line}\n")
+        assert judged_password(every, LOCAL, None, None).verdict is FAIL
+        for name in ("web1", "WEB1.example.com"):
+            got = all_rules(every, every, name)
+            verdict = judged_password(got, LOCAL, None, None).verdict
+            assert verdict is (FAIL if here else PASS), (line, name)
+        assert all_rules(every, every, every) is every
+    assert parse_host_name(answer("web1\n")) == "web1"
+    for text in ("localhost\n", "", "a b"):
+        assert not isinstance(parse_host_name(answer(text)), str), text
 
 
 def test_accounts_of_a_directory_service(read: Read) -> None:

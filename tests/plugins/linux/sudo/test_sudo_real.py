@@ -124,13 +124,13 @@ def test_includes_from_other_places_are_read_as_cvtsudoers_prints_them(tmp_path:
     assert isinstance(own, Sudoers)
     assert len(own.unread) == 4
     done = subprocess.run(["cvtsudoers", "-f", "sudoers", path], capture_output=True, check=True)
-    got = all_rules(own, parse_merged(answer(done.stdout)))
+    got = all_rules(own, parse_merged(answer(done.stdout)), own)
     assert got.unread == ("/etc/sudo.conf: Plugin x y.so",)
     assert [(g.who, g.command) for g in got.grants] == [
         (("carl", "dan"), "ALL"), (("bob smith",), "/bin/x a\\,b"),
     ]  # fmt: skip
-    assert got.exempt == ("Defaults:bob !authenticate",)
-    assert all_rules(own, own) is own  # without cvtsudoers, or the right to run it
+    assert [exempt.line for exempt in got.exempt] == ["Defaults:bob !authenticate"]
+    assert all_rules(own, own, own) is own  # without cvtsudoers, or the right to run it
 
 
 @_WITHOUT
