@@ -313,8 +313,15 @@ def _all_changed(jobs: list[Job], sudoers: Sudoers | None, others: Others) -> li
     """What others may change of what `jobs` run, of the settings of root and of those of sudo."""
     found = _changed_by_others(jobs, others)
     found += [rows for place in _PLACES for rows in _place(place, others)]
+    shared = [rows for place in _OF_POLKIT for rows in _place(place, others)]
+    found += [row for row in shared if not _OF_SERVICE.search(row)]
     found += [*_sudo_places(sudoers, others), *others.programs(), *others.linked(_OF_SYSTEM)]
     return list(dict.fromkeys(found))
+
+
+# polkitd, which reads its rules as an account of its own, owns their directories.
+_OF_POLKIT = ("/etc/polkit-1", "/usr/share/polkit-1", "/var/lib/polkit-1")
+_OF_SERVICE = re.compile(rf"[ug]id (?:[0-9]{{1,2}}|[1-{FIRST_PERSON // 100 - 1}][0-9]{{2}})\)$")
 
 
 def _place(place: str, others: Others) -> list[str]:

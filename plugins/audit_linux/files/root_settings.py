@@ -145,7 +145,6 @@ _DISPATCHED = (
     *(f"/etc/kernel/{name}" for name in ("preinst.d", "postinst.d", "prerm.d", "postrm.d",
                                          "install.d")),
     "/etc/initramfs-tools/hooks", "/etc/ppp/ip-up.d", "/etc/ppp/ip-down.d",
-    "/etc/dhcp/dhclient-enter-hooks.d", "/etc/dhcp/dhclient-exit-hooks.d",
     "/etc/NetworkManager/dispatcher.d", "/etc/networkd-dispatcher",
     *(f"/etc/network/if-{name}.d" for name in ("pre-up", "down", "post-down")),
 )  # fmt: skip
@@ -159,6 +158,9 @@ _READERS: tuple[tuple[tuple[str, ...], Callable[[FileEntry], Iterator[str]]], ..
     ((*_below("tmpfiles.d"),), _found(_MADE)),
     (("/etc/dpkg/dpkg.cfg", "/etc/dpkg/dpkg.cfg.d"), _dpkg),
     (_DISPATCHED, script),
+    # dhclient-script(8) reads them into its own shell
+    (("/etc/dhcp/dhclient-enter-hooks.d", "/etc/dhcp/dhclient-exit-hooks.d",
+      "/etc/dhcp/dhclient-enter-hooks", "/etc/dhcp/dhclient-exit-hooks"), of_shell_file),
     (("/etc/network/interfaces", "/etc/network/interfaces.d"), _interfaces),
     (("/etc/audit/auditd.conf", "/etc/audit/plugins.d", "/etc/audisp/plugins.d"), _audit),
     (("/etc/sudo.conf",), _found(_SUDO)),

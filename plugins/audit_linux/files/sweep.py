@@ -138,8 +138,8 @@ _SETTINGS = ("/etc", "/opt", "/root", "/usr/local", "/var/spool/cron")
 
 
 def _beside(folders: tuple[str, ...]) -> tuple[str, ...]:
-    """One of `folders`, or what lies in one."""
-    return _any(*(test for path in folders for test in (("-path", path), ("-path", f"{path}/*"))))
+    """One of `folders`, or what lies in one; also where a name only begins alike."""
+    return _any(*(("-path", f"{path}*") for path in folders))
 
 
 def _printed(mark: str) -> tuple[str, str]:

@@ -282,6 +282,7 @@ def test_settings_that_make_root_start_or_load_programs() -> None:
         "/etc/binfmt.d/x.conf": ":x:E::ext::X:OC",
         "/etc/dpkg/dpkg.cfg.d/x": "post-invoke=X",
         "/etc/kernel/postinst.d/x": "#!/bin/sh\nX",
+        "/etc/dhcp/dhclient-exit-hooks.d/x": ". X",
         "/etc/NetworkManager/dispatcher.d/x": "#!/bin/sh\nif true; then X; fi",
         "/etc/network/interfaces": "iface a inet dhcp\n  pre-up X",
         "/etc/audit/plugins.d/x.conf": "active = yes\npath = X",
@@ -338,6 +339,16 @@ def test_files_that_others_include() -> None:
         assert isinstance(found, tuple)
         assert verdict(others, hooks=found) is FAIL
         assert verdict(FINE, hooks=found) is UNDETERMINED  # what they say was not read
+
+
+def test_directories_of_polkit_may_be_of_its_account() -> None:
+    for uid, gid, mode, expected in (
+        (997, 0, 0o700, PASS), (0, 997, 0o770, PASS), (1000, 0, 0o700, FAIL),
+        (0, 1005, 0o770, FAIL), (0, 0, 0o777, FAIL),
+    ):  # fmt: skip
+        place = entry("/etc/polkit-1/rules.d", mode, uid=uid, gid=gid)
+        open_ = (place,) if mode & 0o002 else ()
+        assert verdict(structs.replace(FINE, owned=(place,), entries=open_)) is expected, (uid, gid)
 
 
 def test_links_and_libraries_of_the_site() -> None:
