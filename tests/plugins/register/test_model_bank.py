@@ -63,7 +63,7 @@ OLD = day(800)
 FAULTS: tuple[tuple[str, str, Edit, set[str]], ...] = (
     ("no fraud event for two days", "products", cell(9, 7, day(2)), {"4.1"}),
     ("no event of the risk engine for two days", "risk",
-     lambda text: text.replace(day(1), day(3)), {"4.1"}),
+     lambda text: text.replace(day(0), day(3)), {"4.1"}),
     ("a risk engine that decided nothing", "risk",
      lambda text: re.sub(r",[0-9]+,(?=2026)", ",0,", text), {"4.1"}),
     ("an interface beyond its target", "performance", cell(2, 4, "501"), {"4.2"}),
