@@ -9,6 +9,7 @@ from audit_core.model import Check, Fact
 from audit_linux.ssh import (
     authorized_keys,
     host_keys,
+    second_factor,
     sshd,
     sshd_algorithms,
     sshd_checks,
@@ -35,6 +36,7 @@ FACTS: tuple[Fact, ...] = (
 )
 CHECKS: tuple[Check, ...] = (
     *sshd_checks.CHECKS,
+    *second_factor.CHECKS,
     *sshd_algorithms.CHECKS,
     *host_keys.CHECKS,
     *sshd_trust.CHECKS,

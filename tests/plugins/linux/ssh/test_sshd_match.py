@@ -15,6 +15,7 @@ from msgspec import structs
 from audit_core.model import Absent, Answer, Answers, Verdict
 from audit_linux.pam import parse_pam
 from audit_linux.ssh import sshd_checks as checks
+from audit_linux.ssh.second_factor import second_factor
 from audit_linux.ssh.sshd import Servers, Sshd
 from audit_linux.ssh.sshd_algorithms import sshd_user_signatures
 from audit_linux.ssh.sshd_files import SshdFiles, keyword_of, parse_sshd_files
@@ -336,7 +337,7 @@ def test_second_factor_of_match_blocks(files: Make) -> None:
         })  # fmt: skip
         reported = _read(files, {MAIN: text})
         rest = (None, None, _PEOPLE, None, plain, TARGET, None)
-        judged = checks.second_factor.judge(USUAL, sshd, reported, *rest)
+        judged = second_factor.judge(USUAL, sshd, reported, *rest)
         assert judged.verdict is verdict, (methods, text)
 
 
