@@ -30,6 +30,7 @@ _GAPS = {
     State.NOT_PERMITTED: msg("may not be read; it needs GRANT SELECT on"),
     State.PARTLY: msg("some columns may not be read or are too many; it needs GRANT SELECT on"),
     State.HIDDEN_ROWS: msg("row-level security may hide rows of"),
+    State.MIXED: msg("parts of it lie on another server, which is not asked"),
     State.SPARSE: msg("the sample returned no row of"),
     State.BUSY: msg("locked, or too slow"),
     State.FAILED: msg("could not be read"),

@@ -14,10 +14,12 @@ OWN = (
 )
 """The account that asks, as information_schema writes grantees."""
 
-# Dates, truth values and floating point numbers hold nothing that is looked for.
-_LOOKED_INTO = (
-    "char", "varchar", "tinytext", "text", "mediumtext", "longtext", "json", "bigint", "decimal",
-    "binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob",
+# Dates, truth values and short numbers hold nothing that is looked for; any other type may.
+_NOTHING = (
+    "bit", "tinyint", "smallint", "mediumint", "int", "float", "date", "time", "datetime",
+    "timestamp", "year", "enum", "set", "uuid", "inet4", "inet6", "geometry", "point",
+    "linestring", "polygon", "multipoint", "multilinestring", "multipolygon",
+    "geometrycollection",
 )  # fmt: skip
 _ELSEWHERE = ("FEDERATED", "CONNECT", "SPIDER")
 
@@ -31,14 +33,14 @@ class _Mysql:
 
     def catalogue(self) -> str:
         """The columns of the database that the account has any right on: no others are shown."""
-        types, engines = literals(_LOOKED_INTO), literals(_ELSEWHERE)
+        types, engines = literals(_NOTHING), literals(_ELSEWHERE)
         return f"""
 SELECT c.TABLE_SCHEMA AS `schema`, c.TABLE_NAME AS `table`,
   CASE WHEN t.TABLE_TYPE LIKE '%VIEW' THEN 'view' WHEN t.ENGINE IN ({engines}) THEN 'foreign'
     ELSE 'table' END AS holds,
   c.COLUMN_NAME AS `column`, c.DATA_TYPE AS type,
   CAST(COALESCE(c.CHARACTER_MAXIMUM_LENGTH, c.NUMERIC_PRECISION) AS SIGNED) AS length,
-  c.DATA_TYPE IN ({types}) AS looked_into, FIND_IN_SET('select', c.PRIVILEGES) > 0 AS readable,
+  c.DATA_TYPE NOT IN ({types}) AS looked_into, FIND_IN_SET('select', c.PRIVILEGES) > 0 AS readable,
   TRUE AS whole, CAST(COALESCE(t.DATA_LENGTH, 0) AS SIGNED) AS size,
   i.COLUMN_NAME IS NOT NULL AS indexed
 FROM information_schema.COLUMNS c

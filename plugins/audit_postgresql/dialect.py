@@ -11,9 +11,13 @@ _PAGE = 8192
 _ROWS_A_PAGE = 10  # fewer than most tables have: the sample is rather too large
 _WHOLE = 200 * _PAGE  # up to here the first rows come from all over the table
 
-# Dates, truth values, addresses and floating point numbers hold nothing that is looked for.
-_LOOKED_INTO = ("text", "varchar", "bpchar", "int8", "numeric", "json", "jsonb", "xml", "bytea",
-                "hstore", "citext", "_text", "_varchar")  # fmt: skip
+# Dates, truth values, addresses and short numbers hold nothing that is looked for; any other type
+# may, one of an extension, an array or a row too.
+_NOTHING = (
+    "bool", "int2", "int4", "oid", "float4", "money", "date", "time", "timetz", "timestamp",
+    "timestamptz", "interval", "inet", "cidr", "macaddr", "macaddr8", "uuid", "bit", "varbit",
+    "point", "line", "lseg", "box", "path", "polygon", "circle", "tsvector", "tsquery", "pg_lsn",
+)  # fmt: skip
 
 
 class _Postgresql:
@@ -27,12 +31,17 @@ class _Postgresql:
         """The columns of everything in pg_class that has rows; partitions are in their table."""
         return f"""
 SELECT n.nspname AS schema, c.relname AS table,
-  CASE WHEN c.relkind = 'v' THEN 'view' WHEN c.relkind = 'f' THEN 'foreign' ELSE 'table' END
-    AS holds,
+  -- whoever reads a table reads its partitions and children, which may lie elsewhere
+  CASE WHEN c.relkind = 'v' THEN 'view' WHEN c.relkind = 'f' THEN 'foreign' WHEN EXISTS (
+    WITH RECURSIVE below AS (SELECT c.oid UNION SELECT i.inhrelid
+      FROM pg_catalog.pg_inherits i JOIN below ON i.inhparent = below.oid)
+    SELECT FROM below JOIN pg_catalog.pg_class r ON r.oid = below.oid WHERE r.relkind = 'f')
+    THEN 'mixed' ELSE 'table' END AS holds,
   a.attname AS column, pg_catalog.format_type(a.atttypid, a.atttypmod) AS type,
   CASE WHEN a.atttypmod < 4 THEN NULL WHEN t.typname IN ('varchar', 'bpchar')
     THEN a.atttypmod - 4 WHEN t.typname = 'numeric' THEN (a.atttypmod - 4) >> 16 END AS length,
-  COALESCE(b.typname, t.typname) IN ({literals(_LOOKED_INTO)}) AS looked_into,
+  ltrim(COALESCE(b.typname, t.typname), '_') NOT IN ({literals(_NOTHING)})
+    AND t.typtype NOT IN ('e', 'r', 'm') AS looked_into,
   pg_catalog.has_schema_privilege(n.oid, 'USAGE')
     AND pg_catalog.has_column_privilege(c.oid, a.attnum, 'SELECT') AS readable,
   NOT pg_catalog.row_security_active(c.oid) AS whole,

@@ -146,14 +146,21 @@ class User(Struct, frozen=True, kw_only=True):
         Also where a command is taken away that does not matter: it may run all dangerous ones.
         """
         own = {"commands": self.commands, "keys": self.keys}
-        if any(_is_all(rules) for rules in (own, *self.selectors)):
+        on_all_keys = [r for r in (own, *self.selectors) if _is_every_key(r.get("keys", ""))]
+        if any(rules.get("commands", "").strip() == "+@all" for rules in on_all_keys):
             return True
         every = bool(self.may) and all(may == "yes" for may in self.may.values())
-        return every and "~*" in self.keys.split()
+        return every and bool(on_all_keys)
 
 
-def _is_all(rules: dict[str, str]) -> bool:
-    return rules.get("commands", "").strip() == "+@all" and "~*" in rules.get("keys", "").split()
+def _is_every_key(keys: str) -> bool:
+    """Whether patterns of keys fit every key, for reading and writing: `~*`, `~**`, `%R~* %W~*`."""
+    rights: set[str] = set()
+    for word in keys.split():
+        right, tilde, pattern = word.partition("~")
+        if tilde and "*" in pattern and not pattern.strip("*?"):
+            rights |= set(right.lstrip("%") or "RW")
+    return rights >= {"R", "W"}
 
 
 def _info(answer: Answer) -> Info:

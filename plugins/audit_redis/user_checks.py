@@ -45,7 +45,7 @@ def no_password(users: tuple[User, ...]) -> Judgement:
 
 
 @check(
-    "redis.default-user", needs=USERS, severity=Severity.HIGH, version=2,
+    "redis.default-user", needs=USERS, severity=Severity.HIGH, version=3,
     remedy=msg("ACL SETUSER default off, after applications have users of their own"),
 )  # fmt: skip
 def default_user(users: tuple[User, ...]) -> Judgement:
@@ -89,7 +89,7 @@ def dangerous_commands(target: Target, users: tuple[User, ...]) -> Judgement:
 
 
 @check(
-    "redis.user-rights", needs=(TARGET, USERS), severity=Severity.MEDIUM, version=2,
+    "redis.user-rights", needs=(TARGET, USERS), severity=Severity.MEDIUM, version=3,
     remedy=msg("Give each application a user with its key patterns and command categories"),
 )  # fmt: skip
 def user_rights(target: Target, users: tuple[User, ...]) -> Judgement:

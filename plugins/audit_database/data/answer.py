@@ -16,7 +16,8 @@ LOG_LINES = "log"
 class State(enum.StrEnum):
     """How far a table was looked at.
 
-    `PARTLY`: columns may not be read. `HIDDEN_ROWS`: a rule of the server may hide rows. `SPARSE`:
+    `MIXED`: parts of it lie on another server, which would be asked. `PARTLY`: columns may not be
+    read. `HIDDEN_ROWS`: a rule of the server may hide rows. `SPARSE`:
     the sample hit no row. `LEFT_OUT`: the limits of the request were reached.
     """
 
@@ -27,6 +28,7 @@ class State(enum.StrEnum):
     HIDDEN_ROWS = "hidden_rows"
     VIEW = "view"
     FOREIGN = "foreign"
+    MIXED = "mixed"
     SPARSE = "sparse"
     BUSY = "busy"
     FAILED = "failed"

@@ -10,11 +10,12 @@ from msgspec import Struct
 
 
 class Holds(enum.StrEnum):
-    """What a relation is: rows that lie here, a view, or rows that lie elsewhere."""
+    """What a relation is: rows that lie here, a view, rows elsewhere, or rows here and there."""
 
     TABLE = "table"
     VIEW = "view"
     FOREIGN = "foreign"
+    MIXED = "mixed"
 
 
 class Listed(Struct, frozen=True, kw_only=True):

@@ -313,7 +313,8 @@ def _inside(raw: bytes) -> ValueTraits | None:
 
 def _readable(raw: bytes) -> str | None:
     # random bytes are almost never characters of the small set of GB 2312
-    for encoding in ("utf-8", "gb18030"):
+    wide = 3 * raw.count(0) >= len(raw)
+    for encoding in ("utf-16-le", "utf-16-be") if wide else ("utf-8", "gb18030"):
         try:
             text = raw.decode(encoding)
         except UnicodeDecodeError:

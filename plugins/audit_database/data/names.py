@@ -54,3 +54,13 @@ _BY_KIND = {kind: frozenset(words.split()) for kind, words in _WORDS.items()}
 
 def _in_chinese(word: str, known: frozenset[str]) -> bool:
     return not word.isascii() and any(k in word for k in known if not k.isascii())
+
+
+def chinese_word(name: str) -> str:
+    """The longest known word in a name in Chinese; empty where there is none."""
+    return max((word for word in _CHINESE if word in name), key=len, default="")
+
+
+_CHINESE = tuple(
+    word for words in _BY_KIND.values() for word in sorted(words) if not word.isascii()
+)

@@ -9,7 +9,7 @@ from audit_database.data import names
 
 _KEY = r"[A-Za-z_\u4e00-\u9fff][\w.-]{0,39}"
 _PAIR = re.compile(
-    rf"(?<![\w./-])[\"']?({_KEY})[\"']? ?[:=：] ?"
+    rf"(?<![\w./-])[\"']?({_KEY})[\"']? ?(?:=>|[:=：]) ?"
     r"(?:\"([^\"]{1,200})\"|'([^']{1,200})'|([^\s\"'&;,|(){}\[\]<>，；]{1,200}))"
 )
 _ELEMENT = re.compile(rf"<({_KEY})>([^<]{{1,200}})</")
@@ -24,15 +24,19 @@ _NO_PASSWORD = frozenset({
 
 
 def named_values(text: str) -> Iterator[tuple[str, str]]:
-    """Each name in `text` that suggests sensitive data, with its value."""
+    """Each name in `text` that suggests sensitive data, with its value.
+
+    Of a name in Chinese only the word that is known: before it may stand whom it is about.
+    """
     if not any(sign in text for sign in _SIGNS):
         return
     text = text.replace('\\"', '"')
     for pattern in (_PAIR, _ELEMENT) if "</" in text else (_PAIR,):
         for found in pattern.finditer(text):
             value = next(filter(None, found.groups()[1:]), "")
-            if _tells(names.held_by(found[1]), value):
-                yield found[1], value
+            key = found[1] if found[1].isascii() else names.chinese_word(found[1])
+            if _tells(names.held_by(key), value):
+                yield key, value
 
 
 def _tells(kinds: frozenset[str], value: str) -> bool:

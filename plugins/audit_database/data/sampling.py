@@ -122,6 +122,8 @@ class _Sampling:
                 return State.VIEW
             case Holds.FOREIGN:
                 return State.FOREIGN
+            case Holds.MIXED:
+                return State.MIXED
         if self._tables <= 0 or self._bytes <= 0 or self._runner.clock() > self._until:
             return State.LEFT_OUT
         return None

@@ -13,6 +13,7 @@ from audit_database.data.answer import Column
 from audit_database.data.counting import Counter
 from audit_database.data.identify import Data, Look, look_at
 from audit_database.data.names import held_by, is_log
+from audit_database.data.pairs import named_values
 from live import customers
 
 ID, CARD = "11010519491231002X", "6222021234567890128"  # of GB 11643, and made up
@@ -46,6 +47,7 @@ def test_values_in_clear() -> None:
         "pan 4111 1111 1111 1111 ok": {Data.BANK_CARD}, "call 138-0013-8000": {Data.PHONE},
         "110105 19491231 002X": {Data.ID_CARD},
         "王珺，11010519491231002X".encode("gbk"): {Data.ID_CARD},
+        ID.encode("utf-16-le"): {Data.ID_CARD},
         "user@1000.service": set(), "a@b.socketlabs.com": {Data.EMAIL},
         # in other numbers
         f"0.{CARD}": set(), f"{CARD}.50": set(), f"a{CARD}f": set(), f"1{CARD}": set(),
@@ -98,6 +100,9 @@ def test_what_is_named_inside_of_values() -> None:
         "": {Data.ID_CARD, Data.PHONE}, "mobile": {Data.PHONE}, "custName": {Data.NAME},
         "pwd": set(), "IdNo": {Data.ID_CARD}, "cvv": {Data.CVN},
     }  # fmt: skip
+    assert list(named_values("客户张三手机号：13800138000 mobile=>1 PWD=/root pwd=null")) == [
+        ("手机号", "13800138000"), ("mobile", "1"),
+    ]  # fmt: skip
     counter = Counter(Column(schema="s", table="t", name="list", type="json"), None)
     counter.add(str(customers.id_cards(60)))
     assert certainty(counter.column(), Data.ID_CARD) is Certainty.CERTAIN

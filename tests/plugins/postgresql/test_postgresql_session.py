@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import socket
 import struct
 import threading
@@ -12,11 +13,14 @@ from typing import Any
 import psycopg
 import pytest
 
+from audit_core.api.check_digits import luhn_holds
 from audit_core.model import ConnectError, HostName, Reply, SecretRef, Status
 from audit_database.access import Tls
+from audit_database.data.requests import Sample
 from audit_database.query import EVERY, Query
 from audit_postgresql import session
 from audit_postgresql.access import PostgresqlAccess
+from live import customers
 from live.database_ways import PASSWORD, Here, assert_limits, jump_login
 from live.patience import PATIENCE_S, eventually
 from live.postgresql_server import PostgresqlServer
@@ -142,6 +146,53 @@ def test_a_socket_and_a_jump_host(server: PostgresqlServer) -> None:
             assert opened.info.through is not None
             assert far.stdout.splitlines()[1:] == [b"[true]"]
         assert jump.log.read_text().count("Accepted publickey") == 1
+
+
+def test_columns_in_which_data_is_found(server: PostgresqlServer) -> None:
+    """Arrays, rows, domains, floats, bytes; of a table with parts elsewhere not even its own."""
+    ids = customers.id_cards(20)
+    visa = [
+        f"400000000000{n:03}{d}" for n in range(20) for d in "0123456789"
+        if luhn_holds(f"400000000000{n:03}{d}")
+    ]  # fmt: skip
+    rows = ", ".join(f"(ROW('x', '{i}'))" for i in ids)
+    server.sql(
+        "CREATE DATABASE tricky ENCODING 'UTF8' TEMPLATE template0",
+    )
+    server.sql(
+        "CREATE TYPE person AS (n text, id text)", "CREATE DOMAIN idno AS text",
+        "CREATE TABLE arrays (a text[], b idno[])", f"INSERT INTO arrays VALUES (ARRAY{ids}, NULL)",
+        f"INSERT INTO arrays VALUES (NULL, ARRAY{ids})",
+        "CREATE TABLE made (p person)", f"INSERT INTO made VALUES {rows}",
+        "CREATE TABLE floats (c float8, d numeric(20, 2))",
+        "INSERT INTO floats VALUES " + ", ".join(f"({n}, {n})" for n in visa),
+        "CREATE TABLE bytes (b bytea)", "INSERT INTO bytes VALUES "
+        + ", ".join(f"('\\x{i.encode('utf-16-le').hex()}')" for i in ids),
+        "CREATE TABLE parts (d int, id_no text) PARTITION BY LIST (d)",
+        "CREATE TABLE part PARTITION OF parts FOR VALUES IN (1)",
+        "INSERT INTO parts VALUES " + ", ".join(f"(1, '{i}')" for i in ids),
+        "CREATE EXTENSION postgres_fdw", "CREATE SERVER far FOREIGN DATA WRAPPER postgres_fdw "
+        "OPTIONS (host '203.0.113.1')", "CREATE TABLE mixed (x text)",
+        "CREATE FOREIGN TABLE child () INHERITS (mixed) SERVER far",
+        "CREATE TABLE \"odd\"\"\x1b[2J\" (\"a\"\"; DROP TABLE made\" text)",
+        "GRANT SELECT ON ALL TABLES IN SCHEMA public TO audit", database="tricky",
+    )  # fmt: skip
+    (reply,) = asked(server, Sample(database="tricky"))  # type: ignore[arg-type]
+    lines = [json.loads(line) for line in reply.stdout.splitlines()]
+    states = {line["name"]: line["state"] for line in lines if line["line"] == "table"}
+    assert states.pop("mixed") == "mixed"
+    assert states.pop("child") == "foreign"
+    assert states.pop('odd"\x1b[2J') == "empty"
+    assert set(states.values()) == {"read"}, states
+    found = {f"{line['table']}.{line['name']}": set(line.get("found", ())) for line in lines
+             if line["line"] == "column" and line.get("found")}  # fmt: skip
+    assert {name for name, kinds in found.items() if "id_card" in kinds} == {
+        "arrays.a", "arrays.b", "made.p", "bytes.b", "parts.id_no",
+    }  # fmt: skip
+    assert {name for name, kinds in found.items() if "bank_card" in kinds} == {
+        "floats.c", "floats.d",
+    }  # fmt: skip
+    assert not [value for value in (*ids, *visa) if value[4:-1].encode() in reply.stdout]
 
 
 def _packet(kind: bytes, body: bytes) -> bytes:

@@ -252,6 +252,10 @@ def test_rights_by_selectors_and_but_for_one_command() -> None:
     assert [user_rights.judge(declared, (u,)).verdict for u in (selector, nearly, some)] == [
         Verdict.FAIL, Verdict.FAIL, Verdict.PASS
     ]  # fmt: skip
+    for keys, verdict in (("~**", "fail"), ("%RW~*", "fail"), ("%R~* %W~*?", "fail"),
+                          ("%R~*", "pass"), ("~a*", "pass"), ("~?", "pass")):  # fmt: skip
+        judged = user_rights.judge(declared, (structs.replace(nearly, keys=keys),))
+        assert judged.verdict == verdict, keys
     default = structs.replace(selector, name="default")
     assert default_user.judge((default,)).verdict is Verdict.FAIL
 
