@@ -107,7 +107,9 @@ def _below(paths: Iterable[str]) -> tuple[str, ...]:
 def search(whole: Sequence[str], by_name: Sequence[str]) -> tuple[str, ...]:
     """Announces and prints the end of each file below `whole`, and of those named as logs."""
     return (
-        "/usr/bin/find", "-H", *whole, *by_name, "-maxdepth", _DEPTH, "-type", "f",
+        "/usr/bin/find", "-H", *whole, *by_name, "-maxdepth", _DEPTH,
+        # of containers that lie there
+        *_any("-fstype", ("proc", "sysfs")), "-prune", "-o", "-type", "f",
         "-size", "+0", "-not", *_any("-name", _BINARY),
         "(", *_below(whole), "-o", *_any("-name", LOG_NAMES), ")", "-printf", HEAD_FORMAT,
         "(", "-name", "*.gz", "-exec", "/usr/bin/head", "-c", str(TAIL), "{}", ";",

@@ -16,7 +16,10 @@ pytestmark = pytest.mark.live
 
 CHECKS = ("data.log-files", "data.log-files-real-values", "data.log-files-secrets")
 IDS = customers.id_cards(20)
-CLEAN = "mount -t tmpfs none /var/log; echo started >/var/log/app.log"
+CLEAN = (
+    "mount -t tmpfs none /var/log; echo started >/var/log/app.log; "
+    "for d in /opt /srv /data /app /u01; do [ ! -d $d ] || mount -t tmpfs none $d; done"
+)
 # A program that holds a log open in a place that no search goes to, under a name of its own.
 HELD = (
     "mount -t tmpfs none /mnt; mkdir -p /mnt/x/log; printf 'id %s\\n' {ids} >/mnt/x/log/today; "

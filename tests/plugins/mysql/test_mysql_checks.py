@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, cast
 
 import pymysql
 import pytest
 
-from audit_core.api.sdk import Answer, Verdict
+from audit_core.api.sdk import Answer, Fact, Verdict
 from audit_core.api.testkit import target_of
 from audit_core.model import HostName, SecretRef
 from audit_database.query import Query
 from audit_database.rows import rows_as
 from audit_mysql import session
 from audit_mysql.access import MysqlAccess
+from audit_mysql.access_checks import ASKER, grant_tables
 from audit_mysql.accounts import _BITS, Account
+from audit_mysql.audit_trail import binlog_kept
 from audit_mysql.durability import (
     CHANNELS,
     Channel,
@@ -23,7 +26,7 @@ from audit_mysql.durability import (
     replication,
     replication_tls,
 )
-from audit_mysql.server import Settings
+from audit_mysql.server import SETTINGS, Settings
 from live.database_ways import PASSWORD, Here
 from live.mysql_server import MysqlServer
 from live.patience import eventually
@@ -198,6 +201,39 @@ def test_a_bad_server(bad: Bank) -> None:
     assert "cipher@1%" in bad.details["mysql.account-hosts"]
     assert "proxy@h (ALL PRIVILEGES)" in bad.details["mysql.powers"]
     assert "proxies@h (PROXY)" in bad.details["mysql.powers"]
+
+
+SETTING_ROWS = cast(Fact, SETTINGS.needs[0])
+
+
+def _known(bank: Bank, fact: Fact, product: str = "mariadb") -> Any:
+    """The value of a fact that one statement asks for, as the account of the audit gets it."""
+    (chosen,) = (p for p in fact.providers if p.when.get("product") in (None, (product,)))
+    with session.open(bank.way()) as opened:
+        (reply,) = opened.ask((cast(Query, chosen.ask),))
+    answer = Answer(
+        stdout=reply.stdout, stderr=b"", exit_code=0, truncated=False,
+        collected_at="2026-01-01T00:00:00Z", target=target_of("mysql"),
+    )  # fmt: skip
+    return cast(Any, chosen.parse)(answer)
+
+
+def _settings(bank: Bank) -> Settings:
+    return cast(Settings, SETTINGS.make(_known(bank, SETTING_ROWS)))  # type: ignore[misc]
+
+
+def test_a_short_binary_log_and_no_accounts_at_all(good: Bank, bad: Bank) -> None:
+    good.server.sql("SET GLOBAL binlog_expire_logs_seconds = 86400")
+    assert binlog_kept.judge(_settings(good)).verdict is Verdict.FAIL
+    good.server.sql("SET GLOBAL binlog_expire_logs_seconds = 0")
+    assert binlog_kept.judge(_settings(good)).verdict is Verdict.PASS
+    asker = _known(good, ASKER)
+    assert grant_tables.judge(_settings(good), asker).verdict is Verdict.PASS
+    bad.server.stop()
+    bad.server.start("--skip-grant-tables")
+    assert grant_tables.judge(_settings(bad), _known(bad, ASKER)).verdict is Verdict.FAIL
+    bad.server.stop()
+    bad.server.start()
 
 
 # What needs no more than a login: settings and plugins are shown to every account.

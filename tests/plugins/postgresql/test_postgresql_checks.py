@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
@@ -14,7 +16,9 @@ from audit_core.model import HostName, SecretRef, Status
 from audit_database.query import Query
 from audit_postgresql import session
 from audit_postgresql.access import PostgresqlAccess
+from audit_postgresql.audit_trail import LOG_FILES, log_kept
 from audit_postgresql.durability import ARCHIVER, STANDBY_ROWS, Standby, standby
+from audit_postgresql.server import Settings
 from live.database_ways import PASSWORD, Here
 from live.patience import eventually
 from live.postgresql_server import PostgresqlServer
@@ -216,6 +220,27 @@ _ANY_ROLE = {
     "archiving", "connection-log", "idle-timeout", "lent-rights", "log-fields", "page-checksums",
     "statement-log", "log-file-mode",
 }  # fmt: skip
+
+
+def test_logs_of_a_year(good: Bank) -> None:
+    """Made older by hand: no server here is as old as its files have to be."""
+    day = 86_400
+    folder = good.server.data / "log"
+    for age in range(0, 300, 30):
+        file = folder / f"old-{age}.log"
+        file.write_text("")
+        os.utime(file, (time.time() - age * day,) * 2)
+        good.server.give(file)
+    files = _known(good.server, good.server.port, LOG_FILES)
+    values = {"logging_collector": "on", "log_destination": "stderr"}
+    kept = Settings(values=values, whole=True)
+    assert log_kept.judge(kept, files).verdict is Verdict.PASS
+    for age in range(60, 150, 30):
+        (folder / f"old-{age}.log").unlink()
+    files = _known(good.server, good.server.port, LOG_FILES)
+    assert log_kept.judge(kept, files).verdict is Verdict.UNDETERMINED
+    for file in folder.glob("old-*.log"):
+        file.unlink()
 
 
 def test_settings_of_the_account_itself_say_nothing_of_others(good: Bank) -> None:
