@@ -32,7 +32,8 @@ GOOD = (
     f"user report on >{PASSWORD} -@all (+@read -@dangerous %R~report:*)",
 )  # fmt: skip
 BAD = (
-    "protected-mode no", "enable-debug-command yes", "loglevel warning", 'save ""', "rdbchecksum no",
+    "protected-mode no", "enable-debug-command yes", "loglevel warning", 'save ""',
+    "rdbchecksum no",
     f"user app on >{PASSWORD} ~* &* +@all", f"user chosen on >{PASSWORD} -@all (+@all ~*)",
     f"user promoted on >{PASSWORD} ~* +@read +slaveof",
 )  # fmt: skip
