@@ -104,6 +104,7 @@ class Words:
         self._kinds = {kind.id: kind.title for kind in index.kinds}
         self._evidence_kinds = {kind.id: kind.title for kind in index.evidence_kinds}
         self._types = {t.id: t for t in source.results.index.object_types}
+        self.everywhere_unverified = self._everywhere()
 
     def text(self, source: str) -> str:
         """A fixed text of this package in the pack's language."""
@@ -269,12 +270,23 @@ class Words:
         how = self.say(known) if known else clause.confidence
         return self.say(msg("Unverified ({confidence})", confidence=how))
 
+    def _everywhere(self) -> str:
+        """The note that every clause carries; it stands on the cover, and the mark ※ elsewhere."""
+        notes = {self.unverified(clause) for clause in self.source.results.clauses}
+        return notes.pop() if len(notes) == 1 else ""
+
+    def unverified_line(self, clause: Clause) -> str:
+        """The line that a text about `clause` has below, where the cover does not have it."""
+        note = self.unverified(clause)
+        return f"※ {note}" if note and note != self.everywhere_unverified else ""
+
     def item(self, clause: Clause) -> tuple[str, ...]:
         """The item as lines: its id and unit code, its gist, and whether it is unverified."""
         gist = (clause.gist if self.zh else clause.gist_en) or clause.gist
-        note = self.unverified(clause)
-        head = f"{clause.id}  {clause.unit}" if clause.unit else clause.id
-        return tuple(line for line in (head, gist, f"※ {note}" if note else "") if line)
+        line = self.unverified_line(clause)
+        mark = "※" if self.unverified(clause) and not line else ""
+        head = "  ".join(part for part in (clause.id, clause.unit, mark) if part)
+        return tuple(part for part in (head, gist, line) if part)
 
     def tally(self, counts: Counts) -> str:
         """How often each result occurs, in one line."""

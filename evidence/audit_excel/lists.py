@@ -49,10 +49,10 @@ def _items(view: View, issue: Issue) -> tuple[str, ...]:
     """The items it bears on, each once, also where it bears on several objects."""
     items, notes = [], []
     for conclusion in issue.conclusions:
-        note = view.unverified(view.clause(conclusion))
-        parts = (conclusion.clause, conclusion.unit, "※" if note else "")
+        clause = view.clause(conclusion)
+        parts = (conclusion.clause, conclusion.unit, "※" if view.unverified(clause) else "")
         items.append(" ".join(part for part in parts if part))
-        notes += [f"※ {note}"] if note else []
+        notes += [line] if (line := view.unverified_line(clause)) else []
     return tuple(dict.fromkeys((*items, *notes))) or (view.text("none"),)
 
 

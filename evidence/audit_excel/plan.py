@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
 
-from audit_core.model import Conclusion
+from audit_core.model import Conclusion, msg
 from audit_core.model.results import Clause
 from audit_core.model.review import RecordProblem
 from audit_excel.issues import Issue, issues
@@ -19,6 +19,9 @@ from audit_excel.view import View
 
 SIDE_BY_SIDE = 1_000
 """Objects side by side on one worksheet of the matrix."""
+
+MOST_WHOLE = 12
+"""Objects of the whole system in one matrix; of more, most cells would be empty: one a layer."""
 
 
 def related(view: View) -> tuple[Clause, ...]:
@@ -83,24 +86,44 @@ def _matrix(
     whole = [id for id in view.by_object if id in view.whole]
     pieces = [own[at : at + side_by_side] for at in range(0, len(own), side_by_side)]
     blocks = [
-        *((view.text("Clause matrix"), tuple(ids)) for ids in pieces),
-        *([(view.text("Matrix of the whole system"), tuple(whole))] if whole else []),
-    ] or [(view.text("Clause matrix"), ())]
+        *((view.text("Clause matrix"), tuple(ids), tuple(view.used_clauses)) for ids in pieces),
+        *(_whole_blocks(view, whole) if whole else ()),
+    ] or [(view.text("Clause matrix"), (), tuple(view.used_clauses))]
     made = []
-    for number, (title, ids) in enumerate(blocks):
-        clauses = _clauses_of(view, ids, others=number == 0)
+    for number, (title, ids, among) in enumerate(blocks):
+        clauses = _clauses_of(view, ids, among, others=number == 0 or not pieces)
         sheets = reserved(title, len(clauses))
         made.append(MatrixBlock(objects=ids, clauses=clauses, sheets=sheets))
     return tuple(made)
 
 
-def _clauses_of(view: View, ids: Sequence[str], *, others: bool) -> tuple[Clause, ...]:
-    """The clauses that concern one of `ids`, with `others` also those that concern no object."""
+def _whole_blocks(
+    view: View, whole: Sequence[str]
+) -> Iterator[tuple[str, tuple[str, ...], tuple[Clause, ...]]]:
+    """Titles, objects and clauses of the matrices of the whole system."""
+    if len(whole) <= MOST_WHOLE:
+        yield view.text("Matrix of the whole system"), tuple(whole), tuple(view.used_clauses)
+        return
+    by_layer: dict[str, list[Clause]] = {}
+    for clause in view.used_clauses:
+        by_layer.setdefault(view.layer(clause), []).append(clause)
+    for layer, clauses in by_layer.items():
+        keys = {(clause.catalog, clause.id) for clause in clauses}
+        concerned = (
+            id for id in whole if any((c.catalog, c.clause) in keys for c in view.by_object[id])
+        )
+        yield view.say(msg("Matrix {layer}", layer=layer)), tuple(concerned), tuple(clauses)
+
+
+def _clauses_of(
+    view: View, ids: Sequence[str], among: Sequence[Clause], *, others: bool
+) -> tuple[Clause, ...]:
+    """Those `among` that concern one of `ids`, with `others` also those that concern no object."""
     wanted = {(c.catalog, c.clause) for id in ids for c in view.by_object[id]}
     known = {(c.catalog, c.clause) for c in view.conclusions}
     return tuple(
         clause
-        for clause in view.used_clauses
+        for clause in among
         if (key := (clause.catalog, clause.id)) in wanted or (others and key not in known)
     )
 

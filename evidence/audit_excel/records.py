@@ -30,6 +30,9 @@ RECORD_WIDTH = 96
 SURELY_FITS = (8, 1_000)
 """So few lines with so few characters need not be measured: no row is too low for them."""
 
+MOST_EVIDENCE = 20
+"""Lines of evidence that a row is always high enough for."""
+
 WIDE_MATRIX = 12
 """Objects that still fit on a page side by side; more run over several pages."""
 
@@ -90,6 +93,14 @@ def _columns(view: View, *, with_object: bool) -> list[Column]:
     return columns if with_object else columns[:3] + columns[4:]
 
 
+def _fitting(view: View, lines: tuple[str, ...]) -> tuple[str, ...]:
+    """`lines` of evidence as far as the highest row has room, and how many they are else."""
+    if len(lines) <= MOST_EVIDENCE:
+        return lines
+    rest = msg("{count} more, by check in the check results", count=len(lines) - MOST_EVIDENCE)
+    return (*lines[:MOST_EVIDENCE], view.say(rest))
+
+
 def _evidence_cell(view: View, plan: Plan, conclusion: Conclusion) -> Cell:
     findings = view.findings_of(conclusion)
     lines, numbers = view.evidence_lines(findings), view.evidence_numbers(findings)
@@ -97,7 +108,7 @@ def _evidence_cell(view: View, plan: Plan, conclusion: Conclusion) -> Cell:
         return Cell("—", "centre")
     # LibreOffice shows a linked cell on one line and cuts it: a list of runs is no link.
     if not numbers or len(lines) > 1:
-        return Cell(lines, "centre")
+        return Cell(_fitting(view, lines), "centre")
     return Cell(lines, "link_centre", plan.evidence.row(view.evidence_row(min(numbers))))
 
 

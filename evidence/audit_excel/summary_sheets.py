@@ -93,7 +93,8 @@ def _warnings(view: View, sheet: Sheet) -> None:
             "Items marked ※ come from a catalog row that has not yet been checked against the "
             "standard"
         )
-        sheet.wide(Cell(note, "note"))
+        notes = tuple(part for part in (note, view.everywhere_unverified) if part)
+        sheet.wide(Cell(view.semicolon.join(notes), "note"))
 
 
 def cover(book: Book, view: View, plan: Plan) -> None:

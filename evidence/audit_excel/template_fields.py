@@ -118,6 +118,7 @@ class Columns:
             return tuple(own.splitlines())
         zh = self._view.zh
         gist = (clause.gist if zh else clause.gist_en) or clause.gist
+        # a template has no cover that could hold the note
         note = self._view.unverified(clause)
         return tuple(line for line in (gist, f"※ {note}" if note else "") if line)
 

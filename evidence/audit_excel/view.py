@@ -113,7 +113,12 @@ class View(Words):
 
     def _named(self) -> dict[str, str]:
         # Objects of the whole system are there without having been declared.
-        words = {o.id: self.name_of(o) for o in self.results.index.system_objects}
+        # An id that only repeats the type, such as `mobile-payment`, is shown by the type's name.
+        words = {
+            id: self.object_type(target.object_type)
+            for id, target in self.targets.items()
+            if id.replace("-", "_") == target.object_type
+        } | {o.id: self.name_of(o) for o in self.results.index.system_objects}
         free = {id: word for id, word in words.items() if word not in self.targets}
         return {id: w for id, w in free.items() if id in self.targets}
 

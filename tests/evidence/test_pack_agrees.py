@@ -162,7 +162,9 @@ def test_the_overview_has_the_numbers_of_the_results(pack: Pack) -> None:
 def test_the_line_of_the_overview_counts_the_issues_and_what_is_wanted(pack: Pack) -> None:
     severities = Counter(row[4] for row in pack.table("Issues"))
     words = {"zh": ("高", "中", "低"), "en": ("High", "Medium", "Low")}[pack.lang]
-    line = next(r[0] for r in pack.table("Overview", 1) if re.match("Issues|问题", str(r[0])))
+    line = next(
+        r[0] for r in pack.table("Overview", 1) if re.match("Rows in the issue|问题", str(r[0]))
+    )
     reported = [int(n) for n in re.findall(r"\d+", line)]
     brought = pack.table("To be provided")
     questions = sum(len(row[-2].split("\n")) for row in brought)

@@ -6,9 +6,13 @@ turned is held against what each fault says of itself, and then concluded on fau
 
 from __future__ import annotations
 
+import io
+import re
+import zipfile
 from collections.abc import Iterator
 from typing import Any
 
+import openpyxl
 import pytest
 
 from audit_core.model import Verdict
@@ -30,7 +34,8 @@ class Runs:
         self.good = bank.run("--answers", answers)
         for fault in FAULTS:
             fault.make(bank)
-        self.bad = bank.run("--answers", answers)
+        self.pack = bank.folder / "pack.zip"
+        self.bad = bank.run("--answers", answers, "-o", self.pack)
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +57,28 @@ def test_the_good_bank_conforms_to_every_clause(runs: Runs) -> None:
     bad = {key: word for key, word in found.items() if word != "conforming"}
     assert set(bad.values()) == {"not_applicable"}
     assert {clause[0] for clause, _ in bad} == {"5"}  # services that are not offered
+
+
+def test_the_workbook_follows_the_standard(runs: Runs) -> None:
+    with zipfile.ZipFile(runs.pack) as pack, pack.open("workbook.xlsx") as raw:
+        book = openpyxl.load_workbook(io.BytesIO(raw.read()))
+    layers = ["Principles", "Services", "Data management", "Network and system security",
+              "Service quality"]  # fmt: skip
+    # of so many objects, each layer has a matrix of those that it concerns
+    assert [n for n in book.sheetnames if n.startswith("Matrix ")] == [
+        f"Matrix {layer}"[:31] for layer in layers
+    ]
+    assert [name for name in book.sheetnames if name in layers] == layers
+    heads = [cell.value for cell in book["Matrix Services"][3]]
+    assert "Mobile payment" in heads
+    assert "mobile-payment" not in heads
+    text = "\n".join(str(row[4].value) for row in book["Network and system security"].iter_rows())
+    assert re.search(r"is running: 1 of 2 \(Host\); \[test1\]", text), text
+    # the note that all clauses carry stands on the cover only
+    assert "numbering may change" in str([c.value for r in book["Cover"].iter_rows() for c in r])
+    assert "numbering may change" not in str(
+        [c.value for r in book["Matrix Services"].iter_rows() for c in r]
+    )
 
 
 def test_each_fault_of_a_server_turns_its_own_clauses(
