@@ -41,6 +41,7 @@ def test_a_session_can_be_broken_off_and_continued(
     assert one.attachments[0].sha256 == hashlib.sha256(b"seen").hexdigest()
     shown = capsys.readouterr().out
     assert "[1/131] smart-finance/4.1/1" in shown
+    assert "For: Audited institution (organisation)\n" in shown
     assert "To bring: Data flow with encryption marked" in shown
     # What is answered is not asked again; what is wrong is told, and asked again.
     path.write_bytes(b"# kept\n" + path.read_bytes())

@@ -88,10 +88,11 @@ class Context:
         return Store(getattr(self.args, "store", None) or default_store())
 
     def text(self, source: str, **values: object) -> str:
-        """`source` translated, with `{name}` places filled in literally."""
+        """`source` translated, with `{name}` places filled in literally; lists as people write."""
         detail = self.translator.text(source)
         for name, value in values.items():
-            detail = detail.replace("{" + name + "}", str(value))
+            shown = self.translator.comma.join(value) if isinstance(value, tuple) else str(value)
+            detail = detail.replace("{" + name + "}", shown)
         return detail
 
     def few(self, names: Iterable[str], most: int) -> str:

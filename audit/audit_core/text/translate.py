@@ -55,7 +55,12 @@ class Translator:
 
     def say(self, message: Message) -> str:
         """`message` in this language, with its values put in their places, literally."""
-        return render(message, self._translated, sep="、" if self.lang == "zh" else ", ")
+        return render(message, self._translated, sep=self.comma)
+
+    @property
+    def comma(self) -> str:
+        """Between the items of a list."""
+        return "、" if self.lang == "zh" else ", "
 
     def _translated(self, domain: str, id: str) -> str:
         return self.text(id, domain)
