@@ -167,6 +167,10 @@ def test_what_concerns_no_declared_object_is_not_left_out() -> None:
     never = structs.replace(on(clauses[1], "web1", NA), steps=(), range=(Result.NOT_APPLICABLE,))
     got = of(clauses, [on(clauses[0], "web1", Y), never])
     assert (got.score, got.word, got.units_decided) == (Bounds(50, 100), "", 1)
+    # what is declared as not there has the steps of its clause, and is settled
+    declared = structs.replace(on(clauses[1], "web1", NA), range=(Result.NOT_APPLICABLE,))
+    got = of(clauses, [on(clauses[0], "web1", Y), declared])
+    assert (got.score, got.units_decided) == (Bounds(100, 100), 2)
 
 
 def test_a_major_risk_keeps_a_system_from_conforming_until_somebody_judged() -> None:

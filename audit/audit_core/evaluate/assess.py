@@ -187,7 +187,12 @@ def conclude(
         )
     if target.left_out:
         left_out = msg("Declared in the inventory as not there: {reason}", reason=target.left_out)
-        return _not_applicable(clause, target, left_out)
+        # this is settled; whether a clause applies to a type of which there is nothing is not
+        steps = tuple(
+            StepResult(number=n, state=StepState.NOT_APPLICABLE, findings=())
+            for n in clause.rule.steps
+        )
+        return _not_applicable(clause, target, left_out, steps)
     step_views = _step_views(clause, target, statements)
     answers = answered.answered_steps(clause, target, step_views, standing)
     views = step_views | {n: one.view for n, one in answers.items()}
@@ -229,7 +234,9 @@ def _step_views(
     }
 
 
-def _not_applicable(clause: Clause, target: Target, why: Message) -> Conclusion:
+def _not_applicable(
+    clause: Clause, target: Target, why: Message, steps: tuple[StepResult, ...] = ()
+) -> Conclusion:
     return Conclusion(
         catalog=clause.catalog,
         clause=clause.id,
@@ -238,6 +245,7 @@ def _not_applicable(clause: Clause, target: Target, why: Message) -> Conclusion:
         conclusion=Result.NOT_APPLICABLE,
         range=(Result.NOT_APPLICABLE,),
         coverage=Coverage.NONE,
+        steps=steps,
         findings=(),
         why=(why,),
     )

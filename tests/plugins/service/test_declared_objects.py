@@ -8,7 +8,7 @@ from audit_core.evaluate.assess import assess
 from audit_core.evaluate.roll_ups import EVERYTHING, RollUps
 from audit_core.inventory import with_system_objects
 from audit_core.inventory.reading import read_inventory
-from audit_core.model import Finding, Known, Result, Severity, Target, Verdict, msg
+from audit_core.model import Finding, Known, Result, Severity, StepState, Target, Verdict, msg
 from audit_core.model.errors import InputError
 from audit_core.policy import Profile, load_policy
 from audit_core.policy.strict_yaml import load_bytes
@@ -101,6 +101,7 @@ def test_nothing_applies_to_a_service_that_is_not_offered(
     (left_out,) = assess(profile.clauses, targets["face"], {}, {})
     assert left_out.conclusion is Result.NOT_APPLICABLE
     assert "not planned" in str(left_out.why[0].args)
+    assert {step.state for step in left_out.steps} == {StepState.NOT_APPLICABLE}
     (offered,) = assess(profile.clauses, targets["pay"], {}, {})
     assert offered.conclusion is Result.NOT_ASSESSED
     # templates of faces are asked after with face payment only
