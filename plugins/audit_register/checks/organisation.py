@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+from collections.abc import Sequence
 from typing import Annotated
 
 from audit_core.api.sdk import (
@@ -122,6 +124,7 @@ management_review = _meeting("register.management-review-held", "management_revi
     ),
     kind="assessments_register",
     severity=Severity.HIGH,
+    version=2,
     remedy=_ASSESS,
 )
 def systems_assessed(
@@ -147,9 +150,22 @@ def systems_assessed(
             [r for r in rows if same(str(r["system"])) == same(name)], "date", today, max_days, what
         )
         late += list(one.detail[:1]) if one.verdict != "pass" else []
+        late += _below_filing(every, name, today)
     summary = msg("{systems} were assessed within {days} days", systems=tuple(names),
                   days=max_days)  # fmt: skip
     return judged(late, summary, msg("at most {days} days ago", days=max_days))
+
+
+def _below_filing(rows: Sequence[Row], name: str, today: datetime.date) -> list[Message]:
+    """That the newest assessment of a system was at a lower level than its newest filing."""
+    own = [row for row in rows if same(str(row["system"])) == same(name)]
+    kinds = ("classified_protection", "filing")
+    last = [newest([r for r in own if r["kind"] == kind], "date", today) for kind in kinds]
+    at, filed = (None if row is None else row["level"] for row in last)
+    if at is None or filed is None or at >= filed:
+        return []
+    return [msg("{system} was assessed at level {at}, but is filed at level {filed}", system=name,
+                at=int(at), filed=int(filed))]  # fmt: skip
 
 
 @check("register.certificates-valid", needs=(ASSESSMENTS, COLLECTED_AT), severity=Severity.HIGH,
@@ -202,11 +218,17 @@ financial = _assessed("register.financial-information-reviewed", "financial_info
                       msg("Review of personal financial information"))  # fmt: skip
 
 
-@check("register.restore-drilled", needs=(complete(DRILLS), COLLECTED_AT), severity=Severity.HIGH,
-       remedy=_DRILL)  # fmt: skip
-def restore_drilled(table: Table, now: str, *, max_days: Annotated[int, Down] = 365) -> Judgement:
+@check("register.restore-drilled",
+       needs=(complete(DRILLS), each("system", "service.system"), COLLECTED_AT),
+       kind="drills_register", severity=Severity.HIGH, version=2, remedy=_DRILL)  # fmt: skip
+def restore_drilled(
+    table: Table, systems: Registers, now: str, *, max_days: Annotated[int, Down] = 365
+) -> Judgement:
     """A restore was tried within the year (JR/T 0071.2), worked and kept to the RTO."""
-    today, rows = day_of(now), _of(table, "kind", "restore")
+    today, there = day_of(now), {same(target.id) for target, _ in systems}
+    # a drill of a system that the inventory does not have says nothing of those that it has
+    rows = [row for row in _of(table, "kind", "restore")
+            if not there or same(str(row["system"])) in there]  # fmt: skip
     judgement = recent(rows, "date", today, max_days, msg("Restore drill"))
     last = newest(rows, "date", today)
     if last is None:

@@ -58,12 +58,15 @@ def _of(table: Table, categories: Iterable[str]) -> list[Row]:
 
 @check(
     "register.network-defence",
-    needs=PRODUCTS,
+    needs=(PRODUCTS, COLLECTED_AT),
     severity=Severity.HIGH,
+    version=2,
     remedy=msg("Deploy products that block and detect attacks, in blocking mode"),
 )
-def network_defence(table: Table) -> Judgement:
-    """Products that block and detect attacks are there; firewall, IPS and WAF block."""
+def network_defence(
+    table: Table, now: str, *, max_event_days: Annotated[int, Down] = 7
+) -> Judgement:
+    """Products against attacks are there, with an event in 7 days (ours), in blocking mode."""
     rows = _of(table, _NETWORK)
     there = {str(row["category"]) for row in rows}
     if "firewall" not in there:
@@ -77,8 +80,26 @@ def network_defence(table: Table) -> Judgement:
         _of(table, _INLINE),
         lambda row: None if row["mode"] == "block" else msg("not in blocking mode"),
     )
+    today = day_of(now)
+    wrong += each_row(table, rows, lambda row: _silent(row, today, max_event_days))
+    unknown = each_row(table, rows, _no_event)
+    if unknown and not wrong:
+        return undetermined(*few(unknown, SHOWN))
     return judged(wrong, msg("{count} products: {names}", count=len(rows),
                              names=tuple(label(table, row) for row in rows)))  # fmt: skip
+
+
+def _silent(row: Row, today: datetime.date, most: int) -> Message | None:
+    if row["last_event"] is None:
+        return None
+    return outdated(row, "last_event", today, most, _NO_EVENT, msg("last event"))
+
+
+def _no_event(row: Row) -> Message | None:
+    return _NO_EVENT if row["last_event"] is None else None
+
+
+_NO_EVENT = msg("no last event is recorded")
 
 
 @check(

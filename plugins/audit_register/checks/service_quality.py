@@ -237,6 +237,7 @@ regulator_actions = _overdue("register.regulator-actions-in-time", ("regulator",
     "register.actions-complete",
     needs=ACTIONS,
     severity=Severity.MEDIUM,
+    version=2,
     remedy=msg("Record cause and measure of each issue, and re-test what is closed"),
 )
 def actions_complete(table: Table) -> Judgement:
@@ -252,6 +253,8 @@ def actions_complete(table: Table) -> Judgement:
         found = date_of(row, "found")
         if found is not None and (closed < found or (retested is not None and retested < found)):
             return msg("closed or re-tested before it was found")
+        if retested is not None and retested < closed:
+            return msg("re-tested before it was closed")
         return None
 
     closed = sum(row["closed"] is not None for row in table.rows)

@@ -115,6 +115,8 @@ FAULTS: tuple[tuple[str, str, Edit, set[str]], ...] = (
     ("terminals without agent", "products", cell(7, 8, "319"), {"7.2.1"}),
     ("old signatures on terminals", "products", cell(6, 5, day(31)), {"7.2.1"}),
     ("a firewall that lets all through", "products", cell(1, 4, "告警"), {"7.2.3"}),
+    ("a WAF that reports nothing", "products", cell(3, 7, day(8)), {"7.2.3"}),
+    ("a system assessed below its level", "assessments", cell(1, 6, "2"), {"7.1.3"}),
     ("signatures of half a year ago", "products", cell(2, 5, day(180)), {"7.2.3"}),
     ("a licence that ended", "products", cell(1, 6, day(1)), {"7.2.3"}),
     ("a night without duty", "duty", without(10), {"7.2.3"}),
@@ -135,6 +137,7 @@ FAULTS: tuple[tuple[str, str, Edit, set[str]], ...] = (
     ("no survey for a year", "surveys", cell(1, 1, OLD), {"8.3.1"}),
     ("a survey of ten", "surveys", cell(1, 2, "10"), {"8.3.1"}),
     ("no self-evaluation for a year", "evaluations", cell(1, 1, OLD), {"8.3.2"}),
+    ("a re-test before the issue was closed", "actions", cell(1, 10, day(41)), {"8.3.4a"}),
     ("an issue without a re-test", "actions", cell(3, 10, ""), {"8.3.4a"}),
     ("no management review for a year", "meetings", cell(3, 1, OLD), {"8.3.4b"}),
 )  # fmt: skip
@@ -260,6 +263,20 @@ def test_what_cannot_be_read_denies_nothing_and_affirms_nothing(bank: Bank) -> N
     assert changed(good, bad) == set()
     assert bad["8.2", "organisation"].steps[1].state is StepState.AFFIRMED  # by a person
     assert good["8.2", "organisation"].coverage == bad["8.2", "organisation"].coverage
+
+
+def test_what_is_of_another_object_or_not_recorded_passes_nothing(
+    bank: Bank, subtests: pytest.Subtests
+) -> None:
+    for name, register, edit, check in (
+        ("a restore of a system that is not there", "drills", cell(1, 3, "hr"), "restore-drilled"),
+        ("products without a last event", "products", cell(2, 7, ""), "network-defence"),
+        ("a restore without RTO", "drills", cell(1, 6, ""), "restore-drilled"),
+        ("meetings to come", "meetings", cell(1, 1, day(-9)), "leading-group-met"),
+    ):
+        with subtests.test(name):
+            verdict = bank.verdicts({f"registers/{register}.csv": edit})
+            assert verdict[f"register.{check}", register] is Verdict.UNDETERMINED
 
 
 def test_the_starter_files_have_the_heads_of_the_registers() -> None:
