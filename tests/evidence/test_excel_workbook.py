@@ -15,6 +15,7 @@ from openpyxl.utils import get_column_letter
 from audit_core.model import Result, Verdict
 from audit_core.model.results import PackSource
 from audit_excel import book as book_module
+from audit_excel.reading import read
 from core.pack.workbook import (
     LAYER_OF_SITE,
     SHEETS,
@@ -103,6 +104,8 @@ def test_a_result_that_answers_can_better_is_marked_and_says_what_is_open(
         for c in small_results.conclusions
     )
     book = written(make_source(replace(small_results, conclusions=pending), lang="zh"), tmp_path)
+    path = tmp_path / "workbook.xlsx"
+    assert read(path, path.read_bytes()).rows == ()  # the marked words are read as they stand
     record, conformity, _ = records(book, "web1")["8.1.4.1a"]
     assert conformity == "不符合（待定）"
     assert record.endswith("待补充：第 1 步（回答），问题见“待补充材料”")
