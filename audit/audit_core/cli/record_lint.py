@@ -67,7 +67,13 @@ def _print(context: Context, rows: tuple[RecordProblemRow, ...]) -> None:
         say(text("No problems"))
         return
     heads = [text("kind"), text("target"), text("clause"), text("detail")]
-    cells = [(context.code(r.kind), r.target, r.clause, r.detail) for r in rows]
+    cells = [(context.code(r.kind), _target(context, r), r.clause, r.detail) for r in rows]
     print_table(text("Problems of the records: {count}", count=len(rows)), heads, cells)
     counts = Counter(context.code(row.kind) for row in rows)
     say(", ".join(f"{kind} {count}" for kind, count in counts.items()))
+
+
+def _target(context: Context, row: RecordProblemRow) -> str:
+    if not row.catalog:
+        return row.target
+    return context.target_names((row.target,), row.catalog)[0]

@@ -24,12 +24,26 @@ _LEAST = 4
 """Texts of fewer letters are compared with nothing."""
 _NAME_LEAST = 2
 
-_EMPTY = re.compile(
-    r"(?:已?经?|均|全部|基本)*(?:符合|满足|达到|具备|做到)(?:相关|该项|本项|标准)*(?:要求|规定|条款)?"
-    r"|是的?|有|无|正常|不适用|n/?a|not applicable|ok|yes|no|none|done|met|"
-    r"(?:it )?(?:conforms?|complies|meets (?:the )?requirements?)",
+_LOOKED = re.compile(
+    r"(?:经|已|通过|现场|实地|人工)*(?:核查|检查|查看|查验|查|访谈|核实|测评|确认|验证)"
+    r"(?:后|过|完毕|得知|发现|了)?|(?:it was |we )?(?:checked|examined|verified|confirmed|seen)",
     re.IGNORECASE,
 )
+"""How a sentence begins or ends without any fact in it."""
+
+_EMPTY = re.compile(
+    r"(?:已经?|均|都|全部|基本|完全|能够?|可以?|按)*(?:符合|满足|达到|具备|做到|落实|执行|完成|通过)?了?"
+    r"(?:该|本|此|相关|测评|标准|制度|安全|等保|等级保护|项)*(?:的|之)?"
+    r"(?:要求|规定|条款|标准|内容|情况)?(?:执行|落实|办理)?"
+    r"|是的?|有|无|没有|正常|良好|合格|齐全|不适用|同上|见上|略|[√✓✔☑对好]"
+    r"|(?:不涉及|不存在|不需要|没有|无)(?:该|本|此|这|相关|此类|任何)*项?(?:内容|要求|情况|问题|异常)?"
+    r"|未(?:发现|见)(?:问题|异常)|暂?无"
+    r"|n[/.]?a|not applicable|not relevant|ok|okay|yes|no|none|done|met|good|fine|passed?|as above"
+    r"|same(?: as above)?|see above|no (?:problems?|issues?|findings?)|as (?:required|demanded)"
+    r"|(?:it |all )?(?:conforms?|complies|is fulfilled|meets (?:the |all )?requirements?)",
+    re.IGNORECASE,
+)
+_PIECES = re.compile(r"[，,。.;；:：!！、()（）]+")
 
 
 _STATES = {StepState.AFFIRMED: msg("affirmed"), StepState.DENIED: msg("denied")}
@@ -121,8 +135,15 @@ def _letters(text: str) -> str:
 
 def says_nothing(text: str) -> bool:
     """Whether `text` says no more than that all is well, or nothing at all."""
-    plain = text.strip().strip("。.!！ ;；")
-    return not plain or _EMPTY.fullmatch(plain) is not None
+    folded = unicodedata.normalize("NFKC", text).strip(" \n。.!;,")
+    pieces = (piece.strip() for piece in _PIECES.split(folded))
+    return _EMPTY.fullmatch(folded) is not None or all(map(_is_empty, pieces))
+
+
+def _is_empty(piece: str) -> bool:
+    """Whether a part of a sentence names no fact, with or without that somebody looked."""
+    rest = _LOOKED.sub("", piece, count=1).strip()
+    return not rest or _EMPTY.fullmatch(rest) is not None
 
 
 def repeats(text: str, wordings: Iterable[str]) -> bool:
@@ -310,8 +331,12 @@ class _Names:
                 yield _foreign(name, msg("the record of {check}", check=f.check), f.target)
 
 
+_INNER_BLANKS = re.compile(r"(?<=[\u4e00-\u9fff])\s+(?=[\u4e00-\u9fff])")
+
+
 def _folded(text: str) -> str:
-    return unicodedata.normalize("NFKC", text).casefold().strip()
+    """`text` without the difference of capital and full-width letters, and blanks amid Chinese."""
+    return _INNER_BLANKS.sub("", unicodedata.normalize("NFKC", text).casefold()).strip()
 
 
 def _foreign(
