@@ -94,7 +94,8 @@ def test_a_record_that_repeats_the_clause_or_says_nothing() -> None:
         assert not linted(concluded("1", StepState.AFFIRMED, answer(text))), text
     assert says_nothing(" ")
     empty = ("已查，满足标准的要求。", "不涉及该项", "√", "同上", "经现场核查，均满足要求",
-             "按要求执行", "N.A.", "没有问题", "checked, ok", "It meets the requirements.", "same as above")  # fmt: skip
+             "按要求执行", "N.A.", "没有问题", "checked, ok", "It meets the requirements.",
+             "same as above")  # fmt: skip
     assert [text for text in empty if not says_nothing(text)] == []
     facts = ("不涉及无线网络", "见会议纪要第3号", "符合，PASS_MAX_DAYS=90", "没有互联网出口",
              "see ticket 42", "审计已开启，见截图", "有，编号2024-3", "每月一次")  # fmt: skip
