@@ -25,6 +25,7 @@ _TARS = (
     (_GZIP, ("-tq",), (".tar.gz", ".tgz")), (_XZ, ("-tq",), (".tar.xz", ".txz")),
     (_BZIP2, ("-tq",), (".tar.bz2", ".tbz2", ".tbz")), (_ZSTD, ("-tq",), (".tar.zst", ".tzst")),
     (_LZ4, ("-tq",), (".lz4",)), (_UNZIP, ("-tqq",), (".zip",)),
+    ("/usr/bin/7z", ("t", "-bso0", "-bsp0", "-p-"), (".7z",)),
     (_TAR, ("-t", "--exclude=*", "-f"), (".tar",)),  # read to its end, and no name is printed
 )  # fmt: skip
 _PACKED = (
@@ -75,9 +76,10 @@ def parse_tests(answer: Answer) -> tuple[Tested, ...] | Absent:
 
 
 _END = re.compile("Dump completed|dump complete$")
+_SEALED = re.compile("unable to get password|incorrect password")  # as unzip prints it
 _NOT_RUN = re.compile(
-    "No such file or directory|not found|memory exhausted|[Pp]ermission denied|not permitted"
-    "|not look like a tar archive|trailing (garbage|zero)"
+    "Wrong password|No such file or directory|not found|memory exhausted|[Pp]ermission denied"
+    "|not permitted|not look like a tar archive|trailing (garbage|zero)"
 )
 
 
@@ -85,7 +87,7 @@ def _tested(name: str, folder: str, lines: list[str], ended: bool, errors: list[
     """A program that could not be run, or could not open the file, found nothing wrong."""
     path = folder + name
     complaints = [line for line in errors if path in line or folder not in line]
-    not_run = any(_NOT_RUN.search(line) for line in complaints)
+    not_run = any(map(_NOT_RUN.search, complaints)) or any(map(_SEALED.search, lines))
     ends = sum(bool(_END.search(line)) for line in lines)
     headers = len(lines) - ends
     last = ends >= max(headers, 1)  # pg_dumpall writes one more pair around all

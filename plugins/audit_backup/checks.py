@@ -13,7 +13,15 @@ from typing import Annotated
 
 from audit_backup import declared, open_points
 from audit_backup.facts import CLOCK, DIGESTS, ENDS, SET
-from audit_backup.generations import Generation, distinct, generations, key_of, overdue, sizes
+from audit_backup.generations import (
+    Generation,
+    distinct,
+    generations,
+    key_of,
+    overdue,
+    regular_and_gone,
+    sizes,
+)
 from audit_backup.model import BackupFile, Ends, Files
 from audit_backup.names import days, is_archive, is_increment, snapshot
 from audit_core.api.sdk import (
@@ -354,7 +362,7 @@ def plausible_size(
         return undetermined(*noted, expected=wanted)
     if not settled:
         return open_points.judge_no_files(files, wanted)
-    if files.deeper and (unseen := open_points.unsearched_places(files)):
+    if (files.deeper or files.mounted) and (unseen := open_points.unsearched_places(files)):
         return undetermined(unseen, expected=wanted)
     runs = generations(settled, declared.known_hours(target))
     return _sized(runs, noted, least, least_percent, wanted)
@@ -373,7 +381,7 @@ def _sized(
         "The newest backup has {size} bytes in {count} files: {names}",
         size=newest.size, count=len(newest.files), names=names,
     )  # fmt: skip
-    if empty := open_points.without_content(newest.files):
+    if empty := open_points.without_content(newest.files) or open_points.lost_parts(newest.files):
         return failed(detail, empty, *noted, expected=wanted)
     if least is not None and newest.size < least:
         return failed(detail, *noted, expected=wanted)
@@ -391,6 +399,8 @@ def _doubts(
     """Why the size of the newest generation is not known to be enough."""
     if small:
         return msg("Sizes vary: full and incremental backups may have the same names")
+    if gone := regular_and_gone(runs):
+        return msg("The newest backup lacks parts of the one before: {names}", names=capped(gone))
     doubtful = [f for f in runs[0].files if least is None or f.sparse]
     if why := open_points.unknown_content(f for f in doubtful if not snapshot(f.name)):
         return why

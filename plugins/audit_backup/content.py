@@ -152,7 +152,7 @@ def _is_something_else(file: BackupFile, ends: Ends) -> bool:
 
     A small text is what a job that failed leaves: `mysqldump: Got error: 1045`.
     """
-    head, tail = ends.head, ends.tail or b""
+    head, tail = ends.head, b"" if names.is_part(file.name) else ends.tail or b""
     if is_one_byte(file.size, head, tail):
         return True
     if names.is_packed(file.name):

@@ -7,7 +7,7 @@ from msgspec import structs
 from audit_backup import archive_tests, bytes_read, listing, members, names, programs, statements
 from audit_backup.content import content
 from audit_backup.magic import is_beside
-from audit_backup.model import BackupFile, Ends, Files, Held, Inside, Tested
+from audit_backup.model import BackupFile, Content, Ends, Files, Held, Inside, Tested
 from audit_core.api.sdk import (
     Absent,
     Answer,
@@ -109,11 +109,26 @@ def looked_into(
         ))
         for f in files.files if f not in beside
     ]  # fmt: skip
+    beside = (*beside, *_definitions(found, insides))
+    found = [f for f in found if f not in beside]
     return structs.replace(
         files,
         files=tuple(sorted(found, key=lambda f: (-f.at, f.name))),
         aside=(*files.aside, *beside),
     )
+
+
+def _definitions(found: list[BackupFile], insides: dict[str, Inside]) -> list[BackupFile]:
+    """The files of definitions by name and content, where others have content.
+
+    mydumper writes each table's own, pg_dumpall -g the roles.
+    """
+    if not any(f.content is Content.FULL for f in found):
+        return []
+    return [
+        f for f in found
+        if names.is_definition(f.name) and f.name in insides and insides[f.name].schema
+    ]  # fmt: skip
 
 
 def _made(file: BackupFile, files: Files) -> float:

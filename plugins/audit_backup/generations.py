@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import statistics
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 
 from msgspec import Struct
@@ -101,6 +101,20 @@ def overdue(files: Iterable[BackupFile], now: float, allowed: float) -> tuple[st
         if max(allowed, 2 * usual) < age <= 10 * usual:
             found.append(group[0].name)
     return tuple(found)
+
+
+_REGULAR = 3  # generations in a row in which a series has to be
+
+
+def regular_and_gone(runs: Sequence[Generation]) -> tuple[str, ...]:
+    """A file of each series that is in all of the last generations, but not in the newest."""
+    newest, *earlier = runs[: _REGULAR + 1]
+    if len(earlier) < _REGULAR:
+        return ()
+    here = {exact_key_of(f) for f in newest.files}
+    usual = set.intersection(*({exact_key_of(f) for f in run.files} for run in earlier))
+    gone = {exact_key_of(f): f.name for f in earlier[0].files if exact_key_of(f) in usual - here}
+    return tuple(gone[key] for key in sorted(gone))
 
 
 def distinct(generations: Iterable[Generation], prints: Mapping[str, object]) -> int:

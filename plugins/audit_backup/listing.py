@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import posixpath
 import re
 
@@ -31,13 +32,17 @@ _LS = "/usr/bin/ls"
 
 
 def ask_files(target: Target) -> Command | Message:
-    """List files, links and folders: mtime, type, size, mode, blocks, inode and path, then NUL."""
+    """List files, links and folders: mtime, type, size, mode, blocks, inode and path, then NUL.
+
+    Behind a link stands a record of its own: `> `, where it points to and its path again.
+    """
     return command(
         target,
         lambda folder, pattern, depth: (
             FIND, "-H", folder, "-maxdepth", depth, "-xdev",
             "(", "-type", "d", "-o", "(", "-type", "f", "-o", "-type", "l", ")",
             "-name", pattern, ")", "-printf", "%T@ %y %s %m %b %D:%i ", "-print0",
+            "-type", "l", "-printf", "> %l", "-print0",
         ),
         LIMIT,
     )  # fmt: skip
@@ -107,35 +112,58 @@ def parse_files(answer: Answer) -> Files | Partial | Absent:
     """The files of the set, newest first; Partial where a row could not be read."""
     if absent := refusal(answer):
         return absent
-    rows = enumerate(records(answer), 1)
+    every = records(answer)
+    rows = enumerate((r for r in every if not r.startswith("> ")), 1)
     entries, problems = read_rows(rows, lambda record: _entry(record, answer))
     folders = {e.name: e for kind, e in entries if kind == "d"}
     if "" not in folders and not answer.truncated and not problems:
         raise ParseError(msg("the listing lacks the directory itself"))
     if problems:
         entries = [(kind, e) for kind, e in entries if _way(e.name) <= set(folders)]
-    return partial(_files(entries, folders, answer), problems)
+    outside = _links_out(every, {e.name for kind, e in entries if kind != "l"}, answer)
+    return partial(_files(entries, folders, outside, answer), problems)
+
+
+def _links_out(every: list[str], found: set[str], answer: Answer) -> int:
+    """How many links do not point to what is among `found`, the names in the set."""
+    folder, out = str(declared.folder(answer.target)), 0
+    for before, record in itertools.pairwise(every):
+        if record.startswith("> "):
+            path = before.split(" ", 6)[-1]
+            to = posixpath.join(posixpath.dirname(path), record[2:].removesuffix(path))
+            out += posixpath.normpath(to).removeprefix(folder) not in found
+    return out
 
 
 def _files(
-    entries: list[tuple[str, BackupFile]], folders: dict[str, BackupFile], answer: Answer
+    entries: list[tuple[str, BackupFile]],
+    folders: dict[str, BackupFile],
+    links: int,
+    answer: Answer,
 ) -> Files:
     pattern, depth = str(declared.pattern(answer.target)), declared.depth(answer.target)
     modes = {name: e.mode for name, e in folders.items()}
     reached = [(kind, structs.replace(e, reachable=_reachable(e.name, modes)))
                for kind, e in entries]  # fmt: skip
     files, aside, unclear = _by_name([e for kind, e in reached if kind == "f"], pattern)
-    below = [e for kind, e in reached if kind == "d" and e.name not in ("", "lost+found")]
+    inner = [e for kind, e in reached if kind == "d" and e.name not in ("", "lost+found")]
+    device = _device(folders[""]) if "" in folders else ""
+    mounted = tuple(e for e in inner if device and _device(e) != device)
     return Files(
         files=files,
         aside=aside,
         unclear=unclear,
-        deeper=tuple(e for e in below if e.name.count("/") + 1 == depth),
-        links=sum(kind == "l" for kind, _ in entries),
-        open_folders=tuple(e.name for e in below if e.reachable and _open(e.mode)),
-        folders=tuple(below),
+        deeper=tuple(e for e in inner if e.name.count("/") + 1 == depth and e not in mounted),
+        mounted=mounted,
+        links=links,
+        open_folders=tuple(e.name for e in inner if e.reachable and _open(e.mode)),
+        folders=tuple(inner),
         complete=not answer.truncated,
     )
+
+
+def _device(folder: BackupFile) -> str:
+    return folder.inode.partition(":")[0]
 
 
 def _by_name(found: list[BackupFile], pattern: str) -> tuple[tuple[BackupFile, ...], ...]:

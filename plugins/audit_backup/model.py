@@ -40,10 +40,10 @@ class Files(Struct, frozen=True, kw_only=True):
     `complete` is False where the listing was cut: then files are missing, in no known order.
     `aside` are files whose names say that they are no backups: logs, sums, unfinished files.
     `unclear` are files whose names do not tell whether they are backups or notes about them.
-    `deeper` are folders that the declared depth kept from being looked into, `links` the number
-    of symbolic links, `open_folders` the folders below the set's in which others may replace
-    files, `folders` all folders below the set's. `listed`: these are no files but the backups that
-    a backup program lists.
+    `deeper` are folders that the declared depth kept from being looked into, `mounted` those of
+    other file systems, `links` the number of symbolic links that lead out of the set,
+    `open_folders` the folders below the set's in which others may replace files, `folders` all
+    folders below the set's. `listed`: these are no files but the backups that a program lists.
     """
 
     files: tuple[BackupFile, ...]
@@ -51,6 +51,7 @@ class Files(Struct, frozen=True, kw_only=True):
     aside: tuple[BackupFile, ...] = ()
     unclear: tuple[BackupFile, ...] = ()
     deeper: tuple[BackupFile, ...] = ()
+    mounted: tuple[BackupFile, ...] = ()
     links: int = 0
     open_folders: tuple[str, ...] = ()
     folders: tuple[BackupFile, ...] = ()

@@ -26,7 +26,7 @@ _ASIDE = (
     ".errors", ".stderr", ".bash", ".bat", ".cmd", ".ps1", ".pub", ".pubkey", ".cron",
 )  # fmt: skip
 _ASIDE_NAMES = re.compile(
-    r"(?:readme|notes?|lock|lockfile|manifest|index|latest|last|current|status|stamp|timestamp"
+    r"(?:readme|notes?|lock|lockfile|manifest|metadata|index|latest|last|current|status|stamp|timestamp"
     r"|marker|todo|changelog|lost\+found|thumbs\.db|desktop\.ini|nobackup|cachedir\.tag"
     r"|(?:md5|sha1|sha224|sha256|sha384|sha512|sm3|b2)_?sums?|checksums?)(?:\.(?:txt|md|html?))?"
 )
@@ -78,12 +78,41 @@ def is_part(path: str) -> bool:
     return bool(_PART_OF_ARCHIVE.search(path.lower()))
 
 
+_NUMBER_OF_PART = re.compile(
+    r"(.*\.(?:tar|t?gz|t?xz|t?bz2|t?zst|lz4|zip|7z|rar)[-._](?:part)?)(?:([a-z]{2})|(\d{2,3}))"
+)
+
+
+def part(path: str) -> tuple[str, int] | None:
+    """What the parts of one archive have in common, and the number of this part.
+
+    split(1) names them aa (here 1), ab, … or 00, 01, …; 7z and rar begin with 1.
+    """
+    found = _NUMBER_OF_PART.fullmatch(path)
+    if found is None:
+        return None
+    stem, letters, number = found.groups()
+    if number and len(number) < 3 and not stem.endswith("part"):
+        stem += "##"  # as those of a rotation
+    return stem, int(number) if number else 26 * ord(letters[0]) + ord(letters[1]) - 2618
+
+
 OWN_DUMPS = (".pgdump", ".backup", ".custom", "toc.dat")  # in the format of pg_dump
 
 
 def is_sql(path: str) -> bool:
     """Whether the name is that of an SQL text, packed or not."""
     return ".sql" in (path[-4:].lower(), posixpath.splitext(path.lower())[0][-4:])
+
+
+_DEFINITION = re.compile(
+    r"(?<![a-z])(?:schema|structure|ddl|globals|roles|users|grants|routines|triggers)(?![a-z])"
+)
+
+
+def is_definition(path: str) -> bool:
+    """Whether the name says that an SQL text holds definitions, and no data."""
+    return is_sql(path) and bool(_DEFINITION.search(path.lower()))
 
 
 _DUMPS = (".sql", ".dump", ".dmp", ".bak", ".rdb", ".img", ".qcow2", ".vma", ".ldif", ".backup")

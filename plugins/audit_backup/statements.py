@@ -29,6 +29,7 @@ _ROW = (
     "^[[:blank:]]*([Ii][Nn][Ss][Ee][Rr][Tt] |[Rr][Ee][Pp][Ll][Aa][Cc][Ee] INTO |UPSERT "
     '|COPY [[:alnum:]_.,"() ]+ FROM stdin)'
 )
+_ENTRY = "^dn::? ."  # of LDIF; the first is the directory itself
 # pg_dump lists what is in its own format without compression: `TABLE DATA` for each table with
 # it, behind the bytes of a number. A plain dump has these words in comments.
 ROWS = f"{_ROW}|[[:cntrl:]]TABLE DATA"
@@ -37,10 +38,11 @@ _COMMENT = "TABLE DATA; Schema"
 # `.` and a sign before it end the rows of COPY (an argument may hold no backslash).
 _STATEMENTS = (
     f"^(-- (MySQL|MariaDB) dump |-- PostgreSQL database )|{_ROW}|TABLE DATA|{_COMMENT}|^.[.]$"
-    "|^CREATE (TABLE|VIEW|FUNCTION|PROCEDURE|SEQUENCE|TYPE|INDEX|ROLE|USER)"
+    f"|{_ENTRY}|^CREATE (TABLE|VIEW|FUNCTION|PROCEDURE|SEQUENCE|TYPE|INDEX|ROLE|USER"
+    "|DATABASE|SCHEMA|TRIGGER|EVENT)"
 )
 _TEXTS = (
-    (_ZGREP, (".sql", ".dump", ".dmp", ".bak", *names.OWN_DUMPS, ".gz")),
+    (_ZGREP, (".sql", ".dump", ".dmp", ".bak", ".ldif", *names.OWN_DUMPS, ".gz")),
     (_XZGREP, (".xz", ".bz2")), (_ZSTDGREP, (".zst",)),
 )  # fmt: skip
 # In a larger dump rows are looked for up to the first one.
@@ -91,6 +93,8 @@ def _inside(text: str, letter: str, missing: bool) -> Inside | None:
     rows = _statements(text.splitlines())
     if not rows:
         return None if missing else Inside(holds=0, readable=True)
+    if all(line.startswith("dn:") for line in rows):
+        return Inside(holds=len(rows) - 1, readable=letter == "y")
     headers = sum(line.startswith("-- ") for line in rows)
     statements = [line for line in rows if not line.startswith("-- ")]
     schema = bool(statements) and all(line.startswith("CREATE ") for line in statements)

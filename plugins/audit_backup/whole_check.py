@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from msgspec import structs
+
 from audit_backup import declared, open_points
 from audit_backup.facts import CLOCK, ENDS, SET, TESTS
 from audit_backup.generations import generations
-from audit_backup.magic import plain_as
+from audit_backup.magic import encrypted_as, plain_as
 from audit_backup.model import BackupFile, Ends, Files, Tested
-from audit_backup.names import is_packed
+from audit_backup.names import is_archive, is_dump, is_packed, is_sql
 from audit_core.api.sdk import (
     COLLECTED_AT,
     TARGET,
@@ -32,7 +34,7 @@ from audit_core.api.sdk import (
     "backup.whole",
     needs=(SET, TESTS, ENDS, CLOCK, TARGET, COLLECTED_AT),
     severity=Severity.HIGH,
-    version=2,
+    version=3,
     remedy=msg("Check the log of the backup job, and make the backup again"),
 )
 def whole(
@@ -57,25 +59,35 @@ def whole(
         ahead = open_points.dated_in_future(files, clock, latest)
         return undetermined(why or ahead or open_points.NO_FILE, expected=wanted)
     newest = runs[0].files
-    if empty := open_points.without_content(newest):
+    if empty := open_points.without_content(newest) or open_points.lost_parts(newest):
         return failed(empty, expected=wanted)
     found = _of(newest, tests, ends)
     if bad := [_bad(test) for test in found.values() if _is_bad(test)]:
         return failed(*few(bad, 10), expected=wanted)
     if (
         why := _untested(newest, found)
-        or open_points.unsearched_places(files)
+        or open_points.unsearched_places(_without_notes(files, newest))
         or open_points.unknown_content(newest)
     ):
         return undetermined(why, expected=wanted)
     return passed(msg("{count} files were read to their end", count=len(newest)), expected=wanted)
 
 
+def _without_notes(files: Files, newest: Sequence[BackupFile]) -> Files:
+    """`files` without what may be notes, where the newest backup is of archives and dumps."""
+    named = all(is_archive(f.name) or is_dump(f.name) or is_sql(f.name) for f in newest)
+    return structs.replace(files, unclear=()) if named else files
+
+
 def _of(
     newest: Sequence[BackupFile], tests: tuple[Tested, ...], ends: dict[str, Ends]
 ) -> dict[str, Tested]:
-    """The tests of `newest` by name, without those of files that are not what they are called."""
-    true = {t.name: t for t in tests if plain_as(_head(ends, t.name)) or not is_packed(t.name)}
+    """The tests of `newest` by name, without those of files that are not what they are called.
+
+    Without the password the members of an encrypted archive cannot be tested.
+    """
+    plain = [t for t in tests if not encrypted_as(_head(ends, t.name))]
+    true = {t.name: t for t in plain if plain_as(_head(ends, t.name)) or not is_packed(t.name)}
     return {f.name: true[f.name] for f in newest if f.name in true}
 
 

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
-from audit_backup import archive_tests, bytes_read, declared, facts, listing
+from audit_backup import archive_tests, bytes_read, checks, declared, facts, listing
 from audit_backup.model import Files
 from audit_core.model import (
     Absent,
@@ -26,6 +27,7 @@ from audit_core.model import (
     Privilege,
     Reason,
     Target,
+    Verdict,
 )
 
 NOW = time.time()  # one for all files: what is a second older stays it, however slow this is
@@ -153,7 +155,8 @@ def test_folders_beyond_the_depth_links_and_holes_are_told(tmp_path: Path) -> No
     for name in ("2026-11-23", "lost+found", "open"):
         (tmp_path / name).mkdir()
     (tmp_path / "open").chmod(0o777)
-    (tmp_path / "latest").symlink_to("2026-11-23")
+    (tmp_path / "latest").symlink_to("2026-11-23")  # within the set
+    (tmp_path / "elsewhere").symlink_to("/srv/elsewhere")
     with (tmp_path / "hole").open("wb") as file:
         file.truncate(1 << 20)
     put(tmp_path, b"small")
@@ -375,6 +378,14 @@ def test_a_record_of_another_shape_costs_itself_and_what_lies_below() -> None:
         assert [f.name for f in part.value.files] == ["one"]
 
 
+def test_other_file_systems_in_the_directory_are_not_searched() -> None:
+    mounted = FOLDER + b"1.0 d 0 755 8 9:2 /backup/db\0" + FILE
+    files = listing.parse_files(answer(target(depth=2), mounted))
+    assert isinstance(files, Files)
+    assert [f.name for f in files.mounted] == ["db"]
+    assert checks.present.judge(structs.replace(files, files=())).verdict is Verdict.UNDETERMINED
+
+
 def test_a_disk_error_settles_nothing() -> None:
     with pytest.raises(ParseError, match="Stale"):
         listing.parse_files(answer(target(), FOLDER, b"find: '/b/x': Stale file handle\n", 1))
@@ -418,5 +429,5 @@ def test_whatever_is_declared_stays_one_argument(path: str, pattern: str) -> Non
         assert asked.argv[2].startswith("/")
         assert asked.argv[2].endswith("/")
         assert asked.argv[asked.argv.index("-printf") - 2] == pattern
-        assert len(asked.argv) == 23
+        assert len(asked.argv) == 28
         assert not any(c in "".join(asked.argv) for c in "\0\n\x1b")

@@ -112,8 +112,8 @@ def test_archives_of_nothing_are_no_backup(tmp_path: Path, subtests: Any) -> Non
     for number, (name, content) in enumerate(cases.items()):
         with subtests.test(name):
             folder = tmp_path / str(number)
-            nights(folder, name, lambda _, content=content: content)  # type: ignore[misc]
-            got = judged(folder)
+            nights(folder, name, lambda _, content=content: content, 2)  # type: ignore[misc]
+            got = judged(folder, copies=2)
             reported = [got[c].verdict for c in ("present", "fresh", "copies", "size")]
             assert reported == [F] * 4, (reported, [str(d) for d in got["present"].detail])
             assert got["whole"].verdict is F
@@ -135,8 +135,8 @@ def test_what_may_be_an_archive_of_nothing_does_not_pass(tmp_path: Path, subtest
     for name, content in cases.items():
         with subtests.test(name):
             folder = tmp_path / name
-            nights(folder, name, lambda _, content=content: content)  # type: ignore[misc]
-            assert verdicts(folder) == [U] * 5
+            nights(folder, name, lambda _, content=content: content, 2)  # type: ignore[misc]
+            assert verdicts(folder, copies=2) == [U] * 5
 
 
 def rows(count: int) -> bytes:
@@ -161,8 +161,8 @@ def test_whole_archives_pass(tmp_path: Path, subtests: Any) -> None:
     for name, make in makers.items():
         with subtests.test(name):
             folder = tmp_path / name.replace("@", "")
-            nights(folder, name, make)
-            assert verdicts(folder) == [P] * 5
+            nights(folder, name, make, 3)
+            assert verdicts(folder, copies=3) == [P] * 5
 
 
 def test_what_is_cut_is_told(tmp_path: Path, subtests: Any) -> None:
@@ -183,6 +183,13 @@ def test_what_is_cut_is_told(tmp_path: Path, subtests: Any) -> None:
             assert verdicts(tmp_path / name)[4] is F
     put(tmp_path / "e" / "secret.gpg", b"\x85\x01\x8c\x03" + os.urandom(9000))
     assert verdicts(tmp_path / "e")[4] is U  # no test without the key
+    sealed = made(tmp_path, "zip -qr -P secret - tree")
+    put(tmp_path / "h" / "sealed.zip", sealed)
+    assert verdicts(tmp_path / "h")[4] is U
+    seven = made(tmp_path, "7z a -bd s.7z tree >&2; cat s.7z")
+    for data, want in ((seven, P), (seven[:-9000], F)):
+        put(tmp_path / "i" / "s.7z", data)
+        assert verdicts(tmp_path / "i")[4] is want
     put(tmp_path / "f" / "secret.sql.gz", os.urandom(9000))  # encrypted without a header, perhaps
     assert verdicts(tmp_path / "f")[4] is U
 
@@ -517,3 +524,54 @@ def test_members_of_archives_of_any_size_are_looked_at(tmp_path: Path) -> None:
             put(tmp_path / "set" / name, made(source, command))
             wanted[name] = content
     assert {f.name: f.content for f in looked_at(tmp_path / "set").files} == wanted
+
+
+def test_parts_that_do_not_follow_one_another_fail(tmp_path: Path, subtests: Any) -> None:
+    whole = packed("gzip -c", tarred(Path("/etc"), "passwd", "group") + os.urandom(9000))
+    for ends in (("aa", "ab", "ac", "ad"), ("001", "002", "003", "004")):
+        for lost, want in ((None, [P, U]), (0, [F, F]), (1, [F, F]), (3, [U, U])):
+            with subtests.test(f"{ends[0]} without {lost}"):
+                folder = tmp_path / f"{ends[0]}-{lost}"
+                for night in range(4):
+                    for number, end in enumerate(ends):
+                        if night or number != lost:
+                            part = whole[number * 2500 : number * 2500 + 2500][: 2500 - number // 3]
+                            name = f"f-{day(night)}.tar.gz.{end}"
+                            put(folder / name, part, night * NIGHT + 3600)
+                assert verdicts(folder, copies=4)[3:] == want
+    for number in range(8, 14):  # rotated, and of differing sizes
+        put(tmp_path / "rotated" / f"w.tar.gz.{number}", whole + os.urandom(number))
+    assert verdicts(tmp_path / "rotated")[3] is not F
+
+
+def test_a_regular_part_of_the_backup_that_is_missing_is_told(tmp_path: Path) -> None:
+    nights(tmp_path, "large_@.bin", lambda n: os.urandom(90_000 + n))
+    nights(tmp_path, "small_@.bin", lambda n: os.urandom(900 + n))
+    assert verdicts(tmp_path)[3] is P
+    (tmp_path / f"small_{day(0)}.bin").unlink()
+    assert verdicts(tmp_path)[3] is U
+
+
+def test_links_notes_and_marks_in_the_set_leave_nothing_open(tmp_path: Path) -> None:
+    nights(tmp_path, "db_@.sql.gz", lambda n: packed("gzip -c", HEADER + TABLE + rows(n) + TRAILER))
+    (tmp_path / "latest.sql.gz").symlink_to(f"db_{day(0)}.sql.gz")
+    (tmp_path / "today").symlink_to(tmp_path / f"db_{day(0)}.sql.gz")
+    put(tmp_path / "about.json", b"{}" * 30)
+    put(tmp_path / "_SUCCESS", b"")
+    assert verdicts(tmp_path) == [P] * 5
+    (tmp_path / "other.sql.gz").symlink_to("/srv/other/db.sql.gz")
+    assert verdicts(tmp_path)[4] is U
+
+
+def test_definitions_beside_dumps_and_directories_of_users(tmp_path: Path) -> None:
+    create = packed("gzip -c", HEADER + b"CREATE TABLE `t` (`a` int);\n" + TRAILER)
+    nights(tmp_path / "a", "app_schema_@.sql.gz", lambda _: create)
+    assert verdicts(tmp_path / "a")[0] is U  # nothing else is there
+    nights(tmp_path / "a", "app_data_@.sql.gz",
+           lambda n: packed("gzip -c", HEADER + TABLE + rows(n) + TRAILER))  # fmt: skip
+    assert verdicts(tmp_path / "a") == [P] * 5
+    entry = b"dn: uid=u%d,dc=x\nuid: u\nobjectClass: person\n\n"
+    nights(tmp_path / "b", "ldap-@.ldif", lambda n: b"".join(entry % i for i in range(30 + n)))
+    assert verdicts(tmp_path / "b")[:4] == [P] * 4
+    nights(tmp_path / "c", "ldap-@.ldif", lambda _: b"dn: dc=x\ndc: x\nobjectClass: domain\n" * 1)
+    assert verdicts(tmp_path / "c")[0] is not P
