@@ -1,9 +1,10 @@
 """The package lists that apt should hold by its sources, and those it holds.
 
-apt says nothing of a list that is gone: its packages are just not known. `update --print-uris`
-names what a refresh would fetch, and fetches nothing. A list is kept under that name, perhaps
-compressed. A component that the release file does not have brings nothing, and of an architecture
-there may be none: a component counts as lost where no list of it is held.
+apt says nothing of a list that is gone or cut: its packages are just not known. `update
+--print-uris` names what a refresh would fetch, and fetches nothing. A list is kept under that name,
+perhaps compressed; if it is not, its size is the one that the release file signs. A component that
+the release file does not have brings nothing, and of an architecture there may be none: a component
+counts as lost where no whole list of it is held.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import NamedTuple
 
 from audit_core.api.sdk import Answers, Command, ParseError, msg
 from audit_core.model import NamedAsk
-from audit_patch.text import grep_rows
+from audit_patch.text import grep_rows, records
 
 _LISTS = "/var/lib/apt/lists"
 
@@ -28,16 +29,17 @@ LOST: dict[str, NamedAsk] = {
     "held": Command(
         argv=(
             "find", "-L", _LISTS, "-mindepth", "1", "-maxdepth", "1", "-type", "f",
-            "-name", "*_Packages*", "-size", "+0", "-printf", r"%f\0",
+            "-name", "*_Packages*", "-size", "+0", "-printf", r"%s\0%f\0",
         ),
         ok=(0, 1),
     ),
-    "components": Command(
+    "signed": Command(
         argv=(
-            "grep", "-rsZ", "-m1", "--include=*Release", "--exclude-dir=partial",
-            "-e", "^Components: ", _LISTS,
+            "grep", "-rsZE", "--include=*Release", "--exclude-dir=partial", "-e", "^Components: ",
+            "-e", "^ [0-9a-f]{64} +[0-9]+ [^ ]*binary-[a-z0-9-]+/Packages$", _LISTS,
         ),
         ok=(0, 1, 2),
+        limit=4 << 20,
     ),
 }  # fmt: skip
 
@@ -57,8 +59,10 @@ def parse_lost(answers: Answers) -> tuple[str, ...]:
         raise ParseError(msg("not the output of apt-get update --print-uris"))
     names = [row["name"] for row in rows if row]
     releases = [n.removesuffix("_InRelease") for n in names if n.endswith("_InRelease")]
-    held = _components(answers["held"].text.split("\0"), releases)
-    offered = _offered(answers)
+    signed = [(_release(path), text) for path, text in grep_rows(answers["signed"])]
+    sizes, offered = _sizes(signed), _offered(signed)
+    whole = (n for at, n in records(answers["held"].stdout, 2) if sizes.get(n, at) == at)
+    held = _components(list(whole), releases)
     wanted = (c for c in _components(names, releases) if c.name.rpartition("_")[2] != "src")
     lost = (c for c in wanted if c not in held and _is_offered(c, offered))
     return tuple(f"{c.release.rpartition('_dists_')[2]} {c.name}" for c in lost)
@@ -75,14 +79,22 @@ def _components(names: list[str], releases: list[str]) -> dict[_Component, None]
     return found
 
 
-def _offered(answers: Answers) -> dict[str, tuple[str, ...]]:
+def _release(path: str) -> str:
+    return re.sub("_(In)?Release$", "", path.rpartition("/")[2])
+
+
+def _sizes(signed: list[tuple[str, str]]) -> dict[str, str]:
+    """The size of each list by its name, where no compression changes it."""
+    rows = ((release, text.split()) for release, text in signed if ":" not in text)
+    return {f"{release}_{row[2].replace('/', '_')}": row[1] for release, row in rows}
+
+
+def _offered(signed: list[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
     """The components of each release file, without what stands before a slash."""
     return {
-        re.sub("_(In)?Release$", "", path.rpartition("/")[2]): tuple(
-            word.rpartition("/")[2] for word in text.partition(": ")[2].split()
-        )
-        for path, text in grep_rows(answers["components"])
-    }
+        release: tuple(word.rpartition("/")[2] for word in text.partition(": ")[2].split())
+        for release, text in signed if text.startswith("Components: ")
+    }  # fmt: skip
 
 
 def _is_offered(component: _Component, offered: dict[str, tuple[str, ...]]) -> bool:

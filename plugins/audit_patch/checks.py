@@ -196,7 +196,7 @@ def _lost(lists: tuple[str, ...] | None) -> Message | None:
     """Why updates may not be known: apt holds no list of a component of its sources."""
     if not lists:
         return None
-    return msg("The host holds no package list of these components of its sources, so their "
+    return msg("The host holds no whole package list of these components of its sources, so their "
                "updates are not known: {names}", names=capped(lists))  # fmt: skip
 
 

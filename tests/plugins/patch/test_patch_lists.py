@@ -28,18 +28,23 @@ _HELD = (
     "m_debian_dists_bookworm_non-free_binary-amd64_Packages",
     "m_s_dists_buster_updates_main_binary-amd64_Packages",
 )
-_COMPONENTS = (
+_SIGNED = (
     b"/var/lib/apt/lists/m_debian_dists_bookworm_InRelease\0Components: main non-free\n"
+    b"/var/lib/apt/lists/m_debian_dists_bookworm_InRelease\0 "
+    + b"ab"
+    * 32
+    + b"       77 non-free/binary-amd64/Packages\n"
     b"/var/lib/apt/lists/m_s_dists_buster_updates_Release\0Components: updates/main\n"
 )
 
 
-def asked(*, without: str = "", wanted: str = _WANTED) -> Answers:
-    held = "".join(f"{name}\0" for name in _HELD if not without or without not in name)
-    return answers(wanted=wanted.encode(), held=held.encode(), components=_COMPONENTS)
+def asked(*, without: str = "", wanted: str = _WANTED, size: int = 77) -> Answers:
+    held = "".join(f"{size}\0{name}\0" for name in _HELD if not without or without not in name)
+    return answers(wanted=wanted.encode(), held=held.encode(), signed=_SIGNED)
 
 
-def test_a_component_that_is_gone() -> None:
+def test_a_component_that_is_gone_or_cut() -> None:
+    assert apt_lists.parse_lost(asked(size=76)) == ("bookworm non-free",)  # only this is signed
     assert apt_lists.parse_lost(asked()) == ()
     assert apt_lists.parse_lost(asked(without="non-free")) == ("bookworm non-free",)
     assert apt_lists.parse_lost(asked(without="buster")) == ("buster_updates main",)
