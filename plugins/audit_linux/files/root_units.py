@@ -44,18 +44,24 @@ def parse_units_of_root(answers: Answers) -> tuple[Job, ...] | Partial:
     answered = (answers["units"], answers["more"])
     every = [file for answer in answered for file in answer.files]
     files = [file for file in every if file.status is FileStatus.READ]
-    # A link to /dev/null, or an empty file, masks those of its name further down.
-    named = _first([f for f in every if f.status in (FileStatus.READ, FileStatus.NOT_REGULAR)])
-    services = ((name, file) for name, file in named.items() if name.endswith(".service"))
-    chosen = {n: file for n, file in services if file.text and not _WANTED.search(file.path)}
     added = _first([f for f in files if f.path.endswith(".conf")], deep=True)
     starters = _starters(files)
-    jobs = [job for name, file in chosen.items()
+    jobs = [job for name, file in _services(every).items()
             for job in _unit_jobs(name, [file, *_drop_ins(name, added)], starters)]  # fmt: skip
     problems = _unread(every)
     if any(answer.truncated for answer in answered):
         problems.append(msg("There are more units than one answer can hold"))
     return partial(tuple(jobs), problems)
+
+
+def _services(every: list[FileEntry]) -> dict[str, FileEntry]:
+    """The file of each service that counts.
+
+    A link to /dev/null, or an empty file, masks those of its name further down.
+    """
+    named = _first([f for f in every if f.status in (FileStatus.READ, FileStatus.NOT_REGULAR)])
+    services = ((name, file) for name, file in named.items() if name.endswith(".service"))
+    return {n: file for n, file in services if file.text and not _WANTED.search(file.path)}
 
 
 def _unread(files: list[FileEntry]) -> list[Message]:

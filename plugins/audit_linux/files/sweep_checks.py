@@ -228,8 +228,8 @@ def file_capabilities(
     wanted = declared(target, "setuid_files")
     expected = _expected(wanted)
     open_folders = _open_folders(sweep)
-    strong = [c.path for c in live if wanted is None and _strong(c)]
-    alien = _of_no_package(sweep, strong, packaged, unowned)
+    strong = [c for c in live if wanted is None and _strong(c)]
+    alien = _of_no_package(sweep, [c.path for c in strong], packaged, unowned)
     if bad := [c for c in live if _surely_unneeded(c, wanted, open_folders) or c.path in alien]:
         detail = msg("{count} programs have file capabilities that they should not have: {names}",
                      count=len(bad), names=_caps(bad))  # fmt: skip
@@ -237,9 +237,9 @@ def file_capabilities(
     if sweep.no_getcap:
         return undetermined(msg("getcap is missing: install libcap2-bin or libcap"),
                             expected=expected)  # fmt: skip
-    if unknown := [c for c in live if wanted is None and _strong(c)]:
+    if strong:
         detail = msg("Ask whether these programs need their file capabilities: {names}",
-                     names=_caps(unknown))  # fmt: skip
+                     names=_caps(strong))  # fmt: skip
         return undetermined(detail, expected=expected)
     fine = msg("Programs with file capabilities: {names}", names=_caps(live) or ("-",))
     return _settled(passed(fine, expected=expected), sweep, mounts)

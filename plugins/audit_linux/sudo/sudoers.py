@@ -267,10 +267,15 @@ class Reader:
             self.logging[scope, name] = kept
         elif self.environment.takes(scope, name, None if off else value, setting[3] or "", line):
             pass
-        elif name == "runas_default" and not (scope or off):
-            self._default = _name(_word(value))
-        elif name == "runas_default" or (name in _SERVICES and value not in ("sudo", "sudo-i")):
+        elif name == "runas_default":
+            self._set_default(scope, "" if off else value)
+        elif name in _SERVICES and value not in ("sudo", "sudo-i"):
             raise _Unread
+
+    def _set_default(self, scope: str, user: str) -> None:
+        if scope or not user:  # whose, is not worked out
+            raise _Unread
+        self._default = _name(_word(user))
 
     def _forget(self, scope: str, name: str) -> None:
         """What was set before: a line for all holds for those, too, that had one of their own."""
