@@ -89,10 +89,12 @@ class Others:
             if names:
                 self._who[acl.path] = names[0]
         for entry in sweep.owned:
-            if entry.bits & 0o020 and entry.gid not in (0, *empty) and not entry.bits & 0o1000:
-                self._who[entry.path] = f"gid {entry.gid}"
-            if entry.uid:
+            by_group = entry.bits & 0o1020 == 0o020 and entry.gid not in (0, *empty)
+            # people before accounts of services, which may own what is theirs
+            if entry.uid and (entry.uid >= FIRST_PERSON or not by_group):
                 self._who[entry.path] = f"uid {entry.uid}"
+            elif by_group:
+                self._who[entry.path] = f"gid {entry.gid}"
         for entry in sweep.entries:
             if entry.bits & 0o002:
                 self._who[entry.path] = "everybody"

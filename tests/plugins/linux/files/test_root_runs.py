@@ -344,7 +344,8 @@ def test_files_that_others_include() -> None:
 def test_directories_of_polkit_may_be_of_its_account() -> None:
     for uid, gid, mode, expected in (
         (997, 0, 0o700, PASS), (0, 997, 0o770, PASS), (1000, 0, 0o700, FAIL),
-        (0, 1005, 0o770, FAIL), (0, 0, 0o777, FAIL),
+        (0, 1005, 0o770, FAIL), (0, 0, 0o777, FAIL), (997, 1005, 0o770, FAIL),
+        (997, 50, 0o770, PASS),
     ):  # fmt: skip
         place = entry("/etc/polkit-1/rules.d", mode, uid=uid, gid=gid)
         open_ = (place,) if mode & 0o002 else ()
