@@ -51,35 +51,44 @@ def routes_of_apisix(root: Mapping[str, Any], problems: list[str]) -> Iterator[R
         yield from _route(route, world, everywhere, problems)
 
 
-def _route(
-    route: Mapping[str, Any], world: Mapping[str, Mapping[str, Mapping[str, Any]]],
-    everywhere: list[Any], problems: list[str],
-) -> Iterator[Route]:  # fmt: skip
-    held, whole = [route.get("plugins"), *everywhere], True
-    names = [text(route.get("name")), text(route.get("id"))]
+World = Mapping[str, Mapping[str, Mapping[str, Any]]]
+
+
+def _others(
+    route: Mapping[str, Any], world: World, problems: list[str]
+) -> Iterator[Mapping[str, Any] | None]:
+    """The service and the plugin_config that a route names; None for one that is not there."""
     for key, kind in (("service_id", "services"), ("plugin_config_id", "plugin_configs")):
-        if key not in route:
-            continue
-        other = world[kind].get(str(route[key]))
-        if other is None:
-            whole = False
-            problems.append(f"{key} {str(route[key])[:50]} is not in the file")
-            continue
-        held.append(other.get("plugins"))
-        names.append(text(other.get("name")))
-    plugins = {name: config for one in held for name, config in mapping(one).items()
-               if not _is_off(config)}  # fmt: skip
+        if key in route:
+            other = world[kind].get(str(route[key]))
+            if other is None:
+                problems.append(f"{key} {str(route[key])[:50]} is not in the file")
+            yield other
+
+
+def _route(
+    route: Mapping[str, Any], world: World, everywhere: list[Any], problems: list[str]
+) -> Iterator[Route]:
+    others = list(_others(route, world, problems))
+    held = [route, *(other for other in others if other is not None)]
+    plugins = _switched_on([*(one.get("plugins") for one in held), *everywhere])
+    absent = None if None in others else False  # what is not in the file may have it
     redirect = mapping(plugins.get("redirect")).get("http_to_https") is True
+    names = (text(route.get("name")), text(route.get("id")), *(text(o.get("name")) for o in held))
     methods = ",".join(text(m) for m in listed(route.get("methods"))) or _METHODS
-    for path in (
-        [text(route.get("uri"))] if "uri" in route else map(text, listed(route.get("uris")))
-    ):
+    for path in [route["uri"]] if "uri" in route else listed(route.get("uris")):
         yield Route(
-            method=methods, path=path, names=tuple(name for name in names if name),
+            method=methods, path=text(path), names=tuple(dict.fromkeys(filter(None, names))),
             authenticated=bool(_LOGINS & plugins.keys()) or None, encrypted=redirect or None,
-            limited=bool(_LIMITS & plugins.keys()) or (False if whole else None),
-            monitored=bool(_MONITORS & plugins.keys()) or (False if whole else None),
+            limited=bool(_LIMITS & plugins.keys()) or absent,
+            monitored=bool(_MONITORS & plugins.keys()) or absent,
         )  # fmt: skip
+
+
+def _switched_on(held: list[Any]) -> dict[str, Any]:
+    """The plugins that do something, by name."""
+    every = (item for one in held for item in mapping(one).items())
+    return {name: config for name, config in every if not _is_off(config)}
 
 
 def _is_off(config: Any) -> bool:

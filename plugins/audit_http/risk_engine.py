@@ -155,21 +155,32 @@ def alive(
     last = found.values.get("last_event")
     detail = msg("Last event: {last}; decided: {counts}", last="-" if last is None else str(last),
                  counts=tuple(f"{name} {value}" for name, value in counts.items()))  # fmt: skip
-    unknown = tuple(n for n, v in counts.items() if not isinstance(v, int | float))
     ages = _ages(last, datetime.datetime.fromisoformat(now))
-    if not ages or unknown or min(ages) < -_AHEAD_S:
+    late = [age > max_hours * _HOUR_S for age in ages]
+    if not ages or min(ages) < -_AHEAD_S or not all(map(_is_number, counts.values())):
         return undetermined(detail, msg("These are no time in the past and no numbers"),
                             expected=expected)  # fmt: skip
     if found.values.get("rules") == 0:
         return failed(detail, msg("No rule is enabled"), expected=expected)
-    if all(age > max_hours * _HOUR_S for age in ages) or not any(counts.values()):
+    if all(late) or not any(counts.values()):
         return failed(detail, expected=expected)
-    if any(age > max_hours * _HOUR_S for age in ages):
-        return undetermined(detail, msg("Its time has no zone"), expected=expected)
-    if settings.rules is not None and not isinstance(found.values.get("rules"), int | float):
-        return undetermined(detail, msg("How many rules are enabled is not known"),
-                            expected=expected)  # fmt: skip
+    doubt = _doubt(settings, found, late)
+    if doubt is not None:
+        return undetermined(detail, doubt, expected=expected)
     return passed(detail, expected=expected)
+
+
+def _is_number(value: Value) -> bool:
+    return isinstance(value, int | float)
+
+
+def _doubt(settings: RiskEngineSettings, found: Figures, late: list[bool]) -> Message | None:
+    """Why an engine with a recent event is not certainly alive."""
+    if any(late):
+        return msg("Its time has no zone")
+    if settings.rules is not None and not _is_number(found.values.get("rules")):
+        return msg("How many rules are enabled is not known")
+    return None
 
 
 def _ages(value: Value, now: datetime.datetime) -> tuple[float, ...]:

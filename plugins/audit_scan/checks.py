@@ -220,10 +220,9 @@ def findings_fixed(
     for one in left:
         first = _first_seen(one, report.day, before)
         limit = medium_days if one.rating is Rating.MEDIUM else high_days
-        if one.rating is not Rating.UNRATED and _days(first, report.day) > limit:
-            late.append(_described(one, first))
-        elif one.rating is Rating.UNRATED or _days(first, today) > limit:
-            unsure.append(_described(one, first))
+        is_late = _is_late(one, report.day, first, today, limit)
+        if is_late is not False:
+            (late if is_late else unsure).append(_described(one, first))
     gone = [one for one in _not_again(report, before) if not _is_accepted(one, target, today)]
     unsure += [_described(one, _first_seen(one, report.day, before)) for one in gone]
     expected = msg("critical and high: {high} days, medium: {medium} days", high=high_days,
@@ -254,17 +253,33 @@ def none_critical(
                   day=report.day or "-", hosts=report.hosts, count=len(critical))  # fmt: skip
     if critical:
         return failed(summary, *capped_shown([_described(one, report.day) for one in critical]))
-    before = [r for _, r in _alike(target, reports) if r.day < report.day]
-    unsure = [one for one in report.open if one.rating is Rating.UNRATED]
-    unsure += [one for one in _not_again(report, before) if one.rating is Rating.CRITICAL]
+    unsure = _uncertain(target, report, reports)
     if unsure:
         more = msg("Not rated, or not looked at again since: scan again")
-        return undetermined(
-            summary, more, *capped_shown([_described(one, report.day) for one in unsure])
-        )
+        listed = capped_shown([_described(one, report.day) for one in unsure])
+        return undetermined(summary, more, *listed)
     if not report.hosts or not report.day or _days(report.day, today) > max_days:
         return undetermined(summary, msg("Too old, or of no host: scan again"))
     return passed(summary)
+
+
+def _uncertain(target: Target, report: ScanResult, reports: Others) -> list[Vulnerability]:
+    """What may be critical and open: without a rating, or on hosts that were not reached again."""
+    before = [r for _, r in _alike(target, reports) if r.day < report.day]
+    gone = _not_again(report, before)
+    return [
+        *(one for one in report.open if one.rating is Rating.UNRATED),
+        *(one for one in gone if one.rating is Rating.CRITICAL),
+    ]
+
+
+def _is_late(one: Vulnerability, day: str, first: str, today: str, limit: int) -> bool | None:
+    """Whether a finding of `day`, open since `first`, is late; None where it may be fixed since."""
+    if one.rating is Rating.UNRATED:
+        return None
+    if _days(first, day) > limit:
+        return True
+    return None if _days(first, today) > limit else False
 
 
 def _fixed(
