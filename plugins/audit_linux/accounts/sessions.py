@@ -59,7 +59,7 @@ def _detail(found: tuple[Setting, ...]) -> Values:
     "linux.session-timeout",
     needs=(STARTUP, known_or_absent(ACCOUNTS), PLATFORM, known_or_absent(ENVIRONMENT)),
     severity=Severity.MEDIUM,
-    version=6,
+    version=7,
     remedy=msg("Put `TMOUT=600; readonly TMOUT; export TMOUT` into /etc/profile.d/tmout.sh"),
 )
 def session_timeout(
@@ -173,7 +173,7 @@ def _declared_umask(defs: LoginDefs | Absent | None) -> str | None:
         known_or_absent(ACCOUNTS),
     ),
     severity=Severity.LOW,
-    version=10,
+    version=11,
     remedy=msg("Set `umask 027` in /etc/profile and UMASK 027 in /etc/login.defs"),
 )  # fmt: skip
 def umask(

@@ -70,6 +70,11 @@ _EXISTS = frozenset({"-e", "-f", "-r", "-s"})
 _VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)\})", re.ASCII)
 _OWN = re.compile(r"~|\$HOME\b|\$\{HOME[}:]")
 
+# The loop of Debian 13: run-parts lists the drop-ins whose name is of these characters, by name.
+_PARTS = r"[a-zA-Z0-9_][a-zA-Z0-9._-]*\.sh"
+_RUN_PARTS = f"$(run-parts --list --regex '^{_PARTS}$' /etc/profile.d)"
+_PART = re.compile(_PARTS)
+
 # Where sites and distributions keep what /etc/profile and its drop-ins source.
 _MORE = ("/etc", "/usr/local/etc")
 _MORE_DEPTH = 2
@@ -177,9 +182,12 @@ class _Walk:
         if looped and name.raw in place.ran:
             return
         place.ran.add(name.raw)
-        of_drop_ins = _DROP_INS in name.raw
+        by_parts = name.raw == _RUN_PARTS
+        of_drop_ins = by_parts or _DROP_INS in name.raw
         self._looped |= looped and of_drop_ins
         paths = self._matching(f"{_DROP_INS}*.sh" if of_drop_ins and not name.plain else name.text)
+        if by_parts:
+            paths = [path for path in paths or () if _PART.fullmatch(path, len(_DROP_INS))]
         if paths is None or place.depth >= _DEEPEST or self._left < len(paths):
             self._say(place, simple, sure=False, unread=True)
             return

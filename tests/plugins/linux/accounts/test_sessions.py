@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -203,6 +205,38 @@ def test_what_start_up_files_run(
     got = parse_startup(answers(files=profile, more=closed))
     assert isinstance(got, Startup)
     assert session_timeout.judge(got, ALICE, EL, ()).verdict is UNDETERMINED
+
+
+# The end of /etc/profile of base-files 14 (Debian 13 and later).
+_BY_RUN_PARTS = """
+if [ -d /etc/profile.d ]; then
+  for i in $(run-parts --list --regex '^[a-zA-Z0-9_][a-zA-Z0-9._-]*\\.sh$' /etc/profile.d); do
+    if [ -r $i ]; then
+      . $i
+    fi
+  done
+  unset i
+fi
+"""
+
+
+def test_the_loop_by_run_parts(
+    files: Make, answers: Callable[..., Answers], tmp_path: Path
+) -> None:
+    texts = {"b.sh": "TMOUT=600\n", "a@.sh": "TMOUT=1\n", "c.txt": "TMOUT=2\n", "9-a.b.sh": "\n"}
+    there = {f"/etc/profile.d/{name}": text for name, text in texts.items()}
+    got = parse_startup(
+        answers(files=files({"/etc/profile": _BY_RUN_PARTS, **there}), more=files({}))
+    )
+    assert isinstance(got, Startup)
+    assert [(s.path, s.sure) for s in got.statements] == [("/etc/profile.d/b.sh", True)]
+    for name in texts:
+        (tmp_path / name).touch()
+    regex = _BY_RUN_PARTS.split("'")[1]
+    listed = subprocess.run(
+        ["run-parts", "--list", "--regex", regex, str(tmp_path)], capture_output=True, text=True
+    ).stdout.split()  # fmt: skip
+    assert [Path(path).name for path in listed] == ["9-a.b.sh", "b.sh"]
 
 
 def test_timeout_in_the_environment(startup: MakeStartup, answer: Make) -> None:
