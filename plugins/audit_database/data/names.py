@@ -27,6 +27,8 @@ _PAIRS = {("id", "no"): "id_card", ("id", "card"): "id_card", ("cert", "no"): "i
 _ABOUT_OTHERS = frozenset({
     "file", "table", "column", "host", "product", "app", "schema", "index", "event", "class",
     "type", "updated", "changed", "expires", "expiry", "date", "at", "time", "count", "flag",
+    "policy", "length", "hint", "reset", "history", "strength", "rule", "url", "link", "attempts",
+    "error", "errors", "failed", "algorithm", "method", "encoder", "salt", "status", "state",
 })  # fmt: skip
 
 

@@ -113,7 +113,8 @@ def test_names_of_columns() -> None:
         "id_no": {"id_card"}, "certNo": {"id_card"}, "身份证号": {"id_card"},
         "cardNo": {"bank_card"},
         "cust_name": {"name"}, "file_name": set(), "mobilePhone": {"phone"}, "pwd": {"password"},
-        "password_updated_at": set(), "cvv2": {"cvn"}, "order_id": set(), "email": {"email"},
+        "password_updated_at": set(), "passwordPolicy": set(), "login_password": {"password"},
+        "email_status": set(), "cvv2": {"cvn"}, "order_id": set(), "email": {"email"},
     }  # fmt: skip
     assert {name: set(held_by(name)) for name in held} == held
     names = ("app_log", "operLog", "logs_2025", "catalog", "blog_post")
