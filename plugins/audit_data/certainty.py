@@ -57,13 +57,17 @@ def _numbers(kind: Data, found: Found, *, hinted: bool) -> Certainty | None:
 
 
 def _unchecked(kind: Data, found: Found, column: Column, *, hinted: bool) -> Certainty | None:
-    share = found.count / column.values if column.values else 0.0
     if kind is Data.PHONE and at_least(found.hits, found.shaped, _PHONE) <= _CERTAIN_PHONES:
         return Certainty.CERTAIN if hinted else Certainty.LIKELY
-    if kind is Data.EMAIL and column.type == LOG_LINES and not hinted:
-        return Certainty.LIKELY  # mostly of machines and their administrators
     if kind in (Data.EMAIL, Data.ADDRESS):
-        return Certainty.CERTAIN if found.different >= 3 or hinted else Certainty.LIKELY
+        # those in logs are mostly of machines and their administrators
+        plain = found.different >= 3 and not (kind is Data.EMAIL and column.type == LOG_LINES)
+        return Certainty.CERTAIN if hinted or plain else Certainty.LIKELY
+    return _by_share(kind, found, column.values, hinted=hinted)
+
+
+def _by_share(kind: Data, found: Found, values: int, *, hinted: bool) -> Certainty | None:
+    share = found.count / values if values else 0.0
     many = found.different >= _FEW
     if hinted and share >= 0.5 and (many or share == 1):
         return Certainty.CERTAIN
