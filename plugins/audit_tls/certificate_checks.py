@@ -397,7 +397,7 @@ def _names_unread(cert: Certificate) -> bool:
     "tls.certificate-name",
     needs=CERTIFICATES,
     severity=Severity.MEDIUM,
-    version=3,
+    version=4,
     remedy=msg("Issue a certificate that contains the name users connect to"),
 )
 def certificate_name(certificates: Certificates) -> Judgement:

@@ -263,7 +263,8 @@ def matches(certificate: Certificate, server_name: str) -> bool:
         address = str(ipaddress.ip_address(server_name))
         return address in certificate.addresses
     wanted = server_name.rstrip(".").lower()
-    return any(_name_matches(name.rstrip(".").lower(), wanted) for name in certificate.names)
+    # clients drop the dot at the end of their own name, not of one in a certificate (OpenSSL 3.0)
+    return any(_name_matches(name.lower(), wanted) for name in certificate.names)
 
 
 def _name_matches(name: str, wanted: str) -> bool:

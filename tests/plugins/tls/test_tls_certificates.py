@@ -100,6 +100,7 @@ def test_any_bytes_as_certificate(raw: bytes) -> None:
     [
         (("a.example",), "a.example", True),
         (("A.Example",), "a.EXAMPLE.", True),
+        (("a.example.",), "a.example", False),  # as openssl verify 3.0 says
         (("*.example.cn",), "a.example.cn", True),
         (("*.example.cn",), "a.b.example.cn", False),
         (("*.example.cn",), "example.cn", False),
