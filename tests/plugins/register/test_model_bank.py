@@ -286,5 +286,8 @@ def test_the_starter_files_have_the_heads_of_the_registers() -> None:
         for register in REGISTERS:
             heads = starter(lang, f"registers/{register.id}.csv").split("\n")[0].split(",")
             assert heads == [c.zh if lang == "zh" else c.en for c in register.columns]
+    for lang, count in (("zh", f"{len(REGISTERS)} 份台账"), ("en", f"{len(REGISTERS)} registers")):
+        page = Path(__file__).parents[3] / f"docs/{lang}/smart-finance.md"
+        assert count in page.read_text(encoding="utf-8")
     good = words(Bank("en").concluded())
     assert set(good.values()) == {Result.CONFORMING, Result.NOT_APPLICABLE}
