@@ -49,7 +49,7 @@ def test_every_parameter_of_every_shipped_check_has_a_form_in_yaml() -> None:
     parameters = [(c.id, k) for c in load_plugins().checks.values() for k in c.parameters]
     assert parameters
     for id, knob in parameters:
-        for written in (b"x", b"1", b"true", b"[x]", b"[1]"):
+        for written in (b"x", b"1", b"true", b"[x]", b"[1]", b"'027'"):
             document = load_bytes(written, id)
             try:
                 document.convert(knob.type)

@@ -85,9 +85,9 @@ def _bodies() -> list[bytes]:
 def test_what_the_recorded_host_answered_is_read() -> None:
     read = 0
     for provider in (p for fact in FACTS for p in fact.providers if p.every_ask):
-        asks = [ask for ask in provider.every_ask if isinstance(ask, Request)]
-        answers = [ANSWERED.get(ask.identity()) for ask in asks]
-        if not asks or None in answers:
+        asks = list(provider.every_ask)
+        answers = [ANSWERED.get(a.identity()) if isinstance(a, Request) else None for a in asks]
+        if None in answers:
             continue
         given: Any = answers[0]
         if provider.ask is None:
@@ -259,22 +259,22 @@ def test_no_request_runs_a_shell() -> None:
 
 
 def _only_looks(ask: Any) -> bool:
-    """Whether a find starts no program but a grep and a sed that print nothing."""
+    """Whether a find starts no program but a grep and a sed that print no content."""
     if not isinstance(ask, Command) or not ask.argv[0].endswith("/find"):
         return False
     words = ask.argv
     started = [n + 1 for n, word in enumerate(words) if word.startswith("-exec")]
-    return bool(started) and all(_prints_nothing(_until_end(words[n:])) for n in started)
+    return bool(started) and all(_prints_no_content(_until_end(words[n:])) for n in started)
 
 
 def _until_end(words: tuple[str, ...]) -> tuple[str, ...]:
     return words[: next((n for n, word in enumerate(words) if word in (";", "+")), len(words))]
 
 
-def _prints_nothing(words: tuple[str, ...]) -> bool:
-    """Whether it is `grep -q`, or a sed that only branches and quits."""
+def _prints_no_content(words: tuple[str, ...]) -> bool:
+    """Whether it is `grep -q`, one that names files, or a sed that only branches and quits."""
     if words[0] == "/bin/grep":
-        return words[1].startswith("-q")
+        return words[1].startswith(("-q", "-l"))
     scripts = [words[n + 1] for n, word in enumerate(words) if word == "-e"]
     commands = {script.rpartition(">")[2].removeprefix("I") for script in scripts}
     return words[:2] == ("/bin/sed", "-nE") and commands <= {" b e", " q", ":e", "$ q 1"}
