@@ -102,7 +102,7 @@ _WITHOUT_READS = frozenset({"CONNECT", "QUERY_DDL", "QUERY_DML_NO_SELECT", "QUER
 
 
 @check(
-    "mysql.audit-events", needs=(SETTINGS, PLUGINS), severity=Severity.MEDIUM,
+    "mysql.audit-events", needs=(SETTINGS, PLUGINS), severity=Severity.MEDIUM, version=2,
     remedy=msg("SET GLOBAL server_audit_events = 'CONNECT,QUERY_DDL,QUERY_DML,QUERY_DCL'"),
 )  # fmt: skip
 def audit_events(settings: Settings, plugins: tuple[Plugin, ...]) -> Judgement:
@@ -116,6 +116,7 @@ def audit_events(settings: Settings, plugins: tuple[Plugin, ...]) -> Judgement:
     expected = msg("CONNECT with QUERY, or with QUERY_DDL, QUERY_DML and QUERY_DCL; empty is all")
     wholes = (_WHOLE, _PARTS, _WITHOUT_READS)
     ok = not events or any(whole <= events for whole in wholes)
+    ok = ok and settings.number("server_audit_query_log_limit") != 0  # then no statement is kept
     return expect(ok, detail=detail, expected=expected)
 
 

@@ -138,6 +138,8 @@ def test_audit() -> None:
     nowhere = _audit("", server_audit_file_path="/dev/null", server_audit_output_type="file")
     assert audit_trail.audit_on.judge(*nowhere).verdict is FAIL
     assert audit_trail.audit_events.judge(*nowhere).verdict is FAIL
+    cut = _audit("", server_audit_query_log_limit="0")
+    assert audit_trail.audit_events.judge(*cut).verdict is FAIL
     assert audit_trail.audit_on.judge(
         settings(audit_log_policy="NONE"), other[1]
     ).verdict is FAIL  # fmt: skip
