@@ -147,8 +147,7 @@ def _files(
                for kind, e in entries]  # fmt: skip
     files, aside, unclear = _by_name([e for kind, e in reached if kind == "f"], pattern)
     inner = [e for kind, e in reached if kind == "d" and e.name not in ("", "lost+found")]
-    device = _device(folders[""]) if "" in folders else ""
-    mounted = tuple(e for e in inner if device and _device(e) != device)
+    mounted = _mounted(inner, folders)
     return Files(
         files=files,
         aside=aside,
@@ -160,6 +159,14 @@ def _files(
         folders=tuple(inner),
         complete=not answer.truncated,
     )
+
+
+def _mounted(inner: list[BackupFile], folders: dict[str, BackupFile]) -> tuple[BackupFile, ...]:
+    """The folders among `inner` that are on another file system than the set's own."""
+    if "" not in folders:
+        return ()
+    own = _device(folders[""])
+    return tuple(folder for folder in inner if _device(folder) != own)
 
 
 def _device(folder: BackupFile) -> str:
