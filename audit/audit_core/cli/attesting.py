@@ -178,7 +178,7 @@ def _show_risk(context: Context, risk: RiskResult, number: str) -> None:
 def _show(context: Context, question: Question, number: str) -> None:
     text, step = context.text, question.step
     asked, bring, affirmed_if = step_texts(step, context.lang)
-    methods = ", ".join(map(context.code, step.methods))
+    methods = context.listed(map(context.code, step.methods))
     say()
     say(f"[{number}] {question.id} · {layer_of(question.clause, context.lang)} · {methods}")
     say(asked)

@@ -105,7 +105,7 @@ def _settled(context: Context, clause: Clause) -> str:
         (SettledBy.PERSON, context.text("person")),
         (None, context.text("steps not known")),
     )
-    return ", ".join(f"{name} {counts[by]}" for by, name in names if counts[by])
+    return context.listed(f"{name} {counts[by]}" for by, name in names if counts[by])
 
 
 def crosswalk(context: Context) -> int:

@@ -373,7 +373,7 @@ def _settled_lines(
 
 
 def _waiver_line(context: Context, waiver: ExplainedWaiver) -> str:
-    faults = ", ".join(context.code(fault.value) for fault in waiver.faults)
+    faults = context.listed(context.code(fault.value) for fault in waiver.faults)
     line = context.text("  waived: {about}, approved by {approver} until {expires}: {reason}",
                         about=waiver.about, approver=waiver.approver or "–",
                         expires=waiver.expires, reason=waiver.reason)  # fmt: skip

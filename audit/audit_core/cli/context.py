@@ -99,6 +99,10 @@ class Context:
         """The first `most` of `names`, and how many they are where there are more."""
         return self.translator.say(as_is(cut_to(names, most)))
 
+    def listed(self, names: Iterable[str]) -> str:
+        """All `names` in one text, with the comma of the language between them."""
+        return ("、" if self.lang == "zh" else ", ").join(names)
+
     def target_names(self, ids: Iterable[str], catalog: str) -> tuple[str, ...]:
         """The targets `ids`; those that a system always has with the name of the catalog."""
         always = {

@@ -50,8 +50,8 @@ def _print_risks(context: Context, risks: tuple[RiskRow, ...]) -> None:
     text = context.text
     heads = (text("rule"), text("asked"), text("clause"), text("targets"), text("verdicts"))
     rows = [
-        (risk.id, risk.title, ", ".join(risk.clauses), context.few(risk.targets, _NAMED),
-         ", ".join(verdict.value for verdict in risk.verdicts))
+        (risk.id, risk.title, context.listed(risk.clauses), context.few(risk.targets, _NAMED),
+         context.listed(context.code(verdict.value) for verdict in risk.verdicts))
         for risk in risks
     ]  # fmt: skip
     print_table(text("Risks to judge, under risks: of a file of answers"), heads, rows)
@@ -132,7 +132,7 @@ def _print(context: Context, profile: str, found: tuple[Question, ...]) -> None:
         (
             question.id,
             layer_of(question.clause, context.lang),
-            ", ".join(map(context.code, question.step.methods)),
+            context.listed(map(context.code, question.step.methods)),
             step_texts(question.step, context.lang)[0],
             context.few(context.target_names(question.targets, question.clause.catalog), _NAMED),
             _became(context, question),

@@ -70,7 +70,7 @@ def _print(context: Context, rows: tuple[RecordProblemRow, ...]) -> None:
     cells = [(context.code(r.kind), _target(context, r), r.clause, r.detail) for r in rows]
     print_table(text("Problems of the records: {count}", count=len(rows)), heads, cells)
     counts = Counter(context.code(row.kind) for row in rows)
-    say(", ".join(f"{kind} {count}" for kind, count in counts.items()))
+    say(context.listed(f"{kind} {count}" for kind, count in counts.items()))
 
 
 def _target(context: Context, row: RecordProblemRow) -> str:

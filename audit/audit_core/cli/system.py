@@ -109,7 +109,7 @@ def _print_open(context: Context, system: SystemConclusion) -> None:
                  major=_number(system.major_risks), high=_number(system.high_risks),
                  problems=_counted(context, system.problems)))  # fmt: skip
     if system.missing:
-        asked = ", ".join(one.question for one in system.missing[:_MOST_QUESTIONS])
+        asked = context.listed(one.question for one in system.missing[:_MOST_QUESTIONS])
         say(text("Still open, greatest effect first: {asked} ({count} in all)", asked=asked,
                  count=system.missing_count))  # fmt: skip
     if grading.unverified or grading.confidence != "read":
