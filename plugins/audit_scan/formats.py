@@ -247,7 +247,8 @@ class Greenbone(Report):
         super().__init__(take)
         self._results = 0
         self._wanted: int | None = None
-        self._state = ""
+        self._state = self._filter = ""
+        self._has_critical = False
         self._new()
 
     def _new(self) -> None:
@@ -294,6 +295,10 @@ class Greenbone(Report):
                 self._began(_iso(text))
             case ["scan_end"]:
                 self._over(_iso(text))
+            case ["filters", "term"]:
+                self._filter = text
+            case ["result_count", "critical", *_]:
+                self._has_critical = True
             case ["result_count", "filtered"] if text.isascii() and text.isdigit():
                 self._wanted = int(text[:9])
 
@@ -312,6 +317,34 @@ class Greenbone(Report):
             self._wrong(f"the scan is not done: {self._state[:40] or '-'}")
         if self._wanted is not None and self._results < self._wanted:
             self._wrong(f"{self._results} of {self._wanted} results are in the file")
+        if left_out := _left_out(self._filter, "chm" if self._has_critical else "hm"):
+            self._wrong(f"the report was filtered: {left_out[:200]}")
+
+
+_TERM = re.compile(r'([^\s=<>~:"]*)([=<>~:]?)("[^"]*"|[^\s"]*)')
+_ALL_STAY = frozenset({
+    "apply_overrides", "overrides", "notes", "autofp", "first", "rows", "sort", "sort-reverse",
+    "timezone", "result_hosts_only", "ignore_pagination", "details", "delta_states",
+})  # fmt: skip
+_USUAL_QUALITY = 70
+"""Below it a finding is hidden unless asked for (min_qod): the scanner's own default."""
+
+
+def _left_out(text: str, levels: str) -> str:
+    """The terms of a filter that may leave out results of `levels`; empty where none does."""
+    terms = (match for match in _TERM.finditer(text) if match[0])
+    return " ".join(t[0] for t in terms if not _keeps(t[1], t[2], t[3].strip('"'), levels))
+
+
+def _keeps(column: str, relation: str, value: str, levels: str) -> bool:
+    """Whether a term of a filter leaves every result of `levels` in the report."""
+    if column == "levels" and relation == "=":
+        return not value or set(levels) <= set(value)
+    if column == "min_qod" and relation == "=":
+        return (integer(value) or 0) <= _USUAL_QUALITY
+    if column == "severity" and relation == ">":
+        return _cvss(value) is None
+    return column in _ALL_STAY and relation == "="
 
 
 FORMATS: dict[str, type[Report]] = {

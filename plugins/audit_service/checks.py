@@ -137,6 +137,7 @@ def zone_networks(target: Target, zones: Others) -> Judgement:
     needs=(TARGET, each("host", HOST)),
     kind="zone",
     severity=Severity.MEDIUM,
+    version=2,
     remedy=msg("Move the host, or correct its zone or address in the inventory"),
 )
 def zone_members(target: Target, hosts: Others) -> Judgement:
@@ -168,6 +169,8 @@ def zone_members(target: Target, hosts: Others) -> Judgement:
     if unknown:
         return undetermined(msg("The addresses of {hosts} are not known",
                                 hosts=capped(unknown, sort=False)))  # fmt: skip
+    if not members:
+        return not_applicable(msg("No host is declared in the zone, none has an address in it"))
     return passed(msg("{count} hosts, all with addresses in its networks", count=members))
 
 

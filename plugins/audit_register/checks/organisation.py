@@ -13,10 +13,12 @@ from audit_core.api.sdk import (
     Judgement,
     Message,
     Severity,
+    Verdict,
     check,
     complete,
     each,
     failed,
+    few,
     msg,
     passed,
     undetermined,
@@ -24,6 +26,7 @@ from audit_core.api.sdk import (
 from audit_register.columns import same
 from audit_register.facts import BY_REGISTER, Row, Table
 from audit_register.rules import (
+    SHOWN,
     UNREAD,
     Registers,
     date_of,
@@ -139,16 +142,13 @@ def systems_assessed(
     if every is None:
         return undetermined(UNREAD)
     rows = [row for row in every if row["kind"] == "classified_protection"]
-    every_name = [*(str(row["system"]) for row in rows), *(t.id for t, _ in systems)]
-    names = list({same(name): name for name in every_name}.values())
+    names = _systems(rows, systems)
     if not names:
         return unrecorded(msg("No assessment is in the register"))
     late = []
     for name in names:
         what = msg("Assessment of {system}", system=name)
-        one = recent(
-            [r for r in rows if same(str(r["system"])) == same(name)], "date", today, max_days, what
-        )
+        one = recent(_of_system(rows, name), "date", today, max_days, what)
         late += list(one.detail[:1]) if one.verdict != "pass" else []
         late += _below_filing(every, name, today)
     summary = msg("{systems} were assessed within {days} days", systems=tuple(names),
@@ -156,9 +156,19 @@ def systems_assessed(
     return judged(late, summary, msg("at most {days} days ago", days=max_days))
 
 
+def _systems(rows: Sequence[Row], systems: Registers) -> list[str]:
+    """The systems of the rows and of the inventory, each once."""
+    every = [*(str(row["system"]) for row in rows), *(target.id for target, _ in systems)]
+    return list({same(name): name for name in every}.values())
+
+
+def _of_system(rows: Sequence[Row], name: str) -> list[Row]:
+    return [row for row in rows if same(str(row["system"])) == same(name)]
+
+
 def _below_filing(rows: Sequence[Row], name: str, today: datetime.date) -> list[Message]:
     """That the newest assessment of a system was at a lower level than its newest filing."""
-    own = [row for row in rows if same(str(row["system"])) == same(name)]
+    own = _of_system(rows, name)
     kinds = ("classified_protection", "filing")
     last = [newest([r for r in own if r["kind"] == kind], "date", today) for kind in kinds]
     at, filed = (None if row is None else row["level"] for row in last)
@@ -192,25 +202,72 @@ def certificates_valid(
                                                     count=len(rows)))  # fmt: skip
 
 
+def _last(rows: list[Row], today: datetime.date, max_days: int, what: Message) -> Judgement:
+    """Whether the newest of `rows` is recent, and states no high risk."""
+    judgement = recent(rows, "date", today, max_days, what)
+    last = newest(rows, "date", today)
+    if last is not None and (last["high_risks"] or 0) > 0:
+        risks = msg("It states {count} high risks", count=int(last["high_risks"]))
+        return failed(*judgement.detail, risks, expected=judgement.expected)
+    return judgement
+
+
 def _assessed(id: str, kind: str, what: Message) -> Check:
     @check(
         id, needs=(complete(ASSESSMENTS), COLLECTED_AT), severity=Severity.MEDIUM, remedy=_ASSESS
     )
     def assessed(table: Table, now: str, *, max_days: Annotated[int, Down] = 365) -> Judgement:
         """The assessment is at most a year old (ours), and states no high risk."""
-        today, rows = day_of(now), _of(table, "kind", kind)
-        judgement = recent(rows, "date", today, max_days, what)
-        last = newest(rows, "date", today)
-        if last is not None and (last["high_risks"] or 0) > 0:
-            risks = msg("It states {count} high risks", count=int(last["high_risks"]))
-            return failed(*judgement.detail, risks, expected=judgement.expected)
-        return judgement
+        return _last(_of(table, "kind", kind), day_of(now), max_days, what)
 
     return assessed
 
 
-cryptography = _assessed("register.cryptography-assessed", "cryptography",
-                         msg("Assessment of cryptography"))  # fmt: skip
+@check(
+    "register.cryptography-assessed",
+    needs=(
+        each("assessments_register", ASSESSMENTS),
+        each("system", "service.system"),
+        COLLECTED_AT,
+    ),
+    kind="assessments_register",
+    severity=Severity.MEDIUM,
+    version=2,
+    remedy=_ASSESS,
+)
+def cryptography(
+    registers: Registers,
+    systems: Registers,
+    now: str,
+    *,
+    max_days: Annotated[int, Down] = 365,
+) -> Judgement:
+    """The cryptography of each system was assessed within a year (ours), without high risks.
+
+    Whether a system without an assessment needs one is not known: the law asks it of some only.
+    """
+    today, every = day_of(now), rows_in(registers)
+    if every is None:
+        return undetermined(UNREAD)
+    rows = [row for row in every if row["kind"] == "cryptography"]
+    names = _systems(rows, systems)
+    if not names:
+        return unrecorded(msg("No assessment is in the register"))
+    found = [_last(_of_system(rows, name), today, max_days,
+                   msg("Assessment of the cryptography of {system}", system=name))
+             for name in names]  # fmt: skip
+    wrong, unknown = (
+        [detail for one in found if one.verdict is verdict for detail in one.detail]
+        for verdict in (Verdict.FAIL, Verdict.UNDETERMINED)
+    )
+    expected = msg("at most {days} days ago", days=max_days)
+    if unknown and not wrong:
+        return undetermined(*few(unknown, SHOWN), expected=expected)
+    summary = msg("{systems} were assessed within {days} days", systems=tuple(names),
+                  days=max_days)  # fmt: skip
+    return judged(wrong, summary, expected)
+
+
 compliance = _assessed("register.compliance-reviewed", "compliance", msg("Compliance review"))
 personal = _assessed("register.personal-information-assessed", "personal_information",
                      msg("Assessment or audit of personal information"))  # fmt: skip

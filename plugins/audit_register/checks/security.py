@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterable
-from typing import Annotated
+from typing import Annotated, Any
+
+from msgspec import Struct
 
 from audit_core.api.sdk import (
     COLLECTED_AT,
@@ -15,6 +17,7 @@ from audit_core.api.sdk import (
     Message,
     Others,
     Severity,
+    Target,
     Up,
     Verdict,
     check,
@@ -342,70 +345,104 @@ def _gaps(
                 end=end.strftime(form)) for start, end in found]  # fmt: skip
 
 
-def _with_reports(table: Table, reports: Others, kind: str) -> list[str]:
-    """The days of that kind in the register, and those of declared scan reports."""
+def _with_reports(table: Table, seen: _Reports, kind: str) -> list[str]:
+    """The days of that kind in the register, and those of reports that reached what they cover."""
     days = [str(row["date"]) for row in table.rows if row["kind"] == kind and row["date"]]
-    reported = [
-        str(got.value.day)
-        for target, got in reports
-        if isinstance(got, Known) and got.value.head.rates
-        and target.settings.get("purpose", "scan") == kind
-    ]  # fmt: skip
+    reported = [str(got.value.day) for target, got in seen.of(kind)
+                if isinstance(got, Known) and got.value.head.rates
+                and seen.reached(target, got.value) is True]  # fmt: skip
     return [*days, *filter(None, reported)]
 
 
-def _unread(judgement: Judgement, reports: Others) -> Judgement:
-    """`judgement`, undetermined where a report that was not read may fill the gap."""
-    unread = tuple(target.id for target, got in reports if not isinstance(got, Known))
-    if judgement.verdict is not Verdict.FAIL or not unread:
+class _Reports(Struct, frozen=True, kw_only=True):
+    """Declared scan reports, and where the hosts and web entries are that they have to cover."""
+
+    reports: Others
+    places: Others
+
+    def of(self, kind: str) -> Others:
+        """The reports of that purpose."""
+        return tuple((target, got) for target, got in self.reports
+                     if target.settings.get("purpose", "scan") == kind)  # fmt: skip
+
+    def reached(self, target: Target, report: Any) -> bool | None:
+        """Whether all that the report has to cover was reached; None where that is not known."""
+        covers = set(target.settings.get("covers") or ())
+        wanted = [got.value.names for other, got in self.places if isinstance(got, Known)
+                  and {other.id, got.value.zone} & covers]  # fmt: skip
+        return all(names & report.reached for names in wanted) if wanted else None
+
+
+def _unread(judgement: Judgement, seen: _Reports, kind: str) -> Judgement:
+    """`judgement`, undetermined where a report that does not count may fill the gap."""
+    if judgement.verdict is Verdict.PASS:
         return judgement
-    more = msg("Scan reports that were not read: {names}", names=unread)
-    return undetermined(*judgement.detail, more, expected=judgement.expected)
+    unread = tuple(t.id for t, got in seen.of(kind) if not isinstance(got, Known))
+    unknown = tuple(t.id for t, got in seen.of(kind)
+                    if isinstance(got, Known) and seen.reached(t, got.value) is None)  # fmt: skip
+    more = []
+    if unread:
+        more.append(msg("Scan reports that were not read: {names}", names=unread))
+    if unknown:
+        more.append(msg("Scan reports that do not count, as what they cover is not declared: "
+                        "{names}", names=unknown))  # fmt: skip
+    if not more:
+        return judgement
+    return undetermined(*judgement.detail, *more, expected=judgement.expected)
 
 
-_SCAN_NEEDS = (complete(SCANS), each("scan_report", "scan.report"), COLLECTED_AT)
+_SCAN_NEEDS = (
+    complete(SCANS), each("scan_report", "scan.report"), each("host", "scan.place-of-host"),
+    each("web", "scan.place-of-web"), COLLECTED_AT,
+)  # fmt: skip
 
 
 @check(
     "register.internet-scanned",
     needs=_SCAN_NEEDS,
     severity=Severity.MEDIUM,
-    version=2,
+    version=3,
     remedy=msg("Test the internet systems each quarter, and record it"),
 )
 def scanned(
     table: Table,
     reports: Others,
+    hosts: Others,
+    web: Others,
     now: str,
     *,
     max_days: Annotated[int, Down] = 92,
     times: Annotated[int, Up] = 4,
 ) -> Judgement:
     """Internet systems were tested each quarter (the clause), four times in a row (ours)."""
-    days = _with_reports(table, reports, "scan")
+    seen = _Reports(reports=reports, places=(*hosts, *web))
+    days = _with_reports(table, seen, "scan")
     found = no_gap(days, day_of(now), max_days, times, msg("Security tests"))
-    return _unread(found, reports)
+    return _unread(found, seen, "scan")
 
 
 @check(
     "register.vulnerabilities-hunted",
     needs=_SCAN_NEEDS,
     severity=Severity.MEDIUM,
-    version=2,
+    version=3,
     remedy=msg("Look for vulnerabilities each half year, and record it"),
 )
 def hunted(
     table: Table,
     reports: Others,
+    hosts: Others,
+    web: Others,
     now: str,
     *,
     max_days: Annotated[int, Down] = 183,
     times: Annotated[int, Up] = 2,
 ) -> Judgement:
     """Vulnerabilities were looked for each half year (the clause), twice in a row (ours)."""
-    days = _with_reports(table, reports, "hunt")
+    seen = _Reports(reports=reports, places=(*hosts, *web))
+    days = _with_reports(table, seen, "hunt")
     found = no_gap(days, day_of(now), max_days, times, msg("Vulnerability work"))
-    return _unread(found, reports)
+    return _unread(found, seen, "hunt")
 
 
 CHECKS = (

@@ -279,6 +279,28 @@ def test_what_is_of_another_object_or_not_recorded_passes_nothing(
             assert verdict[f"register.{check}", register] is Verdict.UNDETERMINED
 
 
+def test_a_scan_report_counts_only_for_what_it_reached() -> None:
+    fewer = {"registers/scans.csv": without(4)}
+    declared = "covers: [dmz], access: {file: q4"
+    for covers, verdict in (
+        ("covers: [dmz, test], ", Verdict.FAIL),
+        ("", Verdict.UNDETERMINED),
+        ("covers: [lan, x], ", Verdict.UNDETERMINED),
+    ):
+        edit = replaced(declared, covers + "access: {file: q4")
+        # a bank keeps what it judged of the same facts, whatever other targets declare
+        made = Bank().verdicts({**fewer, "inventory.yaml": edit})
+        assert made["register.internet-scanned", "scans"] is verdict, covers
+
+
+def test_the_cryptography_of_each_system_is_assessed(bank: Bank) -> None:
+    other = replaced("  - {id: dmz,", "  - {id: hr, kind: system}\n  - {id: dmz,")
+    check = ("register.cryptography-assessed", "assessments")
+    assert bank.verdicts({"inventory.yaml": other})[check] is Verdict.UNDETERMINED
+    risky = {"inventory.yaml": other, "registers/assessments.csv": cell(4, 7, "1")}
+    assert bank.verdicts(risky)[check] is Verdict.FAIL
+
+
 def test_the_starter_files_have_the_heads_of_the_registers() -> None:
     for lang in ("zh", "en"):
         names = {path.stem for path in (STARTER / lang / "registers").glob("*.csv")}

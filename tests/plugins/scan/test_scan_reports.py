@@ -124,6 +124,22 @@ def test_what_nessus_and_greenbone_write_by_their_documents() -> None:
         assert isinstance(read(broken), Partial)
 
 
+def test_a_report_of_greenbone_that_was_filtered_is_a_part() -> None:
+    def filtered(term: str, count: str = "") -> str:
+        shown = f"<filters><term>{term}</term></filters><result_count>{count}"
+        return GREENBONE.replace("<result_count>", shown, 1)
+
+    high = "<critical><full>1</full><filtered>0</filtered></critical>"
+    for term in ("", "apply_overrides=0 min_qod=70 first=1 rows=1000 sort-reverse=severity "
+                 "levels=hml", 'levels="" min_qod=30', "severity&gt;0.0 levels=chml"):  # fmt: skip
+        assert isinstance(read(filtered(term)), ScanResult), term
+    assert isinstance(read(filtered("levels=chm", high)), ScanResult)
+    for term in ("levels=h", "severity&gt;6.9", "host=10.1.0.5 levels=hml", "apache", "min_qod=95",
+                 'vulnerability~"SSL TLS"', "levels=hml and severity&gt;8"):  # fmt: skip
+        assert isinstance(read(filtered(term)), Partial), term
+    assert isinstance(read(filtered("levels=hm", high)), Partial)
+
+
 def test_files_that_are_no_reports_or_hostile() -> None:
     bomb = '<!DOCTYPE a [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;">]><nmaprun>&b;</nmaprun>'
     outside = '<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><nmaprun>&x;</nmaprun>'

@@ -143,6 +143,7 @@ def test_zones_do_not_overlap_and_hold_their_hosts(targets: dict[str, Target]) -
     dmz = targets["dmz"]
     hosts = (targets["web1"], targets["db1"])
     assert zone_members.judge(dmz, facts(*hosts)).verdict is Verdict.PASS
+    assert zone_members.judge(dmz, ()).verdict is Verdict.NOT_APPLICABLE
     for host in (
         Target(id="a", kind="host", object_type="server", zone="lan", address="10.1.0.9"),
         Target(id="b", kind="host", object_type="server", zone="dmz", address="10.2.0.9"),
