@@ -8,7 +8,9 @@ import re
 import pytest
 
 from audit_core.api import plugins
-from audit_core.model import Request
+from audit_core.api.testkit import target_of
+from audit_core.model import Privilege, Request
+from audit_core.plan import request_of
 from audit_http.request import HttpOpen
 from audit_nmap.request import PortScan
 from audit_tls.request import TlsHellos
@@ -22,6 +24,18 @@ def test_no_need_has_a_default(subtests: pytest.Subtests) -> None:
             parameters = inspect.signature(check.judge).parameters.values()
             given = [p for p in parameters if p.kind is not inspect.Parameter.KEYWORD_ONLY]
             assert [p.name for p in given if p.default is not inspect.Parameter.empty] == []
+
+
+def test_what_an_ordinary_account_is_asked_is_reached() -> None:
+    """A request as root that is refused ends the search: the next provider needs another guard."""
+    for fact in plugins.load().facts.values():
+        as_root: list[object] = []
+        for provider in fact.providers:
+            asks = [request_of(ask, target_of(fact.kind)) for ask in provider.every_ask]
+            if any(getattr(ask, "privilege", None) is Privilege.ROOT for ask in asks):
+                as_root.append(provider.when)
+            else:
+                assert provider.when not in as_root, fact.id
 
 
 def test_what_a_record_names_as_looked_at_is_short(subtests: pytest.Subtests) -> None:

@@ -18,6 +18,7 @@ from audit_core.api.sdk import (
     fact,
     msg,
     partial,
+    provider,
 )
 from audit_linux.files.command_lines import of_variable, started_by
 
@@ -163,12 +164,18 @@ def _cron_command(path: str, line: str) -> tuple[str, str]:
     return (words[fields], words[fields + 1]) if len(words) > fields + 1 else ("", "")
 
 
+def _ask(privilege: Privilege) -> ReadFiles:
+    paths = ("/etc/crontab", "/etc/cron.d", _ANACRON, *_TABS)
+    return ReadFiles(paths=paths, depth=1, privilege=privilege)
+
+
 CRON = fact(
     "linux.root-cron",
     tuple[Job, ...],
     kind="host",
-    ask=ReadFiles(
-        paths=("/etc/crontab", "/etc/cron.d", _ANACRON, *_TABS), depth=1, privilege=Privilege.ROOT
+    # The table of root is closed to others; those of the system mostly are not.
+    providers=(
+        provider(_ask(Privilege.ROOT), parse_cron, root="yes"),
+        provider(_ask(Privilege.USER), parse_cron, root="no"),
     ),
-    parse=parse_cron,
 )

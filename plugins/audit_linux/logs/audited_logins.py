@@ -76,9 +76,9 @@ def argv(program: str, log: str = _LOG) -> tuple[str, ...]:
     return (program, "-nE", *(word for line in _LAST for word in ("-e", line)), log)
 
 
-def _sed(program: str, privilege: Privilege) -> Provider:
+def _sed(program: str, privilege: Privilege, root: str) -> Provider:
     command = Command(argv=argv(program), privilege=privilege, ok=(0, 2), timeout_s=60)
-    return provider(command, parse_audited)
+    return provider(command, parse_audited, root=root)
 
 
 # Where sudo allows nothing, an ordinary account learns that it may not read it, or of none.
@@ -87,8 +87,8 @@ AUDITED = fact(
     AuditedLogin,
     kind="host",
     providers=tuple(
-        _sed(program, privilege)
-        for privilege in (Privilege.ROOT, Privilege.USER)
+        _sed(program, privilege, root)
+        for privilege, root in ((Privilege.ROOT, "yes"), (Privilege.USER, "no"))
         for program in ("/usr/bin/sed", "/bin/sed")
     ),
 )

@@ -204,7 +204,7 @@ def _at_time(name: Message, at: datetime) -> Message:
         known_or_absent(complete(PROCESSES)),
     ),
     severity=Severity.HIGH,
-    version=3,
+    version=4,
     remedy=msg("Let the log daemon run and write auth and authpriv to a file or to a journal on "
                "disk; remove rules that discard them"),
 )  # fmt: skip

@@ -181,7 +181,7 @@ def _lost(routes: list[Route]) -> list[Message]:
         known_or_absent(optional(AUDITED)),
     ),
     severity=Severity.HIGH,
-    version=3,
+    version=4,
     remedy=msg("Let the log daemon write auth and authpriv to a file before any rule that stops "
                "them, or set Storage=persistent in journald.conf"),
 )  # fmt: skip

@@ -172,6 +172,7 @@ def _by_arguments(words: list[str]) -> Message:
 
 # --- MySQL and MariaDB ---------------------------------------------------------------------------
 
+_MYSQL = r"/etc/my\.cnf|/etc/mysql/my\.cnf|/etc/my\.cnf\.d/.*\.cnf|/etc/mysql/.*\.d/.*\.cnf"
 _GROUPS = re.compile(r"(mysqld|server|mariadb|mariadbd|galera)([-.\d].*)?", re.IGNORECASE)
 
 
@@ -199,7 +200,7 @@ def _skips(file: ServiceFile) -> bool:
 )
 def mysql_grant_tables(files: ServiceFiles, service: Service) -> ServiceState:
     """MySQL or MariaDB does not run without access control (skip-grant-tables)."""
-    own = files.matching(r"/etc/(mysql/)?my\.cnf|/etc/my\.cnf\.d/.*\.cnf|/etc/mysql/.*\.d/.*\.cnf")
+    own = files.matching(_MYSQL)
     certain: tuple[Message, ...] = ()
     bad = [f.path for f in own if _skips(f)]
     words = service.words

@@ -24,7 +24,7 @@ from audit_linux.open_services.service_files import (
 )
 
 _WORD = re.compile(r"\"((?:[^\"\\]|\\.)*)\"|'((?:[^'\\]|\\.)*)'|(\S+)")
-_CONF = r"/etc/(redis|valkey)(/.*)?\.conf"
+_CONF = r"/etc/redis(/.*)?\.conf|/etc/valkey(/.*)?\.conf"
 
 
 class Instance(Struct, frozen=True, kw_only=True):

@@ -56,13 +56,29 @@ class ServiceFiles(Struct, frozen=True, kw_only=True):
     files: tuple[ServiceFile, ...]
 
     def matching(self, pattern: str) -> tuple[ServiceFile, ...]:
-        """Those whose whole path matches the regular expression, by path."""
-        form = re.compile(pattern)
-        return tuple(file for file in self.files if form.fullmatch(file.path))
+        """Those whose whole path matches, and closed directories that may hold such files."""
+        form, heads = re.compile(pattern), [_head(one) for one in pattern.split("|")]
+        return tuple(
+            file
+            for file in self.files
+            if form.fullmatch(file.path) or (file.lines is None and _may_hold(file.path, heads))
+        )
 
     def at(self, path: str) -> ServiceFile | None:
         """The file at `path`; None where there is none among those that were asked for."""
         return next((file for file in self.files if file.path == path), None)
+
+
+def _head(pattern: str) -> str:
+    """The fixed text that `pattern`, without alternatives, begins with."""
+    fixed = re.match(r"(?:\\.|[^\\.*+?()\[])*", pattern)
+    return re.sub(r"\\(.)", r"\1", fixed[0]) if fixed else ""
+
+
+def _may_hold(path: str, heads: list[str]) -> bool:
+    """Whether files that begin with one of `heads` may lie below `path`."""
+    below = f"{path}/"
+    return any(below.startswith(head) or head.startswith(below) for head in heads)
 
 
 _GONE = (FileStatus.NOT_PRESENT, FileStatus.BROKEN_LINK, FileStatus.NOT_REGULAR)
@@ -103,9 +119,9 @@ SERVICE_FILES = fact(
     ServiceFiles,
     kind="host",
     # Without sudo what everybody can read still counts; the rest is then a file that was not read.
-    providers=tuple(
-        provider(_ask(privilege), parse_service_files)
-        for privilege in (Privilege.ROOT, Privilege.USER)
+    providers=(
+        provider(_ask(Privilege.ROOT), parse_service_files, root="yes"),
+        provider(_ask(Privilege.USER), parse_service_files, root="no"),
     ),
 )
 
@@ -217,7 +233,7 @@ def service_check(
     remedy: Message,
     argument: str = "",
     severity: Severity = Severity.HIGH,
-    version: int = 1,
+    version: int = 2,
 ) -> Callable[[ServiceReader], Check]:
     """Make a look at the configuration of a service a check.
 

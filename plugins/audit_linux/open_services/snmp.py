@@ -110,7 +110,7 @@ _INCLUDES = ("includefile", "includedir", "includesearch")
     "linux.snmp-community",
     names=("snmpd",),
     ports=("161/udp", "161/tcp"),
-    version=2,
+    version=3,
     expected=msg("no community named public or private, or only for this host"),
     remedy=msg(
         "Use SNMPv3 with authentication and encryption, or a community of your own that is limited"

@@ -139,8 +139,8 @@ def _parse(answer: Answer) -> Verified | Partial:
 
 def _providers() -> Iterator[Provider]:
     for argv, manager in ((_DPKG_ARGV, ("apt",)), (_RPM_ARGV, ("dnf", "yum", "zypper"))):
-        for privilege in (Privilege.ROOT, Privilege.USER):
-            yield provider(_asked(argv, privilege), _parse, package_manager=manager)
+        for privilege, root in ((Privilege.ROOT, "yes"), (Privilege.USER, "no")):
+            yield provider(_asked(argv, privilege), _parse, package_manager=manager, root=root)
 
 
 VERIFIED = fact("linux.package-integrity", Verified, kind="host", providers=tuple(_providers()))
@@ -157,6 +157,7 @@ _PROGRAM = re.compile(
     "linux.package-integrity",
     needs=VERIFIED,
     severity=Severity.HIGH,
+    version=2,
     remedy=msg(
         "Find out who changed the named programs; install their packages again from a source that "
         "is trusted, or the host"

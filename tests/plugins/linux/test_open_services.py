@@ -226,6 +226,15 @@ def test_what_does_not_run_or_was_not_read_is_told_so() -> None:
     assert _judge(snmpd, {}, "snmpd -f", **closed).verdict is U
     assert _judge(snmpd, public, "snmpd -f -c /srv/other.conf").verdict is U
     assert _judge(snmpd, public, "snmpd -f", address="127.0.0.1").verdict is P
+    # a closed directory may hold what decides; one of another service may not
+    mysqld = databases.mysql_grant_tables
+    mine = {"/etc/mysql/my.cnf": "[mysqld]\n"}
+    for path, verdict in (
+        ("/etc/mysql/conf.d", U), ("/etc/my.cnf.d", U), ("/etc/redis", P), ("/etc/my", P),
+    ):  # fmt: skip
+        assert _judge(mysqld, mine, "mysqld", not_permitted=path).verdict is verdict, path
+    shared = {"/etc/exports": "/srv 192.0.2.1(ro)\n"}
+    assert _judge(nfs.nfs_exports, shared, "nfsd", not_permitted="/etc/exports.d").verdict is U
     weak = {"/etc/redis/redis.conf": "bind 0.0.0.0\nprotected-mode no\n"}
     assert _judge(redisd, weak, "redis-server *:6379 --requirepass").verdict is U
     assert _judge(redisd, {}, "redis-server *:6379").verdict is U
