@@ -8,7 +8,7 @@ from audit_core.model import Message, as_is, cut_to, msg
 from audit_core.model.overall import Bounds, SystemConclusion, WaiverResult
 from audit_core.model.overrides import Change, OverrideInfo
 from audit_core.model.waivers import WaiverFault
-from audit_core.views.results_view import grade_word, setting_names
+from audit_core.views.results_view import grade_word, limits, setting_names
 from audit_excel.view import View
 
 _FAULTS = {
@@ -53,6 +53,8 @@ def _lines(view: View, system: SystemConclusion) -> Iterator[str]:
             major=_counted(view, system.major_risks, system.major_risks_fixed))
     )  # fmt: skip
     yield from (view.say(why) for why in system.why)
+    if limits_ := limits(grading, zh=view.zh):
+        yield view.say(msg("Limits of the score: {limits}", limits=limits_))
     if grading.confidence != "read" or grading.unverified:
         names = view.comma.join(view.say(name) for name in setting_names(grading))
         named = names or grading.confidence

@@ -16,10 +16,13 @@ import installed
 from audit_core.cli import main
 from audit_core.cli.starter_files import dated
 from audit_core.model.errors import InputError
+from audit_core.model.gradings import Grade, Grading
 from audit_core.policy.cases import read_cases
 from audit_core.store.runs import Store
+from audit_core.text.translate import Translator
 from audit_core.views import schemas
 from audit_core.views.file_schemas import file_schemas
+from audit_core.views.results_view import limits, setting_names
 from core.pack import making
 
 SHIPPED = Path(audit_profiles.__file__).parent
@@ -140,6 +143,22 @@ def test_both_directions_of_a_crosswalk_are_shown(capsys: pytest.CaptureFixture[
     there = pairs("smart-finance", "gbt22239-2019")
     assert len(there) == 134
     assert pairs("gbt22239-2019", "smart-finance") == {(b, a) for a, b in there}
+
+
+def test_catalogs_without_common_clauses_are_named_in_one_line(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["catalog", "crosswalk", "smart-finance", "gbt39786-2021"]) == 0
+    assert capsys.readouterr().out == "smart-finance / gbt39786-2021: none\n"
+
+
+def test_settings_are_shown_with_their_values() -> None:
+    grade = Grade(id="ok", zh="符合", en="conforming", above=90)
+    grading = Grading(id="x", grades=(grade,), unverified=("coverage", "inclusive", "grades"))
+    named = [Translator("en").say(name) for name in setting_names(grading)]
+    assert named[0].endswith("settled: 100 %")
+    assert named[1].endswith("grade: no")
+    assert limits(grading, zh=True) == "符合 > 90"
 
 
 def test_diff_and_resolved_show_what_an_overlay_sets(capsys: pytest.CaptureFixture[str]) -> None:

@@ -237,7 +237,7 @@ def test_three_people_finish_a_pack_with_the_workbook(walk: Walk) -> None:
     assert walk.word == ("nonconforming", False)  # 50 % conform
     (issue,) = rows(book, ISSUES)
     assert (issue["Responsible"], issue["Result of retest"]) == ("王五", "fixed")
-    assert walk.index["system"][0]["problems"] == {"first": 1, "fixed": 1}  # 1（其中 1 个已整改）
+    assert walk.index["system"][0]["problems"] == {"first": 1, "fixed": 1}  # 1（1个已整改）
     assert "Nothing differs" in walk.taken_over()
 
     # The host is fixed and audited again, with what was answered: the issue closes.

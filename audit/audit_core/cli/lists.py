@@ -39,7 +39,10 @@ def listed(context: Context, title: str, rows: Sequence[Struct], right: int = 0)
     if context.args.format == "json":
         print_json(rows)
         return 0
-    heads = [context.translator.say(COLUMNS[n]) for n in rows[0].__struct_fields__] if rows else []
+    if not rows:
+        say(context.text("{title}: none", title=title))
+        return 0
+    heads = [context.translator.say(COLUMNS[n]) for n in rows[0].__struct_fields__]
     shown = [tuple(_cell(context, v) for v in structs.astuple(row)) for row in rows]
     print_table(title, heads, shown, right=right)
     return 0

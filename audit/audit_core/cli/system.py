@@ -7,7 +7,7 @@ from audit_core.cli.output import print_table, say
 from audit_core.model import Result, msg
 from audit_core.model.overall import Bounds, Count, LayerConclusion, SystemConclusion
 from audit_core.model.results import Results
-from audit_core.views.results_view import grade_word, joined, setting_names
+from audit_core.views.results_view import grade_word, joined, limits, setting_names
 
 _MOST_QUESTIONS = 5
 NAMES = {
@@ -112,6 +112,8 @@ def _print_open(context: Context, system: SystemConclusion) -> None:
         asked = context.listed(one.question for one in system.missing[:_MOST_QUESTIONS])
         say(text("Still open, greatest effect first: {asked} ({count} in all)", asked=asked,
                  count=system.missing_count))  # fmt: skip
+    if limits_ := limits(grading, zh=context.lang == "zh"):
+        say(text("Limits of the score: {limits}", limits=limits_))
     if grading.unverified or grading.confidence != "read":
         names = joined(setting_names(grading), context.translator.say, context.lang)
         say(text("Unverified settings: {keys}", keys=names or "-"))

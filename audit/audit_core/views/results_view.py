@@ -23,7 +23,7 @@ from audit_core.model import (
     msg,
 )
 from audit_core.model.attestations import StepAnswer
-from audit_core.model.gradings import Grading
+from audit_core.model.gradings import Aggregation, Grading
 from audit_core.model.overall import (
     Bounds,
     Count,
@@ -62,6 +62,11 @@ _SETTINGS = {
     "layer_weights": msg("weights of layers"),
     "weights": msg("weights of items"),
 }
+_AGGREGATIONS = {
+    Aggregation.WORST: msg("the worst one"),
+    Aggregation.MEAN: msg("their mean"),
+}
+_INCLUSIVE = {True: msg("yes"), False: msg("no")}
 
 
 class CheckInfoView(Struct, frozen=True, kw_only=True):
@@ -322,7 +327,28 @@ def grade_word(s: SystemConclusion, *, zh: bool) -> Message:
 
 def setting_names(grading: Grading) -> tuple[Message, ...]:
     """The settings of `grading` that no source was read for, named for a reader."""
-    return tuple(_SETTINGS.get(key, as_is(key)) for key in grading.unverified)
+    return tuple(_setting(key, grading) for key in grading.unverified)
+
+
+def _setting(key: str, grading: Grading) -> Message:
+    """A setting by name, with its value where that is one number or word."""
+    name = _SETTINGS.get(key, as_is(key))
+    values = {
+        "partial_weight": as_is(f"{grading.partial_weight:g}"),
+        "aggregation": _AGGREGATIONS[grading.aggregation],
+        "coverage": as_is(f"{100 * grading.coverage:g} %"),
+        "inclusive": _INCLUSIVE[any(grade.inclusive for grade in grading.grades)],
+    }
+    return msg("{name}: {value}", name=name, value=values[key]) if key in values else name
+
+
+def limits(grading: Grading, *, zh: bool) -> str:
+    """The scores that the grades of `grading` begin at, empty where it has none."""
+    return ("；" if zh else "; ").join(
+        f"{grade.zh if zh else grade.en} {'≥' if grade.inclusive else '>'} {grade.above:g}"
+        for grade in grading.grades
+        if grade.above is not None
+    )
 
 
 def _waiver(w: WaiverResult, t: Translator) -> WaiverView:
