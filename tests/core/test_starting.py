@@ -28,7 +28,7 @@ def test_init_writes_what_a_run_takes_and_changes_nothing(
         assert main(["inventory", "check", f"{folder}/inventory.yaml"]) == 0
         capsys.readouterr()
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
-    assert len(before) == 40
+    assert len(before) == 46
     assert not [path for path, text in before.items() if b"{today" in text]
     assert main(["init", "smart-finance", "bank"]) == 64
     assert main(["init", "smart-fiance", "--lang", "en"]) == 64
