@@ -83,6 +83,8 @@ def _check_parts(name: str, archive: zipfile.ZipFile, most: int) -> None:
 
 
 def _check_name(name: str, part: str) -> None:
+    if ".." in part.replace("\\", "/").split("/"):
+        raise refused(f"{name}: {part}", msg("a path outside the workbook is not accepted"))
     if _MACRO.search(part) and not _HARMLESS.search(part):
         raise refused(f"{name}: {part}", msg("macros and embedded programs are not accepted"))
     if _LINKED.search(part):

@@ -270,6 +270,7 @@ def test_dangerous_files_are_refused_before_anything_is_read(
     bomb = b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "aa">]>' + parts[sheet]
     types = parts["[Content_Types].xml"]
     cases = {
+        packed(parts | {"xl/../../evil.xml": b"<a/>"}): "a path outside the workbook",
         packed(parts | {"xl/vbaProject.bin": b"x"}): "macros",
         packed(parts | {"[Content_Types].xml": types.replace(b"sheet.main", b"macroEnabled")}):
             "macros",
