@@ -219,7 +219,7 @@ def _within(value: int | None, most: int) -> bool:
 @sshd_check(
     "linux.sshd-login-limits",
     severity=Severity.MEDIUM,
-    version=5,
+    version=6,
     remedy=msg("Set MaxAuthTries 5 and LoginGraceTime 60 in sshd_config"),
 )
 def sshd_login_limits(
@@ -293,7 +293,7 @@ def _values(outside: str, changed: list[Override], key: str) -> list[str]:
 @sshd_check(
     "linux.sshd-idle",
     severity=Severity.LOW,
-    version=6,
+    version=7,
     remedy=msg("Set ClientAliveInterval 300 and ClientAliveCountMax 2 in sshd_config"),
 )
 def sshd_idle(

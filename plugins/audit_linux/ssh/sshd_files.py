@@ -153,7 +153,8 @@ class _Reader:
                 and fnmatchcase(p.rpartition("/")[2], name)
                 and p.rpartition("/")[2].startswith(".") <= name.startswith(".")
             )  # fmt: skip
-            if not found and not _searched(folder, name):
+            closed = any(f"{folder}/".startswith(f"{p}/") for p in self._unread)
+            if closed or (not found and not _searched(folder, name)):
                 self.foreign[pattern] = None
             yield from found
             if found and re.search(r"[*?\[]", name) and not _searched(folder, name):

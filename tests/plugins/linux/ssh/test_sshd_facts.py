@@ -8,8 +8,8 @@ import pytest
 
 from audit_core.api.testkit import whole
 from audit_core.model import Absent, Answer, ParseError, Partial, Reason
-from audit_linux.ssh.sshd import parse_servers, parse_sshd_t
-from audit_linux.ssh.sshd_files import parse_sshd_files
+from audit_linux.ssh.sshd import Sshd, parse_servers, parse_sshd_t
+from audit_linux.ssh.sshd_files import parse_sshd_files, settings_of_files
 
 Make = Callable[..., Answer]
 
@@ -96,3 +96,11 @@ def test_sshd_drop_ins_count_only_when_included(files: Make) -> None:
     absent = parse_sshd_files(files({"/etc/ssh/sshd_config.d/a.conf": "Port 22\n"}))
     assert isinstance(absent, Absent)
     assert absent.reason is Reason.NOT_PRESENT
+
+
+def test_a_closed_directory_that_is_included_leaves_the_settings_unknown(files: Make) -> None:
+    main = {"/etc/ssh/sshd_config": "Include /etc/ssh/sshd_config.d/*.conf\n"}
+    closed = files(main, not_permitted="/etc/ssh/sshd_config.d")
+    other = files(main, not_permitted="/etc/ssh/moduli.d")
+    assert isinstance(settings_of_files(whole(parse_sshd_files(closed))), Absent)
+    assert isinstance(settings_of_files(whole(parse_sshd_files(other))), Sshd)
