@@ -442,6 +442,10 @@ class Asker:
             if self._known is None or not is_unheard(attempt):
                 break
             attempt = self._once(version, suites, **how | {"extended": again > 0})
+        if version == TLCP and alert_of(attempt) is not None:
+            # GmSSL 3.1 refuses every hello with extensions
+            bare = self._once(version, suites, **how | {"bare": True})
+            attempt = bare if accepted_suite(bare) is not None else attempt
         if self._known is None and accepted_suite(attempt) is not None:
             self._known = (version, suites)
         self._mind(attempt)
@@ -449,11 +453,17 @@ class Asker:
 
     def _once(
         self, version: int, suites: tuple[int, ...], *, whole: bool = False,
-        narrow: HelloSubset = HelloSubset.NO, extended: bool = False,
+        narrow: HelloSubset = HelloSubset.NO, extended: bool = False, bare: bool = False,
     ) -> Attempt:  # fmt: skip
         until = self._next()
         hello = client_hello(
-            version, suites, self._where.name, os.urandom(96), narrow=narrow, extended=extended
+            version,
+            suites,
+            self._where.name,
+            os.urandom(96),
+            narrow=narrow,
+            extended=extended,
+            bare=bare,
         )
         begun = time.monotonic()
         reply, ended, detail = talk(

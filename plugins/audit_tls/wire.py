@@ -192,14 +192,15 @@ def client_hello(
     *,
     narrow: HelloSubset = HelloSubset.NO,
     extended: bool = False,
+    bare: bool = False,
     verify: bytes | None = None,
 ) -> bytes:
     """One record with a ClientHello that offers `suites` in exactly `version`.
 
     `random` is 96 bytes: the client's random, a session id and an X25519 share, which nobody holds
     the private key of, for no handshake is ever finished. `extended`: with extensions even in
-    SSL 3.0, for servers that answer nobody without a name. `verify`: what the handshake before it
-    ended with, in a renegotiation (RFC 5746 3.5).
+    SSL 3.0, for servers that answer nobody without a name. `bare`: without any. `verify`:
+    what the handshake before it ended with, in a renegotiation (RFC 5746 3.5).
     """
     assert len(random) == 96  # noqa: S101 (a slip of the caller, not of a peer)
     written = TLS12 if version == TLS13 else version
@@ -211,7 +212,7 @@ def client_hello(
         offered.append(_FALLBACK_SCSV)
     methods = b"\1\0" if narrow is HelloSubset.COMPRESSION else b"\0"
     body += _vector(2, _numbers(offered)) + _vector(1, methods)
-    if version != SSL3 or extended:
+    if (version != SSL3 or extended) and not bare:
         extensions = _extensions(version, server_name, random[64:96], narrow)
         if verify is not None:
             extensions += _extension(RENEGOTIATION, _vector(1, verify))
