@@ -23,13 +23,15 @@ NOBODY = 65534
 
 
 class PostgresqlServer:
-    """The superuser is `postgres`, with PASSWORD; `settings` are those of postgresql.conf.
+    """`superuser` has PASSWORD; `settings` are those of postgresql.conf.
 
     It offers TLS with a certificate for `localhost`, signed by what is in `ca`, and listens on
     127.0.0.1 to 127.0.0.9.
     """
 
-    def __init__(self, hba: str, *initdb: str, **settings: str) -> None:
+    def __init__(
+        self, hba: str, *initdb: str, superuser: str = "postgres", **settings: str
+    ) -> None:
         found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
         if not found:
             pytest.skip("postgresql is not installed")
@@ -41,7 +43,7 @@ class PostgresqlServer:
         self.port = free_port()
         self.log = self.folder / "log"
         self.ca = self.folder / "ca.pem"
-        self._hba, self._initdb = hba, initdb
+        self._hba, self._initdb, self.superuser = hba, initdb, superuser
         self._settings = {
             "listen_addresses": ",".join(f"127.0.0.{n}" for n in range(1, 10)),
             "fsync": "off", "port": str(self.port), "unix_socket_directories": str(self.folder),
@@ -58,8 +60,8 @@ class PostgresqlServer:
         password.write_text(PASSWORD)
         for path in (self.folder, certificate, password):
             self.give(path)
-        self._run("initdb", "-N", "-A", "scram-sha-256", "-U", "postgres", "--pwfile", password,
-                  *self._initdb)  # fmt: skip
+        self._run("initdb", "-N", "-A", "scram-sha-256", "-U", self.superuser,
+                  "--pwfile", password, *self._initdb)  # fmt: skip
         (self.data / "pg_hba.conf").write_text(self._hba)
         with (self.data / "postgresql.conf").open("a") as file:
             file.writelines(f"{name} = '{value}'\n" for name, value in self._settings.items())
@@ -99,7 +101,7 @@ class PostgresqlServer:
     def _client(self, program: str, *words: str) -> Iterator[subprocess.Popen[bytes]]:
         """A program of PostgreSQL that logs in over the socket, as the superuser."""
         argv = [*self._drop, str(self._programs / program), "-h", str(self.folder),
-                "-p", str(self.port), "-U", "postgres", *words]  # fmt: skip
+                "-p", str(self.port), "-U", self.superuser, *words]  # fmt: skip
         with self.log.open("ab") as log:
             process = subprocess.Popen(argv, stdout=log, stderr=log, cwd="/",
                                        env={"LC_ALL": "C", "PGPASSWORD": PASSWORD})  # fmt: skip
@@ -143,8 +145,8 @@ class PostgresqlServer:
     ) -> list[tuple[Any, ...]]:
         """The rows of the last of `statements`, by the superuser over the socket."""
         with psycopg.connect(
-            host=str(self.folder), port=port or self.port, user="postgres", password=PASSWORD,
-            dbname=database, autocommit=True,
+            host=str(self.folder), port=port or self.port, user=self.superuser,
+            password=PASSWORD, dbname=database, autocommit=True,
         ) as own:  # fmt: skip
             done = [own.execute(statement) for statement in statements]
             return list(done[-1]) if done[-1].description else []

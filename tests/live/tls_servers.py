@@ -244,9 +244,9 @@ def between(server: int, rule: Rule) -> Iterator[int]:
         yield port
 
 
-def relay(client: socket.socket, server: int, hello: bytes = b"") -> None:
-    """What each of the two says goes to the other, `hello` first."""
-    with socket.create_connection(("127.0.0.1", server)) as upstream:
+def relay(client: socket.socket, server: int, hello: bytes = b"", source: str = "") -> None:
+    """What each of the two says goes to the other, `hello` first; it comes from `source`."""
+    with socket.create_connection(("127.0.0.1", server), None, (source, 0)) as upstream:
         upstream.sendall(hello)
         other = {client: upstream, upstream: client}
         while True:

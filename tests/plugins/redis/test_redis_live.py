@@ -5,19 +5,24 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from audit_core.api.sdk import Answer, Verdict
+from audit_core.api.sdk import Answer, Fact, Verdict
 from audit_core.api.testkit import target_of
-from audit_core.model import ConnectError, HostName, SecretRef
+from audit_core.model import ConnectError, HostName, Request, SecretRef
 from audit_database.access import Tls
 from audit_redis import session
 from audit_redis.access import RedisAccess
-from audit_redis.request import RedisInfo
-from audit_redis.server import INFO, Info, Settings
-from audit_redis.server_checks import replica, replication_tls
+from audit_redis.server import INFO, SETTINGS, Info, Settings
+from audit_redis.server_checks import (
+    listen_addresses,
+    release_supported,
+    replica,
+    replication_tls,
+)
+from live.database_verdicts import REDIS
 from live.database_ways import PASSWORD, Here, jump_login
 from live.patience import eventually
 from live.product import dengbao, environment
@@ -41,6 +46,8 @@ BAD = (
 
 class Shop:
     """A server, and runs of the profile as one of its users."""
+
+    follower: RedisServer
 
     def __init__(self, server: RedisServer, home: Path) -> None:
         self.server, self.home = server, home
@@ -78,21 +85,29 @@ def _verdicts(found: dict[str, dict[str, str]]) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def good(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    with RedisServer(*GOOD) as server:
+    with RedisServer(*GOOD) as server, RedisServer(*_follow(server)) as follower:
         shop = Shop(server, tmp_path_factory.mktemp("good"))
         shop.grant()
         server.command(f"ACL SETUSER plain on >{PASSWORD} -@all +ping")
+        assert eventually(lambda: replica.judge(_info(server)).verdict is Verdict.PASS)
+        shop.follower = follower
         yield shop
+
+
+def _follow(server: RedisServer) -> tuple[str, ...]:
+    """Lines of redis.conf to follow `server`, over TLS with its certificate."""
+    own = server.folder / "server.pem"
+    return (
+        f"replicaof 127.0.0.1 {server.port}", "masteruser root", f"masterauth {PASSWORD}",
+        "tls-replication yes", f"tls-cert-file {own}", f"tls-key-file {own}",
+        f"tls-ca-cert-file {server.ca}",
+    )  # fmt: skip
 
 
 def test_a_good_server(good: Shop) -> None:
     found = good.run("audit")
-    others = {name: v for name, v in _verdicts(found).items() if v != "pass"}
-    others.pop("release-supported", None)  # undetermined of 7.0, which Debian maintains
-    assert others == {
-        "replica": "fail",
-        "replication-tls": "not_applicable",
-    }
+    assert {name: v for name, v in _verdicts(found).items() if v != "pass"} == REDIS.good
+    assert replication_tls.judge(*_shown(good.follower)).verdict is Verdict.PASS
     stored = b"".join(path.read_bytes() for path in (good.home / "audit").rglob("*.bundle"))
     assert PASSWORD.encode() not in stored
     reported = good.server.command("ACL GETUSER shop")
@@ -109,18 +124,27 @@ def test_the_account_of_the_audit_writes_nothing(good: Shop) -> None:
     assert good.server.command("DBSIZE").count(":0") == 1
 
 
-def _info(server: RedisServer, **changed: Any) -> Info:
-    """What INFO tells the user `root`, over the Unix socket unless changed."""
+def _known(server: RedisServer, fact: Fact, **changed: Any) -> Any:
+    """The value of a fact as the user `root` gets it, over the Unix socket unless changed."""
     access = {"user": "root", "password": SecretRef("env:GOOD"), "address": HostName("localhost"),
               "socket": str(server.socket), **changed}  # fmt: skip
+    (provider,) = fact.providers
     with session.open(Here(RedisAccess(**access))) as opened:
-        (reply,) = opened.ask((RedisInfo(),))
+        (reply,) = opened.ask((cast(Request, provider.ask),))
         assert (opened.info.through is None) == ("jump" not in changed)
     answer = Answer(stdout=reply.stdout, stderr=b"", exit_code=0, truncated=False,
                     collected_at="2026-01-01T00:00:00Z", target=target_of("redis"))  # fmt: skip
-    found = INFO.providers[0].parse(answer)
-    assert isinstance(found, Info)
-    return found
+    return provider.parse(answer)
+
+
+def _info(server: RedisServer, **changed: Any) -> Info:
+    """What INFO tells."""
+    return cast(Info, _known(server, INFO, **changed))
+
+
+def _shown(server: RedisServer) -> tuple[Info, Settings]:
+    """What INFO tells, and the settings."""
+    return _info(server), cast(Settings, _known(server, SETTINGS))
 
 
 def test_a_socket_a_jump_host_and_a_replica(tmp_path: Path) -> None:
@@ -141,19 +165,22 @@ def test_a_socket_a_jump_host_and_a_replica(tmp_path: Path) -> None:
         ):
             _info(server, **far)
         assert not outcome.value.refused  # a full server says nothing of the password
-    with RedisServer(tls=False) as server:
+    with RedisServer("bind * -::*", tls=False) as server:  # protected mode lets in loopback only
+        info, settings = _shown(server)
+        assert listen_addresses.judge(settings).verdict is Verdict.FAIL
+        assert release_supported.judge(info, "2024-01-01T00:00:00Z").verdict is Verdict.PASS
         follow = (f"replicaof 127.0.0.1 {server.port}", "masteruser root", f"masterauth {PASSWORD}")
         with RedisServer(*follow, tls=False) as follower:
             assert eventually(lambda: replica.judge(_info(follower)).verdict is Verdict.PASS)
             assert eventually(lambda: replica.judge(_info(server)).verdict is Verdict.PASS)
-            plain = Settings(values={"tls-replication": "no", "port": str(server.port)})
-            assert replication_tls.judge(_info(follower), plain).verdict is Verdict.FAIL
+            assert replication_tls.judge(*_shown(follower)).verdict is Verdict.FAIL
         assert eventually(lambda: replica.judge(_info(server)).verdict is Verdict.FAIL)
 
 
 def test_an_account_without_rights_passes_nothing(good: Shop) -> None:
     found = good.run("plain")
-    assert set(_verdicts(found).values()) == {"undetermined"}
+    known = {name: v for name, v in _verdicts(found).items() if v != "undetermined"}
+    assert known == REDIS.plain
     assert "+acl|getuser" in str(found["no-password"]["detail"])
     assert "+config|get" in str(found["tls-enforced"]["detail"])
 
@@ -164,12 +191,7 @@ def test_a_bad_server(tmp_path: Path) -> None:
         shop.grant()
         server.command("SET a b")
         found = shop.run("audit")
-    outcome = _verdicts(found)
-    outcome.pop("release-supported")
-    assert {name: v for name, v in outcome.items() if v != "fail"} == {
-        "listen-addresses": "pass",
-        "replication-tls": "not_applicable",
-    }
+    assert {name: v for name, v in _verdicts(found).items() if v != "fail"} == REDIS.bad
     detail = str(found["dangerous-commands"]["detail"])
     assert all(words in detail for words in ("app", "chosen", "promoted (KEYS, SLAVEOF)")), detail
     assert "chosen" in str(found["user-rights"]["detail"])
