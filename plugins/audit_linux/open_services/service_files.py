@@ -280,9 +280,10 @@ def _judged(
     state: ServiceState, service: Service, names: tuple[str, ...], expected: Message
 ) -> Judgement:
     if service.runs is False:
-        if state.open:
+        # What root would read in a closed file could be open: an account must not know more.
+        if found := (*state.open, *(doubt for doubt in state.doubts if doubt.id == _CLOSED)):
             still = msg("It does not run now")
-            return undetermined(*state.open, still, expected=expected)
+            return undetermined(*found, still, expected=expected)
         return not_applicable(
             msg("No process of these names runs, and nothing listens on their ports: {names}",
                 names=names)
@@ -299,6 +300,9 @@ def _judged(
 
 
 # --- how the looks read --------------------------------------------------------------------------
+
+
+_CLOSED = msg("Cannot read {paths}").id
 
 
 def unread(files: tuple[ServiceFile, ...]) -> tuple[Message, ...]:

@@ -282,3 +282,12 @@ def test_secrets_are_cut_and_what_decides_stays() -> None:
         once = redact(f"# x\n{text}\n".encode(), (), RULES).data
         assert once.decode() == f"# x\n{kept}\n"
         assert redact(once, (), RULES).data == once
+
+
+def test_a_stopped_service_whose_settings_are_closed_is_not_judged() -> None:
+    """An account that may read less must not conclude more: root may find it open."""
+    path = "/etc/snmp/snmpd.conf"
+    opened = _judge(snmp.snmp_community, {path: "rocommunity public default\n"})
+    closed = _judge(snmp.snmp_community, {}, not_permitted=path)
+    assert opened.verdict is closed.verdict is U
+    assert _judge(snmp.snmp_community, {}).verdict is N
