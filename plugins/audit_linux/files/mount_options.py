@@ -61,7 +61,7 @@ _BRINGS = {
 
 def parse_fstab(answer: Answer) -> tuple[Line, ...]:
     """The mounts of fstab; lines of another form are passed over, as mount(8) does."""
-    rows = (line.split() for line in answer.lines)
+    rows = (re.split(r"[ \t]+", line.strip()) for line in answer.lines)
     return tuple(
         Line(path=_plain(row[1]), options=tuple(row[3].split(",")) if len(row) > 3 else ())
         for row in rows
@@ -95,7 +95,7 @@ _REMOVABLE = re.compile(r"/(?:media|run/media)/.+")
     "linux.mount-options",
     needs=(MOUNTS, known_or_absent(optional(FSTAB))),
     severity=Severity.LOW,
-    version=2,
+    version=3,
     remedy=msg("Mount them with these options (/etc/fstab or systemctl edit tmp.mount)"),
 )
 def mount_options(

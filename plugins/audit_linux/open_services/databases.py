@@ -176,19 +176,47 @@ _MYSQL = r"/etc/my\.cnf|/etc/mysql/my\.cnf|/etc/my\.cnf\.d/.*\.cnf|/etc/mysql/.*
 _GROUPS = re.compile(r"(mysqld|server|mariadb|mariadbd|galera)([-.\d].*)?", re.IGNORECASE)
 
 
+_SKIPS = "skip-grant-tables"
+_INCLUDES = re.compile(r"!include(?:dir)?\s+(\S+)")
+_OURS = re.compile(r"/etc/my\.cnf(\.d/?)?|/etc/mysql/([a-z.]+\.d/?|my\.cnf)")
+
+
+def _says(option: str) -> bool | None:
+    """Whether an option of the server sets skip-grant-tables; None where it is another.
+
+    `_` and `-` are one, and a name may be cut as long as it is the only one that begins so.
+    """
+    name, equals, value = option.partition("=")
+    plain = name.strip().lower().replace("_", "-").removeprefix("loose-")
+    if not _SKIPS.startswith(plain) or not plain.startswith("skip-gr"):
+        return None
+    return not equals or value.strip().strip("\"'").lower() in ("1", "on", "true")
+
+
+def _uncommented(line: str) -> str:
+    """A line of my.cnf without its comment: `#` outside of quotes begins one."""
+    found = re.match(r"(?:[^\"'#]|\"[^\"]*(?:\"|$)|'[^']*(?:'|$))*", line)
+    return found[0].strip() if found else ""
+
+
 def _skips(file: ServiceFile) -> bool:
-    """Whether a group of the server says `skip-grant-tables` last; `_` and `-` are one."""
+    """Whether a group of the server says `skip-grant-tables` last, as MariaDB 10.11 reads it."""
     ours, found = False, False
     for line in file.lines or ():
         text = line.strip()
-        if head := re.fullmatch(r"\[([^\]]*)\]", text):
-            ours = bool(_GROUPS.fullmatch(head[1].strip()))
-        elif ours and text and text[0] not in "#;":
-            name, _, value = text.partition("=")
-            plain = name.strip().lower().replace("_", "-").removeprefix("loose-")
-            if plain == "skip-grant-tables":
-                found = value.split("#", 1)[0].strip().strip("\"'").lower() in _ON
+        if text.startswith("[") and "]" in text:
+            ours = bool(_GROUPS.fullmatch(text[1:].partition("]")[0].rstrip()))
+        elif ours and text and text[0] not in "#;!":
+            said = _says(_uncommented(text))
+            found = found if said is None else said
     return found
+
+
+def _elsewhere(files: tuple[ServiceFile, ...]) -> list[str]:
+    """What the files include that was not read."""
+    lines = (line.strip() for file in files for line in file.lines or ())
+    return [hit[1] for line in lines if (hit := _INCLUDES.match(line))
+            and not _OURS.fullmatch(hit[1])]  # fmt: skip
 
 
 @service_check(
@@ -196,6 +224,7 @@ def _skips(file: ServiceFile) -> bool:
     names=("mysqld", "mariadbd"),
     ports=("3306/tcp",),
     expected=msg("no skip-grant-tables"),
+    version=3,
     remedy=msg("Remove skip-grant-tables from my.cnf and restart the server"),
 )
 def mysql_grant_tables(files: ServiceFiles, service: Service) -> ServiceState:
@@ -204,14 +233,16 @@ def mysql_grant_tables(files: ServiceFiles, service: Service) -> ServiceState:
     certain: tuple[Message, ...] = ()
     bad = [f.path for f in own if _skips(f)]
     words = service.words
-    if any(w.replace("_", "-").startswith("--skip-grant-tables") for w in words):
-        bad.append("--skip-grant-tables")
+    if any(w.startswith("--") and _says(w.removeprefix("--")) for w in words):
+        bad.append(f"--{_SKIPS}")
     if bad:
         certain = (msg("skip-grant-tables is set: {paths}", paths=capped(bad)),)
     other = [w for w in words if w.startswith(("--defaults-file", "--defaults-extra-file"))]
     doubts = unread(own)
     if other:
         doubts += (_by_arguments(other),)
+    if more := _elsewhere(own):
+        doubts += (msg("Files that were not read: {names}", names=capped(more)),)
     fine = msg("No skip-grant-tables in {paths}", paths=capped(f.path for f in own))
     return ServiceState(open=certain, doubts=doubts, fine=fine if own else None)
 

@@ -71,7 +71,7 @@ def authorized(line: str) -> PublicKey | None:
         return None
     options = _OPTIONS.match(text)
     for rest in (text, text[options.end() :] if options else ""):
-        words = rest.split(None, 2)
+        words = re.split(r"[ \t]+", rest, maxsplit=2)
         if len(words) > 1 and (key := public_key(words[0], words[1])):
             return key
     return None
@@ -139,7 +139,7 @@ _USUAL = frozenset({f".ssh/{name}" for name in _PLACES})
 @sshd_check(
     "linux.authorized-keys",
     severity=Severity.MEDIUM,
-    version=4,
+    version=5,
     also=(
         known_or_absent(optional(AUTHORIZED)),
         known_or_absent(ACCOUNTS),

@@ -98,6 +98,7 @@ def test_options_where_everybody_writes(subtests: Any) -> None:
         ("in fstab", ("/ rw", *whole_disk), f"tmpfs /tmp tmpfs {SAFE} 0 0\n", P),
         ("by user", ("/ rw", *whole_disk), "tmpfs /tmp/ tmpfs user\n", P),
         ("by user, taken back", ("/ rw", *whole_disk), "tmpfs /tmp tmpfs user,suid\n", F),
+        ("no blank", ("/ rw", *whole_disk), "/dev/a\u00a0/x /tmp tmpfs defaults\n", F),
         ("a comment", ("/ rw", *whole_disk), "# tmpfs /tmp tmpfs defaults\n", P),
     ]
     for name, rows, fstab, verdict in cases:
