@@ -1,8 +1,9 @@
 """PostgreSQL that lets people in by `trust`: pg_hba.conf.
 
 A line is `type database user [address [mask]] method [options]`; quotes hold blanks, `#` begins a
-comment, a backslash at the end continues it (since 14). The first line that fits a connection
-decides, so a line after one for all that is as wide is never reached. Includes exist since 16.
+comment, a backslash at the end continues it (since 14), a list goes on behind a comma and blanks.
+The first line that fits a connection decides, so a line after one for all that is as wide is never
+reached. Includes exist since 16.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from audit_linux.open_services.service_files import (
     unread,
 )
 
-_WORD = re.compile(r'(?:"[^"]*"|[^\s"#])+')
+_PIECE = r'(?:"[^"]*"|[^ \t\r"#,])+'
+_FIELD = re.compile(rf"{_PIECE}(?:,[ \t\r,]*{_PIECE})*")
 _MASK = re.compile(r"\d+\.\d+\.\d+\.\d+|[0-9a-fA-F:]*::[0-9a-fA-F:]*|(?:[0-9a-fA-F]+:){7}\S+")
 
 
@@ -57,22 +59,32 @@ class Rule(Struct, frozen=True, kw_only=True):
         return other.type in types and wide and same
 
 
+def _fields(line: str) -> list[str]:
+    """The fields of a line; a blank behind a comma does not end one."""
+    return [re.sub(r",[ \t\r,]*", ",", field) for field in _FIELD.findall(line)]
+
+
+def _method(word: str) -> str:
+    return word.strip('"').lower()
+
+
 def _rules(file: ServiceFile) -> Iterator[Rule | str]:
     """The lines; text for one that reads another file."""
     text = re.sub(r"\\\n", " ", "\n".join(file.lines or ()))
     for line in text.split("\n"):
-        words = _WORD.findall(re.sub(r'#(?=(?:[^"]*"[^"]*")*[^"]*$).*', "", line))
+        words = _fields(re.sub(r'#(?=(?:[^"]*"[^"]*")*[^"]*$).*', "", line))
         if not words:
             continue
+        words[0] = words[0].strip('"')  # elsewhere, quotes make a name of a keyword
         if words[0] in ("include", "include_if_exists", "include_dir"):
             yield " ".join(words[:2])
         elif words[0] == "local" and len(words) > 3:
             yield Rule(type=words[0], database=words[1], user=words[2], address="",
-                       method=words[3].lower())  # fmt: skip
+                       method=_method(words[3]))  # fmt: skip
         elif words[0].startswith("host") and len(words) > 4:
             masked = len(words) > 5 and _MASK.fullmatch(words[4])
             yield Rule(type=words[0], database=words[1], user=words[2], address=words[3],
-                       method=words[5 if masked else 4].lower())  # fmt: skip
+                       method=_method(words[5 if masked else 4]))  # fmt: skip
 
 
 def _trusting(rules: list[Rule]) -> list[Rule]:
@@ -88,6 +100,7 @@ def _trusting(rules: list[Rule]) -> list[Rule]:
     names=("postgres", "postmaster"),
     ports=("5432/tcp",),
     expected=msg("no line with the method trust in pg_hba.conf"),
+    version=3,
     remedy=msg("Replace trust by scram-sha-256, or by peer on local lines; then reload the server"),
 )
 def postgresql_trust(files: ServiceFiles, service: Service) -> ServiceState:

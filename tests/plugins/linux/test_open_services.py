@@ -130,6 +130,10 @@ def test_other_services(subtests: Any) -> None:
         (hba, {HBA: "host all all all reject\nhost replication r all trust\n"}, "postgres", F),
         (hba, {HBA: '# host a a all trust\nhost "trust" all all md5 # trust\n'}, "postgres", P),
         (hba, {HBA: "host all \\\n all all trust\n"}, "postgres", F),
+        # as pg_hba_file_rules of PostgreSQL 15 shows them
+        (hba, {HBA: "host a, b all all trust\n"}, "postgres", F),
+        (hba, {HBA: '"host" all all all "trust"#x\n'}, "postgres", F),
+        (hba, {HBA: 'host "all" all all md5\nhost all all all trust\n'}, "postgres", F),
         (hba, {HBA: "include x.conf\nhost all all all trust\n"}, "postgres", U),
         (hba, {}, "postgres", U),
         (mem, {}, f"{MEMC} -m 64 -l 127.0.0.1 -p 11211", P),

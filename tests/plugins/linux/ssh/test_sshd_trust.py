@@ -89,7 +89,16 @@ def test_lines_of_authorized_keys() -> None:
     assert short.bits is not None
     assert short.bits == 1024
     # ssh-keygen -l of OpenSSH 9.2p1 finds none of the last three either
-    for line in ("", f"# {ED}", ED.replace(" ", "\v"), ED.replace(" ", "\u00a0"), f"\ufeff{ED}", "ssh-rsa AAAA x", "garbage", 'command="x" nothing'):
+    for line in (
+        "",
+        f"# {ED}",
+        ED.replace(" ", "\v"),
+        ED.replace(" ", "\u00a0"),
+        f"\ufeff{ED}",
+        "ssh-rsa AAAA x",
+        "garbage",
+        'command="x" nothing',
+    ):
         assert authorized(line) is None, line
 
 
