@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 
@@ -111,3 +111,25 @@ class ConfigPaths(Struct, frozen=True, kw_only=True):
 
 def _hidden(file: FileEntry) -> bool:
     return file.path.rpartition("/")[2].startswith(".")
+
+
+def systemd_settings(text: str, wanted: str) -> Iterator[tuple[str, str]]:
+    """The names and values of one section, as systemd 252 reads its settings.
+
+    A byte order mark is passed over, names have their case, a line that ends in a backslash goes on
+    and a comment within does not end it.
+    """
+    section, begun = "", ""
+    for raw in text.removeprefix("\ufeff").split("\n"):
+        line = raw.strip()
+        if line.startswith(("#", ";")):
+            continue
+        if line.endswith("\\"):
+            begun += f"{line[:-1]} "
+            continue
+        line, begun = f"{begun}{line}".strip(), ""
+        if line.startswith("["):
+            section = line[1:-1] if line.endswith("]") else section
+        name, equals, value = line.partition("=")
+        if equals and section == wanted:
+            yield name.strip(), value.strip()

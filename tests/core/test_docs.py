@@ -381,3 +381,31 @@ def test_every_raised_version_is_listed_under_results_change() -> None:
         )
     }
     assert missing == set()
+
+
+# --- formats of configuration files ---------------------------------------------------------------
+
+
+def rows_of_formats(lang: str) -> list[list[str]]:
+    """The cells of the tables about formats, without heads."""
+    text = (DOCS / lang / "formats.md").read_text(encoding="utf-8")
+    rows = [line.strip("| ").split(" | ") for line in text.split("\n") if line.startswith("| ")]
+    return [row for row in rows if row[1].startswith("`")]
+
+
+def test_formats_name_modules_and_tests_that_exist() -> None:
+    tests = {path.name for path in (ROOT / "tests").rglob("test_*.py")}
+    open_rows = {"en": "not compared", "zh": "未对照"}
+    named: dict[str, list[list[str]]] = {}
+    for lang, unproved in open_rows.items():
+        rows = rows_of_formats(lang)
+        for row in rows:
+            assert len(row) == 4, row
+            modules = re.findall(r"`(audit_\w+/[\w/]+\.py)`", row[1])
+            assert modules, row
+            assert all((ROOT / "plugins" / module).is_file() for module in modules), row
+            shown_by = set(re.findall(r"`(test_\w+\.py)`", row[3]))
+            assert shown_by <= tests, row
+            assert shown_by or unproved in row[3], row
+        named[lang] = [sorted(re.findall(r"`(\w+(?:/\w+)*\.py)`", " ".join(row))) for row in rows]
+    assert named["en"] == named["zh"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from enum import StrEnum
 
 from msgspec import Struct
@@ -17,7 +17,7 @@ from audit_core.api.sdk import (
     fact,
 )
 from audit_core.model import Answer
-from audit_linux.config_files import ConfigPaths, whole_files
+from audit_linux.config_files import ConfigPaths, systemd_settings, whole_files
 from audit_linux.logs.routes import SEVERITIES
 
 # systemd.time(7); a month is 30.44 days there, which makes six of them 182.
@@ -98,7 +98,7 @@ def parse_journal_conf(answer: Answer) -> JournalConf | Absent:
     files = _by_precedence(answer)
     if isinstance(files, Absent):
         return files
-    pairs = (pair for file in files for pair in _settings(file))
+    pairs = (pair for file in files for pair in systemd_settings(file.text, "Journal"))
     values = {key: value for key, value in pairs if key in _VALID and _VALID[key](value)}
     return JournalConf(
         storage=values.get("Storage", ""),
@@ -125,24 +125,6 @@ _VALID: dict[str, Callable[[str], bool]] = {
     "MaxLevelSyslog": lambda text: _level(text) is not None,
     "ForwardToSyslog": lambda text: text.lower() in _BOOLEANS,
 }
-
-
-def _settings(file: FileEntry) -> Iterator[tuple[str, str]]:
-    """The keys and values of [Journal]."""
-    section, begun = "", ""
-    for raw in file.text.removeprefix("\ufeff").split("\n"):
-        line = raw.strip()
-        if line.startswith(("#", ";")):
-            continue
-        if line.endswith("\\"):
-            begun += f"{line[:-1]} "
-            continue
-        line, begun = f"{begun}{line}".strip(), ""
-        if line.startswith("["):
-            section = line[1:-1] if line.endswith("]") else section
-        key, equals, value = line.partition("=")
-        if equals and section == "Journal":
-            yield key.strip(), value.strip()
 
 
 def _by_precedence(answer: Answer) -> list[FileEntry] | Absent:

@@ -10,7 +10,7 @@ assignment holds, an empty one is the default.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from msgspec import Struct
 
@@ -25,6 +25,7 @@ from audit_core.api.sdk import (
     msg,
     partial,
 )
+from audit_linux.config_files import systemd_settings
 
 
 class DumpSettings(Struct, frozen=True, kw_only=True):
@@ -55,8 +56,8 @@ def parse_dump_settings(answer: Answer) -> DumpSettings | Partial:
     value = DumpSettings(
         logins=logins,
         others=others,
-        services=_systemd(files, "system.conf", "defaultlimitcore"),
-        storage=_systemd(files, "coredump.conf", "storage"),
+        services=_systemd(files, "system.conf", "Manager", "DefaultLimitCORE"),
+        storage=_systemd(files, "coredump.conf", "Coredump", "Storage"),
     )
     problems = [msg("Cannot read {paths}", paths=capped(unread))] if unread else []
     return partial(value, problems)
@@ -85,7 +86,7 @@ def _limit_lines(files: dict[str, FileEntry]) -> Iterator[list[str]]:
             yield line.split("#", 1)[0].lower().split()
 
 
-def _systemd(files: dict[str, FileEntry], name: str, key: str) -> str:
+def _systemd(files: dict[str, FileEntry], name: str, section: str, key: str) -> str:
     main = next((f"{d}/{name}" for d in _FOLDERS if f"{d}/{name}" in files), "")
     dropped: dict[str, str] = {}
     for folder in _FOLDERS:
@@ -93,17 +94,8 @@ def _systemd(files: dict[str, FileEntry], name: str, key: str) -> str:
             if path.startswith(f"{folder}/{name}.d/"):
                 dropped.setdefault(path.rpartition("/")[2], path)
     order = [main, *(dropped[last] for last in sorted(dropped))]
-    return _last((line for path in order if path for line in files[path].lines), key)
-
-
-def _last(lines: Iterable[str], key: str) -> str:
-    found = ""
-    for line in lines:
-        text = line.strip()
-        name, equals, value = text.partition("=")
-        if equals and not text.startswith(("#", ";")) and name.strip().lower() == key:
-            found = value.strip().lower()
-    return found
+    pairs = (pair for path in order if path for pair in systemd_settings(files[path].text, section))
+    return dict(pairs).get(key, "")
 
 
 _PATHS = (*_LIMITS, *(f"{d}/{n}{e}" for d in _FOLDERS for n in _NAMES for e in ("", ".d")))
