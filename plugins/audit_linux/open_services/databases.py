@@ -181,7 +181,7 @@ _INCLUDES = re.compile(r"!include(?:dir)?\s+(\S+)")
 _OURS = re.compile(r"/etc/my\.cnf(\.d/?)?|/etc/mysql/([a-z.]+\.d/?|my\.cnf)")
 
 
-def _says(option: str) -> bool | None:
+def _switched(option: str) -> bool | None:
     """Whether an option of the server sets skip-grant-tables; None where it is another.
 
     `_` and `-` are one, and a name may be cut as long as it is the only one that begins so.
@@ -207,8 +207,8 @@ def _skips(file: ServiceFile) -> bool:
         if text.startswith("[") and "]" in text:
             ours = bool(_GROUPS.fullmatch(text[1:].partition("]")[0].rstrip()))
         elif ours and text and text[0] not in "#;!":
-            said = _says(_uncommented(text))
-            found = found if said is None else said
+            setting = _switched(_uncommented(text))
+            found = found if setting is None else setting
     return found
 
 
@@ -233,7 +233,7 @@ def mysql_grant_tables(files: ServiceFiles, service: Service) -> ServiceState:
     certain: tuple[Message, ...] = ()
     bad = [f.path for f in own if _skips(f)]
     words = service.words
-    if any(w.startswith("--") and _says(w.removeprefix("--")) for w in words):
+    if any(w.startswith("--") and _switched(w.removeprefix("--")) for w in words):
         bad.append(f"--{_SKIPS}")
     if bad:
         certain = (msg("skip-grant-tables is set: {paths}", paths=capped(bad)),)
