@@ -17,6 +17,8 @@ _PACKAGED = "MariaDB and MySQL are Debian's here, which goes on with fixes: unde
 class Shown(Struct, frozen=True, kw_only=True):
     """The verdicts of one product, by the name of the check."""
 
+    checks: frozenset[str]
+    """All checks of the whole runs."""
     good: dict[str, str]
     """Of the good server, those that are not pass."""
     bad: dict[str, str]
@@ -33,16 +35,34 @@ class Shown(Struct, frozen=True, kw_only=True):
     never: dict[tuple[str, str], str]
     """The verdicts that no server shows here, and why."""
 
+    @property
+    def good_run(self) -> dict[str, str]:
+        """All verdicts of the good server."""
+        return dict.fromkeys(self.checks, "pass") | self.good
+
+    @property
+    def bad_run(self) -> dict[str, str]:
+        """All verdicts of the bad server."""
+        return dict.fromkeys(self.checks, "fail") | self.bad
+
+    @property
+    def plain_run(self) -> dict[str, str]:
+        """All verdicts of the good server as an account without rights gets them."""
+        return dict.fromkeys(self.checks, "undetermined") | self.plain
+
     def missing(
         self, checks: set[str], recorded: Mapping[str, Mapping[str, Any]]
     ) -> set[tuple[str, str]]:
         """The pairs of check and verdict, of pass and fail, that nothing shows."""
-        found = {(check, self.good.get(check, "pass")) for check in checks}
-        found |= {(check, self.bad.get(check, "fail")) for check in checks}
+        found = {*self.good_run.items(), *self.bad_run.items()}
         for state in recorded.values():
             found |= set(state["verdicts"].items())
         found |= set(self.alone)
         return {(check, verdict) for check in checks for verdict in ("pass", "fail")} - found
+
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(text.split())
 
 
 def _passes(names: str) -> dict[str, str]:
@@ -50,6 +70,14 @@ def _passes(names: str) -> dict[str, str]:
 
 
 POSTGRESQL = Shown(
+    checks=_names(
+        "archiving connection-log default-superuser expired-roles grant-option hba-methods "
+        "hba-trust idle-timeout labels lent-rights listen-addresses lockout log-exceptions "
+        "log-fields log-file-mode log-kept log-settings minor-release page-checksums "
+        "password-policy password-scheme powers public-connect public-schema public-tables "
+        "release-supported replication-tls role-names row-policies second-factor standby "
+        "statement-log superuser-remote tls-enforced tls-in-use"
+    ),
     good={
         "tls-in-use": "not_applicable",  # no session from another machine
         "labels": "fail",  # no server here has a provider of labels
@@ -83,6 +111,16 @@ POSTGRESQL = Shown(
     never={("labels", "pass"): "needs SELinux: sepgsql is the one provider that is packaged"},
 )  # fmt: skip
 MYSQL = Shown(
+    checks=_names(
+        "account-hosts account-names admin-hosts anonymous-accounts audit-events "
+        "audit-exceptions audit-fields audit-holders audit-kept audit-on binlog binlog-kept "
+        "default-accounts durable-writes empty-passwords encryption error-log "
+        "expired-accounts file-access grant-option grant-tables idle-timeout local-infile "
+        "lockout minor-release page-checksums password-lifetime password-policy "
+        "password-reuse password-scheme powers public-rights release-supported "
+        "replica-read-only replication replication-tls second-factor standby system-tables "
+        "tls-ciphers tls-enforced tls-in-use wide-rights"
+    ),
     good={
         "audit-kept": "undetermined",  # only the host tells
         # the accounts of the tests: PyMySQL has no ed25519 by itself
@@ -116,6 +154,11 @@ MYSQL = Shown(
     },
 )  # fmt: skip
 REDIS = Shown(
+    checks=_names(
+        "checksums dangerous-commands default-user idle-timeout listen-addresses log "
+        "no-password persistence protected protected-settings release-supported replica "
+        "replication-tls second-factor tls-enforced user-rights"
+    ),
     good={"release-supported": "undetermined"},  # of 7.0, which Debian maintains
     bad={
         "listen-addresses": "pass", "replication-tls": "not_applicable",
