@@ -7,7 +7,6 @@ from msgspec import Struct
 from audit_core.api.sdk import (
     TARGET,
     Judgement,
-    Message,
     Severity,
     Target,
     check,
@@ -92,14 +91,6 @@ HOLDERS = derive(
 FACTS = (HOLDERS,)
 
 
-def judged_by_declaration(
-    target: Target, found: dict[str, str], *, detail: Message, none: Message
-) -> Judgement:
-    """Judges the users in `found` by who is declared as an administrator."""
-    declared = settings_of(target, OracleSettings).administrators
-    return declared_by_name(found, declared, detail=detail, none=none)
-
-
 def _named(rights: tuple[str, ...]) -> str:
     shown = ", ".join(rights[:4])
     return f"{shown}, … ({len(rights)})" if len(rights) > 4 else shown
@@ -112,8 +103,8 @@ def _named(rights: tuple[str, ...]) -> str:
 def powers(target: Target, holders: tuple[Holder, ...]) -> Judgement:
     """Only declared administrators have rights over the whole database."""
     found = {h.name: f"{h.name} ({_named(h.rights)})" for h in holders if h.rights}
-    return judged_by_declaration(
-        target, found,
+    return declared_by_name(
+        found, settings_of(target, OracleSettings).administrators,
         detail=msg("Rights over the whole database: {names}", names=listed(found.values())),
         none=msg("No user who may log in has rights over the whole database"),
     )  # fmt: skip
@@ -126,8 +117,8 @@ def powers(target: Target, holders: tuple[Holder, ...]) -> Judgement:
 def grant_option(target: Target, holders: tuple[Holder, ...]) -> Judgement:
     """Only declared administrators may pass on roles and rights over the database."""
     found = {h.name: f"{h.name} ({_named(h.passes_on)})" for h in holders if h.passes_on}
-    return judged_by_declaration(
-        target, found,
+    return declared_by_name(
+        found, settings_of(target, OracleSettings).administrators,
         detail=msg("With ADMIN OPTION: {names}", names=listed(found.values())),
         none=msg("No user who may log in has the ADMIN OPTION"),
     )  # fmt: skip
@@ -144,8 +135,8 @@ def audit_holders(target: Target, holders: tuple[Holder, ...]) -> Judgement:
     """Only declared administrators can end or change the audit."""
     found = {h.name: f"{h.name} ({', '.join(sorted(_CHANGING & set(h.rights)))})"
              for h in holders if _CHANGING & set(h.rights)}  # fmt: skip
-    return judged_by_declaration(
-        target, found,
+    return declared_by_name(
+        found, settings_of(target, OracleSettings).administrators,
         detail=msg("Can change the audit: {names}", names=listed(found.values())),
         none=msg("No user who may log in can change the audit"),
     )  # fmt: skip

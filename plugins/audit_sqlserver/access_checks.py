@@ -7,7 +7,6 @@ from msgspec import Struct
 from audit_core.api.sdk import (
     TARGET,
     Judgement,
-    Message,
     Severity,
     Target,
     check,
@@ -117,14 +116,6 @@ def tls_in_use(found: tuple[Connections, ...]) -> Judgement:
     )  # fmt: skip
 
 
-def judged_by_declaration(
-    target: Target, found: dict[str, str], *, detail: Message, none: Message
-) -> Judgement:
-    """Judges the logins in `found` by who is declared as an administrator."""
-    declared = settings_of(target, SqlserverSettings).administrators
-    return declared_by_name(found, declared, detail=detail, none=none)
-
-
 @check(
     "sqlserver.powers", needs=(TARGET, HOLDERS, RIGHTS), severity=Severity.HIGH,
     remedy=msg("ALTER SERVER ROLE … DROP MEMBER …; REVOKE … FROM …"),
@@ -132,8 +123,8 @@ def judged_by_declaration(
 def powers(target: Target, holders: tuple[Holder, ...], rights: Rights) -> Judgement:
     """Only declared administrators have rights over the whole server."""
     found = {h.name: h.text for h in holders if h.rights and h.name != rights.login}
-    return judged_by_declaration(
-        target, found,
+    return declared_by_name(
+        found, settings_of(target, SqlserverSettings).administrators,
         detail=msg("Rights over the whole server: {names}", names=listed(found.values())),
         none=msg("No login has rights over the whole server"),
     )  # fmt: skip
@@ -146,8 +137,8 @@ def powers(target: Target, holders: tuple[Holder, ...], rights: Rights) -> Judge
 def grant_option(target: Target, holders: tuple[Holder, ...]) -> Judgement:
     """Only declared administrators may pass on rights over the server."""
     found = {h.name: f"{h.name} ({', '.join(h.passes_on)})" for h in holders if h.passes_on}
-    return judged_by_declaration(
-        target, found,
+    return declared_by_name(
+        found, settings_of(target, SqlserverSettings).administrators,
         detail=msg("With grant option: {names}", names=listed(found.values())),
         none=msg("No login has the grant option on a right over the server"),
     )  # fmt: skip

@@ -18,12 +18,14 @@ from audit_core.api.sdk import (
     listed,
     msg,
     passed,
+    settings_of,
     undetermined,
 )
+from audit_database.administrators import declared_by_name
 from audit_database.query import Query
 from audit_database.rows import rows_as
 from audit_database.visibility import shown_whole
-from audit_sqlserver.access_checks import judged_by_declaration
+from audit_sqlserver.kind import SqlserverSettings
 from audit_sqlserver.logins import HOLDERS, Holder
 from audit_sqlserver.rights import DEFINITION
 from audit_sqlserver.server import KIND, RIGHTS, Rights
@@ -169,8 +171,8 @@ def audit_holders(target: Target, holders: tuple[Holder, ...], rights: Rights) -
     """Only declared administrators can end or change the audit."""
     found = {h.name: h.text for h in holders
              if _CHANGING & set(h.rights) and h.name != rights.login}  # fmt: skip
-    return judged_by_declaration(
-        target, found,
+    return declared_by_name(
+        found, settings_of(target, SqlserverSettings).administrators,
         detail=msg("Can change the audit: {names}", names=listed(found.values())),
         none=msg("No login can change the audit"),
     )  # fmt: skip
