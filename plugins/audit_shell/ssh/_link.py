@@ -52,14 +52,32 @@ class Watchdog:
         self._timer.join()
 
 
+class _Through:
+    """A channel of a jump host as a socket: closing it never fails.
+
+    The library closes it in a thread of its own. Where the jump host was cut before, the message
+    that closes a channel can no longer be sent, and the thread would print the error.
+    """
+
+    def __init__(self, channel: Any) -> None:
+        self._channel = channel
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._channel, name)
+
+    def close(self) -> None:
+        with contextlib.suppress(Exception):
+            self._channel.close()
+
+
 class Link:
     """One SSH connection, and the connection to the jump host that it runs through."""
 
     def __init__(self, access: SshAccess, sock: Any, parent: Link | None) -> None:
         self.access = access
-        self._sock = sock
+        self._sock = sock if parent is None else _Through(sock)
         self._parent = parent
-        self.transport: paramiko.Transport = _library.transport(sock)
+        self.transport: paramiko.Transport = _library.transport(self._sock)
         # Ours comes first: it tells what is too late.
         self.transport.banner_timeout = access.login_timeout_s + GRACE_S
         self.transport.handshake_timeout = access.login_timeout_s + GRACE_S
