@@ -83,13 +83,22 @@ def encrypted(table: RouteTable) -> Judgement:
 )  # fmt: skip
 def limited(table: RouteTable) -> Judgement:
     """The gateway limits the rate of calls of each route."""
-    if all(route.limited is None for route in table.routes):
-        return not_applicable(msg("A document of the format {format} does not state limits",
-                                  format=table.head.format))  # fmt: skip
-    wrong = [route for route in table.routes if route.limited is False]
+    silent = msg("A document of the format {format} does not state limits",
+                 format=table.head.format)  # fmt: skip
+    states = [route.limited for route in table.routes]
+    return _each_has(table, states, silent, msg("Without a limit"))
+
+
+def _each_has(
+    table: RouteTable, states: list[bool | None], silent: Message, lacking: Message
+) -> Judgement:
+    """Whether each route has what `states` says of it, in order; None where it is not stated."""
+    if all(state is None for state in states):
+        return not_applicable(silent)
+    wrong = [r for r, state in zip(table.routes, states, strict=True) if state is False]
     if wrong:
-        return failed(_summary(table), _named(msg("Without a limit"), wrong))
-    unknown = [route for route in table.routes if route.limited is None]
+        return failed(_summary(table), _named(lacking, wrong))
+    unknown = [r for r, state in zip(table.routes, states, strict=True) if state is None]
     if unknown:
         return undetermined(_summary(table), _named(msg("Not stated"), unknown))
     return passed(_summary(table))
@@ -101,16 +110,10 @@ def limited(table: RouteTable) -> Judgement:
 )  # fmt: skip
 def monitored(table: RouteTable) -> Judgement:
     """The gateway logs or counts the calls of each route."""
-    if all(route.monitored is None for route in table.routes):
-        return not_applicable(msg("A document of the format {format} does not state monitoring",
-                                  format=table.head.format))  # fmt: skip
-    wrong = [route for route in table.routes if route.monitored is False]
-    if wrong:
-        return failed(_summary(table), _named(msg("Without monitoring"), wrong))
-    unknown = [route for route in table.routes if route.monitored is None]
-    if unknown:
-        return undetermined(_summary(table), _named(msg("Not stated"), unknown))
-    return passed(_summary(table))
+    silent = msg("A document of the format {format} does not state monitoring",
+                 format=table.head.format)  # fmt: skip
+    states = [route.monitored for route in table.routes]
+    return _each_has(table, states, silent, msg("Without monitoring"))
 
 
 @check(
