@@ -93,7 +93,12 @@ RowNumber = Annotated[
 ]
 Output = Annotated[
     str,
-    Valid(holds=_is_output, expected=msg("a name such as records.xlsx, and not workbook.xlsx")),
+    Valid(
+        holds=_is_output,
+        expected=msg(
+            "a name of ASCII letters and digits such as records.xlsx, and not workbook.xlsx"
+        ),
+    ),
 ]
 
 
