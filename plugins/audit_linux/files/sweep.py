@@ -9,7 +9,8 @@ with SIGHUP and hands its exit status on: what was printed until then is an answ
 
     NUL MARK BLANK TYPE MODE UID GID [TARGET NUL] PATH NUL
 
-Between these records getcap(8) and getfacl(1) print, whose lines hold no NUL.
+Between these records getcap(8) and getfacl(1) print, whose lines hold no NUL, and stat(1), which
+prints the numbers of devices (find cannot): NUL N BLANK MAJOR MINOR NUL PATH NUL
 """
 
 from __future__ import annotations
@@ -74,14 +75,16 @@ class Sweep(Struct, frozen=True, kw_only=True):
 
     `entries`: setuid and setgid files, and what everybody may write. `unowned`: files of numbers
     without a name. `owned`: directories and programs near the root that somebody else than root
-    may change. `links`: symbolic links and where they lead. `as_root` is False where only what an
-    ordinary account can reach was searched. `tools`: whether getcap and getfacl were there.
+    may change. `links`: symbolic links and where they lead. `devices`: the numbers (`1:3`) of the
+    devices that everybody may write. `as_root` is False where only what an ordinary account can
+    reach was searched. `tools`: whether getcap and getfacl were there.
     """
 
     entries: tuple[Entry, ...] = ()
     unowned: tuple[Entry, ...] = ()
     owned: tuple[Entry, ...] = ()
     links: dict[str, str] = {}
+    devices: dict[str, str] = {}
     capable: tuple[Capable, ...] = ()
     acls: tuple[Acl, ...] = ()
     as_root: bool = True
@@ -183,13 +186,14 @@ def _tests() -> tuple[str, ...]:
                                    ("-path", "/usr/local/*"), ("-path", "/data*/*"))))  # fmt: skip
     link = (*away, "(", *near, "-printf", r"\0L %l\0%p\0", ")")
     of_file = (unowned, ("-perm", "/6000", *_printed("S")), everybody, (*run, *owned), listed, able)
+    numbers = ("-exec", "/usr/bin/stat", "--printf", r"\0N %t %T\0%n\0", "{}", "+")
     device = _any(("-type", "b"), ("-type", "c"))
     special = ("!", "-type", "f", "!", "-type", "d", "!", "-type", "l")
     return _any(
         ("-type", "f", *_FILE, *_all(*of_file)),
         ("-type", "d", *_all((*_DIRECTORY, *_all(unowned, sticky, owned, listed)), inherited)),
         ("-type", "l", *_all(link, unowned)),
-        (*special, *_DIRECTORY, *_all(unowned, (*device, *everybody))),
+        (*special, *_DIRECTORY, *_all(unowned, (*device, *everybody, *numbers))),
     )
 
 
@@ -234,6 +238,7 @@ def _asked(privilege: Privilege) -> Callable[[Target], Command | Message]:
 _HEAD = re.compile(
     r"([USWO]) ([a-zA-Z?]) ([0-7]{1,5}) ([0-9]{1,10}) ([0-9]{1,10}) (/.*)", re.DOTALL
 )
+_NUMBERS = re.compile(r"N ([0-9a-f]{1,8}) ([0-9a-f]{1,8})")
 _CAPS = re.compile(
     r"(/.*?) (?:= )?(cap_[a-z_,0-9]+[+=][eip]+(?: ?cap_\S+)*|=[eip]+)(?: \[rootid=\d+\])?"
 )
@@ -254,6 +259,7 @@ def parse_sweep(answer: Answer, *, as_root: bool) -> Sweep | Partial:
         unowned=tuple(found["U"]),
         owned=tuple(found["O"]),
         links=reader.links,
+        devices=reader.devices,
         capable=tuple(reader.capable),
         acls=tuple({acl.path: acl for acl in reader.acls}.values()),
         as_root=as_root,
@@ -280,6 +286,7 @@ class _Reader:
         self._cut = cut
         self.found: dict[str, list[Entry]] = {mark: [] for mark in "USWO"}
         self.links: dict[str, str] = {}
+        self.devices: dict[str, str] = {}
         self.capable: list[Capable] = []
         self.acls: list[Acl] = []
         self.problems: list[Message] = []
@@ -297,6 +304,9 @@ class _Reader:
                 self._entry(head)
             elif parts[at].startswith("L ") and at + 1 < len(parts):
                 self.links[parts[at + 1]] = parts[at][2:]
+                at += 1
+            elif (numbers := _NUMBERS.fullmatch(parts[at])) and at + 1 < len(parts):
+                self.devices[parts[at + 1]] = ":".join(str(int(n, 16)) for n in numbers.groups())
                 at += 1
             elif parts[at]:
                 self._tools(parts[at])

@@ -262,10 +262,16 @@ def _caps(found: Iterable[Capable]) -> Values:
     return capped(f"{one.path} {one.caps}" for one in found)
 
 
+# Null, zero, full, random, urandom, tty, ptmx, fuse and tun: the kernel gives these to everybody,
+# and a directory that programs are locked into has copies.
+_FOR_EVERYBODY = ("1:3", "1:5", "1:7", "1:8", "1:9", "5:0", "5:2", "10:229", "10:200")
+
+
 @check(
     "linux.world-writable",
     needs=_NEEDS,
     severity=Severity.HIGH,
+    version=2,
     remedy=msg(
         "Remove write permission for others from the named files (chmod o-w); set the "
         "sticky bit on shared directories (chmod +t)"
@@ -274,7 +280,11 @@ def _caps(found: Iterable[Capable]) -> Values:
 def world_writable(target: Target, sweep: Sweep, mounts: Mounts | Absent) -> Judgement:
     """No file is world-writable, and no world-writable directory lacks the sticky bit."""
     expected = msg("no file with write permission for others, no such directory without sticky bit")
-    open_ = [e for e in sweep.entries if e.bits & 0o002 and not _image(e.path, mounts)]
+    open_ = [
+        e for e in sweep.entries
+        if e.bits & 0o002 and not _image(e.path, mounts)
+        and not (e.kind == "c" and sweep.devices.get(e.path) in _FOR_EVERYBODY)
+    ]  # fmt: skip
     if open_:
         detail = msg("{count} world-writable paths: {names}", count=len(open_),
                      names=_names(sorted(open_, key=_folders_first)))  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -104,6 +105,11 @@ def _acl(path: Path, rights: str = "rw") -> None:
     subprocess.run(["setfacl", "-m", f"u:1234:{rights}", path], check=True)
 
 
+def _device(path: Path, major: int, minor: int) -> None:
+    os.mknod(path, stat.S_IFCHR, os.makedev(major, minor))
+    path.chmod(0o666)
+
+
 def _in_open_folder(folder: Path) -> None:
     folder.chmod(0o777)
     _setuid(folder / "x")
@@ -125,6 +131,12 @@ FAULTS: dict[str, tuple[Callable[[Path], None], dict[str, Verdict]]] = {
         lambda t: (t / "su").chmod(0o4757), {"setuid-files": FAIL, "world-writable": FAIL},
     ),
     "a file of everybody": (lambda t: (t / "plain").chmod(0o646), {"world-writable": FAIL}),
+    "a device for everybody, as a directory that a service is locked into has": (
+        lambda t: _device(t / "null", 1, 3), {},
+    ),
+    "memory under the name of such a device": (
+        lambda t: _device(t / "null", 1, 1), {"world-writable": FAIL},
+    ),
     "no sticky bit": (lambda t: (t / "tmp").chmod(0o777), {"world-writable": FAIL}),
     "no owner": (lambda t: os.chown(t / "plain", 54321, 0), {"unowned-files": FAIL}),
     "no group": (lambda t: os.chown(t / "plain", 0, 54321), {"unowned-files": FAIL}),
