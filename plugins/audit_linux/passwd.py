@@ -20,7 +20,6 @@ from audit_core.api.sdk import (
     Reason,
     capped,
     fact,
-    integer,
     msg,
     partial,
     provider,
@@ -80,8 +79,9 @@ class Accounts(Struct, frozen=True, kw_only=True):
 class Secret(Struct, frozen=True, kw_only=True):
     """The fields of one account in /etc/shadow, without the hash.
 
-    `scheme` is the crypt(5) prefix, `DES`, `?` for what is none, or empty. Days as in shadow(5);
-    None where the field is empty.
+    `scheme` is the crypt(5) prefix, DES, bigcrypt, BSDi, `?` for what is none of them, or empty;
+    `locked` is also a field that no password matches. Days as in shadow(5); None where the field is
+    empty.
     """
 
     name: str
@@ -91,6 +91,7 @@ class Secret(Struct, frozen=True, kw_only=True):
     minimum: int | None
     maximum: int | None
     expires: int | None
+    inactive: int | None = None
 
     @property
     def usable(self) -> bool:
@@ -105,15 +106,16 @@ class Secret(Struct, frozen=True, kw_only=True):
         return self.changed is None or self.changed <= (now - EPOCH).days + 1
 
     def expired(self, now: datetime) -> bool:
-        """Whether the account has ended (usermod -e), for passwords and keys alike."""
-        return self.expires is not None and 0 <= self.expires <= (now - EPOCH).days
+        """Whether the account has ended, for passwords and keys alike.
 
-
-def _fields(line: str, count: int) -> list[str]:
-    fields = line.rstrip("\r").split(":")
-    if len(fields) != count:
-        raise ParseError(msg("{count} fields, expected {wanted}", count=len(fields), wanted=count))
-    return fields
+        On its day (usermod -e), or because the password expired `inactive` days ago (chage -I).
+        """
+        today = (now - EPOCH).days
+        if self.expires is not None and 0 <= self.expires <= today:
+            return True
+        if not self.changed or self.maximum is None or self.inactive is None:
+            return False
+        return today > self.changed + self.maximum + self.inactive
 
 
 def _rows(text: str) -> list[tuple[int, str]]:
@@ -130,7 +132,7 @@ def _account(line: str) -> Account:
     name, secret, uid, gid, _, home, shell = [*colon_fields(line, 6), *[""] * 6][:7]
     if not name:
         raise ParseError(msg("an account without a name"))
-    known = {"": "empty", "x": "shadowed"}
+    known = {"": "empty", "x": "shadowed", f"##{name}": "shadowed"}
     return Account(
         name=name,
         uid=id_number(uid),
@@ -167,39 +169,75 @@ ACCOUNTS = fact(
     parse=parse_passwd,
 )
 
-# Only the scheme leaves the host: `$6$` of `$6$salt$hash`, DES for thirteen crypt characters, `?`
-# for anything else. A line that shadow(5) does not allow is answered by one word.
-_TAIL = r"((:-?[0-9]*){7})$"
-_NAME = r"^([^:$]*):([!*]*)"
+# Only the scheme leaves the host: `$6$` of `$6$salt$hash`. Fields without `$` are told apart by
+# their form: DES (13 crypt characters; pam_unix cuts off a comma and the rest), bigcrypt (13 and
+# n times 11), BSDi (`_` and 19). `-` is a word that locks: it is shorter than what crypt(3)
+# returns, so that no password matches (x, NP, LOCKED); `?` is anything else, also a password that
+# somebody left there. What glibc passes over is MALFORMED.
+_TAIL = r"((:[-+ 0-9]*){3,7})$"
+_NAME = r"^([^:$]*\$?):([!*]*)"  # machine accounts of Samba end in a dollar sign
+_CHAR = "[./0-9A-Za-z]"
+# What stands in the field, what is answered for it, and how many groups it has.
+_STORED = (
+    (r"(\$[0-9A-Za-z-]{1,16})(,[^:$]*)?\$[^:]*", r"\3$", 2),
+    ("", "", 0),
+    (rf"{_CHAR}{{13}}(,[^:]*)?", "DES", 1),
+    (rf"{_CHAR}{{13}}({_CHAR}{{11}})+(,[^:]*)?", "bigcrypt", 2),
+    (rf"_{_CHAR}{{19}}", "BSDi", 0),
+    ("([^:$][^:]?|[A-Z]{1,12})", "-", 1),
+    ("[^:]+", "?", 0),
+)
+SCHEME = re.compile(r"\$[0-9A-Za-z-]{1,16}\$|DES|bigcrypt|BSDi|-|\?")
+"""What is answered for a field that is not empty, without the lock in front."""
+
+
+def scheme_script(tail: str, *, kept: bool) -> tuple[str, ...]:
+    """Arguments of sed that answer name and scheme of a line, and its rest where that is kept."""
+    script: list[str] = []
+    for stored, answered, groups in _STORED:
+        rest = rf"\{groups + 3}" if kept else ""
+        script += ["-e", rf"s/{_NAME}{stored}{tail}/\1:\2{answered}{rest}/p", "-e", "t"]
+    return tuple(script)
+
+
 _SED = (
-    "-nE",
-    "-e", "s/^[+-].*/NIS/p", "-e", "t",
-    "-e", rf"s/{_NAME}(\$[0-9A-Za-z-]{{1,16}}\$)[^:]*{_TAIL}/\1:\2\3\4/p", "-e", "t",
-    "-e", rf"s/{_NAME}{_TAIL}/\1:\2\3/p", "-e", "t",
-    "-e", rf"s/{_NAME}[./0-9A-Za-z]{{13}}{_TAIL}/\1:\2DES\3/p", "-e", "t",
-    "-e", rf"s/{_NAME}[^:]+{_TAIL}/\1:\2?\3/p", "-e", "t",
-    "-e", "s/^.+/MALFORMED/p",
-    "/etc/shadow",
+    "-nE", "-e", r"/^[ \t]*(#|$)/d", "-e", "s/^[+-].*/NIS/p", "-e", "t",
+    *scheme_script(_TAIL, kept=True),
+    "-e", "s/^.+/MALFORMED/p", "/etc/shadow",
 )  # fmt: skip
+# Fields of a line: all, all without the last, and those of the form before there were warnings.
+_FORMS = (9, 8, 5)
 
 
 def _days(text: str) -> int | None:
-    return None if text == "" else integer(text)
+    """A number of days as glibc reads it; None for none, for which the largest stands, too."""
+    value = id_number(text) if text else _NO_DAYS
+    return None if value == _NO_DAYS else value
+
+
+_NO_DAYS = 2**32 - 1
 
 
 def _secret(line: str) -> Secret:
-    name, field, changed, minimum, maximum, _, _, expires, _ = _fields(line, 9)
+    fields = line.rstrip("\r").split(":")
+    if len(fields) == 6 and not fields[5]:
+        del fields[5]
+    if len(fields) not in _FORMS or not fields[0]:
+        raise ParseError(msg("not a line of shadow(5)"))
+    name, field, *numbers = fields
     scheme = field.lstrip("!*")
-    if not name or not re.fullmatch(r"(?:\$[0-9A-Za-z-]{1,16}\$|DES|\?)?", scheme):
+    if scheme and not SCHEME.fullmatch(scheme):
         raise ParseError(msg("not a line of the shadow request"))
+    days = [*map(_days, numbers), None, None, None]
     return Secret(
         name=name,
-        locked=field != scheme,
-        scheme=scheme,
-        changed=_days(changed),
-        minimum=_days(minimum),
-        maximum=_days(maximum),
-        expires=_days(expires),
+        locked=field != scheme or scheme == "-",
+        scheme=scheme.removeprefix("-"),
+        changed=days[0],
+        minimum=days[1],
+        maximum=days[2],
+        inactive=days[4],
+        expires=days[5],
     )
 
 

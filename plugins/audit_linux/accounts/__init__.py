@@ -19,6 +19,7 @@ from audit_linux.accounts import (
     password_quality,
     privileges,
     sessions,
+    stale_accounts,
     trusted_hosts,
 )
 
@@ -28,7 +29,8 @@ FACTS: tuple[Fact, ...] = (
     *trusted_hosts.FACTS, *group_passwords.FACTS, *login_accounts.FACTS, *access_conf.FACTS,
 )  # fmt: skip
 CHECKS: tuple[Check, ...] = (
-    *account_checks.CHECKS, *privileges.CHECKS, *password_quality.CHECKS, *password_history.CHECKS,
-    *login_defs.CHECKS, *lockout.CHECKS, *sessions.CHECKS, *trusted_hosts.CHECKS,
+    *account_checks.CHECKS, *stale_accounts.CHECKS, *privileges.CHECKS,
+    *password_quality.CHECKS, *password_history.CHECKS, *login_defs.CHECKS, *lockout.CHECKS,
+    *sessions.CHECKS, *trusted_hosts.CHECKS,
     *access_conf.CHECKS, *group_passwords.CHECKS, *pam_proof.CHECKS,
 )  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Annotated
 
 from audit_core.api.sdk import (
@@ -37,11 +37,9 @@ from audit_linux.pam import PAM, Pam
 from audit_linux.passwd import (
     ACCOUNTS,
     EPOCH,
-    LASTLOG,
     SHADOW,
     Account,
     Accounts,
-    Login,
     Secret,
     moment,
 )
@@ -63,7 +61,9 @@ def _usable(
     ]
 
 
-def _whole(accounts: Accounts, sources: Sources | Absent, judgement: Judgement) -> Judgement:
+def whole_accounts(
+    accounts: Accounts, sources: Sources | Absent, judgement: Judgement
+) -> Judgement:
     """`judgement`, but no pass where accounts exist that were not checked."""
     return unless_more_sources(judgement, sources, "passwd", also=accounts.nis)
 
@@ -90,7 +90,7 @@ def uid_unique(accounts: Accounts, sources: Sources | Absent) -> Judgement:
             "{count} user ids are shared: {names}", count=len(shared), names=capped(shared)
         )
         return failed(detail, expected=expected)
-    return _whole(
+    return whole_accounts(
         accounts,
         sources,
         passed(
@@ -120,7 +120,7 @@ def user_name_unique(accounts: Accounts, sources: Sources | Absent) -> Judgement
             ),
             expected=expected,
         )
-    return _whole(
+    return whole_accounts(
         accounts,
         sources,
         passed(
@@ -144,7 +144,7 @@ def root_only_uid_0(accounts: Accounts, sources: Sources | Absent) -> Judgement:
         if others
         else msg("No account besides root has user id 0")
     )
-    return _whole(
+    return whole_accounts(
         accounts,
         sources,
         expect(not others, detail=detail, expected=msg("only root has user id 0")),
@@ -173,7 +173,7 @@ def no_empty_password(
         if empty
         else msg("{count} accounts, none with an empty password", count=len(accounts.rows))
     )
-    return _whole(
+    return whole_accounts(
         accounts, sources, expect(not empty, detail=detail, expected=msg("no empty password field"))
     )
 
@@ -184,7 +184,9 @@ _STRONG = frozenset({
     "$y$", "$gy$", "$sm3y$", "$7$", "$2a$", "$2b$", "$2y$", "$6$", "$5$", "$sm3$",
 })  # fmt: skip
 # MD5, NT, PBKDF1 with SHA-1, and bcrypt as it was before its faults were fixed.
-WEAK_SCHEMES = frozenset({"DES", "$1$", "$3$", "$md5$", "$sha1$", "$2$", "$2x$"})
+WEAK_SCHEMES = frozenset({
+    "DES", "bigcrypt", "BSDi", "$1$", "$3$", "$md5$", "$sha1$", "$2$", "$2x$",
+})  # fmt: skip
 
 
 @check(
@@ -197,7 +199,7 @@ WEAK_SCHEMES = frozenset({"DES", "$1$", "$3$", "$md5$", "$sha1$", "$2$", "$2x$"}
         known_or_absent(optional(LOGIN_DEFS)),
     ),
     severity=Severity.HIGH,
-    version=5,
+    version=6,
     remedy=msg(
         "Set ENCRYPT_METHOD to SHA512 or YESCRYPT and have the named users change passwords"
     ),
@@ -213,7 +215,7 @@ def password_hash(
 ) -> Judgement:
     """Stored passwords are hashed with a strong scheme, and new ones will be."""
     exposed = [f"{a.name} (passwd)" for a in accounts.rows if a.field == "other"]
-    hashed = _hashed(known(shadow) or ())
+    hashed = [s for s in known(shadow) or () if s.scheme and s.usable]
     judged = WEAK_SCHEMES | (_STRONG - allowed)
     weak = [f"{s.name} ({s.scheme})" for s in hashed if s.scheme in judged]
     strange = [f"{s.name} ({s.scheme})" for s in hashed if s.scheme not in judged | allowed]
@@ -234,22 +236,22 @@ def password_hash(
             names=capped(strange),
         )
         return undetermined(detail, expected=expected)
+    shut = _locked_weak(known(shadow) or (), judged)
     if not hashed:
-        return _whole(accounts, sources, not_applicable(msg("No account has a stored password")))
+        none = not_applicable(msg("No account has a stored password"), *shut)
+        return whole_accounts(accounts, sources, none)
     schemes = listed({s.scheme for s in hashed})
-    return _whole(
-        accounts,
-        sources,
-        passed(
-            msg("{count} stored passwords use {schemes}", count=len(hashed), schemes=schemes),
-            expected=expected,
-        ),
-    )
+    stored = msg("{count} stored passwords use {schemes}", count=len(hashed), schemes=schemes)
+    return whole_accounts(accounts, sources, passed(stored, *shut, expected=expected))
 
 
-def _hashed(shadow: tuple[Secret, ...]) -> list[Secret]:
-    """The accounts with a stored password: what no crypt(5) writes behind a lock (*LK*) is none."""
-    return [s for s in shadow if s.scheme and (s.usable or s.scheme != "?")]
+def _locked_weak(shadow: tuple[Secret, ...], judged: frozenset[str]) -> tuple[Message, ...]:
+    """The locked accounts with a weak hash: nobody logs in with it until it is unlocked."""
+    weak = [f"{s.name} ({s.scheme})" for s in shadow if not s.usable and s.scheme in judged]
+    if not weak:
+        return ()
+    return (msg("Locked accounts with a weak hash, which counts again once they are unlocked: "
+                "{names}", names=capped(weak)),)  # fmt: skip
 
 
 @check(
@@ -272,7 +274,7 @@ def password_age(
     logins = [(a, s) for a, s in _usable(accounts, shadow) if not s.expired(now)]
     late = _late(accounts, logins, max_days)
     if not logins and not late:
-        return _whole(accounts, sources, _NO_PASSWORDS)
+        return whole_accounts(accounts, sources, _NO_PASSWORDS)
     ageless = [a.name for a, s in logins if not s.ages(now)]
     expected = msg("maximum password age of 1 to {days} days", days=max_days)
     if ageless and not late:
@@ -298,7 +300,7 @@ def password_age(
         count=len(logins),
         days=max(s.maximum or 0 for _, s in logins),
     )
-    return _whole(accounts, sources, passed(longest, *_changes(logins), expected=expected))
+    return whole_accounts(accounts, sources, passed(longest, *_changes(logins), expected=expected))
 
 
 def _changes(logins: list[tuple[Account, Secret]]) -> list[Message]:
@@ -357,7 +359,7 @@ def default_accounts(
     if usable:
         bad = [template(capped(names)) for names, template in rows if names]
         return failed(*bad, expected=expected)
-    return _whole(
+    return whole_accounts(
         accounts,
         sources,
         passed(
@@ -418,7 +420,7 @@ def shared_accounts(
             msg("Ask who uses these accounts with generic names: {names}", names=capped(hits)),
             expected=expected,
         )
-    return _whole(
+    return whole_accounts(
         accounts,
         sources,
         passed(
@@ -432,101 +434,7 @@ def shared_accounts(
     )
 
 
-def _idle(login: Login, now: datetime) -> int | None:
-    return None if login.last is None else (now - datetime.fromisoformat(login.last)).days
-
-
-@check(
-    "linux.stale-accounts",
-    needs=(ACCOUNTS, LASTLOG, COLLECTED_AT, SHADOW, ELSEWHERE),
-    severity=Severity.MEDIUM,
-    version=5,
-    remedy=msg("Lock or remove accounts that nobody uses (usermod -L -e 1, userdel)"),
-)
-def stale_accounts(
-    accounts: Accounts,
-    logins: tuple[Login, ...],
-    collected_at: str,
-    shadow: tuple[Secret, ...],
-    sources: Sources | Absent,
-    *,
-    max_idle_days: Annotated[int, Down] = 90,
-) -> Judgement:
-    """Every account that can log in was used recently."""
-    now = moment(collected_at)
-    over = {s.name for s in shadow if s.expired(now)}
-    able = [a for a in accounts.rows if a.has_shell and a.name not in over]
-    stale, never = _unused(able, logins, shadow, now, max_idle_days)
-    idle = _never_used(able, never, logins, shadow, now, max_idle_days)
-    never = [name for name in never if name not in idle]
-    expected = msg("last login at most {days} days ago", days=max_idle_days)
-    unused = msg("No usable login record of: {names}", names=capped(never))
-    last = _last_logins(able, logins)
-    if stale or idle:
-        old = msg(
-            "{count} accounts have not logged in for longer than allowed (days): {names}",
-            count=len(stale),
-            names=capped(stale),
-        )
-        fresh = msg(
-            "Accounts with a password that have never logged in (days since it was set): {names}",
-            names=capped(f"{name} ({days})" for name, days in idle.items()),
-        )
-        rows = ((stale, old), (idle, fresh), (never, unused))
-        return failed(*(detail for wanted, detail in rows if wanted), *last, expected=expected)
-    if never:
-        return undetermined(unused, *last, expected=expected)
-    recent = msg("{count} accounts that can log in, all used recently", count=len(able))
-    return _whole(accounts, sources, passed(recent, *last, expected=expected))
-
-
-def _last_logins(able: list[Account], logins: tuple[Login, ...]) -> list[Message]:
-    """When the accounts that can log in did so last, as far as that is recorded."""
-    days = {login.name: login.last[:10] for login in logins if login.last is not None}
-    labels = [f"{a.name} ({days[a.name]})" for a in able if a.name in days]
-    return [msg("Last logins: {names}", names=capped(labels))] if labels else []
-
-
-def _never_used(
-    able: list[Account],
-    never: list[str],
-    logins: tuple[Login, ...],
-    shadow: tuple[Secret, ...],
-    now: datetime,
-    most: int,
-) -> dict[str, int]:
-    """The accounts that have a password and were not used in the `most` days since it was set.
-
-    Only where logins are recorded at all. root is left out: administrators use sudo.
-    """
-    recorded = {login.name for login in logins if login.last is None}
-    if len(recorded) == len(logins):
-        return {}
-    set_at = {s.name: s.changed for s in shadow if s.usable and s.scheme and s.changed}
-    days = {name: (now - EPOCH).days - at for name, at in set_at.items()}
-    names = {a.name for a in able if a.uid != 0 and a.name in never and a.name in recorded}
-    return {name: days[name] for name in sorted(names) if days.get(name, 0) > most}
-
-
-def _unused(
-    able: list[Account],
-    logins: tuple[Login, ...],
-    shadow: tuple[Secret, ...],
-    now: datetime,
-    most: int,
-) -> tuple[list[str], list[str]]:
-    """The accounts unused for more than `most` days, and those of which that cannot be told."""
-    used = {login.name: _idle(login, now) for login in logins}
-    idle = {a.name: used.get(a.name) for a in able}
-    # Without its line in /etc/shadow an account may have expired.
-    dated = {s.name for s in shadow} | {a.name for a in able if a.field != "shadowed"}
-    late = {name for name, days in idle.items() if (days or 0) > most}
-    stale = [f"{name} ({idle[name]})" for name in idle if name in late & dated]
-    never = [n for n, days in idle.items() if days is None or days < 0 or n in late - dated]
-    return stale, never
-
-
 CHECKS = (
     uid_unique, user_name_unique, root_only_uid_0, no_empty_password, password_hash, password_age,
-    default_accounts, shared_accounts, stale_accounts,
+    default_accounts, shared_accounts,
 )  # fmt: skip

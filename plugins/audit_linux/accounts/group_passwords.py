@@ -6,8 +6,6 @@ empty one, and one that begins with `!` or `*`, lets nobody in but members.
 
 from __future__ import annotations
 
-import re
-
 from msgspec import Struct
 
 from audit_core.api.sdk import (
@@ -35,31 +33,30 @@ from audit_core.api.sdk import (
 )
 from audit_linux.accounts.account_checks import WEAK_SCHEMES
 from audit_linux.groups import GROUPS, Groups
-from audit_linux.passwd import ACCOUNTS_LIMIT
+from audit_linux.passwd import ACCOUNTS_LIMIT, SCHEME, scheme_script
 
 
 class GroupSecret(Struct, frozen=True, kw_only=True):
-    """A group with a password, and the prefix of its hash: `DES`, `?` for what is none."""
+    """A group with a password, and its scheme as in `Secret`."""
 
     name: str
     scheme: str
 
 
-# Only the scheme leaves the host; groups without a password are left out.
+# Only the scheme leaves the host; groups without a password are left out, and those with a lock.
 _SED = (
     "-nE",
     "-e", "/^([^:]*:)?([!*:]|$)/d",
-    "-e", "/^[^:]*:([!*][^:]*|):/d",
-    "-e", r"s/^([^:]*):(\$[0-9A-Za-z-]{1,16}\$)[^:]*:.*/\1:\2/p", "-e", "t",
-    "-e", r"s/^([^:]*):[./0-9A-Za-z]{13}:.*/\1:DES/p", "-e", "t",
-    "-e", r"s/^([^:]*):[^:]*:.*/\1:?/p",
+    "-e", "/^[^:]*$/d",
+    *scheme_script(":[^:]*:[^:]*$", kept=False),
+    "-e", "s/^.+/MALFORMED/p",
     "/etc/gshadow",
 )  # fmt: skip
 
 
 def _secret(line: str) -> GroupSecret:
     name, colon, scheme = line.partition(":")
-    if not colon or not re.fullmatch(r"\$[0-9A-Za-z-]{1,16}\$|DES|\?", scheme):
+    if not colon or not SCHEME.fullmatch(scheme):
         raise ParseError(msg("not a line of the gshadow request"))
     return GroupSecret(name=name, scheme=scheme)
 
@@ -72,7 +69,7 @@ def parse_gshadow(answer: Answer) -> tuple[GroupSecret, ...] | Partial | Absent:
         raise ParseError(msg("/etc/gshadow was not read"))
     lines = ((number, line) for number, line in enumerate(answer.lines, 1) if line)
     rows, problems = read_rows(lines, _secret)
-    return partial(tuple(rows), problems)
+    return partial(tuple(row for row in rows if row.scheme != "-"), problems)
 
 
 GSHADOW = fact(
@@ -93,6 +90,7 @@ GSHADOW = fact(
     "linux.group-passwords",
     needs=(GROUPS, known_or_absent(optional(GSHADOW))),
     severity=Severity.LOW,
+    version=2,
     remedy=msg("Remove the passwords of these groups (gpasswd -r GROUP) and name their members"),
 )
 def group_passwords(groups: Groups, secrets: tuple[GroupSecret, ...] | Absent | None) -> Judgement:

@@ -21,14 +21,19 @@ def account(name: str, shell: str = "/bin/bash", uid: int = 1000) -> Account:
     return Account(name=name, uid=uid, gid=1000, home="/home/x", shell=shell, field="shadowed")
 
 
-def secret(name: str, *, locked: bool = False, expires: int | None = None) -> Secret:
-    return Secret(name=name, locked=locked, scheme="y", changed=1, minimum=None, maximum=None,
-                  expires=expires)  # fmt: skip
+def secret(
+    name: str, *, locked: bool = False, expires: int | None = None, inactive: int | None = None
+) -> Secret:
+    maximum = None if inactive is None else 90
+    return Secret(name=name, locked=locked, scheme="y", changed=1, minimum=None, maximum=maximum,
+                  expires=expires, inactive=inactive)  # fmt: skip
 
 
 def test_who_can_log_in() -> None:
     rows = (account("a"), account("locked"), account("gone"), account("no", "/usr/sbin/nologin"))
-    shadow = (secret("a"), secret("locked", locked=True), secret("gone", expires=1))
+    rows = (*rows, account("idle"))  # its password expired long ago (chage -I)
+    shadow = (secret("a"), secret("locked", locked=True), secret("gone", expires=1),
+              secret("idle", inactive=30))  # fmt: skip
     accounts = Accounts(rows=rows)
     # a key still opens an account whose password is locked
     assert login_accounts(accounts, shadow, Sources(), NOW) == ("a", "locked")

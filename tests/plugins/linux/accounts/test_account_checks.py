@@ -11,6 +11,7 @@ from msgspec import structs
 from audit_core.model import CutList, Verdict
 from audit_linux.accounts import account_checks as mod
 from audit_linux.accounts.login_defs import LoginDefs
+from audit_linux.accounts.stale_accounts import stale_accounts
 from audit_linux.nsswitch import Sources
 from audit_linux.pam import Line, Pam
 from audit_linux.passwd import SHADOW, Account, Accounts, Login, Secret
@@ -96,7 +97,7 @@ def test_accounts_from_nis_are_never_passed_over() -> None:
     assert mod.no_empty_password.judge(nis, given, LOCAL).verdict is UNDETERMINED
     assert mod.default_accounts.judge(nis, given, LOCAL).verdict is UNDETERMINED
     assert mod.shared_accounts.judge(nis, LOCAL).verdict is UNDETERMINED
-    assert mod.stale_accounts.judge(nis, (), NOW, (), LOCAL).verdict is UNDETERMINED
+    assert stale_accounts.judge(nis, (), NOW, (), LOCAL).verdict is UNDETERMINED
     assert mod.user_name_unique.judge(nis, LOCAL).verdict is UNDETERMINED
     assert mod.root_only_uid_0.judge(nis, LOCAL).verdict is UNDETERMINED
 
@@ -111,7 +112,7 @@ def test_accounts_from_a_directory_are_never_passed_over() -> None:
     for check in (mod.shared_accounts, mod.uid_unique, mod.user_name_unique, mod.root_only_uid_0):
         assert check.judge(quiet, far).verdict is UNDETERMINED
         assert check.judge(quiet, LOCAL).verdict is PASS
-    assert mod.stale_accounts.judge(quiet, (), NOW, (), far).verdict is UNDETERMINED
+    assert stale_accounts.judge(quiet, (), NOW, (), far).verdict is UNDETERMINED
     assert mod.root_only_uid_0.judge(some(who("toor", 0)), far).verdict is FAIL
 
 
@@ -131,7 +132,7 @@ def test_which_shells_let_somebody_in(shell: str, lets_in: bool) -> None:
 )
 def test_an_account_past_its_end_is_not_stale(expires: int | None, verdict: Verdict) -> None:
     ended = structs.replace(secret("a"), expires=expires)  # NOW is day 20780
-    assert mod.stale_accounts.judge(some(who("a")), (), NOW, (ended,), LOCAL).verdict is verdict
+    assert stale_accounts.judge(some(who("a")), (), NOW, (ended,), LOCAL).verdict is verdict
 
 
 @pytest.mark.parametrize(
@@ -155,7 +156,7 @@ def test_no_empty_password(field: str, given: Secret, verdict: Verdict) -> None:
         (s, PASS)
         for s in ("$y$", "$gy$", "$7$", "$2a$", "$2b$", "$2y$", "$6$", "$5$", "$sm3$", "$sm3y$")
     ]
-    + [(s, FAIL) for s in ("$1$", "$md5$", "DES", "$2x$")]
+    + [(s, FAIL) for s in ("$1$", "$md5$", "DES", "$2x$", "bigcrypt", "BSDi")]
     + [(s, UNDETERMINED) for s in ("?", "$argon2id$")]
     + [("", NA)],
 )
@@ -165,12 +166,13 @@ def test_password_hash(scheme: str, verdict: Verdict) -> None:
 
 
 def test_what_stands_behind_a_lock_is_no_weak_hash() -> None:
-    given = (secret("a", "?", locked=True), secret("b", "$y$"))  # *LK* and !! are sent as *? and !!
+    given = (secret("a", "$1$", locked=True), secret("b", "$y$"))
     assert (
         mod.password_hash.judge(some(who("a"), who("b")), given, LOCAL, None, None).verdict is PASS
     )
     only = mod.password_hash.judge(some(who("a")), given[:1], LOCAL, None, None)
     assert only.verdict is NA
+    assert only.detail[1].args["names"] == ("a ($1$)",)
 
 
 def test_password_hash_in_passwd_and_stricter() -> None:
@@ -291,20 +293,20 @@ NOW = "2026-11-23T12:00:00+00:00"
 def test_stale_accounts(last: str | None, verdict: Verdict) -> None:
     logins = (Login(name="a", last=last), Login(name="locked", last=None))
     accounts = some(who("a"), who("locked", shell="/bin/false"))
-    assert mod.stale_accounts.judge(accounts, logins, NOW, (secret("a"),), LOCAL).verdict is verdict
+    assert stale_accounts.judge(accounts, logins, NOW, (secret("a"),), LOCAL).verdict is verdict
 
 
 def test_stale_accounts_not_in_lastlog_are_not_passed() -> None:
-    judged = mod.stale_accounts.judge(some(who("a")), (), NOW, (), LOCAL)
+    judged = stale_accounts.judge(some(who("a")), (), NOW, (), LOCAL)
     assert judged.verdict is UNDETERMINED
     old = (Login(name="b", last="2020-01-01T00:00:00+00:00"),)
     rows = some(who("a"), who("b"))
-    both = mod.stale_accounts.judge(rows, old, NOW, (secret("b"),), LOCAL)
+    both = stale_accounts.judge(rows, old, NOW, (secret("b"),), LOCAL)
     assert both.verdict is FAIL
     assert len(both.detail) == 3
     assert both.detail[2].args["names"] == ("b (2020-01-01)",)
     # Its line in /etc/shadow, which may say that it has ended, could not be read.
-    assert mod.stale_accounts.judge(rows, old, NOW, (), LOCAL).verdict is UNDETERMINED
+    assert stale_accounts.judge(rows, old, NOW, (), LOCAL).verdict is UNDETERMINED
 
 
 def test_a_thousand_offenders_are_counted_and_cut() -> None:
@@ -321,9 +323,9 @@ _LINES = {
     "b:!$6$SECRET$SECRET:1:0:9:7:::": "b:!$6$:1:0:9:7:::",
     "c::1:0:9:7:::": "c::1:0:9:7:::",
     "d:SECRETSECRET1:1:0:9:7:::": "d:DES:1:0:9:7:::",
-    "e:SECRET:1:::7:::": "e:?:1:::7:::",
+    "e:SECRETlow:1:::7:::": "e:?:1:::7:::",
     "f:!!:1:::7::20000:": "f:!!:1:::7::20000:",
-    "g:$md5,rounds=9$SECRET$SECRET:1:0:9:7:::": "g:?:1:0:9:7:::",
+    "g:$md5,rounds=9$SECRET$SECRET:1:0:9:7:::": "g:$md5$:1:0:9:7:::",
     "+::::::::": "NIS",
     "+SECRET:x:::::::": "NIS",
     "h:$6$SECRET$SECRET:1:2": "MALFORMED",
@@ -358,11 +360,11 @@ def test_a_password_that_was_never_used(subtests: pytest.Subtests) -> None:
                       Login(name="eve", last=last))  # fmt: skip
             people = some(who("bob"), who("eve"))
             shadow = (secret("bob", "$6$"), given)
-            judged = mod.stale_accounts.judge(people, logins, NOW, shadow, LOCAL)
+            judged = stale_accounts.judge(people, logins, NOW, shadow, LOCAL)
             assert judged.verdict is wanted
     # Where nobody ever logged in by this record, it records nothing.
     nobody = (Login(name="eve", last=None),)
-    judged = mod.stale_accounts.judge(
+    judged = stale_accounts.judge(
         some(who("eve")), nobody, NOW, (secret("eve", "$6$", changed=old),), LOCAL
     )
     assert judged.verdict is UNDETERMINED

@@ -100,7 +100,8 @@ def test_passwd_that_is_none(text: str, answer: Make) -> None:
 @pytest.mark.parametrize(
     ("field", "locked", "scheme"),
     [("$6$", False, "$6$"), ("!$6$", True, "$6$"), ("*", True, ""), ("!!", True, ""),
-     ("", False, ""), ("DES", False, "DES"), ("?", False, "?"), ("*?", True, "?")],
+     ("", False, ""), ("DES", False, "DES"), ("?", False, "?"), ("*?", True, "?"), ("-", True, ""),
+     ("*-", True, ""), ("bigcrypt", False, "bigcrypt"), ("BSDi", False, "BSDi")],
 )  # fmt: skip
 def test_shadow_fields(field: str, locked: bool, scheme: str, answer: Make) -> None:
     (row,) = whole(parse_shadow(answer(f"a:{field}:19000:1:90:7::20000:\nNIS\n")))
@@ -108,7 +109,9 @@ def test_shadow_fields(field: str, locked: bool, scheme: str, answer: Make) -> N
     assert (row.changed, row.minimum, row.maximum, row.expires) == (19000, 1, 90, 20000)
 
 
-@pytest.mark.parametrize("text", ["MALFORMED\n", "a:$6$x:1:::::: \n", "a::1:2:3\n", ""])
+@pytest.mark.parametrize(
+    "text", ["MALFORMED\n", "a:$6$x:1:::::: \n", "a::1:2:3:4\n", "a::-1:2:3\n", ""]
+)
 def test_shadow_that_is_none(text: str, answer: Make) -> None:
     with pytest.raises(ParseError):
         parse_shadow(answer(text))

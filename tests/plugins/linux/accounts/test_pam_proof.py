@@ -91,6 +91,7 @@ def test_passwords_of_groups(answer: Callable[..., Answer]) -> None:
         ("ops:DES\n", "ops:x:7:\n", F),
         ("ops:$y$\n", "ops:x:7:\n", U),
         ("ops:?\n", "ops:x:7:\n", U),
+        ("ops:-\n", "ops:x:7:\n", P),
         ("", "ops:[redacted]:7:\n", F),
     ):
         secrets = parse_gshadow(answer(got))
@@ -100,6 +101,7 @@ def test_passwords_of_groups(answer: Callable[..., Answer]) -> None:
     assert isinstance(none, Absent)
     assert not none.unknown
     script = GSHADOW.providers[0].ask.argv[1:-1]  # type: ignore[union-attr]
-    lines = "a:!::\nb:*::\nc:::x,y\nd:$6$ab$cd::\ne:!$1$a$b::\nf:abJnggxhB/yWI:a:b\ng:plain::\n"
+    lines = "a:!::\nb:*::\nc:::x,y\nd:$6$ab$cd::\ne:!$1$a$b::\nf:abJnggxhB/yWI:a:b\ng:plain::\n" \
+            "h:a plain word of a user::\ni:$md5,rounds=904$ab$$cd::\nj\nk:$6$a$b\n"  # fmt: skip
     done = subprocess.run(["sed", *script], input=lines, capture_output=True, text=True, check=True)
-    assert done.stdout == "d:$6$\nf:DES\ng:?\n"
+    assert done.stdout == "d:$6$\nf:DES\ng:?\nh:?\ni:$md5$\nMALFORMED\n"
