@@ -30,8 +30,9 @@ def secret(
 
 
 def test_who_can_log_in() -> None:
-    rows = (account("a"), account("locked"), account("gone"), account("no", "/usr/sbin/nologin"))
-    rows = (*rows, account("idle"))  # its password expired long ago (chage -I)
+    shell = account("no", "/usr/sbin/nologin")
+    # the password of idle expired long ago (chage -I)
+    rows = (account("a"), account("locked"), account("gone"), shell, account("idle"))
     shadow = (secret("a"), secret("locked", locked=True), secret("gone", expires=1),
               secret("idle", inactive=30))  # fmt: skip
     accounts = Accounts(rows=rows)
