@@ -43,11 +43,6 @@ def moment(collected_at: str) -> datetime:
     return datetime.fromisoformat(collected_at)
 
 
-def usual_home(path: str) -> bool:
-    """Whether a home is where requests for files of all accounts look: in /home, or /root."""
-    return path == "/root" or bool(re.fullmatch(r"/home/[^/.][^/]*/?", path))
-
-
 class Account(Struct, frozen=True, kw_only=True):
     """One line of passwd(5). `field` is what the password field is, never its text."""
 

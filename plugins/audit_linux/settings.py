@@ -14,6 +14,19 @@ def _is_file(path: str) -> bool:
 File = Annotated[str, Valid(holds=_is_file, expected=msg("an absolute path without .."))]
 
 
+def _is_home(path: str) -> bool:
+    return (
+        _is_file(path)
+        and path.rstrip("/") != ""
+        and not set(path.removesuffix("/*")) & set("*?[\\")
+    )
+
+
+Home = Annotated[
+    str, Valid(holds=_is_home, expected=msg("an absolute path without .., or one that ends in /*"))
+]
+
+
 class LinuxSettings(Schema, frozen=True, kw_only=True):
     """Settings that the checks of Linux hosts look at. None: not declared.
 
@@ -24,9 +37,10 @@ class LinuxSettings(Schema, frozen=True, kw_only=True):
     `second_factor_at` is where the second factor is asked for, as with a bastion host;
     `process_accounting` is the file in which the kernel records each program that ends, where
     the site wants that; `file_sweep` is false where the file systems shall not be searched;
-    `setuid_files` are all that may be setuid, setgid or have file capabilities; with
-    `verify_all_packages` the files of all packages are compared with the package database, and
-    not only those of the programs that intruders replace.
+    `homes` are home directories outside of /home, /root, /var/lib and /opt, with `/*` at the end
+    all directories in one; `setuid_files` are all that may be setuid, setgid or have file
+    capabilities; with `verify_all_packages` the files of all packages are compared with the
+    package database, and not only those of the programs that intruders replace.
     """
 
     allowed_ports: tuple[PortRange, ...] | None = None
@@ -42,6 +56,7 @@ class LinuxSettings(Schema, frozen=True, kw_only=True):
     process_accounting: File | None = None
     file_sweep: bool | None = None
     setuid_files: tuple[str, ...] | None = None
+    homes: tuple[Home, ...] | None = None
     verify_all_packages: bool | None = None
 
 

@@ -7,6 +7,7 @@ import re
 from msgspec import Struct
 
 from audit_core.api.sdk import (
+    TARGET,
     Absent,
     Answer,
     FileStatus,
@@ -15,6 +16,7 @@ from audit_core.api.sdk import (
     Privilege,
     ReadFiles,
     Severity,
+    Target,
     capped,
     check,
     fact,
@@ -26,11 +28,12 @@ from audit_core.api.sdk import (
     passed,
     undetermined,
 )
-from audit_linux.passwd import ACCOUNTS, Accounts, usual_home
+from audit_linux.homes import homes_of, not_searched
+from audit_linux.passwd import ACCOUNTS, Accounts
 from audit_linux.ssh.sshd import plainly
 
 _OF_HOST = ("/etc/hosts.equiv", "/etc/shosts.equiv", "/etc/ssh/shosts.equiv")
-_OF_USER = re.compile(r"(?:/home/[^/]+|/root)/\.[rs]hosts")
+_OF_USER = re.compile(r"/.+/\.[rs]hosts")
 
 
 class Trust(Struct, frozen=True, kw_only=True):
@@ -55,37 +58,42 @@ def parse_trust(answer: Answer) -> Trust | Partial | Absent:
     return partial(Trust(entries=found), problems)
 
 
-_ASK = ReadFiles(
-    paths=(*_OF_HOST, "/home", "/root"), depth=2, names=(".rhosts", ".shosts"),
-    privilege=Privilege.ROOT,
-)  # fmt: skip
-TRUST = fact("linux.trusted-hosts", Trust, kind="host", ask=_ASK, parse=parse_trust)
+def _ask(target: Target) -> ReadFiles:
+    homes = homes_of(target)
+    return ReadFiles(
+        paths=(*_OF_HOST, *homes.folders, *homes.single), depth=2, names=(".rhosts", ".shosts"),
+        privilege=Privilege.ROOT,
+    )  # fmt: skip
+
+
+TRUST = fact("linux.trusted-hosts", Trust, kind="host", ask=_ask, parse=parse_trust)
 # /etc/hosts.equiv is open to all as a rule; what is closed to the login passes nothing.
 TRUST_SEEN = fact(
-    "linux.trusted-hosts-seen", Trust, kind="host", ask=plainly(_ASK), parse=parse_trust
+    "linux.trusted-hosts-seen",
+    Trust,
+    kind="host",
+    ask=lambda target: plainly(_ask(target)),
+    parse=parse_trust,
 )
 
 
 @check(
     "linux.trusted-hosts",
-    needs=(first_of(TRUST, TRUST_SEEN), known_or_absent(ACCOUNTS)),
+    needs=(TARGET, first_of(TRUST, TRUST_SEEN), known_or_absent(ACCOUNTS)),
     severity=Severity.MEDIUM,
-    version=2,
+    version=3,
     remedy=msg("Remove the named files"),
 )
-def trusted_hosts(trust: Trust, accounts: Accounts | Absent) -> Judgement:
+def trusted_hosts(target: Target, trust: Trust, accounts: Accounts | Absent) -> Judgement:
     """No file allows users of other hosts to log in without a password."""
     expected = msg("no hosts.equiv, .rhosts or .shosts")
     bad = [f"{path}: {', '.join(entries)}" for path, entries in trust.entries.items() if entries]
     if bad:
         detail = msg("Files that trust other hosts: {names}", names=capped(bad))
         return failed(detail, expected=expected)
-    none = msg("No hosts.equiv, .rhosts or .shosts with entries in /etc, /home and /root")
-    rows = accounts.rows if isinstance(accounts, Accounts) else ()
-    far = [account.home for account in rows if account.has_shell and not usual_home(account.home)]
-    if far:
-        unread = msg("Home directories that were not checked: {names}", names=capped(far))
-        return undetermined(none, unread, expected=expected)
+    none = msg("No hosts.equiv, .rhosts or .shosts with entries in /etc and in home directories")
+    if far := homes_of(target).far(accounts):
+        return undetermined(none, not_searched(far), expected=expected)
     return passed(none, expected=expected)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from audit_core.api.sdk import (
+    TARGET,
     Absent,
     Answer,
     Command,
@@ -18,6 +19,7 @@ from audit_core.api.sdk import (
     Partial,
     Reason,
     Severity,
+    Target,
     capped,
     check,
     fact,
@@ -35,8 +37,10 @@ from audit_core.api.sdk import (
 )
 from audit_linux.find_errors import refused
 from audit_linux.groups import GROUPS, Groups
+from audit_linux.homes import Homes, homes_of, not_searched
 from audit_linux.nsswitch import ELSEWHERE, Sources, unless_more_sources
-from audit_linux.passwd import ACCOUNTS, Accounts
+from audit_linux.passwd import ACCOUNTS, Account, Accounts
+from audit_linux.processes import FIRST_PERSON
 
 
 class Mode(Struct, frozen=True, kw_only=True):
@@ -151,14 +155,15 @@ INSIDE_MODES = fact(
     ask=_ask("-L", *_INSIDE, "-mindepth", "1", "-maxdepth", "1"),
     parse=parse_modes,
 )
-HOME_MODES = fact(
-    "linux.home-modes",
-    Modes, kind="host",
-    ask=_ask(
-        "/root", "/home", "-maxdepth", "1", "-not", "-path", "/root/*", "-type", "d",
-    ),
-    parse=parse_modes,
-)  # fmt: skip
+
+
+def _ask_homes(target: Target) -> Command:
+    homes = homes_of(target)
+    inside = (word for home in homes.single for word in ("-not", "-path", f"{home}/*"))
+    return _ask(*homes.single, *homes.folders, "-maxdepth", "1", *inside, "-type", "d")
+
+
+HOME_MODES = fact("linux.home-modes", Modes, kind="host", ask=_ask_homes, parse=parse_modes)
 
 
 # --- access lists -------------------------------------------------------------------------------
@@ -310,41 +315,60 @@ def file_modes(
 
 @check(
     "linux.home-modes",
-    needs=(ACCOUNTS, HOME_MODES, ELSEWHERE),
+    needs=(TARGET, ACCOUNTS, HOME_MODES, ELSEWHERE),
     severity=Severity.MEDIUM,
-    version=4,
+    version=5,
     remedy=msg(
         "Set the named home directories to mode 0750 and make each user the owner of their own"
     ),
 )
 def home_modes(
-    accounts: Accounts, modes: Modes, sources: Sources | Absent, *, forbidden: ModeBits = "0027"
+    target: Target,
+    accounts: Accounts,
+    modes: Modes,
+    sources: Sources | Absent,
+    *,
+    forbidden: ModeBits = "0027",
 ) -> Judgement:
     """The home directory of every account that can log in is not open to others."""
     by_path, bits = {mode.path: mode for mode in modes.found}, int(forbidden, 8)
-    homes = {(a.home.rstrip("/") or "/", a.uid) for a in accounts.rows if a.has_shell}
-    found = [(by_path[home], uid) for home, uid in homes if home in by_path]
-    bad = [_label(mode) for mode, uid in found if mode.bits & bits or mode.uid not in (0, uid)]
-    unseen = [home for home, _ in homes if home not in by_path]
+    users = [(account, account.home.rstrip("/") or "/") for account in accounts.rows
+             if account.has_shell]  # fmt: skip
+    found = [(by_path[home], account) for account, home in users if home in by_path]
+    # Packages leave the homes of their services open to be read: what lies there is theirs.
+    own = [mode for mode, a in found if _open(mode, a, bits & 0o022 if _of_package(a) else bits)]
+    bad = tuple(dict.fromkeys(map(_label, own)))
     expected = msg("no permissions in {bits}, owned by the user or root", bits=forbidden)
     if bad:
         detail = msg("Home directories with excess permissions: {count} ({names})",
                    count=len(bad), names=capped(bad))  # fmt: skip
         return failed(detail, expected=expected)
-    fine = msg("Home directories not open to others: {count}", count=len(homes) - len(unseen))
-    doubts = _home_doubts([mode for mode, _ in found], unseen)
+    seen = {mode.path for mode, _ in found}
+    fine = msg("Home directories not open to others: {count}", count=len(seen))
+    doubts = _acls(by_path[path] for path in sorted(seen))
+    readable = {_label(mode) for mode, account in found if _open(mode, account, bits)}
+    if readable:
+        doubts.append(msg("Ask whether others may read these home directories of services: "
+                          "{names}", names=capped(sorted(readable))))  # fmt: skip
+    doubts += _not_checked({home for _, home in users} - seen, homes_of(target))
     if doubts:
         return undetermined(fine, *doubts, expected=expected)
     return unless_more_sources(passed(fine, expected=expected), sources, "passwd")
 
 
-def _home_doubts(found: list[Mode], unseen: list[str]) -> list[Message]:
-    doubts = _acls({mode.path: mode for mode in found}.values())
-    if unseen:
-        doubts.append(
-            msg("Not checked, because missing or outside /home: {names}", names=capped(unseen))
-        )
-    return doubts
+def _of_package(account: Account) -> bool:
+    return 0 < account.uid < FIRST_PERSON and not account.home.startswith("/home/")
+
+
+def _open(mode: Mode, account: Account, bits: int) -> bool:
+    return bool(mode.bits & bits) or mode.uid not in (0, account.uid)
+
+
+def _not_checked(missing: set[str], homes: Homes) -> list[Message]:
+    gone = sorted(home for home in missing if homes.holds(home))
+    far = sorted(missing - set(gone))
+    absent = msg("Home directories that are missing or were not shown: {names}", names=capped(gone))
+    return [*([absent] if gone else []), *([not_searched(far)] if far else [])]
 
 
 FACTS = (FILE_MODES, INSIDE_MODES, HOME_MODES, FILE_ACLS)

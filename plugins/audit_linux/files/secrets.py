@@ -1,6 +1,6 @@
 """Secrets in files of accounts: where one lies and of what kind, never its value.
 
-find(1) looks at files of known names in /home, /root, /etc and /var/backups, and has grep(1) say
+find(1) looks at files of known names in homes, /etc and /var/backups, and has grep(1) say
 whether one holds a secret (-q: nothing of the file is printed). What comes back is kind, mode,
 owner and path. Of all files in /etc that everybody may read, grep prints the names of those with a
 password in them (-l).
@@ -11,11 +11,13 @@ sure or may be a placeholder, and prints nothing either (-n).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from pathlib import PurePosixPath
 
 from msgspec import Struct
 
 from audit_core.api.sdk import (
+    TARGET,
     Absent,
     Answer,
     Command,
@@ -26,6 +28,7 @@ from audit_core.api.sdk import (
     Privilege,
     Reason,
     Severity,
+    Target,
     Values,
     capped,
     check,
@@ -40,7 +43,8 @@ from audit_core.api.sdk import (
     undetermined,
     verbatim,
 )
-from audit_linux.passwd import ACCOUNTS, Accounts, usual_home
+from audit_linux.homes import Homes, homes_of, not_searched
+from audit_linux.passwd import ACCOUNTS, Accounts
 from audit_linux.ssh.sshd import plainly
 
 _GREP, _SED = "/bin/grep", "/bin/sed"
@@ -207,12 +211,13 @@ def _names(names: Iterable[str]) -> tuple[str, ...]:
     return "(", *parts[1:], ")"
 
 
-def search(top: str = "") -> tuple[str, ...]:
+def search(homes: Homes, top: str = "") -> tuple[str, ...]:
     """The command line of find below `top`, the root directory where it is empty."""
     elsewhere = (
         "(", "-path", f"{top}/etc/?*", *_names(_CLOSED_IN_ETC),
-        "-o", "-path", f"{top}/root/?*", "-not", *_names(_FOLDERS),
-        "-o", "-path", f"{top}/home/*/?*", "-not", *_names(_FOLDERS), ")",
+        *(part for within in (*(f"{home}/?*" for home in homes.single),
+                              *(f"{folder}/*/?*" for folder in homes.folders))
+          for part in ("-o", "-path", f"{top}{within}", "-not", *_names(_FOLDERS))), ")",
     )  # fmt: skip
     startup = (
         "(", "-not", "-path", f"{top}/etc/*", *_names(_STARTUP), "-o", "-path",
@@ -244,7 +249,8 @@ def search(top: str = "") -> tuple[str, ...]:
         "-exec", _GREP, "-lZIiE", "-e", _PASSWORDS, "{}", "+",
     )  # fmt: skip
     return (
-        "/usr/bin/find", "-L", f"{top}/home", f"{top}/root", f"{top}/etc", f"{top}/var/backups",
+        "/usr/bin/find", "-L",
+        *(f"{top}{start}" for start in (*homes.folders, *homes.single, "/etc", "/var/backups")),
         "-maxdepth", _DEEP,
         "-type", "d", "(", *elsewhere, "-prune", "-o", *_record("d"), ")",
         "-o", "-type", "f", "-size", f"-{_BIG}",
@@ -293,47 +299,49 @@ def _sorted(rows: Iterable[SecretFile]) -> Secrets:
     return Secrets(files=tuple(sorted(files, key=lambda r: (r.path, r.kind))), folders=folders)
 
 
-_ASK = Command(
-    argv=search(), privilege=Privilege.ROOT, ok=(0, 1), timeout_s=60, limit=1 << 20,
-    partial_ok=True,
-)  # fmt: skip
-SECRETS = fact("linux.secrets", Secrets, kind="host", ask=_ASK, parse=parse_secrets)
+def _ask(target: Target) -> Command:
+    return Command(
+        argv=search(homes_of(target)), privilege=Privilege.ROOT, ok=(0, 1), timeout_s=60,
+        limit=1 << 20, partial_ok=True,
+    )  # fmt: skip
+
+
+SECRETS = fact("linux.secrets", Secrets, kind="host", ask=_ask, parse=parse_secrets)
 SECRETS_SEEN = fact(
-    "linux.secrets-seen", Secrets, kind="host", ask=plainly(_ASK), parse=parse_secrets
-)
-_NEEDS = (first_of(SECRETS, SECRETS_SEEN), known_or_absent(ACCOUNTS))
+    "linux.secrets-seen", Secrets, kind="host", ask=lambda target: plainly(_ask(target)),
+    parse=parse_secrets,
+)  # fmt: skip
+_NEEDS = (TARGET, first_of(SECRETS, SECRETS_SEEN), known_or_absent(ACCOUNTS))
 
 
 def _labels(files: Iterable[SecretFile]) -> Values:
     return capped(f"{file.path} ({file.kind}, {file.mode:04o})" for file in files)
 
 
-def _far(accounts: Accounts | Absent) -> list[Message]:
+def _far(target: Target, accounts: Accounts | Absent) -> list[Message]:
     """That homes in other places were not searched, where there are any."""
-    rows = accounts.rows if isinstance(accounts, Accounts) else ()
-    far = [a.home for a in rows if a.has_shell and not usual_home(a.home)]
-    text = msg("Home directories that were not searched: {names}", names=capped(far))
-    return [text] if far else []
+    far = homes_of(target).far(accounts)
+    return [not_searched(far)] if far else []
 
 
 @check(
     "linux.private-files",
     needs=_NEEDS,
     severity=Severity.HIGH,
-    version=3,
+    version=4,
     remedy=msg("Make the account the owner of each file and close it to others (chmod 600)"),
 )
-def private_files(found: Secrets, accounts: Accounts | Absent) -> Judgement:
+def private_files(target: Target, found: Secrets, accounts: Accounts | Absent) -> Judgement:
     """Private keys and files with secrets are closed to other accounts."""
     expected = msg("private keys and files with secrets that only their account may read")
     kept = [file for file in found.files if file.kind not in (_SETS, _MAYBE)]
     bare = [file for file in kept if found.open(file, 0o007)]
-    foreign = _of_others(kept, accounts)
+    foreign = _of_others(kept, _owners(homes_of(target), accounts))
     if bare or foreign:
         rows = ((bare, _bare), (foreign, _foreign))
         return failed(*(say(_labels(names)) for names, say in rows if names), expected=expected)
     shared = [f for f in kept if f.kind != _SERVER_KEY and found.open(f, 0o070)]
-    doubts = _far(accounts)
+    doubts = _far(target, accounts)
     if shared:
         doubts = [msg("Open to their group: {names}", names=_labels(shared)), *doubts]
     count = msg("{count} private keys and files with secrets are closed to others", count=len(kept))
@@ -342,9 +350,14 @@ def private_files(found: Secrets, accounts: Accounts | Absent) -> Judgement:
     return passed(count, expected=expected)
 
 
-def _of_others(kept: Sequence[SecretFile], accounts: Accounts | Absent) -> list[SecretFile]:
-    homes = dict(_homes(accounts))
-    return [f for f in kept if f.uid not in (0, homes.get(_home(f.path), f.uid))]
+def _of_others(kept: Sequence[SecretFile], owners: dict[str, set[int]]) -> list[SecretFile]:
+    """The files in a home that belong neither to root nor to an account of that home."""
+    found = []
+    for file in kept:
+        homes = (owners[top] for top in map(str, PurePosixPath(file.path).parents) if top in owners)
+        if file.uid not in {0, *next(homes, {file.uid})}:
+            found.append(file)
+    return found
 
 
 def _bare(names: Values) -> Message:
@@ -355,27 +368,26 @@ def _foreign(names: Values) -> Message:
     return msg("Owned by another account: {names}", names=names)
 
 
-def _homes(accounts: Accounts | Absent) -> Iterator[tuple[str, int]]:
+def _owners(homes: Homes, accounts: Accounts | Absent) -> dict[str, set[int]]:
+    """The numbers of the accounts of each home that is searched."""
+    owners: dict[str, set[int]] = {}
     for account in accounts.rows if isinstance(accounts, Accounts) else ():
-        yield account.home.rstrip("/"), account.uid
-
-
-def _home(path: str) -> str:
-    found = re.match(r"/home/[^/]+|/root", path)
-    return found[0] if found else ""
+        if homes.holds(account.home):
+            owners.setdefault(account.home.rstrip("/"), set()).add(account.uid)
+    return owners
 
 
 @check(
     "linux.stored-secrets",
     needs=_NEEDS,
     severity=Severity.MEDIUM,
-    version=2,
+    version=3,
     remedy=msg(
         "Remove the secrets from these files and change them; keep them in a password store or "
         "give the programs certificates, and protect private keys by a passphrase"
     ),
 )
-def stored_secrets(found: Secrets, accounts: Accounts | Absent) -> Judgement:
+def stored_secrets(target: Target, found: Secrets, accounts: Accounts | Absent) -> Judgement:
     """The files of accounts hold no passwords, tokens or unprotected keys in plain text."""
     expected = msg("no secrets in start-up files and dotfiles")
     apart = (_KEY, _SERVER_KEY, _HASHES, _CONFIG, *(kind for kind, _, _ in _OF_CONFIG))
@@ -385,7 +397,7 @@ def stored_secrets(found: Secrets, accounts: Accounts | Absent) -> Judgement:
     if out:
         detail = msg("Secrets in plain text (place and kind): {names}", names=_labels(out))
         return failed(detail, expected=expected)
-    doubts = _far(accounts)
+    doubts = _far(target, accounts)
     if plain:
         text = msg("Ask whether these secrets may be kept in plain text: {names}",
                    names=_labels(plain))  # fmt: skip

@@ -13,6 +13,7 @@ from typing import Annotated
 from msgspec import Struct, structs
 
 from audit_core.api.sdk import (
+    TARGET,
     Absent,
     Answer,
     FileEntry,
@@ -23,6 +24,7 @@ from audit_core.api.sdk import (
     Privilege,
     ReadFiles,
     Severity,
+    Target,
     Up,
     Values,
     capped,
@@ -37,7 +39,8 @@ from audit_core.api.sdk import (
     passed,
     undetermined,
 )
-from audit_linux.passwd import ACCOUNTS, Accounts, usual_home
+from audit_linux.homes import homes_of, not_searched
+from audit_linux.passwd import ACCOUNTS, Accounts
 from audit_linux.ssh.public_keys import PublicKey, public_key, weak
 from audit_linux.ssh.sshd_server import Server, sshd_check
 
@@ -88,7 +91,7 @@ def parse_authorized_keys(answer: Answer) -> tuple[KeyFile, ...] | Partial | Abs
     unread = [file.path for file in there if file.status is not FileStatus.READ]
     found = tuple(_file(file) for file in there if file.status is FileStatus.READ)
     if not found and not unread:
-        return not_present(msg("No account in /home, nor root, has authorized keys"))
+        return not_present(msg("No home directory that was searched has authorized keys"))
     problems = [msg("Cannot read {paths}", paths=capped(unread))] if unread else []
     return partial(found, problems)
 
@@ -99,12 +102,22 @@ def _file(file: FileEntry) -> KeyFile:
 
 
 _PLACES = ("authorized_keys", "authorized_keys2")
-_PLACE = re.compile(r"(?:/home/[^/]+|/root)/\.ssh/authorized_keys2?")
+_PLACE = re.compile(r"/.+/\.ssh/authorized_keys2?")
+
+
+def _ask(target: Target) -> ReadFiles:
+    homes = homes_of(target)
+    return ReadFiles(
+        paths=(*homes.folders, *(f"{home}/.ssh" for home in homes.single)), depth=3,
+        names=_PLACES, privilege=Privilege.ROOT,
+    )  # fmt: skip
+
+
 AUTHORIZED = fact(
     "linux.authorized-keys",
     tuple[KeyFile, ...],
     kind="host",
-    ask=ReadFiles(paths=("/home", "/root/.ssh"), depth=3, names=_PLACES, privilege=Privilege.ROOT),
+    ask=_ask,
     parse=parse_authorized_keys,
 )
 # Where sites keep the keys of all accounts, so that nobody changes their own.
@@ -139,11 +152,12 @@ _USUAL = frozenset({f".ssh/{name}" for name in _PLACES})
 @sshd_check(
     "linux.authorized-keys",
     severity=Severity.MEDIUM,
-    version=5,
+    version=6,
     also=(
         known_or_absent(optional(AUTHORIZED)),
         known_or_absent(ACCOUNTS),
         known_or_absent(optional(CENTRAL)),
+        TARGET,
     ),
     remedy=msg(
         "Replace weak keys (ssh-keygen -t ed25519), make each file belong to its account and "
@@ -155,6 +169,7 @@ def authorized_keys(
     files: tuple[KeyFile, ...] | Absent | None,
     accounts: Accounts | Absent,
     central: tuple[KeyFile, ...] | Absent | None,
+    target: Target,
     *,
     min_rsa: Annotated[int, Up] = 2048,
 ) -> Judgement:
@@ -175,7 +190,7 @@ def authorized_keys(
         return failed(*bad, expected=expected)
     counted = msg("Keys per file: {names}",
                   names=capped(f"{f.path}: {len(f.keys)}" for f in found) or ("-",))  # fmt: skip
-    if doubts := _doubts(server, found, accounts):
+    if doubts := _doubts(server, found, homes_of(target).far(accounts)):
         return undetermined(counted, *doubts, expected=expected)
     return server.settled(passed(counted, expected=expected))
 
@@ -216,21 +231,17 @@ def _is_set(value: str) -> bool:
     return value.lower() not in ("", "none")
 
 
-def _doubts(
-    server: Server, found: tuple[KeyFile, ...], accounts: Accounts | Absent
-) -> list[Message]:
+def _doubts(server: Server, found: tuple[KeyFile, ...], far: tuple[str, ...]) -> list[Message]:
     """What may open accounts besides what was read."""
     several = [f"{f.path} ({len(f.keys)})" for f in found if len(f.keys) > 1]
     elsewhere = _elsewhere(server)
-    rows = accounts.rows if isinstance(accounts, Accounts) else ()
-    far = [a.home for a in rows if a.has_shell and not usual_home(a.home)]
     doubts = (
         (
             several,
             msg("Ask whether several people use one account: {names}", names=capped(several)),
         ),
         (elsewhere, msg("Keys that were not read: {names}", names=capped(elsewhere))),
-        (far, msg("Home directories whose keys were not read: {names}", names=capped(far))),
+        (far, not_searched(far)),
     )
     return [detail for wanted, detail in doubts if wanted]
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from audit_core.api.testkit import whole
+from audit_core.api.testkit import target_of, whole
 from audit_core.model import Absent, Answer, ParseError, Reason, Verdict
 from audit_linux.files.file_modes import (
     Mode,
@@ -28,6 +28,7 @@ LOCAL = Sources()
 
 
 Make = Callable[..., Answer]
+HOST = target_of("host")
 NOBODY = Accounts(rows=())
 
 
@@ -147,7 +148,9 @@ def test_an_acl_is_never_passed_over(acl: bool | None, verdict: Verdict) -> None
     assert judged(CORE[0], shadow) is verdict
     home = mode("/home/bob", 0o750, 1000, acl=acl)
     accounts = Accounts(rows=(person("bob", 1000, "/home/bob"),))
-    assert home_modes.judge(accounts, Modes(found=(home,), whole=True), LOCAL).verdict is verdict
+    assert (
+        home_modes.judge(HOST, accounts, Modes(found=(home,), whole=True), LOCAL).verdict is verdict
+    )
 
 
 @pytest.mark.parametrize(
@@ -207,19 +210,41 @@ def test_home_modes(found: Mode, verdict: Verdict) -> None:
             person("svc", 999, "/srv", "/usr/sbin/nologin"),
         )
     )
-    assert home_modes.judge(accounts, Modes(found=(found,), whole=True), LOCAL).verdict is verdict
+    assert (
+        home_modes.judge(HOST, accounts, Modes(found=(found,), whole=True), LOCAL).verdict
+        is verdict
+    )
 
 
 def test_homes_of_accounts_from_elsewhere_are_never_passed_over() -> None:
     accounts = Accounts(rows=(person("bob", 1000, "/home/bob"),))
     modes = Modes(found=(mode("/home/bob", 0o700, 1000),), whole=True)
-    assert home_modes.judge(accounts, modes, Sources(passwd=("ldap",))).verdict is UNDETERMINED
+    assert (
+        home_modes.judge(HOST, accounts, modes, Sources(passwd=("ldap",))).verdict is UNDETERMINED
+    )
+
+
+def test_homes_of_services() -> None:
+    rows = {
+        ("postgres", 105, "/var/lib/postgresql"): {0o700: PASS, 0o755: UNDETERMINED, 0o775: FAIL},
+        ("oracle", 1001, "/opt/oracle"): {0o750: PASS, 0o755: FAIL},
+        ("was", 1002, "/u01/was"): {0o750: PASS, 0o755: FAIL},
+    }
+    for (name, uid, home), verdicts in rows.items():
+        accounts = Accounts(rows=(person(name, uid, home),))
+        for bits, verdict in verdicts.items():
+            modes = Modes(found=(mode(home, bits, uid),), whole=True)
+            assert home_modes.judge(HOST, accounts, modes, LOCAL).verdict is verdict, (home, bits)
+    far = Accounts(rows=(person("was", 1002, "/u01/was"),))
+    none = home_modes.judge(HOST, far, Modes(found=(), whole=True), LOCAL)
+    assert none.verdict is UNDETERMINED
+    assert "settings.homes" in repr(none)
 
 
 def test_home_modes_parameter() -> None:
     accounts = Accounts(rows=(person("bob", 1000, "/home/bob"),))
     modes = Modes(found=(mode("/home/bob", 0o750, 1000),), whole=True)
-    assert home_modes.judge(accounts, modes, LOCAL, forbidden="0077").verdict is FAIL
+    assert home_modes.judge(HOST, accounts, modes, LOCAL, forbidden="0077").verdict is FAIL
 
 
 def test_recorded_modes(recording: Make) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
+from audit_core.api.testkit import target_of
 from audit_core.model import Absent, Partial, Verdict
 from audit_linux.files.secrets import (
     Secrets,
@@ -18,6 +19,7 @@ from audit_linux.files.secrets import (
     search,
     stored_secrets,
 )
+from audit_linux.homes import Homes, homes_of
 from audit_linux.passwd import Accounts, parse_passwd
 from invented import answers as invented
 
@@ -147,10 +149,11 @@ def put(top: Path, files: dict[str, str], mode: int = 0o600) -> None:
         path.chmod(mode)
 
 
-def found(top: Path) -> Secrets:
+def found(top: Path, homes: Homes | None = None) -> Secrets:
     """What the search below `top` tells, as if it were the root directory."""
-    (top / "var/backups").mkdir(parents=True, exist_ok=True)
-    done = subprocess.run(search(str(top)), capture_output=True, check=False)
+    for folder in ("var/backups", "var/lib", "opt"):
+        (top / folder).mkdir(parents=True, exist_ok=True)
+    done = subprocess.run(search(homes or Homes(), str(top)), capture_output=True, check=False)
     assert done.stderr == b""
     assert VALUE.encode() not in done.stdout
     reported = parse_secrets(invented.answer(done.stdout.replace(os.fsencode(top), b""), b"", 0))
@@ -161,7 +164,8 @@ def found(top: Path) -> Secrets:
 def verdicts(secrets: Secrets, passwd: str = BOB) -> tuple[Verdict, Verdict]:
     accounts = parse_passwd(invented.answer(passwd))
     assert isinstance(accounts, Accounts)
-    return tuple(c.judge(secrets, accounts).verdict for c in (private_files, stored_secrets))  # type: ignore[return-value]
+    checks = (private_files, stored_secrets)
+    return tuple(c.judge(target_of("host"), secrets, accounts).verdict for c in checks)  # type: ignore[return-value]
 
 
 def test_each_place_is_told_with_its_kind_and_never_its_value(top: Path) -> None:
@@ -172,7 +176,7 @@ def test_each_place_is_told_with_its_kind_and_never_its_value(top: Path) -> None
     reported = found(top)
     assert {file.path.removeprefix("/home/bob/") for file in reported.files} == HELD.keys()
     assert verdicts(reported) == (PASS, FAIL)  # set in start-up files
-    shown = repr(stored_secrets.judge(reported, Accounts(rows=())))
+    shown = repr(stored_secrets.judge(target_of("host"), reported, Accounts(rows=())))
     assert ".bashrc (startup, 0600)" in shown
     assert VALUE not in shown
 
@@ -204,6 +208,24 @@ def test_a_value_that_may_be_a_placeholder_is_asked_after(top: Path) -> None:
     assert verdicts(reported) == (PASS, FAIL)
     maybe = tuple(file for file in reported.files if file.kind != "startup")
     assert verdicts(structs.replace(reported, files=maybe)) == (PASS, UNDETERMINED)
+
+
+def test_homes_of_services_are_searched(top: Path) -> None:
+    target = structs.replace(target_of("host"), settings={"homes": ("/u01/*", "/was/")})
+    homes = homes_of(target)
+    kept = ("var/lib/postgresql", "opt/splunk", "u01/oracle", "was")
+    for home in (*kept, "was/deep", "u01"):
+        (top / home).mkdir(parents=True, exist_ok=True)
+        (top / home / ".pgpass").write_text(HELD[".pgpass"])
+    files = {file.path.removesuffix("/.pgpass")[1:] for file in found(top, homes).files}
+    assert files == {*kept, "u01"}
+    assert [homes.holds(f"/{home}") for home in (*kept, "was/deep", "u01")] == [True] * 4 + [
+        False
+    ] * 2
+    rows = "was:x:7:7::/was:/bin/sh\nora:x:8:8::/u01/oracle/:/bin/sh\nb:x:9:9::/data/b:/bin/sh\n"
+    accounts = parse_passwd(invented.answer(rows))
+    assert isinstance(accounts, Accounts)
+    assert homes.far(accounts) == ("/data/b",)
 
 
 def test_who_may_read_them(top: Path) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from msgspec import structs
 
-from audit_core.api.testkit import whole
+from audit_core.api.testkit import target_of, whole
 from audit_core.model import Answer, FileStatus, Partial, Verdict
 from audit_core.model.files import FileEntry, encode_files
 from audit_linux.accounts.trusted_hosts import Trust, parse_trust, trusted_hosts
@@ -26,6 +26,7 @@ from audit_linux.ssh.sshd_trust import sshd_forwarding, sshd_trust
 
 Make = Callable[..., Answer]
 PASS, FAIL, UNDETERMINED = Verdict.PASS, Verdict.FAIL, Verdict.UNDETERMINED
+HOST = target_of("host")
 USUAL = Servers(distribution=True, others=())
 GOOD = {"hostbasedauthentication": "no", "ignorerhosts": "yes", "strictmodes": "yes",
         "permituserenvironment": "no", "permittunnel": "no", "gatewayports": "no",
@@ -104,7 +105,7 @@ def test_lines_of_authorized_keys() -> None:
 
 def _judged(files: tuple[KeyFile, ...], accounts: Accounts, **values: str) -> Verdict:
     sshd = _sshd(authorizedkeysfile=".ssh/authorized_keys .ssh/authorized_keys2", **values)
-    return authorized_keys.judge(USUAL, sshd, *[None] * 5, files, accounts, None).verdict
+    return authorized_keys.judge(USUAL, sshd, *[None] * 5, files, accounts, None, HOST).verdict
 
 
 def test_authorized_keys(answer: Make) -> None:
@@ -131,9 +132,9 @@ def test_authorized_keys(answer: Make) -> None:
     block = Override(criteria="User x", key="authorizedkeysfile", value="/etc/keys/%u")
     sshd = _sshd(authorizedkeysfile=".ssh/authorized_keys")
     matched = SshdFiles(overrides=(block,))
-    judged = authorized_keys.judge(USUAL, sshd, matched, *[None] * 4, (one,), people, None)
+    judged = authorized_keys.judge(USUAL, sshd, matched, *[None] * 4, (one,), people, None, HOST)
     assert judged.verdict is UNDETERMINED
-    text = "root:x:0:0::/root:/bin/sh\njenkins:x:9:9::/var/lib/jenkins:/bin/bash\n"
+    text = "root:x:0:0::/root:/bin/sh\njenkins:x:9:9::/srv/jenkins:/bin/bash\n"
     assert _judged((), whole(parse_passwd(answer(text)))) is UNDETERMINED
     assert _judged((structs.replace(one, mode=0o666),), people, pubkeyauthentication="no") is PASS
 
@@ -157,11 +158,11 @@ def test_keys_outside_of_homes(answer: Make) -> None:
                           data=line.encode())  # fmt: skip
         central = parse_central_keys(answer(encode_files((entry,))))
         sshd = _sshd(authorizedkeysfile=places)
-        judged = authorized_keys.judge(USUAL, sshd, *[None] * 5, (), people, central)
+        judged = authorized_keys.judge(USUAL, sshd, *[None] * 5, (), people, central, HOST)
         assert judged.verdict is verdict, (places, path)
     sshd = _sshd(authorizedkeysfile=usual, trustedusercakeys="/etc/ssh/ca.pub",
                  authorizedprincipalsfile="/etc/ssh/principals/%u")  # fmt: skip
-    shown = repr(authorized_keys.judge(USUAL, sshd, *[None] * 5, (), people, None))
+    shown = repr(authorized_keys.judge(USUAL, sshd, *[None] * 5, (), people, None, HOST))
     assert "TrustedUserCAKeys /etc/ssh/ca.pub" in shown
     assert "AuthorizedPrincipalsFile /etc/ssh/principals/%u" in shown
 
@@ -197,11 +198,13 @@ def test_trusted_hosts(files: Make, answer: Make) -> None:
     def verdict(texts: dict[str, str]) -> Verdict:
         trust = whole(parse_trust(files(texts)))
         assert isinstance(trust, Trust)
-        return trusted_hosts.judge(trust, people).verdict
+        return trusted_hosts.judge(HOST, trust, people).verdict
 
     assert verdict({}) is PASS
     assert verdict({"/etc/hosts.equiv": "# nobody\n\n-bad\n"}) is PASS
     assert verdict({"/etc/hosts.equiv": "+\n"}) is FAIL
     assert verdict({"/home/bob/.rhosts": "web1 eve\n"}) is FAIL
     far = whole(parse_passwd(answer("svc:x:5:5::/srv/svc:/bin/sh\n")))
-    assert trusted_hosts.judge(Trust(entries={}), far).verdict is UNDETERMINED
+    assert trusted_hosts.judge(HOST, Trust(entries={}), far).verdict is UNDETERMINED
+    declared = structs.replace(HOST, settings={"homes": ("/srv/*",)})
+    assert trusted_hosts.judge(declared, Trust(entries={}), far).verdict is PASS
