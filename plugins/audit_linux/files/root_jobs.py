@@ -13,13 +13,13 @@ from audit_core.api.sdk import (
     FileStatus,
     Partial,
     Privilege,
-    ReadFiles,
     capped,
     fact,
     msg,
     partial,
     provider,
 )
+from audit_linux.cron_tables import ANACRON, OF_ROOT, cron_tables
 from audit_linux.files.command_lines import of_variable, started_by
 
 
@@ -114,8 +114,6 @@ def of_variables(value: str) -> Iterator[str]:
 
 # --- cron ---------------------------------------------------------------------------------------
 
-_TABS = ("/var/spool/cron/crontabs/root", "/var/spool/cron/root", "/var/spool/cron/tabs/root")
-_ANACRON = "/etc/anacrontab"
 _SETTING = re.compile(r"\s*([A-Za-z_]\w*)\s*=\s*(.*)")
 _USUAL_PATH = ("/usr/bin", "/bin")
 _INPUT, _PERCENT = re.compile(r"(?<!\\)%"), re.compile(r"\\%")
@@ -154,19 +152,14 @@ def _cron_command(path: str, line: str) -> tuple[str, str]:
     if not line or line.startswith("#"):
         return "", ""
     fields = 1 if line.startswith("@") else 5
-    if path == _ANACRON:
+    if path == ANACRON:
         words = line.split(None, 3)
         return "root", words[3] if len(words) == 4 else ""
-    if path in _TABS:
+    if path in OF_ROOT:
         words = line.split(None, fields)
         return "root", words[fields] if len(words) > fields else ""
     words = line.split(None, fields + 1)
     return (words[fields], words[fields + 1]) if len(words) > fields + 1 else ("", "")
-
-
-def _ask(privilege: Privilege) -> ReadFiles:
-    paths = ("/etc/crontab", "/etc/cron.d", _ANACRON, *_TABS)
-    return ReadFiles(paths=paths, depth=1, privilege=privilege)
 
 
 CRON = fact(
@@ -175,7 +168,7 @@ CRON = fact(
     kind="host",
     # The table of root is closed to others; those of the system mostly are not.
     providers=(
-        provider(_ask(Privilege.ROOT), parse_cron, root="yes"),
-        provider(_ask(Privilege.USER), parse_cron, root="no"),
+        provider(cron_tables(Privilege.ROOT), parse_cron, root="yes"),
+        provider(cron_tables(Privilege.USER), parse_cron, root="no"),
     ),
 )

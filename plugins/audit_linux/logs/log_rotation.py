@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import fnmatch
-import re
-from collections.abc import Callable
+import os
+from collections.abc import Iterable
 from typing import Annotated
 
 from msgspec import Struct
 
 from audit_core.api.sdk import (
     Absent,
-    ParseError,
+    FileEntry,
     Severity,
     Up,
     check,
@@ -27,143 +27,107 @@ from audit_core.api.sdk import (
     verbatim,
 )
 from audit_core.model import Answer, Judgement, Message, Verdict
-from audit_linux.config_files import ConfigFile, ConfigPaths
+from audit_linux.config_files import ConfigPaths, whole_files
 from audit_linux.logs.journald import JOURNAL_CONF, JournalConf, JournalStorage
 from audit_linux.logs.log_files import LOG_TREE, SECURITY_LOGS, SYSTEM_JOURNAL, LogTree
+from audit_linux.logs.logrotate_reader import Settings, Stanza, read_stanzas
 
 # --- how long -----------------------------------------------------------------------------------
 
 # Any six months have at least 181 days, so counting 30 days a month never overstates six.
-_PERIOD = {"hourly": 1 / 24, "daily": 1, "weekly": 7, "monthly": 30, "yearly": 365, "annually": 365}
+_PERIOD = {"hourly": 1 / 24, "daily": 1, "weekly": 7, "monthly": 30, "yearly": 365}
 
 
 class Rotation(Struct, frozen=True, kw_only=True):
     """How logrotate keeps the files of one stanza. `days` None: not told by time.
 
-    `olddir` is the folder that it moves old copies to, empty where they stay.
+    `most` are the days where that depends on how often logrotate is started (`hourly`), and None
+    where they are the same. `olddir` is the folder that it moves old copies to, empty where they
+    stay. `refused` is the place and text because of which logrotate drops the stanza. With `shares`
+    a later stanza may name its logs too; `su` names an account that rotates.
     """
 
     paths: tuple[str, ...]
     days: int | None
     words: str
+    most: int | None = None
     olddir: str = ""
+    refused: str = ""
+    shares: bool = False
+    su: bool = False
+
+    @property
+    def longest(self) -> int | None:
+        """The days that it keeps at most; None as `days`."""
+        return self.days if self.most is None else self.most
 
     def covers(self, name: str) -> bool:
         """True when the stanza is about /var/log/`name`."""
-        return any(fnmatch.fnmatchcase(f"/var/log/{name}", pattern) for pattern in self.paths)
+        return any(_names(pattern, (name,)) for pattern in self.paths)
 
 
-def _wordlists(lines: tuple[str, ...]) -> list[list[str]]:
-    """Directives word by word, comments and the bodies of scripts left out."""
-    every, inside = [], False
-    for line in lines:
-        # `rotate=4` is `rotate 4`
-        plain = re.sub(r"^(\s*[a-z]+)\s*=", r"\1 ", line)
-        words = plain.replace("{", " { ").replace("}", " } ").split()
-        if inside:
-            inside = words[:1] != ["endscript"]
-            continue
-        if len(words) > 1000:
-            raise ParseError(msg("a line of {count} words, which is too long", count=len(words)))
-        if words and not words[0].startswith("#"):
-            inside = words[0] in ("postrotate", "prerotate", "firstaction", "lastaction",
-                                  "preremove")  # fmt: skip
-            every.append(words)
-    return every
+def _names(pattern: str, names: Iterable[str]) -> list[str]:
+    """Those of `names` below /var/log for which a pattern of glob(3) stands, `*` for no slash."""
+    words = os.path.normpath(pattern).split("/")
+    if not all(map(fnmatch.fnmatchcase, ("", "var", "log"), words)):
+        return []
+    return [n for n in names if len(parts := n.split("/")) == len(words) - 3
+            and all(map(fnmatch.fnmatchcase, parts, words[3:]))]  # fmt: skip
 
 
-def _days(settings: dict[str, str]) -> int | None:
-    """Days that rotation keeps; None when a size decides or the values are not plain."""
-    if {"size", "maxsize"} & set(settings):
-        return None
-    count, period = settings.get("rotate", "0"), settings.get("period", "")
-    if period not in _PERIOD or not re.fullmatch(r"-1|\d{1,6}", count, re.ASCII):
-        return None
-    days = 1 << 20 if count == "-1" else int(_PERIOD[period] * int(count))
-    limit = settings.get("maxage", "")
-    return min(days, int(limit)) if re.fullmatch(r"\d{1,6}", limit, re.ASCII) else days
+def _rotation(stanza: Stanza) -> Rotation:
+    own = stanza.settings
+    if stanza.unread:
+        return Rotation(paths=stanza.patterns, days=None, words=f"include {stanza.unread}")
+    least, most = _days(own)
+    return Rotation(
+        paths=stanza.patterns, days=least, most=most, words=_words(own), olddir=own.olddir,
+        refused=stanza.refused, shares=own.ignoreduplicates, su=own.su,
+    )  # fmt: skip
 
 
-def _apply(words: list[str], settings: dict[str, str]) -> None:
-    if words[0] in _PERIOD:
-        settings["period"] = words[0]
-        settings.pop("size", None)
-    elif words[0] == "noolddir":
-        settings.pop("olddir", None)
-    elif words[0] in ("rotate", "size", "maxsize", "maxage", "olddir"):
-        settings[words[0]] = words[1] if len(words) > 1 else ""
+def _words(own: Settings) -> str:
+    more = [f"{name} {value}" for name in ("maxsize", "maxage", "olddir")
+            if (value := getattr(own, name))]  # fmt: skip
+    return ", ".join((own.period, f"rotate {own.rotate}", *more))
 
 
-def _stanzas(
-    file: ConfigFile, defaults: dict[str, str], include: Callable[[str], list[Rotation]]
-) -> list[Rotation]:
-    found: list[Rotation] = []
-    paths: list[str] = []
-    local: dict[str, str] | None = None
-    for words in _wordlists(file.lines):
-        while words:
-            if local is None and "{" in words:
-                at = words.index("{")
-                paths, local = [*paths, *words[:at]], dict(defaults)
-                words = words[at + 1 :]
-            elif local is not None and "}" in words:
-                at = words.index("}")
-                if words[:at]:
-                    _apply(words[:at], local)
-                text = ", ".join(f"{k} {v}" for k, v in sorted(local.items()))
-                names = tuple(p.strip("\"'") for p in paths)
-                found.append(Rotation(paths=names, days=_days(local), words=text,
-                                      olddir=local.get("olddir", "")))  # fmt: skip
-                paths, local, words = [], None, words[at + 1 :]
-            else:
-                if local is not None:
-                    _apply(words, local)
-                elif words[0].startswith(("/", '"', "'")):
-                    paths += words
-                elif words[0] == "include":
-                    found += include(words[-1])
-                else:
-                    _apply(words, defaults)
-                words = []
-    if local is not None:
-        raise ParseError(msg("a stanza of {path} is not closed", path=verbatim(file.path)))
-    return found
+def _days(own: Settings) -> tuple[int | None, int | None]:
+    """Days that rotation keeps, at least and at most; None when a size decides."""
+    if own.period not in _PERIOD or own.maxsize:
+        return None, None
 
+    def kept(period: float) -> int:
+        days = 1 << 20 if own.rotate == -1 else int(period * own.rotate)
+        return min(days, own.maxage) if own.maxage else days
 
-# Left-overs that logrotate passes over: tabooext in logrotate(8).
-_TABOO = (
-    ",v", ".bak", ".cfsaved", ".disabled", ".dpkg-bak", ".dpkg-del", ".dpkg-dist", ".dpkg-new",
-    ".dpkg-old", ".dpkg-tmp", ".rhn-cfg-tmp-", ".rpmnew", ".rpmorig", ".rpmsave", ".swp",
-    ".ucf-dist", ".ucf-new", ".ucf-old", "~",
-)  # fmt: skip
+    # `hourly` is daily where logrotate is started once a day
+    daily = kept(1) if own.period == "hourly" else None
+    return kept(_PERIOD[own.period]), daily
 
 
 _MAIN = "/etc/logrotate.conf"
-_FILES = ConfigPaths(files=(_MAIN,), folders=("/etc/logrotate.d",))
+_FOLDER = "/etc/logrotate.d"
+_FILES = ConfigPaths(files=(_MAIN,), folders=(_FOLDER,))
 
 
 def parse_rotations(answer: Answer) -> tuple[Rotation, ...] | Absent:
-    """The stanzas of logrotate.conf and of logrotate.d where the former includes it.
+    """The stanzas of logrotate.conf and of logrotate.d where the former includes it, in order.
 
     A setting outside of stanzas holds for all that comes after it, in the files that are read
     later, too. An include that was not read may say something of every log.
     """
-    files = _FILES.read(answer)
+    files = whole_files(answer)
     if isinstance(files, Absent):
         return files
-    defaults: dict[str, str] = {}
-    rest = [f for f in files if f.path != _MAIN and not f.path.endswith(_TABOO)]
+    texts = {file.path: file.text for file in files}
+    ignored = {file.path: why for file in files if (why := _ignored(file))}
+    return tuple(map(_rotation, read_stanzas(texts, _MAIN, (_FOLDER,), ignored)))
 
-    def unread(place: str) -> list[Rotation]:
-        return [Rotation(paths=("/var/log/*",), days=None, words=f"include {place[:200]}")]
 
-    def include(place: str) -> list[Rotation]:
-        if place.rstrip("/") != "/etc/logrotate.d":
-            return unread(place)
-        return [r for f in rest for r in _stanzas(f, defaults, unread)]
-
-    main = [f for f in files if f.path == _MAIN]
-    return tuple(r for f in main for r in _stanzas(f, defaults, include))
+def _ignored(file: FileEntry) -> str:
+    """Why logrotate, which runs as root, passes over a file; empty where it does not."""
+    return f"uid {file.uid}" if file.uid else f"{file.mode:04o}" if file.mode & 0o022 else ""
 
 
 ROTATIONS = fact(
@@ -175,16 +139,24 @@ ROTATIONS = fact(
 )
 
 
-def _keeping(present: list[str], rotations: tuple[Rotation, ...]) -> dict[str, Rotation | None]:
-    """The stanza of each log; of several the one that keeps least, an unclear one first."""
+def stanzas_of(names: Iterable[str], rotations: tuple[Rotation, ...]) -> dict[str, Rotation]:
+    """The stanza that holds for each log of `names`, which are all files below /var/log.
 
-    def promise(rotation: Rotation) -> int:
-        return -1 if rotation.days is None else rotation.days
-
-    return {
-        name: min((r for r in rotations if r.covers(name)), key=promise, default=None)
-        for name in present
-    }
+    The first that names a log has it, unless it is refused. A later one that names it again loses
+    what its pattern stands for from there on; with `ignoreduplicates` only that log.
+    """
+    taken: dict[str, Rotation] = {}
+    ordered = sorted(names)
+    for rotation in rotations:
+        if rotation.refused:
+            continue
+        for pattern in rotation.paths:
+            for name in _names(pattern, ordered):
+                if name not in taken:
+                    taken[name] = rotation
+                elif not taken[name].shares:
+                    break
+    return taken
 
 
 @check(
@@ -195,7 +167,7 @@ def _keeping(present: list[str], rotations: tuple[Rotation, ...]) -> dict[str, R
         known_or_absent(optional(JOURNAL_CONF)),
     ),
     severity=Severity.HIGH,
-    version=4,
+    version=5,
     remedy=msg("In logrotate keep at least 180 days, e.g. weekly with rotate 26"),
 )
 def log_retention(
@@ -213,11 +185,24 @@ def log_retention(
         return _journal(journal, min_days, expected)
     if isinstance(rotations, Absent):
         return undetermined(_NOT_READ, expected=expected)
-    judged = _by_stanzas(_keeping(present, rotations or ()), tree.links, min_days, expected)
+    judged = _by_stanzas(_keeping(tree, present, rotations or ()), tree.links, min_days, expected)
     if judged.verdict is Verdict.FAIL and _journal_may_keep(tree, known(journal), min_days):
         longer = msg("A journal on disk may hold the same records; its size decides for how long")
         return undetermined(*judged.detail, longer, expected=expected)
     return judged
+
+
+def _keeping(
+    tree: LogTree, present: list[str], rotations: tuple[Rotation, ...]
+) -> dict[str, Rotation | None]:
+    """The stanza of each log that is there."""
+    holding = stanzas_of(log_names(tree), rotations)
+    return {name: holding.get(name) for name in present}
+
+
+def log_names(tree: LogTree) -> list[str]:
+    """Names of files and links of /var/log, as a pattern of logrotate can stand for them."""
+    return [*(file.path for file in tree.files if not file.folder), *tree.links]
 
 
 def _journal_may_keep(tree: LogTree, journal: JournalConf | None, min_days: int) -> bool:
@@ -235,10 +220,10 @@ def _by_stanzas(
     """What the stanzas of the logs that are there come to."""
     details = tuple(_kept(name, rotation) for name, rotation in keeping.items())
     # Without a stanza nothing throws the file away, or something does that was not asked.
-    days = [r.days if r is not None else None for r in keeping.values()]
-    if any(d is not None and d < min_days for d in days):
+    stanzas = list(keeping.values())
+    if any(r and r.longest is not None and r.longest < min_days for r in stanzas):
         return failed(*details, expected=expected)
-    if None in days:
+    if any(r is None or r.days is None or r.days < min_days for r in stanzas):
         return undetermined(*details, expected=expected)
     if linked := [name for name in SECURITY_LOGS if name in links]:
         away = msg("These are symbolic links whose targets were not checked: {names}",

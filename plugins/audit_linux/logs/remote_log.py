@@ -155,7 +155,7 @@ def _unsettled(
         *log_remote.needs,
     ),
     severity=Severity.HIGH,
-    version=6,
+    version=7,
     remedy=msg("Keep system logs 180 days, or send them to a log server that does"),
 )
 def log_kept_or_sent(

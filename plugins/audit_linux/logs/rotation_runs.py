@@ -1,4 +1,4 @@
-"""Whether logrotate is started by cron or a timer, and when it last ran.
+"""Whether logrotate is started by cron or a timer, when it last ran, and which logs it passes over.
 
 logrotate 3.21 writes its state file anew at the end of every run, also of one that rotated nothing
 or met errors: the time of that file is that of the last run.
@@ -7,6 +7,7 @@ or met errors: the time of that file is that of the last run.
 from __future__ import annotations
 
 import re
+import stat
 from typing import Annotated
 
 from msgspec import Struct
@@ -17,11 +18,16 @@ from audit_core.api.sdk import (
     Answers,
     Command,
     Down,
+    FileEntry,
+    FileStatus,
     Judgement,
     Message,
     ParseError,
+    Privilege,
+    ReadFiles,
     Reason,
     Severity,
+    capped,
     check,
     complete,
     days_text,
@@ -34,12 +40,18 @@ from audit_core.api.sdk import (
     optional,
     passed,
     present,
+    provider,
     undetermined,
     verbatim,
 )
+from audit_core.model import NamedAsk
 from audit_linux.clock import CLOCK, seconds
+from audit_linux.cron_tables import cron_tables
 from audit_linux.logs.log_files import LOG_TREE, SECURITY_LOGS, LogTree, is_log
 from audit_linux.logs.log_reach import HOST_SINCE
+from audit_linux.logs.log_rotation import ROTATIONS, Rotation, log_names, stanzas_of
+from audit_linux.processes import PROCESSES, Process, process_labels, running
+from audit_linux.units import is_booted_without_systemd
 
 # Debian, RHEL, SUSE; the last two releases of RHEL 6 and 7 used the second one, too.
 _STATES = (
@@ -94,30 +106,175 @@ RUNS = fact(
 )
 
 
+class Starts(Struct, frozen=True, kw_only=True):
+    """What starts logrotate.
+
+    `timer` is the state of logrotate.timer, empty without systemd. `jobs` are the files by which
+    cron starts it, `left` scripts that do nothing where systemd runs or may not be run. `closed`
+    are tables that were not read, `states` files that it is to keep its state in.
+    """
+
+    timer: str
+    jobs: tuple[str, ...]
+    left: tuple[str, ...]
+    closed: tuple[str, ...]
+    states: tuple[str, ...] = ()
+
+
+_SCRIPTS = tuple(f"/etc/cron.{each}/logrotate" for each in ("hourly", "daily", "weekly", "monthly"))
+
+
+def parse_starts(answers: Answers) -> Starts:
+    """The state of the timer; the scripts of cron, and the tables that name logrotate."""
+    asked = answers["timer"]
+    systemd = asked is not None and not is_booted_without_systemd(asked)
+    timer = asked.text.strip()[:20] if asked is not None and systemd else ""
+    files = (*answers["scripts"].files, *answers["tables"].files)
+    read = [f for f in files if f.status is FileStatus.READ]
+    jobs = [f.path for f in read if f.path not in _SCRIPTS and _NAMED.search(f.text)]
+    scripts = {f.path: _runs(f, systemd=bool(timer)) for f in read if f.path in _SCRIPTS}
+    closed = [f.path for f in files if f.status not in (FileStatus.READ, FileStatus.NOT_PRESENT)]
+    return Starts(
+        timer=timer,
+        jobs=(*jobs, *(path for path, runs in scripts.items() if runs)),
+        left=tuple(path for path, runs in scripts.items() if not runs),
+        closed=tuple(closed),
+        states=tuple(state for file in read for state in _STATE.findall(file.text)),
+    )
+
+
+_NAMED = re.compile(r"(?m)^[^#\n]*\blogrotate\b")
+_STATE = re.compile(r"(?m)^[^#\n]*\blogrotate\b[^#\n]*\s(?:-s|--state)[ =]?(/\S+)")
+# Debian's script leaves it to the timer
+_LEFT_TO_SYSTEMD = re.compile(r"(?m)^[^#\n]*-d\s+/run/systemd/system\b")
+
+
+def _runs(script: FileEntry, *, systemd: bool) -> bool:
+    """Whether run-parts starts the script, and it starts logrotate."""
+    left = systemd and _LEFT_TO_SYSTEMD.search(script.text)
+    return bool(script.mode & 0o100 and not left and _NAMED.search(script.text))
+
+
+def _asks(privilege: Privilege) -> dict[str, NamedAsk]:
+    timer = Command(argv=("systemctl", "is-active", "logrotate.timer"), ok=(0, 1, 3, 4),
+                    not_found=Reason.NOT_PRESENT)  # fmt: skip
+    return {
+        "timer": optional(timer),
+        "scripts": ReadFiles(paths=_SCRIPTS),
+        "tables": cron_tables(privilege),
+    }
+
+
+STARTS = fact(
+    "linux.logrotate-starts",
+    Starts,
+    kind="host",
+    providers=(
+        provider(asks=_asks(Privilege.ROOT), parse=parse_starts, root="yes"),
+        provider(asks=_asks(Privilege.USER), parse=parse_starts, root="no"),
+    ),
+)
+
+
 @check(
     "linux.log-rotation-runs",
-    needs=(complete(LOG_TREE), RUNS, known_or_absent(optional(HOST_SINCE))),
+    needs=(
+        complete(LOG_TREE),
+        RUNS,
+        known_or_absent(optional(HOST_SINCE)),
+        known_or_absent(optional(ROTATIONS)),
+        known_or_absent(STARTS),
+        known_or_absent(PROCESSES),
+    ),
     severity=Severity.LOW,
+    version=2,
     remedy=msg("Enable logrotate.timer, or let cron run /etc/cron.daily/logrotate"),
 )
 def log_rotation_runs(
     tree: LogTree,
     runs: Runs,
     since: int | Absent | None,
+    rotations: tuple[Rotation, ...] | Absent | None,
+    starts: Starts | Absent,
+    processes: tuple[Process, ...] | Absent,
     *,
     max_days: Annotated[int, Down] = 8,
 ) -> Judgement:
-    """logrotate runs at least every 8 days where text logs are kept."""
+    """logrotate runs at least every 8 days where text logs are kept, and takes these logs."""
     expected = msg("a run of logrotate in the last {days} days", days=max_days)
     if not _texts(tree):
         return not_applicable(msg("/var/log holds none of {names}", names=SECURITY_LOGS))
     age = (runs.now - runs.last) // DAY if runs.last is not None else None
-    detail = (_last(runs, age), _largest(tree))
-    if age is not None and age <= max_days:
-        return passed(*detail, expected=expected)
-    if (doubts := _doubts(tree, runs, known(since), max_days)) or not runs.installed:
+    passed_over = _passed_over(tree, known(rotations) or ())
+    detail = (_last(runs, age), _largest(tree), *passed_over)
+    if age is not None and -1 <= age <= max_days:
+        return _goes_on(known(starts), known(processes), detail, expected, passed_over)
+    doubts = (*_doubts(tree, runs, known(since), max_days), *_elsewhere(known(starts)))
+    if doubts or not runs.installed:
         return undetermined(*detail, *doubts, expected=expected)
     return failed(*detail, expected=expected)
+
+
+def _goes_on(
+    starts: Starts | None,
+    processes: tuple[Process, ...] | None,
+    detail: tuple[Message, ...],
+    expected: Message,
+    passed_over: tuple[Message, ...],
+) -> Judgement:
+    """Whether it will run again, after it ran lately."""
+    if passed_over:
+        return failed(*detail, expected=expected)
+    if starts is None or starts.timer == "active":
+        return passed(*detail, expected=expected)
+    cron = None if processes is None else running(processes, _CRONS)
+    if starts.jobs and (cron is None or cron):
+        return passed(*detail, expected=expected)
+    nothing = (
+        msg("Nothing starts logrotate any more: logrotate.timer is {state}, cron has {jobs}, "
+            "running: {cron}",
+            state=starts.timer or "-", jobs=(*starts.jobs, *starts.left),
+            cron="?" if cron is None else tuple(process_labels(cron))),
+    )  # fmt: skip
+    sure = starts.timer and not starts.closed
+    return (failed if sure else undetermined)(*detail, *nothing, expected=expected)
+
+
+def _elsewhere(starts: Starts | None) -> tuple[Message, ...]:
+    other = capped({*(starts.states if starts else ())} - {*_STATES})
+    note = msg("logrotate keeps its state in {paths}, which was not looked at", paths=other)
+    return (note,) if other else ()
+
+
+_CRONS = ("cron", "crond", "fcron", "anacron", "bcron-sched", "busybox")
+
+
+def _passed_over(tree: LogTree, rotations: tuple[Rotation, ...]) -> tuple[Message, ...]:
+    """The logs that logrotate never rotates although a stanza names them, and why."""
+    if any(r.words.startswith("include ") for r in rotations):
+        return ()  # what was not read may name them again
+    holding = stanzas_of(log_names(tree), rotations)
+    loose = _loose_folder(tree)
+    found = []
+    for name in _texts(tree):
+        held = holding.get(name)
+        refused = next((r.refused for r in rotations if r.refused and r.covers(name)), "")
+        if held is None and refused:
+            found.append(msg("logrotate passes over /var/log/{name}: it refuses {text}", name=name,
+                             text=verbatim(refused)))  # fmt: skip
+        elif held is not None and loose and not held.su:
+            found.append(
+                msg("logrotate passes over /var/log/{name}: others may write to /var/log ({mode}), "
+                    "and the stanza has no su", name=name, mode=loose)
+            )  # fmt: skip
+    return tuple(found)
+
+
+def _loose_folder(tree: LogTree) -> str:
+    """The mode of /var/log where logrotate takes no log of it without `su`; empty otherwise."""
+    top = next((f for f in tree.files if f.folder and not f.path), None)
+    open_ = top and (top.mode & stat.S_IWOTH or (top.gid and top.mode & stat.S_IWGRP))
+    return f"{top.mode:04o}, gid {top.gid}" if top and open_ else ""
 
 
 def _texts(tree: LogTree) -> list[str]:
@@ -125,8 +282,10 @@ def _texts(tree: LogTree) -> list[str]:
 
 
 def _last(runs: Runs, age: int | None) -> Message:
+    if age is not None and age < -1:
+        return msg("The state file of logrotate is {age} ahead of the clock", age=days_text(-age))
     if age is not None:
-        return msg("logrotate last ran {age} ago", age=days_text(age))
+        return msg("logrotate last ran {age} ago", age=days_text(max(age, 0)))
     if not runs.installed:
         return msg("logrotate is not installed; what else rotates these logs is not known")
     return msg("logrotate has never run: there is none of {paths}", paths=_STATES)
@@ -141,11 +300,13 @@ def _largest(tree: LogTree) -> Message:
 
 def _doubts(tree: LogTree, runs: Runs, since: int | None, max_days: int) -> tuple[Message, ...]:
     """Why the last run may be old, and nothing is wrong."""
+    ahead = runs.last is not None and runs.last - runs.now > DAY
     young = runs.last is None and (since is None or runs.now - since < max_days * DAY)
     return present(
         msg("The host was started {age} ago", age=days_text(runs.up))
         if runs.up < _SETTLED
         else None,
+        msg("The clock was changed, or the file was") if ahead else None,
         msg("The host may have been installed less than {days} days ago", days=max_days)
         if young
         else None,
@@ -165,5 +326,5 @@ def _rotated(tree: LogTree, max_days: int) -> bool:
     )  # fmt: skip
 
 
-FACTS = (RUNS,)
+FACTS = (RUNS, STARTS)
 CHECKS = (log_rotation_runs,)

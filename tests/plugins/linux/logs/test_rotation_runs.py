@@ -12,12 +12,24 @@ from typing import Any
 import pytest
 
 from audit_core.api.sdk import Absent, Answers, Reason, Verdict
-from audit_linux.logs.rotation_runs import log_rotation_runs, parse_runs
-from invented.answers import answer
+from audit_core.model import Answer
+from audit_linux.logs.log_files import parse_log_tree
+from audit_linux.logs.log_rotation import parse_rotations
+from audit_linux.logs.rotation_runs import (
+    Starts,
+    log_rotation_runs,
+    parse_runs,
+    parse_starts,
+)
+from audit_linux.processes import Process
+from invented.answers import answer, owned_file
 from invented.logs import DAY, NOW, log_file, log_tree
 
 STATE = "/var/lib/logrotate/status"
 PROGRAM = f"{NOW - 900 * DAY}_/usr/sbin/logrotate\n"
+
+
+STARTED = Starts(timer="active", jobs=(), left=(), closed=())
 
 
 def _runs(make: Callable[..., Answers], files: str, up: int = 30) -> Any:
@@ -30,6 +42,8 @@ def test_a_last_run_that_is_long_ago_fails(subtests: Any, answers: Callable[...,
     old = PROGRAM + f"{NOW - 40 * DAY}_{STATE}\n"
     cases: list[tuple[str, Any, str, int, int | None, Verdict]] = [
         ("yesterday", logs, PROGRAM + f"{NOW - DAY}_{STATE}\n", 30, 900, Verdict.PASS),
+        ("tomorrow", logs, PROGRAM + f"{NOW + 3 * DAY}_{STATE}\n", 30, 900, Verdict.UNDETERMINED),
+        ("a little ahead", logs, PROGRAM + f"{NOW + 60}_{STATE}\n", 30, 900, Verdict.PASS),
         ("long ago", logs, old, 30, 900, Verdict.FAIL),
         ("just started again", logs, old, 1, 900, Verdict.UNDETERMINED),
         ("something else rotates", copies, old, 30, 900, Verdict.UNDETERMINED),
@@ -42,8 +56,77 @@ def test_a_last_run_that_is_long_ago_fails(subtests: Any, answers: Callable[...,
     for name, tree, files, up, age, verdict in cases:
         since = None if age is None else NOW - age * DAY
         with subtests.test(name):
-            judged = log_rotation_runs.judge(tree, _runs(answers, files, up), since)
+            runs = _runs(answers, files, up)
+            judged = log_rotation_runs.judge(tree, runs, since, (), STARTED, ())
             assert judged.verdict is verdict
+
+
+DEBIAN = """#!/bin/sh
+# skip in favour of systemd timer
+if [ -d /run/systemd/system ]; then
+    exit 0
+fi
+/usr/sbin/logrotate /etc/logrotate.conf
+"""
+SCRIPT, TABLE = "/etc/cron.daily/logrotate", "/etc/cron.d/logs"
+JOB = "0 4 * * * root /usr/sbin/logrotate -s /srv/state /etc/logrotate.conf\n"
+
+
+def test_what_starts_logrotate_is_looked_for(
+    subtests: Any, answers: Callable[..., Answers], files: Callable[..., Answer]
+) -> None:
+    logs = log_tree(log_file("auth.log"))
+    ran, old = PROGRAM + f"{NOW - DAY}_{STATE}\n", PROGRAM + f"{NOW - 40 * DAY}_{STATE}\n"
+    cron = (Process(pid=9, uid=0, name="cron"),)
+    no_systemd = answer("", b"System has not been booted with systemd as init system\n", 1)
+    cases: list[tuple[str, Any, dict[str, str], int, tuple[Process, ...], str, Verdict]] = [
+        ("timer", "active\n", {SCRIPT: DEBIAN}, 0o755, cron, ran, Verdict.PASS),
+        ("timer off", "inactive\n", {SCRIPT: DEBIAN}, 0o755, cron, ran, Verdict.FAIL),
+        ("timer failed", "failed\n", {}, 0o755, cron, ran, Verdict.FAIL),
+        ("cron instead", "inactive\n", {TABLE: JOB}, 0o644, cron, ran, Verdict.PASS),
+        ("a comment", "inactive\n", {TABLE: f"# {JOB}"}, 0o644, cron, ran, Verdict.FAIL),
+        ("no cron", "inactive\n", {TABLE: JOB}, 0o644, (), ran, Verdict.FAIL),
+        ("no systemd", no_systemd, {SCRIPT: DEBIAN}, 0o755, cron, ran, Verdict.PASS),
+        ("not executable", no_systemd, {SCRIPT: DEBIAN}, 0o644, cron, ran, Verdict.UNDETERMINED),
+        ("other state", "inactive\n", {TABLE: JOB}, 0o644, cron, old, Verdict.UNDETERMINED),
+    ]
+    for name, timer, texts, mode, processes, ran_at, verdict in cases:
+        with subtests.test(name):
+            read = [files({}, not_present=SCRIPT), files({}, not_present=TABLE)]
+            for path, text in texts.items():
+                read[path == TABLE] = owned_file(path, text, mode)
+            starts = parse_starts(answers(timer=timer, scripts=read[0], tables=read[1]))
+            runs = _runs(answers, ran_at)
+            judged = log_rotation_runs.judge(logs, runs, NOW - 900 * DAY, (), starts, processes)
+            assert judged.verdict is verdict
+
+
+def test_a_log_that_logrotate_passes_over_fails(
+    subtests: Any, files: Callable[..., Answer], answers: Callable[..., Answers]
+) -> None:
+    """logrotate 3.21 with the same files: tried by hand, 2026-11-30."""
+    runs = _runs(answers, PROGRAM + f"{NOW - DAY}_{STATE}\n")
+    good, bad = "/var/log/auth.log {\n rotate 4\n}\n", "/var/log/auth.log {\n rotate 4 # x\n}\n"
+    open_folder = f"775_d_0_109_4096_1.0_-1.-000000010_//{log_file('auth.log')}//"
+    loose = parse_log_tree(answers(clock=f"{NOW}\n", filesystem="", files=open_folder))
+    cases: list[tuple[str, Any, str, str, Verdict]] = [
+        ("good", None, "", good, Verdict.PASS),
+        ("refused", None, "", bad, Verdict.FAIL),
+        ("refused, then another", None, "", bad + good, Verdict.PASS),
+        ("not read", None, "include /opt/rotate\n", bad, Verdict.PASS),
+        ("loose folder", loose, "", good, Verdict.FAIL),
+        ("loose folder, su", loose, "su root adm\n", good, Verdict.PASS),
+    ]
+    for name, tree, head, text, verdict in cases:
+        with subtests.test(name):
+            found = parse_rotations(files({"/etc/logrotate.conf": head + text}))
+            judged = log_rotation_runs.judge(tree or log_tree(log_file("auth.log")), runs, None,
+                                             found, STARTED, ())  # fmt: skip
+            assert judged.verdict is verdict
+    written = parse_rotations(owned_file("/etc/logrotate.conf", good, 0o664))
+    tree = log_tree(log_file("auth.log"))
+    judged = log_rotation_runs.judge(tree, runs, None, written, STARTED, ())
+    assert judged.verdict is Verdict.FAIL
 
 
 def test_a_state_that_may_not_be_seen_is_told(answers: Callable[..., Answers]) -> None:
