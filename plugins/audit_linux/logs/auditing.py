@@ -34,9 +34,9 @@ from audit_core.model import (
     Parser,
     Privilege,
     Provider,
-    ReadFile,
     Reason,
 )
+from audit_linux.logs.auditd_conf import AUDITD_CONF, AuditdConf
 from audit_linux.processes import PROCESSES, Process, process_labels, running
 
 RECORDERS = ("auditd", "rsyslogd", "syslog-ng", "syslogd", "systemd-journald")
@@ -208,60 +208,19 @@ def audit_process_owner(
     return passed(detail, expected=expected)
 
 
-class AuditdConf(Struct, frozen=True, kw_only=True):
-    """The settings of auditd.conf, keys and values in lower case."""
-
-    values: dict[str, str]
-
-    def get(self, name: str) -> str:
-        """The value of `name`, or the daemon's own default (auditd.conf(5))."""
-        return self.values.get(name, DEFAULTS.get(name, ""))
-
-
-# What auditd 2.x and 3.x take when the line is missing: src/auditd-config.c, clear_config().
-DEFAULTS = {
-    "max_log_file": "0", "max_log_file_action": "ignore", "num_logs": "0",
-    "space_left_action": "ignore", "disk_full_action": "ignore", "disk_error_action": "ignore",
-    "log_file": "/var/log/audit/audit.log", "write_logs": "yes", "local_events": "yes",
-}  # fmt: skip
-
-
-def parse_auditd_conf(answer: Answer) -> AuditdConf:
-    """`name = value` lines; `#` starts a comment only at the start of a line."""
-    values = {}
-    for line in answer.lines:
-        text = line.strip()
-        if not text or text.startswith("#"):
-            continue
-        name, equals, value = text.partition("=")
-        if not equals:
-            raise ParseError(msg("not a setting: {text}", text=verbatim(text)))
-        values[name.strip().lower()] = value.strip().lower()
-    return AuditdConf(values=values)
-
-
-AUDITD_CONF = fact(
-    "linux.auditd-conf",
-    AuditdConf,
-    kind="host",
-    ask=ReadFile(path="/etc/audit/auditd.conf", privilege=Privilege.ROOT),
-    parse=parse_auditd_conf,
-)
-
-
 @check(
     "linux.audit-storage",
     needs=(AUDITD_CONF, complete(PROCESSES)),
     severity=Severity.MEDIUM,
-    version=3,
+    version=4,
     when_absent=failed(msg("There is no /etc/audit/auditd.conf")),
     remedy=msg("Set max_log_file_action, space_left_action and disk_full_action in auditd.conf"),
 )
 def audit_storage(conf: AuditdConf, processes: tuple[Process, ...]) -> Judgement:
     """auditd rotates its log and does not ignore a full disk."""
     keys = (
-        "local_events", "write_logs", "max_log_file", "max_log_file_action", "num_logs",
-        "space_left_action", "disk_full_action", "disk_error_action",
+        "local_events", "write_logs", "log_format", "max_log_file", "max_log_file_action",
+        "num_logs", "space_left_action", "disk_full_action", "disk_error_action",
     )  # fmt: skip
     detail = msg("{settings}", settings=tuple(f"{k} = {conf.get(k)}" for k in keys))
     rotates = conf.get("max_log_file_action") == "keep_logs" or (
@@ -274,11 +233,13 @@ def audit_storage(conf: AuditdConf, processes: tuple[Process, ...]) -> Judgement
     expected = msg(
         "local_events, write_logs yes, action rotate (num_logs 2 or more) or keep_logs, no ignore"
     )
+    if conf.refused:
+        line = msg("auditd does not start with this: {text}", text=verbatim(conf.refused))
+        return failed(detail, line, expected=expected)
     if not _daemons(processes):
         idle = msg("auditd is not running, so its configuration has no effect")
         return failed(detail, idle, expected=expected)
-    ok = rotates and wary and conf.get("write_logs") == conf.get("local_events") == "yes"
-    return expect(ok, detail=detail, expected=expected)
+    return expect(rotates and wary and conf.writes, detail=detail, expected=expected)
 
 
 def _at_least(text: str, least: int) -> bool:

@@ -32,7 +32,7 @@ from audit_core.api.sdk import (
     verbatim,
 )
 from audit_core.model import Answer, Judgement, Message
-from audit_linux.logs.auditing import AUDITD_CONF, AuditdConf
+from audit_linux.logs.auditd_conf import AUDITD_CONF, AuditdConf
 from audit_linux.logs.journald import JOURNAL_CONF, JournalConf
 from audit_linux.logs.log_files import (
     AUDIT_FILES,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from typing import Any
@@ -12,10 +13,11 @@ from msgspec import structs
 from audit_core.api.sdk import msg
 from audit_core.api.testkit import whole
 from audit_core.model import Absent, Answer, Command, ParseError, Partial, Reason, Verdict
-from audit_linux.logs import audit_rule_files, audit_rules, auditing
+from audit_linux.logs import audit_rule_files, audit_rules, auditd_conf, auditing
 from audit_linux.logs.auditing import AuditStatus
 from audit_linux.processes import Process
 from invented.answers import files
+from recorded import auditd
 
 Make = Callable[..., Answer]
 Read = Callable[[str], Answer]
@@ -314,7 +316,7 @@ AUDITD = _process("auditd")
 
 
 def test_debian_s_own_auditd_conf_passes(recorded: Read) -> None:
-    conf = auditing.parse_auditd_conf(recorded("auditd-conf"))
+    conf = auditd_conf.parse_auditd_conf(recorded("auditd-conf"))
     assert auditing.audit_storage.judge(conf, (AUDITD,)).verdict is Verdict.PASS
 
 
@@ -329,7 +331,7 @@ def test_debian_s_own_auditd_conf_passes(recorded: Read) -> None:
 def test_settings_of_a_daemon_that_does_not_run_keep_nothing(
     processes: tuple[Process, ...], recorded: Read
 ) -> None:
-    conf = auditing.parse_auditd_conf(recorded("auditd-conf"))
+    conf = auditd_conf.parse_auditd_conf(recorded("auditd-conf"))
     judgement = auditing.audit_storage.judge(conf, processes)
     assert judgement.verdict is Verdict.FAIL
     assert "auditd is not running" in judgement.detail[-1].id
@@ -338,6 +340,7 @@ def test_settings_of_a_daemon_that_does_not_run_keep_nothing(
 GOOD = {
     "max_log_file_action": "ROTATE", "num_logs": "5", "space_left_action": "email",
     "disk_full_action": "halt", "disk_error_action": "exec /usr/local/bin/x",
+    "space_left": "75", "admin_space_left": "50",
 }  # fmt: skip
 
 
@@ -357,19 +360,31 @@ GOOD = {
     ],
 )
 def test_storage(changes: dict[str, str], verdict: Verdict, answer: Make) -> None:
-    text = "# comment\r\n" + "".join(f"{k} = {v}\r\n" for k, v in {**GOOD, **changes}.items())
-    conf = auditing.parse_auditd_conf(answer(text))
+    text = "# comment\n" + "".join(f"{k} = {v}\n" for k, v in {**GOOD, **changes}.items())
+    conf = auditd_conf.parse_auditd_conf(answer(text))
     assert auditing.audit_storage.judge(conf, (AUDITD,)).verdict is verdict
 
 
 def test_an_empty_auditd_conf_falls_back_to_the_daemon_s_defaults(answer: Make) -> None:
-    conf = auditing.parse_auditd_conf(answer("#\n"))
+    conf = auditd_conf.parse_auditd_conf(answer("#\n"))
     assert auditing.audit_storage.judge(conf, (AUDITD,)).verdict is Verdict.FAIL
 
 
-def test_an_auditd_conf_with_a_line_that_is_no_setting_is_refused(answer: Make) -> None:
-    with pytest.raises(ParseError):
-        auditing.parse_auditd_conf(answer("num_logs 5\n"))
+def test_auditd_starts_with_what_its_settings_are_read_to_say(answer: Make) -> None:
+    recorded = json.loads(auditd.STARTED.read_text())["cases"]
+    assert set(recorded) == set(auditd.CASES)
+    read = {name: not auditd_conf.parse_auditd_conf(answer(text)).refused
+            for name, text in auditd.CASES.items()}  # fmt: skip
+    assert read == recorded
+
+
+def test_settings_with_which_auditd_does_not_start_fail(answer: Make) -> None:
+    refused = answer(f"{auditd.GOOD}keep_forever = yes\n")
+    silent = answer(auditd.GOOD.replace("ENRICHED", "nolog"))
+    for text, verdict in ((answer(auditd.GOOD), Verdict.PASS), (refused, Verdict.FAIL),
+                          (silent, Verdict.FAIL)):  # fmt: skip
+        conf = auditd_conf.parse_auditd_conf(text)
+        assert auditing.audit_storage.judge(conf, (AUDITD,)).verdict is verdict
 
 
 def test_the_tools_are_looked_for_where_usr_is_not_merged() -> None:

@@ -8,7 +8,7 @@ import pytest
 from msgspec import structs
 
 from audit_core.model import Absent, Answer, ParseError, Verdict
-from audit_linux.logs import auditing, journald, log_reach, log_rotation
+from audit_linux.logs import auditd_conf, journald, log_reach, log_rotation
 from invented.logs import COPIES, DAY, NOW, journal_file, log_file, log_tree
 
 Make = Callable[..., Answer]
@@ -195,7 +195,7 @@ def test_records_that_lie_elsewhere_are_not_missing() -> None:
     [("/var/log/audit/audit.log", Verdict.PASS), ("/data/audit/audit.log", Verdict.UNDETERMINED)],
 )
 def test_an_audit_trail_that_was_not_listed_is_no_pass(place: str, verdict: Verdict) -> None:
-    conf = auditing.AuditdConf(values={"log_file": place})
+    conf = auditd_conf.AuditdConf(values={"log_file": place})
     judgement = log_reach.log_oldest.judge(
         log_tree(journal_file(190)), (), NOW - 900 * DAY, None, conf
     )
