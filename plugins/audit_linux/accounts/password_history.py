@@ -5,15 +5,18 @@ from __future__ import annotations
 from typing import Annotated
 
 from audit_core.api.sdk import (
+    PLATFORM,
     Absent,
     Judgement,
     Message,
+    Platform,
     ReadFile,
     Severity,
     Up,
     check,
     expect,
     fact,
+    integer,
     known_or_absent,
     msg,
     optional,
@@ -41,6 +44,25 @@ PWHISTORY = fact(
 )
 
 
+def _of_file(settings: dict[str, str]) -> int:
+    """How many passwords pwhistory.conf has remembered; a negative number is none at all."""
+    text = settings.get("remember", "")
+    number = scanned(text)
+    if number is not None and text.startswith("-"):
+        return 0
+    return 10 if number is None else number
+
+
+# Linux-PAM before 1.5.3 reads no pwhistory.conf: the first releases that do. Red Hat brought it
+# to older ones.
+_READ_SINCE = {"debian": 13, "ubuntu": 24, "sles": 16, "opensuse-leap": 16}
+
+
+def _reads_file(platform: Platform) -> bool:
+    release = integer(platform["version_id"].partition(".")[0])
+    return release is None or release >= _READ_SINCE.get(platform["os_id"], 0)
+
+
 def _remembered(reached: Reached, settings: dict[str, str]) -> int:
     most = 0
     for at, rule in enumerate(reached):
@@ -50,10 +72,7 @@ def _remembered(reached: Reached, settings: dict[str, str]) -> int:
                 raise Unresolved(
                     msg("{module} reads another configuration file (conf=)", module=rule.module)
                 )
-            number = scanned(settings.get("remember", ""))
-            most = max(
-                most, argument_number(rule, {}, "remember", 10 if number is None else number)
-            )
+            most = max(most, argument_number(rule, {}, "remember", _of_file(settings)))
         if rule.module == "pam_unix.so":
             most = max(most, argument_number(rule, {}, "remember", 0))
     return most
@@ -61,19 +80,22 @@ def _remembered(reached: Reached, settings: dict[str, str]) -> int:
 
 @check(
     "linux.password-history",
-    needs=(PAM, known_or_absent(optional(PWHISTORY)), ELSEWHERE),
+    needs=(PAM, known_or_absent(optional(PWHISTORY)), PLATFORM, ELSEWHERE),
     severity=Severity.MEDIUM,
-    version=4,
+    version=5,
     remedy=msg("Add pam_pwhistory.so remember=5 as required before pam_unix.so in the stack"),
 )
 def password_history(
     pam: Pam,
     settings: Settings | Absent | None,
+    platform: Platform,
     sources: Sources | Absent,
     *,
     remember: Annotated[int, Up] = 5,
 ) -> Judgement:
     """Recent passwords cannot be used again."""
+    if not _reads_file(platform):
+        settings = None
     assumed = STRICTEST if isinstance(settings, Absent) else settings
     expected = msg("at least {count} earlier passwords", count=remember)
     try:

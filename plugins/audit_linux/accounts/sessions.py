@@ -17,6 +17,7 @@ from audit_core.api.sdk import (
     Severity,
     Up,
     Values,
+    Verdict,
     capped,
     check,
     expect,
@@ -41,6 +42,7 @@ from audit_linux.pam import (
     PAM,
     Pam,
     Reached,
+    Rule,
     Unresolved,
     accepted,
     entrances,
@@ -57,16 +59,20 @@ def _detail(found: tuple[Setting, ...]) -> Values:
 
 @check(
     "linux.session-timeout",
-    needs=(STARTUP, known_or_absent(ACCOUNTS), PLATFORM, known_or_absent(ENVIRONMENT)),
+    needs=(
+        STARTUP, known_or_absent(ACCOUNTS), PLATFORM, known_or_absent(ENVIRONMENT),
+        known_or_absent(PAM),
+    ),
     severity=Severity.MEDIUM,
-    version=7,
+    version=8,
     remedy=msg("Put `TMOUT=600; readonly TMOUT; export TMOUT` into /etc/profile.d/tmout.sh"),
-)
+)  # fmt: skip
 def session_timeout(
     startup: Startup,
     accounts: Accounts | Absent,
     platform: Platform,
     environment: tuple[str, ...] | Absent,
+    pam: Pam | Absent,
     *,
     max_seconds: Annotated[int, Down] = 600,
     require_readonly: Annotated[bool, Up] = False,
@@ -74,27 +80,69 @@ def session_timeout(
     """Idle login shells are logged out automatically."""
     found = timeouts(startup)
     expected = msg("TMOUT of 1 to {seconds} seconds", seconds=max_seconds)
+    deaf = _all_deaf(accounts, platform)
     if not found:
-        return _no_timeout(environment, expected)
+        given = _by_environment(environment, pam, deaf, max_seconds, expected)
+        return given if not require_readonly else _unless_passed(given)
     detail = msg("TMOUT is set (? where a condition decides): {settings}", settings=_detail(found))
     good = {_short(s, max_seconds) and (s.readonly or not require_readonly) for s in found}
     hold = _HELD if all(s.readonly for s in found) else _NOT_HELD
     if good == {False} and not any(seconds(s.text) is None for s in found):
         return failed(detail, hold, expected=expected)
-    deaf = _all_deaf(accounts, platform)
     if good == {True} and found[0].sure and not deaf:
         return passed(detail, hold, expected=expected)
-    others = (msg("Accounts whose shell ignores TMOUT in /etc/profile: {names}", names=deaf),)
-    return undetermined(detail, hold, *(others if deaf else ()), expected=expected)
+    return undetermined(detail, hold, *_deaf_shells(deaf), expected=expected)
 
 
-def _no_timeout(environment: tuple[str, ...] | Absent, expected: Message) -> Judgement:
+def _deaf_shells(deaf: Values) -> tuple[Message, ...]:
+    others = msg("Accounts whose shell ignores TMOUT in /etc/profile: {names}", names=deaf)
+    return (others,) if deaf else ()
+
+
+def _by_environment(
+    environment: tuple[str, ...] | Absent, pam: Pam | Absent, deaf: Values, most: int,
+    expected: Message,
+) -> Judgement:  # fmt: skip
+    """The judgement where no start-up file sets TMOUT, and /etc/environment may."""
     if isinstance(environment, Absent):
         return undetermined(_NO_ENVIRONMENT, expected=expected)
-    if environment:
-        detail = msg("TMOUT is set in /etc/environment only: {lines}", lines=capped(environment))
-        return undetermined(detail, expected=expected)
-    return failed(msg("TMOUT is not set for login shells"), expected=expected)
+    if not environment:
+        return failed(msg("TMOUT is not set for login shells"), expected=expected)
+    detail = msg("TMOUT is set in /etc/environment only: {lines}", lines=capped(environment))
+    value = seconds(environment[-1])
+    if value is not None and not 0 < value <= most:
+        return failed(detail, expected=expected)
+    if value is not None and not deaf and _sets_environment(pam):
+        return passed(detail, _NOT_HELD, expected=expected)
+    return undetermined(detail, *_deaf_shells(deaf), expected=expected)
+
+
+def _unless_passed(judgement: Judgement) -> Judgement:
+    """`judgement`, but no pass: users can change what is not read-only."""
+    if judgement.verdict is not Verdict.PASS:
+        return judgement
+    return failed(*judgement.detail, expected=judgement.expected)
+
+
+def _sets_environment(pam: Pam | Absent) -> bool:
+    """Whether pam_env surely reads /etc/environment at logins on the console and over SSH."""
+    if isinstance(pam, Absent):
+        return False
+    try:
+        return all(any(_on_every_way(pam, service, kind) for kind in ("auth", "session"))
+                   for service in entrances(pam))  # fmt: skip
+    except Unresolved:
+        return False
+
+
+def _on_every_way(pam: Pam, service: str, kind: str) -> bool:
+    found = paths(stack(pam, service, kind), accepted)
+    return bool(found) and all(any(map(_reads_environment, way)) for way in found)
+
+
+def _reads_environment(rule: Rule) -> bool:
+    other = rule.option("envfile") not in (None, "/etc/environment")
+    return rule.module == "pam_env.so" and rule.option("readenv") in (None, "1") and not other
 
 
 _NO_ENVIRONMENT = msg("No start-up file sets TMOUT; /etc/environment was not read")

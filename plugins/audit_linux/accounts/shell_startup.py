@@ -11,14 +11,23 @@ from audit_linux.accounts.shell_words import Word
 from audit_linux.accounts.startup_files import Startup, Statement, command_of
 
 _DECLARE = frozenset({"export", "readonly", "declare", "typeset"})
+_UNKNOWN = "?"
+
+
+_ENVIRONMENT = re.compile(r"\s*(?:export )?TMOUT=([^#]*)")
 
 
 def parse_environment(answer: Answer) -> tuple[str, ...]:
-    """The lines of /etc/environment that name TMOUT; pam_env sets them before the shell starts."""
+    """The values of TMOUT in /etc/environment, which pam_env sets before the shell starts.
+
+    As pam_env 1.5.2 and 1.7 read it: blanks and `export ` in front, no blank before the `=`, quotes
+    around the value, `#` anywhere; the last line holds, `?` where that goes on in the next.
+    """
     if answer.stderr.strip():
         raise ParseError(msg("grep reported an error: {line}", line=verbatim(answer.stderr)))
-    lines = [line.strip() for line in answer.lines]
-    return tuple(line for line in lines if re.match(r"(?:export\s+)?TMOUT\b", line))
+    found = (_ENVIRONMENT.match(line) for line in answer.lines)
+    values = (re.sub("^[\"']|[\"']$", "", one[1].rstrip("\n")) for one in found if one)
+    return tuple(_UNKNOWN if value.endswith("\\") else value for value in values)
 
 
 # Only these lines: the file may hold passwords of proxies.
@@ -45,7 +54,6 @@ class Setting(Struct, frozen=True, kw_only=True):
 
 
 _HARMLESS = frozenset({"[", "[[", "test", "echo", "umask", "alias"})
-_UNKNOWN = "?"
 
 
 def _unread(statement: Statement) -> Setting:

@@ -42,13 +42,20 @@ class Trust(Struct, frozen=True, kw_only=True):
     entries: dict[str, tuple[str, ...]]
 
 
+def _is_entry(line: str) -> bool:
+    """Whether a line lets somebody in: a host, and maybe a user; `-` in front of one refuses.
+
+    ruserok(3) of glibc passes over lines with a blank in front, sshd over those with three words.
+    """
+    words = line.split()
+    return bool(words) and words[0][0] not in "#-" and (len(words) < 2 or words[1][0] not in "#-")
+
+
 def parse_trust(answer: Answer) -> Trust | Partial | Absent:
-    """Each line but comments is an entry: a host, and maybe a user; `-` in front refuses it."""
+    """The entries of the files, as _is_entry() takes them."""
     there = [f for f in answer.files if f.status is not FileStatus.NOT_PRESENT]
     found = {
-        file.path: tuple(
-            line.strip() for line in file.lines if line.strip() and line.strip()[0] not in "#-"
-        )
+        file.path: tuple(line.strip() for line in file.lines if _is_entry(line))
         for file in there
         if file.status is FileStatus.READ
         and (file.path in _OF_HOST or _OF_USER.fullmatch(file.path))

@@ -33,6 +33,7 @@ from audit_core.api.sdk import (
     present,
     undetermined,
 )
+from audit_linux.config_files import whole_files
 from audit_linux.declared import declared
 from audit_linux.network.firewall import chains_of, input_chains, legacy_unlisted
 from audit_linux.network.iptables import IP6TABLES, IPTABLES
@@ -71,10 +72,17 @@ _LINK_LOCAL = {"tcp4": (), "tcp6": ((0xFE80 << 112, (0xFEC0 << 112) - 1),)}
 
 
 def parse_wrappers(answer: Answer) -> bool | Absent:
-    """Whether hosts.allow or hosts.deny hold rules; libwrap is linked to sshd on Debian."""
-    files = [f for f in answer.files if f.status is FileStatus.READ]
-    lines = (line.strip() for f in files for line in f.lines)
-    return any(line and not line.startswith("#") for line in lines)
+    """Whether hosts.allow or hosts.deny hold rules; libwrap is linked to sshd on Debian.
+
+    `#` is a comment as the first character only, a backslash at the end goes on, also in a comment,
+    and a line without a colon is passed over (libwrap 7.6).
+    """
+    text = "\n".join(f.text for f in answer.files if f.status is FileStatus.READ)
+    lines = re.sub(r"\\\r?\n", "", text).split("\n")
+    if any(":" in line and not line.startswith("#") for line in lines):
+        return True
+    files = whole_files(answer)
+    return files if isinstance(files, Absent) and files.unknown else False
 
 
 WRAPPERS = fact(
@@ -240,7 +248,7 @@ def _names(text: str, ports: set[int]) -> bool:
         known_or_absent(WRAPPERS),
     ),
     severity=Severity.MEDIUM,
-    version=5,
+    version=6,
     remedy=msg("Let the packet filter accept the management ports from the addresses of the "
                "administrators only, and declare these in admin_sources"),
 )  # fmt: skip

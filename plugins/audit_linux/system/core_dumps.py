@@ -1,10 +1,11 @@
 """What keeps dumps of crashed programs: limits.conf(5), coredump.conf(5), systemd-system.conf(5).
 
 pam_limits reads limits.conf and then limits.d/*.conf by name; a line is `domain type item value`,
-and the last one for a domain holds. `*` is everybody but root; a `-` in place of the type and
-nothing behind it frees a domain of all limits. systemd reads the first file of its
-name and then the drop-ins by name, of which the one in the first directory counts; the last
-assignment holds, an empty one is the default.
+and the last one for a domain holds. The case of the domain matters; words behind the value do not.
+`*` is everybody but root; a `-` in place of the type and nothing behind it frees another domain of
+all limits. A value is a number with something behind it, or a word for none. systemd reads the
+first file of its name and then the drop-ins by name, of which the one in the first directory
+counts; the last assignment holds, an empty one is the default.
 """
 
 from __future__ import annotations
@@ -63,27 +64,39 @@ def parse_dump_settings(answer: Answer) -> DumpSettings | Partial:
     return partial(value, problems)
 
 
+_UNLIMITED = frozenset({"-1", "-", "unlimited", "infinity"})
+_VALUE = re.compile(r"[+-]?[0-9]+")
+
+
 def _limits(files: dict[str, FileEntry]) -> tuple[str, tuple[str, ...]]:
     """The hard limit of `*`, and the lines that give others more than none."""
-    every, others = "", {}
-    for words in _limit_lines(files):
-        if len(words) == 2 and words[1] == "-":
-            others[words[0]] = "-"
-        if len(words) != 4 or words[2] != "core" or words[1] not in ("hard", "-"):
-            continue
-        if words[0] == "*":
-            every = words[3]
-        else:
-            others[words[0]] = words[3]
-    return every, tuple(f"{name} {value}" for name, value in others.items() if value != "0")
+    limits: dict[str, str] = {}
+    for domain, *words in _limit_lines(files):
+        kind, item, value = [*map(str.lower, words), "", "", ""][:3]
+        if (kind, item) == ("-", "") and domain != "*":
+            limits[domain] = "-"
+        elif item == "core" and kind in ("hard", "-") and (read := _limit(value)):
+            limits[domain] = read
+    every = limits.pop("*", "")
+    return every, tuple(f"{name} {value}" for name, value in limits.items() if value != "0")
+
+
+def _limit(value: str) -> str:
+    """The value that pam_limits takes; empty where it passes the line over."""
+    if value in _UNLIMITED:
+        return value
+    number = _VALUE.match(value)
+    return str(int(number[0])) if number else ""
 
 
 def _limit_lines(files: dict[str, FileEntry]) -> Iterator[list[str]]:
-    """The words of each line in small letters, in the order in which pam_limits reads the files."""
+    """The words of each line, in the order in which pam_limits reads the files."""
     named = sorted(path for path in files if path.startswith(f"{_LIMITS[1]}/"))
-    for path in (_LIMITS[0], *named):
+    for path in (_LIMITS[0], *(p for p in named if not p.rpartition("/")[2].startswith("."))):
         for line in files[path].lines if path in files else ():
-            yield line.split("#", 1)[0].lower().split()
+            words = line.split("#", 1)[0].split()
+            if words and not words[0].startswith("%"):  # counts logins, and nothing else
+                yield words
 
 
 def _systemd(files: dict[str, FileEntry], name: str, section: str, key: str) -> str:

@@ -37,6 +37,33 @@ def parse_service(session: str) -> tuple[Line, ...]:
 LIMITS = Pam(services={"sshd": parse_service("pam_limits.so")})
 
 
+# limits.conf, the limit of `*` and the others: as pam_limits of Linux-PAM 1.5.2 sets them for one
+# account (Debian 12, RLIMIT_CORE after pam_open_session, 58 files); "" is no limit.
+CORE_LIMITS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    ("*\thard\tcore\t0", "0", ()), ("* - core 0", "0", ()), ("* soft core 0", "", ()),
+    ("\ufeff* hard core 0", "", ()), ("* hard core 0\r", "0", ()), ("  * HARD CORE 0#c", "0", ()),
+    ("* hard core 0 x", "0", ()), ("* hard core", "", ()), ("* hard core -1", "-1", ()),
+    ("* hard core 0x5", "0", ()), ("* hard core 5k", "5", ()), ("* hard core 00", "0", ()),
+    ("* hard core '0'", "", ()), ('"*" hard core 0', "", ()), ("* hard \\\n core 0", "", ()),
+    ("* hard core 0\n* hard core 5", "5", ()), ("* bogus core 0\n* hard core +0", "0", ()),
+    ("bob hard core 5\n* hard core 0", "0", ("bob 5",)), ("* -\n* hard core 0", "0", ()),
+    ("* hard core 0\nbob -", "0", ("bob -",)), ("* hard core 0\n%bob hard core 5", "0", ()),
+    ("* hard core 0\nBOB hard core 5", "0", ("BOB 5",)), ("* - - 0", "", ()),
+    ("* hard core 0\n1000: hard core 5", "0", ("1000: 5",)), ("** hard core 0", "", ()),
+)  # fmt: skip
+
+
+def test_core_limits_are_read_as_pam_limits_reads_them(files: Make) -> None:
+    main, folder = "/etc/security/limits.conf", "/etc/security/limits.d/"
+    for text, every, others in CORE_LIMITS:
+        got = whole(parse_dump_settings(files({main: f"{text}\n"})))
+        assert (got.logins, got.others) == (every, others), text
+    hidden = whole(parse_dump_settings(files({f"{folder}.a.conf": STAR})))
+    assert hidden.logins == ""
+    ordered = {main: STAR, f"{folder}a.conf": "* hard core 5\n", f"{folder}B.conf": STAR}
+    assert whole(parse_dump_settings(files(ordered))).logins == "5"
+
+
 def test_dumps_by_limits_and_systemd(subtests: Any, files: Make) -> None:
     limits, more = "/etc/security/limits.conf", "/etc/security/limits.d/x.conf"
     core, drop = "/etc/systemd/coredump.conf", "/etc/systemd/coredump.conf.d/z.conf"

@@ -278,7 +278,7 @@ def test_a_rule_with_a_dash_may_have_no_module(pam: MakePam) -> None:
         got = pam({"passwd": f"-password requisite {module}{UNIX}"})
         judged = (
             password_quality.judge(got, strict, EL9, LOCAL),
-            password_history.judge(got, None, LOCAL),
+            password_history.judge(got, None, EL9, LOCAL),
         )
         assert UNDETERMINED in {one.verdict for one in judged}
     fine = pam({"sshd": EL_AUTH.replace("auth sufficient pam_sss", "-auth sufficient pam_sss")})

@@ -218,7 +218,7 @@ def test_a_login_with_an_expired_password_is_a_way_to_a_new_one(pam: MakePam) ->
     good = "password requisite pam_pwquality.so minlen=12\npassword required pam_pwhistory.so"
     services = {"passwd": good + UNIX, "sshd": "password required pam_unix.so minlen=7"}
     assert quality(pam(services), None, EL9) == (7, 0)
-    assert password_history.judge(pam(services), None, LOCAL).verdict is FAIL
+    assert password_history.judge(pam(services), None, EL9, LOCAL).verdict is FAIL
     assert quality(pam({**services, "sshd": "auth required pam_unix.so"}), None, EL9) == (12, 0)
 
 
@@ -236,7 +236,7 @@ def test_what_stands_after_the_module_that_sets_the_password_comes_too_late(pam:
     late = pam({"passwd": text.format("pam_pwquality")})
     assert quality(late, None, DEBIAN) == (6, 0)
     theirs = pam({"passwd": text.format("pam_pwhistory")})
-    assert password_history.judge(theirs, None, LOCAL).verdict is FAIL
+    assert password_history.judge(theirs, None, EL9, LOCAL).verdict is FAIL
 
 
 def test_a_service_that_was_not_read_spoils_only_who_includes_it(files: Make) -> None:

@@ -131,14 +131,17 @@ def test_password_history(
     text: str, conf: dict[str, str] | None, verdict: Verdict, pam: MakePam
 ) -> None:
     settings = None if conf is None else Settings(values=conf)
-    assert password_history.judge(pam({"passwd": text + UNIX}), settings, LOCAL).verdict is verdict
+    assert (
+        password_history.judge(pam({"passwd": text + UNIX}), settings, EL9, LOCAL).verdict
+        is verdict
+    )
 
 
 def test_password_history_of_whole_stacks(debian: dict[str, str], pam: MakePam) -> None:
-    assert password_history.judge(pam(debian), None, LOCAL).verdict is FAIL
-    assert password_history.judge(pam(EL), None, LOCAL).verdict is PASS
+    assert password_history.judge(pam(debian), None, EL9, LOCAL).verdict is FAIL
+    assert password_history.judge(pam(EL), None, EL9, LOCAL).verdict is PASS
     unix = pam({"passwd": "password sufficient pam_unix.so remember=5"})
-    assert password_history.judge(unix, None, LOCAL).verdict is PASS
+    assert password_history.judge(unix, None, EL9, LOCAL).verdict is PASS
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from audit_core.model import Absent, Answer, Verdict
+from audit_core.model import Absent, Answer, Platform, Verdict
 from audit_linux.accounts.lockout import login_lockout
 from audit_linux.accounts.password_history import password_history
 from audit_linux.accounts.password_quality import password_length_floor, password_quality
@@ -24,7 +24,7 @@ from audit_linux.accounts.security_conf import (
 from audit_linux.nsswitch import Sources
 from audit_linux.pam import Pam
 from invented.answers import files as files_of
-from invented.pam import DEBIAN, EL, EL9
+from invented.pam import DEBIAN, EL, EL9, UNIX
 
 PASS, FAIL, UNDETERMINED = Verdict.PASS, Verdict.FAIL, Verdict.UNDETERMINED
 LOCAL = Sources()
@@ -141,7 +141,7 @@ def test_the_first_value_holds_in_pwhistory_conf(answer: Make, pam: MakePam) -> 
         "#remember = 3\nremember==9 passwords\n": PASS,
     }.items():
         got = parse_pwhistory(answer(text))
-        assert password_history.judge(pam(EL), got, LOCAL).verdict is verdict, text
+        assert password_history.judge(pam(EL), got, EL9, LOCAL).verdict is verdict, text
 
 
 def test_a_strength_module_nobody_knows_is_neither_fail_nor_pass(pam: MakePam) -> None:
@@ -160,7 +160,31 @@ def test_a_strength_module_nobody_knows_is_neither_fail_nor_pass(pam: MakePam) -
     # A second way to a new password, without the module, is weak for certain.
     weak = {"passwd": f"password requisite pam_zxcvbn.so\n{unix}{end}", "login": unix + end}
     assert password_length_floor.judge(pam(weak), None, EL9, LOCAL).verdict is FAIL
-    assert password_history.judge(pam(weak), None, LOCAL).verdict is FAIL
-    assert password_history.judge(pam({"passwd": weak["passwd"]}), None, LOCAL).verdict is (
+    assert password_history.judge(pam(weak), None, EL9, LOCAL).verdict is FAIL
+    assert password_history.judge(pam({"passwd": weak["passwd"]}), None, EL9, LOCAL).verdict is (
         UNDETERMINED
     )
+
+
+# pwhistory.conf and how many passwords pam_pwhistory 1.7.0 refuses by it (Debian 13, by changing
+# passwords); pam_pwhistory 1.5.2 of Debian 12 reads no such file and refuses 10.
+PWHISTORY = (
+    ("", 10), ("remember=3", 3), ("remember = 3", 3), ("remember 3", 3), ("remember\t3", 3),
+    ("REMEMBER=3", 3), ("remember=3#x", 3), ("# remember=3", 10), ("remember=3\nremember=5", 3),
+    ("remember=5\nremember=3", 5), ("\ufeffremember=3", 10), ("remember=3\r", 3),
+    ("remember=x", 10), ("remember=", 10), ("remember=-1", 0), ("remember=3x", 3),
+    ("remember==3", 3), (" remember=3", 3), ("remember='3'", 10), ("bogus=1\nremember=3", 3),
+    ("remember=\\\n3", 10), ("remember=03", 3),
+    ("remember= 3 5", 3),
+)  # fmt: skip
+
+
+def test_pwhistory_conf_as_pam_pwhistory_reads_it(answer: Make, pam: MakePam) -> None:
+    stacks = pam({"passwd": f"password required pam_pwhistory.so{UNIX}"})
+    old = Platform(values={"os_id": "debian", "os_family": "debian", "version_id": "12"})
+    for text, count in PWHISTORY:
+        got = parse_pwhistory(answer(f"{text}\n"))
+        for platform, kept in ((EL9, count), (old, 10)):
+            for most in (kept, kept + 1):
+                judged = password_history.judge(stacks, got, platform, LOCAL, remember=most)
+                assert judged.verdict is (PASS if most == kept else FAIL), (text, most)

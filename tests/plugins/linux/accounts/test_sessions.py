@@ -22,7 +22,7 @@ from audit_core.model import (
 from audit_linux.accounts import login_defs
 from audit_linux.accounts.login_defs import LoginDefs, parse_login_defs
 from audit_linux.accounts.sessions import _defaults, session_timeout, umask
-from audit_linux.accounts.shell_startup import parse_environment, timeouts, umasks
+from audit_linux.accounts.shell_startup import parse_environment, seconds, timeouts, umasks
 from audit_linux.accounts.startup_files import Startup, parse_startup
 from audit_linux.pam import Pam, parse_pam
 from audit_linux.passwd import Account, Accounts
@@ -30,6 +30,7 @@ from recorded import login_defs as programs
 
 Make = Callable[..., Answer]
 PASS, FAIL, UNDETERMINED = Verdict.PASS, Verdict.FAIL, Verdict.UNDETERMINED
+NO_STACKS = Pam(services={})
 EL = Platform(values={"os_family": "rhel"})
 ALICE = Accounts(
     rows=(Account(name="a", uid=1, gid=1, home="/", shell="/bin/bash", field="shadowed"),)
@@ -57,7 +58,7 @@ def test_recorded_debian(recording: Make, files: Make, answers: Callable[..., An
     assert isinstance(got, Startup)
     assert timeouts(got) == ()
     assert umasks(got) == ()
-    assert session_timeout.judge(got, ALICE, EL, ()).verdict is FAIL
+    assert session_timeout.judge(got, ALICE, EL, (), NO_STACKS).verdict is FAIL
 
 
 def test_no_start_up_file(files: Make, answers: Callable[..., Answers]) -> None:
@@ -114,7 +115,9 @@ def test_timeout_in_profile(subtests: pytest.Subtests, startup: MakeStartup) -> 
     for text, verdict in TIMEOUT_IN_PROFILE:
         with subtests.test(text[:80]):
             assert (
-                session_timeout.judge(startup({"/etc/profile": text}), ALICE, EL, ()).verdict
+                session_timeout.judge(
+                    startup({"/etc/profile": text}), ALICE, EL, (), NO_STACKS
+                ).verdict
                 is verdict
             )
 
@@ -168,7 +171,7 @@ def test_timeout_in_profile(subtests: pytest.Subtests, startup: MakeStartup) -> 
 def test_timeout_over_files(
     contents: dict[str, str], verdict: Verdict, startup: MakeStartup
 ) -> None:
-    assert session_timeout.judge(startup(contents), ALICE, EL, ()).verdict is verdict
+    assert session_timeout.judge(startup(contents), ALICE, EL, (), NO_STACKS).verdict is verdict
 
 
 # What /etc/profile runs from elsewhere, behind TMOUT=300 and umask 027, and both verdicts.
@@ -198,13 +201,13 @@ def test_what_start_up_files_run(
             profile = files({"/etc/profile": f"TMOUT=300\numask 027\n{text}"})
             got = parse_startup(answers(files=profile, more=files(more)))
             assert isinstance(got, Startup)
-            assert session_timeout.judge(got, ALICE, EL, ()).verdict is verdict
+            assert session_timeout.judge(got, ALICE, EL, (), NO_STACKS).verdict is verdict
             assert umask.judge(got, None, pam("# none\n"), ALICE).verdict is verdict
     closed = files({}, not_permitted="/etc/site")
     profile = files({"/etc/profile": "TMOUT=300\n. /etc/site/profile\n"})
     got = parse_startup(answers(files=profile, more=closed))
     assert isinstance(got, Startup)
-    assert session_timeout.judge(got, ALICE, EL, ()).verdict is UNDETERMINED
+    assert session_timeout.judge(got, ALICE, EL, (), NO_STACKS).verdict is UNDETERMINED
 
 
 # The end of /etc/profile of base-files 14 (Debian 13 and later).
@@ -239,30 +242,67 @@ def test_the_loop_by_run_parts(
     assert [Path(path).name for path in listed] == ["9-a.b.sh", "b.sh"]
 
 
-def test_timeout_in_the_environment(startup: MakeStartup, answer: Make) -> None:
-    reported = parse_environment(
-        answer("# TMOUT\nTMOUT=300\nexport TMOUT=1\nX_TMOUT=1\nTMOUTS=1\n")
-    )
-    assert reported == ("TMOUT=300", "export TMOUT=1")
+# Lines of /etc/environment and what pam_env of Linux-PAM 1.5.2 and 1.7.0 makes of TMOUT; None: not
+# set. Of these the first column is what bash takes the value for, None where that is not told.
+ENVIRONMENT = (
+    (600, "TMOUT=600"), (600, "export TMOUT=600"), (None, "export\tTMOUT=600"),
+    (600, "  TMOUT=600"),
+    (600, "TMOUT=600\r"), (600, "TMOUT=600 # c"), (600, "TMOUT=600#c"), (600, 'TMOUT="600"'),
+    (600, "TMOUT='600'"), (600, 'TMOUT="600'), (None, "TMOUT = 600"), (600, "TMOUT= 600"),
+    (None, "TMOUT =600"), (None, "#TMOUT=600"), (None, "\ufeffTMOUT=600"),
+    (900, "TMOUT=6\nTMOUT=900"),
+    (0, "TMOUT="), (None, "TMOUT"), (None, "A=1 TMOUT=600"), (600, "TMOUT=600 x"),
+    (0, "TMOUT=600\nTMOUT="), (None, "readonly TMOUT=600"), (600, 'export TMOUT="600" # x'),
+    (None, "export  TMOUT=600"), (600, "\tTMOUT=600"), (None, "X_TMOUT=1\nTMOUTS=1"),
+)  # fmt: skip
+
+
+def test_timeout_in_the_environment(
+    startup: MakeStartup, answer: Make, pam: Callable[[str], Pam]
+) -> None:
+    for wanted, text in ENVIRONMENT:
+        got = parse_environment(answer(f"{text}\n"))
+        assert (seconds(got[-1]) if got else None) == wanted, text
+    assert parse_environment(answer("TMOUT=6\\\n")) == ("?",)
     assert parse_environment(answer("", b"", 1)) == ()
-    none, some = startup({"/etc/profile": "x\n"}), startup({"/etc/profile": "TMOUT=300\n"})
-    assert session_timeout.judge(none, ALICE, EL, reported).verdict is UNDETERMINED
-    assert session_timeout.judge(none, ALICE, EL, ()).verdict is FAIL
-    assert session_timeout.judge(some, ALICE, EL, reported).verdict is PASS
     with pytest.raises(ParseError):
         parse_environment(answer("", b"grep: unknown option\n"))
+    none, some = startup({"/etc/profile": "x\n"}), startup({"/etc/profile": "TMOUT=300\n"})
+    read, off = (pam(f"session required pam_env.so{args}\n") for args in ("", " readenv=0"))
+    for values, stacks, verdict in (
+        (("300",), read, PASS), (("300",), off, UNDETERMINED), (("300",), NO_STACKS, UNDETERMINED),
+        (("0",), NO_STACKS, FAIL), (("300", "9000"), read, FAIL), (("$X",), read, UNDETERMINED),
+        ((), read, FAIL),
+    ):  # fmt: skip
+        judged = session_timeout.judge(none, ALICE, EL, values, stacks)
+        assert judged.verdict is verdict, (values, stacks)
+    strict = session_timeout.judge(none, ALICE, EL, ("300",), read, require_readonly=True)
+    assert strict.verdict is FAIL
+    assert session_timeout.judge(some, ALICE, EL, ("0",), NO_STACKS).verdict is PASS
 
 
 def test_timeout_parameters(startup: MakeStartup) -> None:
     plain = startup({"/etc/profile": "TMOUT=600\n"})
     fixed = startup({"/etc/profile": "readonly TMOUT=600\n"})
-    assert session_timeout.judge(plain, ALICE, EL, (), max_seconds=599).verdict is FAIL
-    assert session_timeout.judge(plain, ALICE, EL, (), require_readonly=True).verdict is FAIL
-    assert session_timeout.judge(fixed, ALICE, EL, (), require_readonly=True).verdict is PASS
+    assert session_timeout.judge(plain, ALICE, EL, (), NO_STACKS, max_seconds=599).verdict is FAIL
+    assert (
+        session_timeout.judge(plain, ALICE, EL, (), NO_STACKS, require_readonly=True).verdict
+        is FAIL
+    )
+    assert (
+        session_timeout.judge(fixed, ALICE, EL, (), NO_STACKS, require_readonly=True).verdict
+        is PASS
+    )
     flags = startup({"/etc/profile": "declare -x -r TMOUT=600\n"})
-    assert session_timeout.judge(flags, ALICE, EL, (), require_readonly=True).verdict is PASS
+    assert (
+        session_timeout.judge(flags, ALICE, EL, (), NO_STACKS, require_readonly=True).verdict
+        is PASS
+    )
     exported = startup({"/etc/profile": "declare -x TMOUT=600\n"})
-    assert session_timeout.judge(exported, ALICE, EL, (), require_readonly=True).verdict is FAIL
+    assert (
+        session_timeout.judge(exported, ALICE, EL, (), NO_STACKS, require_readonly=True).verdict
+        is FAIL
+    )
 
 
 @pytest.mark.parametrize(
@@ -286,7 +326,7 @@ def test_timeout_holds_only_for_shells_that_obey_it(
     bob = Account(name="bob", uid=1, gid=1, home="/", shell=shell, field="shadowed")
     given = startup({"/etc/profile": "TMOUT=300\n"})
     judged = session_timeout.judge(
-        given, Accounts(rows=(bob,)), Platform(values={"os_family": family}), ()
+        given, Accounts(rows=(bob,)), Platform(values={"os_family": family}), (), NO_STACKS
     )
     assert judged.verdict is verdict
 

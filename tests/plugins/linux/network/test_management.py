@@ -20,7 +20,7 @@ from audit_linux.network.listeners import Listener
 from audit_linux.network.netfilter_model import Chain, Ruleset, by_name
 from audit_linux.network.reach import Question, reached
 from invented.answers import answer as made
-from invented.answers import answers
+from invented.answers import answers, files
 
 RECORDINGS = Path(__file__).parents[1] / "recordings"
 SOURCES = ("10.9.0.2", "10.9.1.2", "10.9.1.200", "fd00:9::2", "fd00:a::2")
@@ -346,3 +346,18 @@ def test_another_port_that_is_led_to_the_port_of_ssh(answer: Any) -> None:
             None, False,
         )  # fmt: skip
         assert judged.verdict is verdict
+
+
+# hosts.deny, and whether tcpdmatch of tcpd 7.6 (Debian 12) takes it for a rule.
+WRAPPER_RULES = (
+    ("", False), ("sshd: ALL", True), ("sshd:ALL", True), ("# sshd: ALL", False),
+    ("  # sshd: ALL", True), ("sshd: \\\n ALL", True), ("# x \\\nsshd: ALL", False),
+    ("sshd: ALL # c", True), ("sshd: ALL\r", True), ("sshd 10.1.2.3", False), (" \t", False),
+)  # fmt: skip
+
+
+def test_rules_of_tcp_wrappers() -> None:
+    for text, rule in WRAPPER_RULES:
+        assert management.parse_wrappers(files({"/etc/hosts.deny": f"{text}\n"})) is rule, text
+    closed = management.parse_wrappers(files({}, not_permitted="/etc/hosts.deny"))
+    assert isinstance(closed, Absent)

@@ -192,6 +192,21 @@ def test_a_file_of_keys_that_was_not_read_does_not_hide_the_others(answer: Make)
     ]
 
 
+# Lines, and whether ruserok(3) of glibc 2.36 or sshd 9.2 lets somebody in by them.
+EQUIV = (
+    ("10.9.9.9", True), ("10.9.9.9 bob", True), ("10.9.9.9 -bob", False), ("-10.9.9.9", False),
+    ("+", True), ("+ +", True), ("+ -bob", False), ("# 10.9.9.9", False), ("  # x", False),
+    ("10.9.9.9 # c", False), ("10.9.9.9 bob # c", True), ("10.9.9.9\r", True), (" \t", False),
+    ("+@net", True), ("-@net", False), (" 10.9.9.9", True), ("10.9.9.9 +", True),
+)  # fmt: skip
+
+
+def test_lines_that_trust_other_hosts(files: Make) -> None:
+    for line, trusts in EQUIV:
+        trust = whole(parse_trust(files({"/etc/hosts.equiv": f"{line}\n"})))
+        assert bool(trust.entries["/etc/hosts.equiv"]) is trusts, line
+
+
 def test_trusted_hosts(files: Make, answer: Make) -> None:
     people = whole(parse_passwd(answer("bob:x:5:5::/home/bob:/bin/sh\n")))
 
