@@ -47,6 +47,7 @@ from audit_patch.facts import (
 from audit_patch.model import (
     Automatic,
     Esm,
+    Listing,
     Metadata,
     Newer,
     Pending,
@@ -74,6 +75,23 @@ def _epoch(moment: str) -> float:
     return datetime.fromisoformat(moment).timestamp()
 
 
+def _in_use(metadata: Metadata, sources: Sources) -> list[Listing]:
+    """The newest listing of each source; empty where that of one is missing.
+
+    A repository whose address changed leaves an older cache behind. Where the id of a repository
+    holds a variable, any value of it fits.
+    """
+    found = []
+    for source in sources.items:
+        words = re.split(r"\$\{?\w+\}?", source.name)
+        pattern = re.compile(".+".join(map(re.escape, words)))
+        fitting = [x for x in metadata.listings if pattern.fullmatch(x.source)]
+        if not fitting:
+            return []
+        found.append(max(fitting, key=lambda x: x.at))
+    return found
+
+
 def _dates(metadata: Metadata, sources: Sources) -> list[float]:
     """The times that tell how fresh the metadata are, oldest first; empty where one is missing.
 
@@ -81,13 +99,7 @@ def _dates(metadata: Metadata, sources: Sources) -> list[float]:
     newest security list counts where there is one. rpm: every repository in effect counts.
     """
     if metadata.by_source:
-        # A repository whose address changed leaves an older cache behind: the newest is in use.
-        held: dict[str, float] = {}
-        for x in metadata.listings:
-            held[x.source] = max(x.at, held.get(x.source, x.at))
-        if any(s.name not in held for s in sources.items):
-            return []
-        return sorted(held[s.name] for s in sources.items)
+        return sorted(x.at for x in _in_use(metadata, sources))
     marked = [x.at for x in metadata.listings if x.security] or [x.at for x in metadata.listings]
     return [max(marked)] if marked else []
 
@@ -107,8 +119,8 @@ def _refreshed(metadata: Metadata, sources: Sources, now: float) -> float | Mess
 
 def _published(metadata: Metadata, sources: Sources) -> float:
     """When what the host holds was published: the newest of it where every source tells."""
-    names = {s.name for s in sources.items}
-    times = [x.published for x in metadata.listings if x.source in names and x.published]
+    listings = _in_use(metadata, sources) if metadata.by_source else ()
+    times = [x.published for x in listings if x.published]
     return max(times) if times else _dates(metadata, sources)[0]
 
 
@@ -214,7 +226,7 @@ def _lost(lists: tuple[str, ...] | None) -> Message | None:
         known_or_absent(optional(LOST)),
     ),
     severity=Severity.HIGH,
-    version=9,
+    version=10,
     remedy=msg("Assess and install the pending security updates, then restart what uses them"),
 )
 def security_updates(
@@ -292,7 +304,7 @@ def security_updates(
         known_or_absent(optional(LOST)),
     ),
     severity=Severity.MEDIUM,
-    version=8,
+    version=9,
     remedy=msg("Install the pending updates at the next maintenance window"),
 )
 def other_updates(
@@ -338,7 +350,7 @@ def other_updates(
     "patch.metadata-fresh",
     needs=(METADATA, SOURCES, COLLECTED_AT),
     severity=Severity.LOW,
-    version=2,
+    version=3,
     remedy=msg("Let the host refresh its package metadata daily (apt update, dnf makecache)"),
 )
 def metadata_fresh(
@@ -420,7 +432,7 @@ def _without(unattended: Unattended | None) -> list[Message]:
     "patch.sources-verified",
     needs=SIGNATURES,
     severity=Severity.HIGH,
-    version=3,
+    version=4,
     remedy=msg("Remove trusted=yes / gpgcheck=0 and install the key of the source"),
 )
 def sources_verified(signatures: Signatures) -> Judgement:

@@ -6,7 +6,7 @@ from typing import Any
 
 from audit_core.api.sdk import Command, Fact, Provider, fact, provider
 from audit_core.model import Answers, NamedAsk, Parser
-from audit_patch import apk, apt, apt_lists, host, rpm, zypper
+from audit_patch import apk, apt, apt_lists, host, rpm, rpm_sources, zypper
 from audit_patch.model import (
     Automatic,
     Builds,
@@ -84,7 +84,9 @@ FIXED = fact(
     tuple[str, ...],
     kind="host",
     providers=(
-        provider(rpm.FIXED, rpm.parse_fixed, package_manager=("dnf", "yum")),
+        provider(
+            asks=rpm_sources.FIXED, parse=rpm_sources.parse_fixed, package_manager=("dnf", "yum")
+        ),
         provider(host.RELEASE, host.unheard_of),
     ),
 )
@@ -109,7 +111,7 @@ LOST = fact(
 SOURCES = _each(
     "patch.sources", Sources,
     apt=(apt.POLICY, apt.parse_policy),
-    dnf=(rpm.REPOS, rpm.parse_sources),
+    dnf=(rpm_sources.REPOS, rpm_sources.parse_sources),
     zypper=(zypper.REPOS, zypper.parse_sources),
 )  # fmt: skip
 METADATA = _each(
@@ -121,7 +123,7 @@ METADATA = _each(
 SIGNATURES = _each(
     "patch.signatures", Signatures,
     apt=(apt.OPTIONS, apt.parse_options),
-    dnf=(rpm.REPOS, rpm.parse_signatures),
+    dnf=(rpm_sources.REPOS, rpm_sources.parse_signatures),
     zypper=(zypper.REPOS, zypper.parse_signatures),
 )  # fmt: skip
 AUTOMATIC = _each(

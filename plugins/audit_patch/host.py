@@ -17,7 +17,7 @@ from audit_core.api.sdk import (
 )
 from audit_core.model import NamedAsk
 from audit_patch.model import Builds, Kernels, Release
-from audit_patch.rpm import refused_by
+from audit_patch.repo_files import refused_by
 
 KERNELS = Command(
     argv=(

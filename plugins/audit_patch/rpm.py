@@ -19,7 +19,6 @@ from audit_core.api.sdk import (
     Message,
     ParseError,
     Partial,
-    Reason,
     Verbatim,
     decimal,
     msg,
@@ -34,21 +33,23 @@ from audit_patch.model import (
     Metadata,
     Pending,
     Security,
-    Signatures,
-    Source,
-    Sources,
     Update,
 )
+from audit_patch.repo_files import YES, refused_by
 from audit_patch.text import grep_rows, records
 
 # dnf 4 knows `all`, dnf 5 `*`; each passes over the other's word. With -q dnf 4.14 does not say
 # that it passes over a source whose cache is missing or damaged, and exits with 0; yum 3 lists
 # nothing with it (yumcommands.py). Without usercache=0 yum 3 reads and makes a cache of each
-# account's own in /var/tmp.
+# account's own in /var/tmp; dnf 5 copies the system's cache to ~/.cache once, and reads the copy
+# from then on, however old it is.
 _FROM_CACHE = {
-    "dnf": ("-C", "--noplugins", "--setopt=disable_excludes=all,*"),
-    "yum": ("-C", "--noplugins", "--setopt=usercache=0", "--disableexcludes=all"),
-}
+    "dnf": (
+        "/usr/bin/env", "XDG_CACHE_HOME=/var/cache", "/usr/bin/dnf",
+        "-C", "--noplugins", "--setopt=disable_excludes=all,*",
+    ),
+    "yum": ("yum", "-C", "--noplugins", "--setopt=usercache=0", "--disableexcludes=all"),
+}  # fmt: skip
 
 # Every host with dnf, yum or zypper has at least one of these; the status counts those it has not.
 OWN = Command(argv=("rpm", "-q", "rpm", "glibc", "filesystem"), ok=(0, 1, 2, 3))
@@ -57,7 +58,7 @@ OWN = Command(argv=("rpm", "-q", "rpm", "glibc", "filesystem"), ok=(0, 1, 2, 3))
 def check_update(program: str) -> Command:
     """The question for all pending updates; 100 means that there are some."""
     return Command(
-        argv=(program, *_FROM_CACHE[program], "check-update"),
+        argv=(*_FROM_CACHE[program], "check-update"),
         timeout_s=90,
         limit=4 << 20,
         ok=(0, 100),
@@ -65,7 +66,7 @@ def check_update(program: str) -> Command:
 
 
 def _list(program: str, *words: str) -> Command:
-    argv = (program, *_FROM_CACHE[program], "updateinfo", "list", *words)
+    argv = (*_FROM_CACHE[program], "updateinfo", "list", *words)
     return Command(argv=argv, timeout_s=90, limit=8 << 20)
 
 
@@ -89,25 +90,6 @@ def caches(folders: tuple[str, ...], depth: int) -> dict[str, NamedAsk]:
 
 
 CACHES = caches(("/var/cache/dnf", "/var/cache/libdnf5", "/var/cache/yum"), 5)
-# An address in a repository file may carry a password: only the switches are printed.
-SWITCHES = r"^[[:space:]]*(\[[^]]*\]|(enabled|gpgcheck|pkg_gpgcheck|repo_gpgcheck)[[:space:]]*=.*)"
-REPOS = Command(
-    argv=(
-        "grep", "-RZEio", "--include=*.repo", "--include=dnf.conf", "--include=yum.conf",
-        "-e", SWITCHES, "/etc/dnf/dnf.conf", "/etc/yum.conf", "/etc/yum.repos.d",
-        "/etc/yum/repos.d", "/etc/distro.repos.d",
-    ),
-    ok=(0, 1, 2),
-)  # fmt: skip
-# Where the release is fixed: variables of dnf, and addresses (without host, user and password).
-FIXED = Command(
-    argv=(
-        "grep", "-rsoHZE", "--include=*.repo", "--include=releasever",
-        "-e", "/(rhel[0-9]*|rocky|almalinux)/[0-9]+[.][0-9]+/", "-e", "^[0-9]+[.][0-9]+$",
-        "/etc/dnf/vars", "/etc/yum/vars", "/etc/yum.repos.d",
-    ),
-    ok=(0, 1, 2),
-)  # fmt: skip
 AUTOMATIC = Command(
     argv=(
         "grep", "-ZEHo", "-e",
@@ -122,8 +104,6 @@ _ADVISORY = re.compile(
     r"(?P<done>i )? *(?P<id>\S+) +(?P<kind>[^ ]*(?:Sec\.|security|unknown)\S*) +(?P<package>\S+)"
 )
 _TROUBLE = re.compile(r"(?im)^(error|ignoring|failed|cannot|could not|warning|no such command)\b")
-_NO = frozenset({"0", "no", "false", "off"})
-_YES = frozenset({"1", "yes", "true", "on"})
 
 
 def _complaints(answer: Answer, *, listed: bool) -> list[Message]:
@@ -293,17 +273,6 @@ def _of_json(answer: Answer) -> list[Update]:
         raise ParseError(msg("not the advisories of dnf")) from error
 
 
-def refused_by(answer: Answer) -> Absent | None:
-    """NOT_PERMITTED if find or grep was refused; a path that is not there is no matter."""
-    for line in answer.stderr.decode("utf-8", "replace").splitlines():
-        if line.endswith("Permission denied"):
-            detail = msg("The host refused to show it: {error}", error=verbatim(line))
-            return Absent(reason=Reason.NOT_PERMITTED, detail=detail)
-        if not line.endswith("No such file or directory"):
-            raise ParseError(msg("error output: {detail}", detail=verbatim(line)))
-    return None
-
-
 def parse_caches(answers: Answers) -> Metadata | Absent:
     """When each repository's metadata were last refreshed (dnf touches them when unchanged).
 
@@ -324,78 +293,10 @@ def parse_caches(answers: Answers) -> Metadata | Absent:
     return Metadata(listings=tuple(sorted(listings, key=lambda x: x.source)), by_source=True)
 
 
-def sections(answer: Answer) -> dict[tuple[str, str], dict[str, str]]:
-    """The settings of each (file, section), keys and values in lower case."""
-    found: dict[tuple[str, str], dict[str, str]] = {}
-    section = before = ""
-    for path, text in grep_rows(answer):
-        section, before = section if path == before else "", path
-        if text.startswith("["):
-            section = text.strip("[]")
-            found.setdefault((path, section), {})
-        else:
-            key, _, value = text.partition("=")
-            place = found.setdefault((path, section), {})
-            place[key.strip().lower()] = value.strip().lower()
-    return found
-
-
-def _enabled(settings: dict[str, str]) -> bool:
-    return settings.get("enabled", "1") not in _NO
-
-
-def repositories(answer: Answer) -> dict[tuple[str, str], dict[str, str]]:
-    """The settings of every enabled repository by (file, id)."""
-    found = sections(answer)
-    return {k: v for k, v in found.items() if k[1] not in {"main", ""} and _enabled(v)}
-
-
-def parse_fixed(answer: Answer) -> tuple[str, ...] | Absent:
-    """Each file that fixes the minor release, as `file: release`."""
-    if refused := refused_by(answer):
-        return refused
-    found = (f"{path}: {text.strip('/')}" for path, text in grep_rows(answer))
-    return tuple(sorted(set(found)))
-
-
-def parse_sources(answer: Answer) -> Sources | Absent:
-    """The enabled repositories by their section names; Absent where dnf refused."""
-    if refused := refused_by(answer):
-        return refused
-    names = sorted({section for _, section in repositories(answer)})
-    return Sources(items=tuple(Source(name=name) for name in names))
-
-
-def parse_signatures(answer: Answer) -> Signatures | Absent:
-    """The enabled repositories whose packages are taken without a signature check.
-
-    Without a setting of its own a repository follows [main], whose own default is unchecked.
-    """
-    if refused := refused_by(answer):
-        return refused
-    mains = {path: v for (path, section), v in sections(answer).items() if section == "main"}
-    # Where dnf is set up, a yum.conf of its own is a left-over that nothing reads.
-    main = next((v for path, v in mains.items() if path.endswith("/dnf.conf")), None)
-    default = (
-        "1" if _checked(next(iter(mains.values()), {}) if main is None else main, "0") else "0"
-    )
-    found = repositories(answer)
-    open_ones = [
-        f"{path}: [{section}] gpgcheck={values.get('gpgcheck', default)}"
-        for (path, section), values in found.items()
-        if not _checked(values, default)
-    ]
-    return Signatures(sources=len(found), unverified=tuple(open_ones))
-
-
-def _checked(values: dict[str, str], default: str) -> bool:
-    return values.get("pkg_gpgcheck", values.get("gpgcheck", default)) in _YES
-
-
 def parse_automatic(answer: Answer) -> Automatic | Absent:
     """Whether dnf-automatic or yum-cron is set to install updates."""
     if refused := refused_by(answer):
         return refused
     settings = [(path, re.sub(r"\s*=\s*", "=", text)) for path, text in grep_rows(answer)]
-    on = any(t.lower().partition("=")[2] in _YES for _, t in settings if "apply_updates" in t)
+    on = any(t.lower().partition("=")[2] in YES for _, t in settings if "apply_updates" in t)
     return Automatic(installs=on, settings=tuple(f"{p}: {t}" for p, t in settings))

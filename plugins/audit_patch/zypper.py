@@ -19,7 +19,19 @@ from audit_core.api.sdk import (
     verbatim,
 )
 from audit_patch.model import Pending, Security, Signatures, Source, Sources, Update
-from audit_patch.rpm import SWITCHES, caches, refused_by, repositories, sections
+from audit_patch.repo_files import (
+    ZYPP,
+    File,
+    Section,
+    Settings,
+    files_of,
+    main_of,
+    read_sections,
+    refused_by,
+    skeleton,
+    unique,
+)
+from audit_patch.rpm import caches
 
 _QUIET = ("zypper", "--no-refresh", "--non-interactive")
 
@@ -29,12 +41,10 @@ UPDATES = Command(argv=(*_QUIET, "list-updates", "--all"), timeout_s=90, limit=4
 PATCHES = Command(argv=(*_QUIET, "list-patches", "--all"), timeout_s=90, limit=8 << 20, ok=_ENDS)
 # libzypp touches the index when a refresh finds it unchanged.
 CACHES = caches(("/var/cache/zypp/raw",), 4)
-REPOS = Command(
-    argv=(
-        "grep", "-RZEio", "--include=*.repo", "--include=zypp.conf", "-e", SWITCHES,
-        "/etc/zypp/zypp.conf", "/etc/zypp/repos.d",
-    ),
-    ok=(0, 1, 2),
+_CONF = ("/usr/share/zypp/zypp.conf", "/usr/etc/zypp/zypp.conf", "/etc/zypp/zypp.conf")
+REPOS = skeleton(
+    *_CONF, *(f"{path}.d" for path in _CONF), "/etc/zypp/repos.d", "-maxdepth", "1",
+    "(", "-name", "*.repo", "-o", "-name", "*.conf", ")",
 )  # fmt: skip
 
 _RULE = re.compile(r"-+(\+-+)+")
@@ -137,7 +147,7 @@ def parse_sources(answer: Answer) -> Sources | Absent:
     """The enabled repositories by their aliases; Absent where zypper refused."""
     if refused := refused_by(answer):
         return refused
-    names = sorted({section for _, section in repositories(answer)})
+    names = sorted(repository.name for repository in _configured(answer)[1])
     return Sources(items=tuple(Source(name=name) for name in names))
 
 
@@ -148,15 +158,44 @@ def parse_signatures(answer: Answer) -> Signatures | Absent:
     """
     if refused := refused_by(answer):
         return refused
-    found = repositories(answer)
-    mains = [v for (_, section), v in sections(answer).items() if section == "main"]
-    default = next((_checks(main, _Checks()) for main in mains), _Checks())
+    main, found = _configured(answer)
+    default = _checks(main, _Checks())
     open_ones = [
-        f"{path}: [{section}] gpgcheck={values.get('gpgcheck', default.every)}"
-        for (path, section), values in found.items()
+        f"{path}: [{section}] gpgcheck={values.get('gpgcheck') or default.every}"
+        for path, section, values in found
         if not _checks(values, default).needed
     ]
     return Signatures(sources=len(found), unverified=tuple(open_ones))
+
+
+def _configured(answer: Answer) -> tuple[Settings, list[Section]]:
+    """The settings of [main], and the enabled repositories."""
+    files = files_of(answer)
+    sections = _read([file for file in files if file.path.endswith(".repo")])
+    enabled = [s for s in unique(sections) if s.settings.get("enabled", "1") in _ON]
+    return _main([file for file in files if file.path.endswith(".conf")]), enabled
+
+
+def _read(files: list[File]) -> list[Section]:
+    """The sections of `files`; ParseError for a line at which zypper ends."""
+    sections, problems = read_sections(files, ZYPP)
+    if problems:
+        raise ParseError(problems[0])
+    return sections
+
+
+def _main(files: list[File]) -> Settings:
+    """The settings of zypp.conf: the one in /etc hides the vendor's, and drop-ins count after it.
+
+    So do drop-ins of one name (zypp.conf(5)).
+    """
+    by_path = {file.path: file for file in files}
+    whole = [by_path[path] for path in _CONF if path in by_path][-1:]
+    drop_ins = {
+        file.path.rpartition("/")[2]: file
+        for path in _CONF for file in files if file.path.startswith(f"{path}.d/")
+    }  # fmt: skip
+    return main_of(_read([*whole, *(drop_ins[name] for name in sorted(drop_ins))]))
 
 
 class _Checks(NamedTuple):
@@ -175,12 +214,14 @@ class _Checks(NamedTuple):
         return any((own or self.every) not in _OFF for own in (self.metadata, self.packages))
 
 
+# zypp-core/base/String.cc: of other words `enabled` is off, and a check is on.
 _OFF = frozenset({"0", "no", "false", "off", "never"})
+_ON = frozenset({"1", "yes", "true", "on", "always"})
 
 
-def _checks(values: dict[str, str], default: _Checks) -> _Checks:
+def _checks(values: Settings, default: _Checks) -> _Checks:
     return _Checks(
-        every=values.get("gpgcheck", default.every),
-        metadata=values.get("repo_gpgcheck", default.metadata),
-        packages=values.get("pkg_gpgcheck", default.packages),
+        every=values.get("gpgcheck") or default.every,
+        metadata=values.get("repo_gpgcheck") or default.metadata,
+        packages=values.get("pkg_gpgcheck") or default.packages,
     )

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from audit_core.api.testkit import whole
-from audit_core.model import Absent, Answer, Command, ParseError, Reason
-from audit_patch import rpm, zypper
+from audit_core.model import Absent, Command, ParseError, Reason
+from audit_patch import rpm
 from audit_patch.model import Update
-from recorded.patch import answer, answers, recording, run, run_all
+from recorded.patch import answer, answers, recording, run_all
 
 
 def test_dnf_lists_pending_updates() -> None:
@@ -129,85 +129,6 @@ def test_a_cache_that_is_closed_to_the_account() -> None:
     assert got.reason is Reason.NOT_PERMITTED
 
 
-REPO = "[{id}]\nname=x\nbaseurl=https://u:hunter2@m/\n"
-
-
-def repos(tmp_path: Path, files: dict[str, str]) -> Answer:
-    folder = tmp_path / "yum.repos.d"
-    folder.mkdir()
-    for name, text in files.items():
-        (tmp_path / name).write_text(text)
-    swap = {
-        "/etc/yum.repos.d": str(folder),
-        "/etc/dnf/dnf.conf": str(tmp_path / "dnf.conf"),
-        "/etc/yum.conf": str(tmp_path / "yum.conf"),
-    }
-    got = run(rpm.REPOS, swap=swap)
-    assert b"hunter2" not in got.stdout
-    return got
-
-
-@pytest.mark.parametrize(
-    ("main", "repo", "unverified"),
-    [
-        ("gpgcheck=1", "", 0),
-        ("gpgcheck=True", "", 0),
-        ("", "", 1),
-        ("gpgcheck=0", "", 1),
-        ("gpgcheck=0", "gpgcheck=1", 0),
-        ("gpgcheck=1", "gpgcheck = 0", 1),
-        ("gpgcheck=1", "# gpgcheck=0", 0),
-        ("gpgcheck=1", "enabled=0\ngpgcheck=0", None),
-    ],
-)
-def test_repositories_and_their_signature_checks(
-    tmp_path: Path, main: str, repo: str, unverified: int | None
-) -> None:
-    text = REPO.format(id="appstream") + repo + "\n"
-    got = repos(tmp_path, {"dnf.conf": f"[main]\n{main}\n", "yum.repos.d/a.repo": text})
-    signatures, sources = rpm.parse_signatures(got), rpm.parse_sources(got)
-    assert not isinstance(signatures, Absent)
-    assert not isinstance(sources, Absent)
-    names = [s.name for s in sources.items]
-    if unverified is None:
-        assert (names, signatures.sources, signatures.unverified) == ([], 0, ())
-    else:
-        assert (names, len(signatures.unverified)) == (["appstream"], unverified)
-
-
-def test_a_yum_conf_beside_that_of_dnf_does_not_count(tmp_path: Path) -> None:
-    files = {"yum.conf": "[main]\ngpgcheck=1\n", "yum.repos.d/a.repo": "[a]\n"}
-    got = rpm.parse_signatures(repos(tmp_path, {"dnf.conf": "[main]\nbest=True\n", **files}))
-    assert not isinstance(got, Absent)
-    assert len(got.unverified) == 1
-
-
-@pytest.mark.parametrize(
-    ("main", "repo", "unverified"),
-    [("", "", 0), ("gpgcheck = off", "", 1), ("gpgcheck=off", "gpgcheck=1", 0),
-     ("", "gpgcheck=0", 1), ("", "repo_gpgcheck=0\npkg_gpgcheck=0", 1),
-     ("", "repo_gpgcheck=0", 0), ("", "pkg_gpgcheck=off", 0), ("gpgcheck=0", "repo_gpgcheck=1", 0),
-     ("repo_gpgcheck=off\npkg_gpgcheck=off", "", 1), ("pkg_gpgcheck=on", "gpgcheck=0", 0)],
-)  # fmt: skip
-def test_zypp_s_own_setting_is_the_default_of_its_repositories(
-    tmp_path: Path, main: str, repo: str, unverified: int
-) -> None:
-    (tmp_path / "repos.d").mkdir()
-    (tmp_path / "zypp.conf").write_text(f"[main]\n{main}\n")
-    (tmp_path / "repos.d" / "a.repo").write_text(f"[a]\n{repo}\n")
-    swap = {f"/etc/zypp/{n}": str(tmp_path / n) for n in ("zypp.conf", "repos.d")}
-    got = zypper.parse_signatures(run(zypper.REPOS, swap=swap))
-    assert not isinstance(got, Absent)
-    assert (got.sources, len(got.unverified)) == (1, unverified)
-
-
-def test_a_section_ends_with_its_file(tmp_path: Path) -> None:
-    files = {"yum.repos.d/a.repo": "[a]\ngpgcheck=1\n", "yum.repos.d/b.repo": "gpgcheck=0\n[b]\n"}
-    got = rpm.parse_signatures(repos(tmp_path, {"dnf.conf": "[main]\ngpgcheck=1\n", **files}))
-    assert not isinstance(got, Absent)
-    assert (got.sources, got.unverified) == (2, ())
-
-
 def test_dnf_automatic() -> None:
     text = b"/etc/dnf/automatic.conf\0apply_updates = yes\n"
     got = rpm.parse_automatic(answer(text))
@@ -271,18 +192,9 @@ def test_the_sections_of_dnf_5() -> None:
     assert whole(rpm.parse_check_update(answer(only, exit_code=100))).updates == ()
 
 
-def test_a_release_that_is_fixed_is_found(tmp_path: Path) -> None:
-    for name, text in {
-        "vars/releasever": "9.2\n",
-        "repos/redhat.repo": "baseurl = https://u:hunter2@cdn/content/eus/rhel9/9.2/x86_64/os\n",
-        "repos/rocky.repo": "#baseurl=http://dl/$contentdir/$releasever/BaseOS/\nbaseurl=http://"
-        "dl/pub/rocky/9/BaseOS\n",
-    }.items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text(text)
-    places = {"/etc/dnf/vars": "vars", "/etc/yum/vars": "none", "/etc/yum.repos.d": "repos"}
-    got = run(rpm.FIXED, swap={path: str(tmp_path / name) for path, name in places.items()})
-    assert b"hunter2" not in got.stdout
-    assert rpm.parse_fixed(got) == (
-        f"{tmp_path}/repos/redhat.repo: rhel9/9.2", f"{tmp_path}/vars/releasever: 9.2",
-    )  # fmt: skip
+def test_dnf_5_is_asked_for_the_metadata_of_the_system() -> None:
+    """dnf5 5.4.6.0 of an account copies them once to ~/.cache, and reads the copy ever after."""
+    for command in (rpm.check_update("dnf"), *rpm.ADVISORIES.values()):
+        assert isinstance(command, Command)
+        assert command.argv[:2] == ("/usr/bin/env", "XDG_CACHE_HOME=/var/cache")
+        assert command.short().startswith("dnf")
