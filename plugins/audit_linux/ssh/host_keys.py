@@ -128,7 +128,7 @@ def _used(key: PublicKey, sshd: Sshd) -> bool:
 @shown_check(
     "linux.sshd-host-key-size",
     severity=Severity.MEDIUM,
-    version=3,
+    version=4,
     also=(known_or_absent(optional(HOST_KEYS)),),
     remedy=msg(
         "Make new host keys (ssh-keygen -t ed25519, or -t rsa -b 3072), name them with HostKey in "

@@ -160,7 +160,7 @@ def _key_alone(sshd: Sshd) -> bool:
 @sshd_check(
     "linux.second-factor",
     severity=Severity.MEDIUM,
-    version=9,
+    version=10,
     also=(known_or_absent(optional(PAM)), TARGET, known_or_absent(optional(SHOWN))),
     remedy=msg(
         "Set AuthenticationMethods publickey,password, or add a one-time password to PAM; declare "

@@ -134,7 +134,7 @@ def _strong(
         return server.settled(passed(offered_names, *source, expected=expected))
 
     judge.__doc__ = title.id
-    version = 6 if key == "kexalgorithms" else 5
+    version = 7 if key == "kexalgorithms" else 6
     return shown_check(id, severity=severity, remedy=_REMEDY, version=version)(judge)
 
 
@@ -164,7 +164,7 @@ _OF_HOSTS = ("hostbasedacceptedkeytypes", "hostbasedacceptedalgorithms")
 @sshd_check(
     "linux.sshd-user-signatures",
     severity=Severity.MEDIUM,
-    version=2,
+    version=3,
     remedy=msg(
         "Remove the named algorithms from PubkeyAcceptedAlgorithms and HostbasedAcceptedAlgorithms "
         "(PubkeyAcceptedKeyTypes before OpenSSH 8.5), also in Match blocks"

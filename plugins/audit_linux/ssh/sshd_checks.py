@@ -132,7 +132,7 @@ def _by_groups(server: Server) -> bool | None:
 @sshd_check(
     "linux.sshd-root-login",
     severity=Severity.HIGH,
-    version=8,
+    version=9,
     remedy=msg("Set PermitRootLogin no in sshd_config and log in with personal accounts"),
 )
 def sshd_root_login(
@@ -172,7 +172,7 @@ _OTHER_GROUPS = msg(
 @sshd_check(
     "linux.sshd-empty-passwords",
     severity=Severity.HIGH,
-    version=5,
+    version=6,
     remedy=msg("Set PermitEmptyPasswords no in sshd_config"),
 )
 def sshd_empty_passwords(server: Server) -> Judgement:
@@ -188,7 +188,7 @@ def sshd_empty_passwords(server: Server) -> Judgement:
 @sshd_check(
     "linux.sshd-pam",
     severity=Severity.MEDIUM,
-    version=6,
+    version=7,
     remedy=msg("Set UsePAM yes in sshd_config, and use a server that is built with PAM"),
 )
 def sshd_pam(server: Server) -> Judgement:
@@ -219,7 +219,7 @@ def _within(value: int | None, most: int) -> bool:
 @sshd_check(
     "linux.sshd-login-limits",
     severity=Severity.MEDIUM,
-    version=6,
+    version=7,
     remedy=msg("Set MaxAuthTries 5 and LoginGraceTime 60 in sshd_config"),
 )
 def sshd_login_limits(
@@ -293,7 +293,7 @@ def _values(outside: str, changed: list[Override], key: str) -> list[str]:
 @sshd_check(
     "linux.sshd-idle",
     severity=Severity.LOW,
-    version=7,
+    version=8,
     remedy=msg("Set ClientAliveInterval 300 and ClientAliveCountMax 2 in sshd_config"),
 )
 def sshd_idle(
@@ -345,7 +345,7 @@ def _narrow(pattern: str) -> bool:
 @sshd_check(
     "linux.sshd-source-limited",
     severity=Severity.LOW,
-    version=5,
+    version=6,
     remedy=msg("Name users with their addresses in AllowUsers, or restrict SSH in the firewall"),
 )
 def sshd_source_limited(server: Server) -> Judgement:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 
-from audit_linux.ssh.sshd_files import Override
+from audit_linux.ssh.sshd_files import INCLUDE, Override
 from audit_linux.ssh.sshd_match import Names, fits, in_group
 from audit_linux.ssh.sshd_sockets import Sockets, fits_address, listens_on, reachable
 
@@ -24,7 +24,7 @@ _OF_ACCOUNTS = ("user", "group")
 # Of these every line adds to the list.
 LISTS = frozenset({
     "allowusers", "denyusers", "allowgroups", "denygroups", "acceptenv", "permitopen",
-    "permitlisten", "setenv",
+    "permitlisten", "setenv", INCLUDE,
 })  # fmt: skip
 
 
@@ -178,7 +178,10 @@ def _term_holds(
 
 
 def effects(overrides: list[Override], tried: Tried) -> list[bool | None]:
-    """Of each override, all of one keyword, whether it holds for a login; None where not known."""
+    """Of each override, all of one keyword, whether it holds for a login; None where not known.
+
+    Those of files that were not read may stand among them: they leave open what comes after them.
+    """
     found: list[bool | None] = [False] * len(overrides)
     for name, connection in itertools.product(tried.accounts, tried.connections):
         sure = connection.sure
@@ -189,7 +192,7 @@ def effects(overrides: list[Override], tried: Tried) -> list[bool | None]:
             found[at] = True if (sure and fitting) or found[at] else None
             if fitting and one.key not in LISTS:
                 break  # the first holds
-            sure = sure and bool(fitting or one.key in LISTS)
+            sure = sure and (bool(fitting) or one.key in LISTS) and one.key != INCLUDE
     return [_of_others(one, held, tried) for one, held in zip(overrides, found, strict=True)]
 
 
@@ -221,6 +224,8 @@ def value_at(
 ) -> str | None:
     """What holds for a login: of the first block that fits, else `outside`; None: not known."""
     for one in overrides:
-        if one.key == key and (fitting := holds(one, name, connection, names)) is not False:
-            return one.value if fitting else None
+        if one.key not in (key, INCLUDE):
+            continue
+        if (fitting := holds(one, name, connection, names)) is not False:
+            return one.value if fitting and one.key == key else None
     return outside

@@ -12,14 +12,18 @@ unknown keyword or a byte order mark keeps the server from starting: `sshd -T` t
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
+from typing import Any
 
 from msgspec import Struct, structs
 
 from audit_core.api.sdk import (
     Absent,
     Answer,
+    Answers,
+    Fact,
     FileEntry,
     FileStatus,
     Privilege,
@@ -28,11 +32,13 @@ from audit_core.api.sdk import (
     capped,
     derive,
     fact,
+    first_of,
     msg,
     not_present,
 )
 from audit_linux.config_files import files_below
 from audit_linux.ssh.sshd import Sshd, plainly
+from audit_linux.ssh.sshd_trace import TRACE, Trace, read_trace
 
 _FOLDERS = ("/etc/ssh", "/usr/etc/ssh")
 _MAINS = tuple(f"{folder}/sshd_config" for folder in _FOLDERS)
@@ -46,6 +52,9 @@ _MOST_MAINS = 20
 _DEPTH = 3
 _DEEPEST = 16  # SERVCONF_MAX_DEPTH
 _MOST = 5000
+
+# Stands in a Match block for all that an included file sets which was not read.
+INCLUDE = "include"
 
 Term = tuple[str, str]
 
@@ -114,22 +123,31 @@ def _terms(words: list[str]) -> tuple[Term, ...]:
 class _Reader:
     """Reads the main file and what it includes, in the order of the server."""
 
-    def __init__(self, entries: tuple[FileEntry, ...]) -> None:
-        self._files = {e.path: e for e in entries if e.status is FileStatus.READ}
-        self._unread = {e.path for e in entries} - set(self._files)
+    def __init__(self, entries: tuple[FileEntry, ...], trace: Trace | None = None) -> None:
+        read = [entry for entry in entries if entry.status is FileStatus.READ]
+        self._lines = {entry.path: tuple(entry.lines) for entry in read}
+        self._unread = {entry.path for entry in entries} - set(self._lines)
+        self._trace = trace
+        self._traced = dict.fromkeys(trace.whole - set(self._lines), False) if trace else {}
+        self._met: Counter[str] = Counter()
         self.overrides: list[Override] = []
         self.foreign: dict[str, None] = {}
         self.settings: dict[str, list[str]] = {}
 
     def read(self, path: str, outer: tuple[Term, ...], text: str, depth: int) -> None:
-        """The settings of one file; `outer` and `told` are the block that includes it."""
-        if path not in self._files or depth > _DEEPEST or len(self.overrides) > _MOST:
+        """The settings of one file; `outer` and `text` are the block that includes it."""
+        lines = self._lines_of(path)
+        if lines is None and outer and len(self.overrides) <= _MOST:
+            self._set(INCLUDE, path, outer, text)
+            return
+        if lines is None or depth > _DEEPEST or len(self.overrides) > _MOST:
             self.foreign[path] = None
             return
         terms, criteria = outer, text
-        for raw in self._files[path].lines:
+        for raw in lines:
             key, values = keyword_of(raw)
             if key == "match":
+                self._met[" ".join(values)] += 1
                 terms = (*outer, *_terms(values))
                 criteria = " ".join([*((text,) if text else ()), *values])
             elif key == "include":
@@ -137,6 +155,31 @@ class _Reader:
                     self.read(included, terms, criteria, depth + 1)
             elif key:
                 self._set(key, " ".join(values), terms, criteria)
+
+    def _lines_of(self, path: str) -> tuple[str, ...] | None:
+        """The lines of a file; None where neither its text nor what the server read is known."""
+        if path in self._traced and self._trace is not None:
+            self._traced[path] = True
+            return self._trace.lines.get(path, ())
+        return self._lines.get(path)
+
+    def end(self) -> None:
+        """Adds the Match blocks of files that only the trace tells of.
+
+        It tells neither their place nor what they set: each may come first, and set anything.
+        """
+        used = tuple(path for path, was in self._traced.items() if was)
+        if self._trace is None or not used:
+            return
+        rows = [keyword_of(f"Match {text}")[1] for text in self._trace.matches]
+        there = Counter(" ".join(words) for words in rows)
+        if self._met - there:
+            self.foreign.update(dict.fromkeys(used))
+        terms = {" ".join(words): _terms(words) for words in rows}
+        self.overrides[:0] = [
+            Override(criteria=text, key=INCLUDE, value=" ".join(used), terms=terms[text])
+            for text in there - self._met
+        ]
 
     def _set(self, key: str, value: str, terms: tuple[Term, ...], criteria: str) -> None:
         if criteria:
@@ -147,47 +190,104 @@ class _Reader:
     def _included(self, patterns: list[str]) -> Iterator[str]:
         for pattern in patterns:
             path = pattern if pattern[:1] in ("/", "~") else f"/etc/ssh/{pattern}"
+            if self._trace is not None and (listed := self._trace.includes.get(path)):
+                yield from listed
+                continue
             folder, _, name = path.rpartition("/")
             found = sorted(
-                p for p in (*self._files, *self._unread) if p.rpartition("/")[0] == folder
+                p for p in (*self._lines, *self._unread) if p.rpartition("/")[0] == folder
                 and fnmatchcase(p.rpartition("/")[2], name)
                 and p.rpartition("/")[2].startswith(".") <= name.startswith(".")
             )  # fmt: skip
-            closed = any(f"{folder}/".startswith(f"{p}/") for p in self._unread)
-            if closed or (not found and not _searched(folder, name)):
-                self.foreign[pattern] = None
+            if not self._is_known(folder, name, bool(found)):
+                yield pattern  # as a file that was not read
             yield from found
-            if found and re.search(r"[*?\[]", name) and not _searched(folder, name):
-                self.foreign[pattern] = None
+
+    def _is_known(self, folder: str, name: str, found: bool) -> bool:
+        """Whether no file that fits a pattern may be missing among those that were found.
+
+        The server takes a folder that is closed to it for an empty one.
+        """
+        if any(f"{folder}/".startswith(f"{p}/") for p in self._unread):
+            return False
+        if self._trace is not None and f"{folder}/{name}" in self._trace.includes:
+            return self._trace.by_root or _searched(folder, name) or _looked_into(folder)
+        return _searched(folder, name) or (found and not re.search(r"[*?\[]", name))
+
+
+def _looked_into(folder: str) -> bool:
+    """Whether a folder would have been reported if it were closed."""
+    near = any(f"{folder}/".startswith(f"{top}/") for top in _TOPS)
+    return near and folder.count("/") <= _FAR and not re.search(r"[*?\[]", folder)
 
 
 def _searched(folder: str, name: str) -> bool:
     """Whether every file that fits this pattern of an include was asked for."""
+    if re.search(r"[*?\[]", folder):
+        return False
+    if name.endswith(".conf") and any(
+        fnmatchcase(folder, top) and folder.count("/") == top.count("/") for top in _SITES
+    ):
+        return True
     near = any(folder == top or folder.startswith(f"{top}/") for top in _FOLDERS)
-    below = folder.count("/") - 2 < _DEPTH and not re.search(r"[*?\[]", folder)
     named = name.endswith((".conf", ".config")) or name.startswith("sshd_config")
-    return near and below and named
+    return near and folder.count("/") - 2 < _DEPTH and named
 
 
 def parse_sshd_files(answer: Answer) -> SshdFiles | Absent:
     """The settings of sshd_config and of what it includes; Absent where it was not read."""
     entries = files_below(answer, (*_MAINS, *_FOLDERS))
+    return entries if isinstance(entries, Absent) else _files(entries, None)
+
+
+def parse_traced(answers: Answers) -> SshdFiles | Absent:
+    """The same with what lies elsewhere, and what the server itself reported of its files."""
+    entries = _entries(answers)
     if isinstance(entries, Absent):
         return entries
+    return _files(entries, read_trace(answers["trace"]))
+
+
+def _entries(answers: Answers) -> tuple[FileEntry, ...] | Absent:
+    entries = files_below(answers["files"], (*_MAINS, *_FOLDERS))
+    if isinstance(entries, Absent):
+        return entries
+    far = [one for one in answers["far"].files if one.status in (FileStatus.READ, *_CLOSED)]
+    near = {entry.path for entry in entries}
+    return (*entries, *(one for one in far if one.path not in near))
+
+
+def parse_traced_as_root(answers: Answers) -> SshdFiles | Absent:
+    """The same where no folder was closed to the server."""
+    entries = _entries(answers)
+    if isinstance(entries, Absent):
+        return entries
+    trace = read_trace(answers["trace"])
+    return _files(entries, trace and structs.replace(trace, by_root=True))
+
+
+_CLOSED = (FileStatus.NOT_PERMITTED, FileStatus.TOO_BIG)
+
+
+def _files(entries: tuple[FileEntry, ...], trace: Trace | None) -> SshdFiles | Absent:
     found = {entry.path for entry in entries}
     main = next((path for path in _MAINS if path in found), None)
     if main is None:
         return not_present(msg("There is no /etc/ssh/sshd_config"))
-    named = [e.path for e in entries if fnmatchcase(e.path.rpartition("/")[2], _MAIN_NAME)]
+    named = [
+        e.path for e in entries
+        if e.status is FileStatus.READ and fnmatchcase(e.path.rpartition("/")[2], _MAIN_NAME)
+    ]  # fmt: skip
     others = [path for path in named if path not in _MAINS][:_MOST_MAINS]
     return structs.replace(
-        _settings(entries, main), others={path: _settings(entries, path) for path in others}
+        _settings(entries, main, trace), others={path: _settings(entries, path) for path in others}
     )
 
 
-def _settings(entries: tuple[FileEntry, ...], main: str) -> SshdFiles:
-    reader = _Reader(entries)
+def _settings(entries: tuple[FileEntry, ...], main: str, trace: Trace | None = None) -> SshdFiles:
+    reader = _Reader(entries, trace)
     reader.read(main, (), "", 0)
+    reader.end()
     return SshdFiles(
         overrides=tuple(reader.overrides),
         foreign=tuple(reader.foreign),
@@ -200,6 +300,32 @@ SSHD_FILES = fact("linux.sshd-files", SshdFiles, kind="host", ask=_ASK, parse=pa
 FILES_SEEN = fact(
     "linux.sshd-files-seen", SshdFiles, kind="host", ask=plainly(_ASK), parse=parse_sshd_files
 )
+# Where sites put files of their own, and those of further servers; of an included file that lies
+# elsewhere the trace tells all but what Match blocks set.
+_TOPS = ("/etc", "/opt", "/srv", "/usr/local", "/usr/share/ssh", "/root", "/data", "/app")
+_FAR = 4
+_SITES = ("/opt/*/*ssh*", "/usr/local/etc/*ssh*", "/etc/*/*ssh*")
+_ELSEWHERE = ReadFiles(
+    paths=_TOPS, depth=_FAR, names=("*sshd*conf*", "sftp*conf*"),
+    globs=tuple(f"{folder}/*.conf" for folder in _SITES),
+    file_limit=256 << 10, limit=2 << 20, privilege=Privilege.ROOT,
+)  # fmt: skip
+
+
+def _traced(
+    id: str, asked: Callable[[Any], Any], parse: Callable[[Answers], SshdFiles | Absent]
+) -> Fact:
+    asks = {"files": _ASK, "far": _ELSEWHERE, "trace": TRACE}
+    return fact(
+        id, SshdFiles, kind="host", asks={name: asked(ask) for name, ask in asks.items()},
+        parse=parse,
+    )  # fmt: skip
+
+
+TRACED = _traced("linux.sshd-files-traced", lambda ask: ask, parse_traced_as_root)
+TRACED_SEEN = _traced("linux.sshd-files-traced-seen", plainly, parse_traced)
+FILES = first_of(TRACED, SSHD_FILES, TRACED_SEEN, FILES_SEEN)
+"""The settings in files, from the best of their sources."""
 
 # Of these each line adds to the others; of any other keyword the first one holds.
 _ADDING = frozenset({
@@ -244,5 +370,7 @@ def set_outside(files: SshdFiles) -> dict[str, tuple[str, ...]]:
     return _DEFAULTS | values
 
 
-SSHD_SET = derive("linux.sshd-set", Sshd, needs=FILES_SEEN, make=settings_of_files)
-FACTS = (SSHD_FILES, FILES_SEEN, SSHD_SET)
+SSHD_SET = derive(
+    "linux.sshd-set", Sshd, needs=first_of(TRACED_SEEN, FILES_SEEN), make=settings_of_files
+)
+FACTS = (SSHD_FILES, FILES_SEEN, TRACED, TRACED_SEEN, SSHD_SET)

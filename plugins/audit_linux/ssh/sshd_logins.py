@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from audit_linux.ssh.sshd_connections import Connection, value_at
-from audit_linux.ssh.sshd_files import Override
+from audit_linux.ssh.sshd_files import INCLUDE, Override
 from audit_linux.ssh.sshd_match import Names, like
 from audit_linux.ssh.sshd_server import Server
 
@@ -44,7 +44,7 @@ def sure_logins(server: Server) -> Iterator[Login]:
     names = server.names
     if names is None:
         return
-    overrides = [one for one in server.files.overrides if one.key in (*KEYS, _ROOT)]
+    overrides = [one for one in server.files.overrides if one.key in (*KEYS, _ROOT, INCLUDE)]
     connections = [
         connection for connection in server.tried(overrides).connections if connection.sure
     ]

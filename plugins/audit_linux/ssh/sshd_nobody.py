@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from msgspec import structs
 
-from audit_core.api.sdk import Command, Privilege, Reason, derive, fact, first_of
+from audit_core.api.sdk import Command, Privilege, Reason, derive, fact
 from audit_linux.ssh.sshd import Sshd, parse_sshd_t
-from audit_linux.ssh.sshd_files import FILES_SEEN, SSHD_FILES, Override, SshdFiles, set_outside
+from audit_linux.ssh.sshd_files import FILES, Override, SshdFiles, set_outside
 from audit_linux.ssh.sshd_match import fits
 
 _PORT = "1"
@@ -67,7 +67,7 @@ _ASKED = {
 SSHD_OUTSIDE = derive(
     "linux.sshd-outside",
     Sshd,
-    needs=(SSHD_NOBODY, first_of(SSHD_FILES, FILES_SEEN)),
+    needs=(SSHD_NOBODY, FILES),
     make=outside_of_blocks,
 )
 FACTS = (SSHD_NOBODY, SSHD_OUTSIDE)

@@ -23,7 +23,7 @@ def _reports(_: str, level: str) -> bool:
 @sshd_check(
     "linux.sshd-log-level",
     severity=Severity.MEDIUM,
-    version=2,
+    version=3,
     remedy=msg("Set LogLevel VERBOSE and SyslogFacility AUTH in sshd_config, also in Match blocks"),
 )
 def sshd_log_level(server: Server) -> Judgement:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from msgspec import Struct, structs
@@ -49,8 +50,6 @@ class Running(Struct, frozen=True, kw_only=True):
     named: tuple[Named, ...] = ()
 
 
-# Options without an effect on the settings that are judged: -D, -e, -q, -t … and ports.
-_PLAIN_OPTION = re.compile(r"-[46DdeiqRr]+|-E\S+")
 _USUAL_FILES = ("/etc/ssh/sshd_config", "")
 
 
@@ -91,24 +90,44 @@ def _values(given: dict[str, list[str]]) -> dict[str, tuple[str, ...]]:
 def _take_options(words: list[str], given: dict[str, list[str]]) -> str | None:
     """Adds the settings among `words` to `given`; the file after -f, empty where there is none.
 
-    None at an option whose effect is not worked out.
+    None at an option whose effect is not worked out. ps shows no quotes: a word without a dash in
+    front belongs to the option before it, for the server takes no other words.
     """
     path = ""
-    while words:
-        word = words.pop(0)
-        if word in ("-o", "-f", "-p") and words:
-            word += words.pop(0)
-        if word == "-E" and words:
-            words.pop(0)
-        elif port := re.fullmatch(r"-p(\d+)", word):
-            given.setdefault("port", []).append(port[1])
-        elif word.startswith("-f/"):
-            path = word[2:]
-        elif option := re.fullmatch(r"-o[ \t]*([A-Za-z0-9]+)[ \t]*=(\S*)", word):
+    for letter, argument in _options(words):
+        if letter == "o" and (option := _OPTION.fullmatch(argument)):
             given.setdefault(option[1].lower(), []).append(option[2])
-        elif not _PLAIN_OPTION.fullmatch(word):
+        elif letter in _SETS and argument.isascii() and argument.isdigit():
+            given.setdefault(_SETS[letter], []).append(argument)
+        elif letter == "f" and argument.startswith("/"):
+            path = argument
+        elif letter not in _NO_SETTING:
             return None
     return path
+
+
+_OPTION = re.compile(r"[ \t]*([A-Za-z0-9]+)(?:[ \t]*=[ \t]*|[ \t]+)(.*)")
+_SETS = {"p": "port", "g": "logingracetime"}
+# The log file, the length of names in wtmp, a certificate of the host key.
+_NO_SETTING = ("", "E", "u", "c")
+_WITH_ARGUMENT = "CEVbcfghkopu"
+
+
+def _options(words: list[str]) -> Iterator[tuple[str, str]]:
+    """The letters of options with their arguments; an empty letter for all that set nothing."""
+    waiting = words[::-1]
+    while waiting:
+        found = _LETTERS.fullmatch(waiting.pop())
+        if found is None:
+            yield "?", ""
+            return
+        letter, rest = found[1] or "", [found[2]] if found[2] else []
+        while letter and waiting and (not rest or not waiting[-1].startswith("-")):
+            rest.append(waiting.pop())
+        yield letter, " ".join(rest)
+
+
+_LETTERS = re.compile(rf"-[46DdeiqRr]*(?:([{_WITH_ARGUMENT}])(.*))?", re.DOTALL)
 
 
 _STARTED = re.compile(r"[A-Z][a-z]{2} ([A-Z][a-z]{2} [ 0-9][0-9] [0-9:]{8} [0-9]{4}) (.*)")

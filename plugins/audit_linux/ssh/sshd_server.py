@@ -30,8 +30,8 @@ from audit_core.api.sdk import (
 from audit_linux.ssh.sshd import SERVERS, SERVERS_SEEN, SSHD, SSHD_SEEN, Servers, Sshd
 from audit_linux.ssh.sshd_connections import Tried, effects, tried_for
 from audit_linux.ssh.sshd_files import (
-    FILES_SEEN,
-    SSHD_FILES,
+    FILES,
+    INCLUDE,
     SSHD_SET,
     Override,
     SshdFiles,
@@ -60,7 +60,7 @@ _PROGRAMS = first_of(SERVERS, SERVERS_SEEN)
 SSHD_SETTINGS = first_of(SSHD, SSHD_OUTSIDE, SSHD_SEEN, SSHD_SET)
 """The settings of the server, from the best of their sources."""
 _SETTINGS = optional(SSHD_SETTINGS)
-_FILES = known_or_absent(optional(first_of(SSHD_FILES, FILES_SEEN)))
+_FILES = known_or_absent(optional(FILES))
 _RUNNING = optional(first_of(RUNNING, RUNNING_SEEN))
 _REST = (
     known_or_absent(optional(first_of(TIMES, TIMES_SEEN))),
@@ -103,17 +103,16 @@ class Server(Struct, frozen=True, kw_only=True):
         return [one for one in overrides if any(one is each for each in sure)]
 
     def _effects(self, keys: Iterable[str], of_root: bool) -> list[tuple[Override, bool | None]]:
-        given = [one for one in self.files.overrides if one.key in keys]
+        wanted = frozenset(keys)
+        given = [one for one in self.files.overrides if one.key in wanted or one.key == INCLUDE]
         if self.names is None:
-            return [(one, True) for one in given]
-        found = {
-            key: iter(effects(
-                [one for one in given if one.key == key],
-                self.tried(given, of_root=of_root or key in _OF_ROOT),
-            ))
-            for key in dict.fromkeys(one.key for one in given)
-        }  # fmt: skip
-        return [(one, next(found[one.key])) for one in given]
+            return [(one, True) for one in given if one.key in wanted]
+        found: dict[int, bool | None] = {}
+        for key in dict.fromkeys(one.key for one in given if one.key in wanted):
+            rows = [one for one in given if one.key in (key, INCLUDE)]
+            held = effects(rows, self.tried(given, of_root=of_root or key in _OF_ROOT))
+            found |= {id(one): how for one, how in zip(rows, held, strict=True) if one.key == key}
+        return [(one, found[id(one)]) for one in given if one.key in wanted]
 
     def tried(self, overrides: Iterable[Override], *, of_root: bool = False) -> Tried:
         """The logins on which Match blocks are tried."""
@@ -139,10 +138,9 @@ class Server(Struct, frozen=True, kw_only=True):
         other = self.shown.other_than(self.sshd) if self.shown else None
         if other is not None:
             why.append(other)
-        if self.files.foreign:
-            why.append(
-                msg("Included files were not read: {names}", names=capped(self.files.foreign))
-            )
+        unread = (*self.files.foreign, *(one.value for one in self.overrides(INCLUDE)))
+        if unread and not self.shown:
+            why.append(msg("Included files were not read: {names}", names=capped(unread)))
         if self.unread:
             why.append(
                 msg(
@@ -250,7 +248,10 @@ def _running_servers(
     """
     programs, settings = as_running(base.programs, sshd or _NO_SETTINGS, running)
     base = structs.replace(base, programs=programs)
-    found = [_named_server(base, files, one) for one in (running.named if running else ())]
+    defaults = _defaults(sshd, files)
+    found = [
+        _named_server(base, files, one, defaults) for one in (running.named if running else ())
+    ]
     if running is None or running.usual or not found:
         why = _not_judged(base.programs, sshd, running)
         unread = times.path if times and times.unread(running) else ""
@@ -262,15 +263,29 @@ def _running_servers(
     return [structs.replace(first, shown=base.shown), *found[1:]]
 
 
-def _named_server(base: _Base, files: SshdFiles | None, named: Named) -> Server | Judgement:
-    """The server that reads another file."""
+def _defaults(sshd: Sshd | None, files: SshdFiles | None) -> dict[str, tuple[str, ...]]:
+    """What the program takes for keywords that its usual files do not set.
+
+    Not known where those were not read, or not asked.
+    """
+    if sshd is None or sshd.from_files or files is None or files.foreign:
+        return {}
+    changed = {"port", "listenaddress", *files.settings, *(one.key for one in files.overrides)}
+    return {key: values for key, values in sshd.values.items() if key not in changed}
+
+
+def _named_server(
+    base: _Base, files: SshdFiles | None, named: Named, defaults: dict[str, tuple[str, ...]]
+) -> Server | Judgement:
+    """The server that reads another file; `defaults` are those of the program."""
     own = files.others.get(named.path) if files else None
     settings = settings_of_files(own) if own else None
     if own is None or not isinstance(settings, Sshd):
         return undetermined(
             msg("The file of another SSH server was not read: {names}", names=(named.line,))
         )
-    return base.server(with_options(settings, named.set), own)
+    whole = structs.replace(settings, values=defaults | settings.values)
+    return base.server(with_options(whole, named.set), own)
 
 
 def _judged(

@@ -26,7 +26,7 @@ _TRUST = {
 @sshd_check(
     "linux.sshd-trust",
     severity=Severity.MEDIUM,
-    version=2,
+    version=3,
     remedy=msg(
         "Set HostbasedAuthentication no, IgnoreRhosts yes, StrictModes yes and "
         "PermitUserEnvironment no in sshd_config"
@@ -55,7 +55,7 @@ _OWN = {
 @sshd_check(
     "linux.sshd-forwarding",
     severity=Severity.LOW,
-    version=2,
+    version=3,
     remedy=msg("Set DisableForwarding yes in sshd_config; allow it in Match blocks where needed"),
 )
 def sshd_forwarding(server: Server) -> Judgement:

@@ -79,9 +79,10 @@ def test_sshd_files_tell_match_blocks(files: Make) -> None:
     assert not isinstance(got, Absent)
     assert [(o.criteria, o.key, o.value) for o in got.overrides] == [
         ("user bob", "maxauthtries", "20"),
+        ("user bob", "include", "/etc/x"),  # was not read
         ("Address 10.0.0.0/8", "permitrootlogin", "yes"),
     ]
-    assert got.foreign == ("/etc/x",)
+    assert got.foreign == ()
 
 
 def test_sshd_drop_ins_count_only_when_included(files: Make) -> None:
