@@ -23,6 +23,7 @@ from audit_linux.logs import (
     rotation_runs,
     routing,
     rsyslog,
+    ssh_sessions,
     syslog_ng,
 )
 
@@ -31,7 +32,7 @@ FACTS: tuple[Fact, ...] = (
     journald.JOURNAL_CONF, *log_reach.FACTS, daemon_files.STARTED, rsyslog.RSYSLOG_FILES,
     rsyslog.RSYSLOG, syslog_ng.SYSLOG_NG_FILES, syslog_ng.SYSLOG_NG,
     *audited_logins.FACTS, *audit_rule_files.FACTS,
-    *remote_log.FACTS, *login_records.FACTS, *rotation_runs.FACTS,
+    *remote_log.FACTS, *login_records.FACTS, *ssh_sessions.FACTS, *rotation_runs.FACTS,
     *log_space.FACTS, *process_accounting.FACTS,
 )  # fmt: skip
 CHECKS: tuple[Check, ...] = (

@@ -45,6 +45,7 @@ from audit_linux.logs.forwards import Forwards
 from audit_linux.logs.log_files import LOG_TREE, SYSTEM_JOURNAL, LogTree
 from audit_linux.logs.routes import LOGINS
 from audit_linux.logs.rsyslog import RSYSLOG
+from audit_linux.logs.ssh_sessions import LOCAL_TIME, NEWEST_SESSION, local_time
 from audit_linux.logs.syslog_ng import SYSLOG_NG
 from audit_linux.passwd import LASTLOG, Login
 from audit_linux.processes import PROCESSES, Process, running
@@ -110,7 +111,7 @@ def _moment(text: str, clock: datetime) -> datetime:
 
 def parse_samples(answers: Answers) -> tuple[Sample, ...] | Partial | Absent:
     """The last record about a login in each of the text logs, newest first; empty where none."""
-    clock = _local(answers["zone"])
+    clock = local_time(answers["zone"])
     found = answers["records"]
     if b"Permission denied" in found.stderr:
         return Absent(reason=Reason.NOT_PERMITTED, detail=msg("The logs of logins need root"))
@@ -127,16 +128,8 @@ def parse_samples(answers: Answers) -> tuple[Sample, ...] | Partial | Absent:
     return partial(tuple(sorted(rows, key=lambda row: row.at, reverse=True)), problems)
 
 
-def _local(answer: Answer) -> datetime:
-    try:
-        return datetime.strptime(answer.text.strip(), "%Y-%m-%dT%H:%M:%S%z")
-    except ValueError as error:
-        raise ParseError(msg("not a date: {text}", text=verbatim(answer.text))) from error
-
-
 def _samples(sed: str) -> Provider:
-    zone = Command(argv=("date", "+%Y-%m-%dT%H:%M:%S%z"), aside=True)
-    return provider(asks={"zone": zone, "records": _sed(sed)}, parse=parse_samples)
+    return provider(asks={"zone": LOCAL_TIME, "records": _sed(sed)}, parse=parse_samples)
 
 
 # /usr was not merged on Debian 11 and before.
@@ -187,6 +180,51 @@ def _newest(logins: tuple[Login, ...] | None) -> datetime | None:
     return max(times, default=None)
 
 
+_FRESH = timedelta(minutes=15)  # the logs of an older session may have been rotated
+_TICK = timedelta(seconds=5)
+
+
+def _fresh(session: datetime | None, tree: LogTree | Absent) -> datetime | None:
+    """When the newest SSH session began, if that is not long ago: mostly that of the collection."""
+    if session is None or isinstance(tree, Absent):
+        return None
+    now = datetime.fromtimestamp(tree.now, UTC)
+    return session if now - _FRESH < session < now + _FRESH else None
+
+
+def _has_record_of(
+    own: datetime,
+    journaled: datetime | None,
+    trail: AuditedLogin,
+    tree: LogTree | Absent,
+    samples: tuple[Sample, ...] | None,
+) -> bool:
+    """Whether something may hold a record of a session: the journal, audit log, or a text log.
+
+    A text log must have been written since, which needs no time zone, and its last record about a
+    login be no older.
+    """
+    if any(at is not None and at >= own - _TICK for at in (journaled, trail.at)):
+        return True
+    since = (own - _TICK).timestamp()
+    names = [path.removeprefix("/var/log/") for path in _FILES]
+    written = isinstance(tree, Absent) or any(
+        file.path in names and file.changed >= since for file in tree.files
+    )
+    return written and (samples is None or any(_may_be_of(own, one.at) for one in samples))
+
+
+def _may_be_of(own: datetime, record: datetime) -> bool:
+    """Whether a record is not older than the session, or older by what zones differ by.
+
+    A daemon that runs since before the zone of the host was changed writes in the old one.
+    """
+    behind = own - record
+    quarter = timedelta(minutes=15)
+    near = min(behind % quarter, quarter - behind % quarter)
+    return behind <= _TICK or (behind > quarter / 2 and near <= _TICK)
+
+
 def _at_time(name: Message, at: datetime) -> Message:
     return msg("{what}: {time}", what=name, time=at.strftime("%Y-%m-%dT%H:%M:%SZ"))
 
@@ -202,9 +240,10 @@ def _at_time(name: Message, at: datetime) -> Message:
         known_or_absent(optional(RSYSLOG)),
         known_or_absent(optional(SYSLOG_NG)),
         known_or_absent(complete(PROCESSES)),
+        known_or_absent(optional(NEWEST_SESSION)),
     ),
     severity=Severity.HIGH,
-    version=4,
+    version=5,
     remedy=msg("Let the log daemon run and write auth and authpriv to a file or to a journal on "
                "disk; remove rules that discard them"),
 )  # fmt: skip
@@ -214,23 +253,36 @@ def login_recording(
     tree: LogTree | Absent,
     logins: tuple[Login, ...] | Absent,
     audited: AuditedLogin | Absent | None,
-    *daemons: Any,
+    rsyslog: Forwards | Absent | None,
+    syslog_ng: Forwards | Absent | None,
+    processes: tuple[Process, ...] | Absent,
+    session: datetime | Absent | None,
 ) -> Judgement:
     """The newest login left a record that survives a restart."""
     expected = msg("a record about a login in a text log, a journal on disk or the audit log, not "
                    "older than the newest login")  # fmt: skip
-    when, login = known(journaled), _newest(known(logins))
+    when = known(journaled)
+    own = _fresh(known(session), tree)
+    login = max(filter(None, (_newest(known(logins)), own)), default=None)
     lasting = tree if isinstance(tree, Absent) else _on_disk(tree)
     last = next(iter(known(samples) or ()), None)
     trail = known(audited) or AuditedLogin()
     detail = (*_newest_records(last, when, login, lasting), *present(trail.as_message))
-    if _is_kept(last, when if lasting is True else None, trail, login):
+    kept = when if lasting is True else None
+    silent = own is not None and not _has_record_of(own, kept, trail, tree, known(samples))
+    if _is_kept(last, kept, trail, login) and not silent:
         return passed(*detail, expected=expected)
     unseen = not trail.readable or bool(_gap_details(samples, journaled, audited))
-    if login is None or unseen or (isinstance(lasting, Absent) and _is_newer(when, login)):
+    unsure = own is not None and not silent  # a record in another zone may be its own
+    if (
+        login is None
+        or unseen
+        or unsure
+        or (isinstance(lasting, Absent) and _is_newer(when, login))
+    ):
         gaps = _gap_details(samples, journaled, tree, logins, audited)
         return undetermined(*detail, *_gaps(gaps, login), expected=expected)
-    if elsewhere := _elsewhere(tree, login, *daemons):
+    if elsewhere := _elsewhere(tree, login, rsyslog, syslog_ng, processes):
         return undetermined(*detail, *elsewhere, expected=expected)
     return failed(*detail, expected=expected)
 
@@ -299,7 +351,7 @@ def _newest_records(
     return present(
         msg("Newest record: {record}", record=last.text) if last else None,
         _at_time(in_journal, journaled) if journaled else None,
-        _at_time(msg("Newest login (lastlog)"), login) if login else None,
+        _at_time(msg("Newest login"), login) if login else None,
         msg("The journal is kept in memory only") if lasting is False else None,
     ) or (msg("No record about a login was found"),)
 

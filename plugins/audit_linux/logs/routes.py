@@ -8,7 +8,7 @@ of privilege, accounts, scheduled jobs and the kernel. A condition may be true, 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from enum import StrEnum
 from functools import cache
 
@@ -84,7 +84,8 @@ class Route(Struct, frozen=True, kw_only=True):
 
     `kept` are files, `sent` other machines, both for certain. `perhaps` are outputs that hang on
     what is not known, or that pass records on to somewhere. `doubts` are the conditions and files
-    that may discard it or write it.
+    that may discard it or write it. `by_name` are the routes by the names under which the program
+    may write, where they differ.
     """
 
     event: str
@@ -93,6 +94,12 @@ class Route(Struct, frozen=True, kw_only=True):
     sent: tuple[str, ...] = ()
     perhaps: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
+    by_name: tuple[tuple[str, Route], ...] = ()
+
+    def of(self, names: Container[str]) -> Route:
+        """The route where the program surely writes under the one of `by_name` that is given."""
+        known = [route for name, route in self.by_name if name in names]
+        return known[0] if len(known) == 1 else self
 
     @property
     def fate(self) -> Fate:
@@ -104,10 +111,13 @@ class Route(Struct, frozen=True, kw_only=True):
 
 def by_every_name(sample: Sample, route: Callable[[Sample], Route]) -> Route:
     """The `route` of a record, by whichever of its names the program writes."""
-    found = route(sample)
+    found = first = route(sample)
+    named = [(sample.program, first)]
     for name in OTHER_NAMES.get(sample.program, ()):
-        found = _either(found, route(structs.replace(sample, program=name)), name)
-    return found
+        other = route(structs.replace(sample, program=name))
+        named.append((name, other))
+        found = _either(found, other, name)
+    return first if found == first else structs.replace(found, by_name=tuple(named))
 
 
 def _either(one: Route, other: Route, name: str) -> Route:

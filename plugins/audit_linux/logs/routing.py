@@ -57,6 +57,7 @@ class _Daemons(Struct, frozen=True, kw_only=True):
     journald: bool
     tree: LogTree | Absent
     others: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
 
 
 def _journal(daemons: _Daemons) -> JournalStorage | None:
@@ -89,7 +90,18 @@ def _routes(daemons: _Daemons) -> list[Route]:
     links = set() if isinstance(daemons.tree, Absent) else set(daemons.tree.links)
     read = [daemons.rsyslog] if not _deaf(daemons) else []
     forwards = [d for d in (*read, daemons.syslog_ng) if isinstance(d, Forwards)]
-    return [_lasting(route, links) for daemon in forwards for route in daemon.routes]
+    return [_lasting(route.of(daemons.names), links) for d in forwards for route in d.routes]
+
+
+def _sshd_writes_as(processes: tuple[Process, ...]) -> tuple[str, ...]:
+    """The name under which sshd writes: since OpenSSH 9.8 that of the process of a session.
+
+    Empty where no session shows it: a single sshd is the one that listens.
+    """
+    names = [p.name for p in processes if p.by_system]
+    if "sshd-session" in names:
+        return ("sshd-session",)
+    return ("sshd",) if names.count("sshd") > 1 else ()
 
 
 def _lasting(route: Route, links: set[str]) -> Route:
@@ -181,7 +193,7 @@ def _lost(routes: list[Route]) -> list[Message]:
         known_or_absent(optional(AUDITED)),
     ),
     severity=Severity.HIGH,
-    version=4,
+    version=5,
     remedy=msg("Let the log daemon write auth and authpriv to a file before any rule that stops "
                "them, or set Storage=persistent in journald.conf"),
 )  # fmt: skip
@@ -246,6 +258,7 @@ def _daemon_state(
         journald=bool(running(processes, ("systemd-journald",))),
         tree=tree,
         others=tuple(sorted(name for name in live if not _rules(read.get(name)))),
+        names=_sshd_writes_as(processes),
     )
 
 

@@ -1,8 +1,8 @@
 """Whether sudo records the commands that it runs, and where.
 
 sudo 1.9.13 writes a record of every command to syslog (authpriv.notice), or to a file as well.
-`!log_allowed`, `!syslog` and `syslog_goodpri=none` end that; the last setting counts. PAM still
-writes that a session was opened, without the command.
+`!log_allowed`, `!syslog` and `syslog_goodpri=none` end that; the last setting counts. A file such
+as /dev/null keeps nothing. PAM still writes that a session was opened, without the command.
 """
 
 from __future__ import annotations
@@ -36,7 +36,12 @@ def _records(values: dict[str, str | None], what: str, priority: str) -> bool:
     if values.get(what, "") is None:
         return False
     to_syslog = values.get("syslog", "") is not None and values.get(priority) != "none"
-    return to_syslog or values.get("logfile") is not None
+    return to_syslog or _is_kept(values.get("logfile"))
+
+
+def _is_kept(file: str | None) -> bool:
+    """Whether a log file outlives a restart."""
+    return file is not None and not file.startswith(("/dev/", "/run/", "/var/run/", "/proc/"))
 
 
 def _silent(sudoers: Sudoers, scope: str) -> bool:
@@ -70,6 +75,7 @@ def _places(sudoers: Sudoers) -> tuple[Message, ...]:
     "linux.sudo-logging",
     needs=SUDOERS,
     severity=Severity.MEDIUM,
+    version=2,
     when_absent=not_applicable(msg("There is no sudoers file: sudo grants nothing")),
     remedy=msg("Remove !syslog, !log_allowed, !log_denied and syslog_goodpri=none from sudoers, or "
                "set Defaults logfile=/var/log/sudo.log"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from audit_linux.logs import login_records
 from audit_linux.logs.audited_logins import AuditedLogin
 from audit_linux.logs.login_records import Sample
 from audit_linux.logs.rsyslog import parse_rsyslog
+from audit_linux.logs.ssh_sessions import parse_sessions
 from audit_linux.passwd import Login
 from audit_linux.processes import Process
 from invented.answers import answer as made
@@ -78,9 +79,12 @@ def test_a_record_without_a_year_is_of_the_last_one_that_fits(answers: MakeAll) 
     assert rows[0].at == datetime(2025, 12, 31, 15, 59, 59, tzinfo=UTC)
 
 
+SAMPLE = Sample(at=datetime(2026, 11, 1, tzinfo=UTC), program="sshd", outcome="accepted",
+                how="publickey", user="alice")  # fmt: skip
+
+
 def test_a_login_without_a_record_fails(subtests: Any) -> None:
-    record = Sample(at=datetime(2026, 11, 1, tzinfo=UTC), program="sshd", outcome="accepted",
-                    how="publickey", user="alice")  # fmt: skip
+    record = SAMPLE
     now = datetime(2026, 11, 28, tzinfo=UTC)
     fresh = structs.replace(record, at=now)
     login = (Login(name="alice", last=now.isoformat()), Login(name="bob", last=None))
@@ -103,7 +107,7 @@ def test_a_login_without_a_record_fails(subtests: Any) -> None:
     for name, samples, journal, tree, logins, verdict in cases:
         with subtests.test(name):
             judged = login_records.login_recording.judge(
-                samples, journal, tree, logins, None, None, None, ()
+                samples, journal, tree, logins, None, None, None, (), None
             )
             assert judged.verdict is verdict
     audited = AuditedLogin(at=now, kind="USER_LOGIN", result="success")
@@ -113,7 +117,7 @@ def test_a_login_without_a_record_fails(subtests: Any) -> None:
         (AuditedLogin(readable=False), Verdict.UNDETERMINED), (shut, Verdict.UNDETERMINED),
     ):  # fmt: skip
         judged = login_records.login_recording.judge(
-            (record,), None, memory, login, trail, None, None, ()
+            (record,), None, memory, login, trail, None, None, (), None
         )
         assert judged.verdict is verdict
 
@@ -145,7 +149,62 @@ def test_a_record_may_lie_where_the_rules_put_it(subtests: Any, files: Make) -> 
             given = parse_rsyslog(files({"/etc/rsyslog.conf": text}))
         with subtests.test(name):
             judged = login_records.login_recording.judge(
-                (), None, tree, login, None, given, None, processes
+                (), None, tree, login, None, given, None, processes, None
+            )
+            assert judged.verdict is verdict
+
+
+PS = """\
+      1       0 Sat Nov 28 09:00:00 2026 systemd
+     70       1 Sat Nov 28 09:00:02 2026 sshd
+     90      70 Sat Nov 28 10:00:00 2026 {server}
+     91      90 Sat Nov 28 10:00:01 2026 {child}
+     95      70 Sat Nov 28 11:00:00 2026 sshd
+     96      95 Sat Nov 28 11:00:00 2026 sshd
+"""
+
+
+def test_the_newest_session_of_sshd_is_found(answers: MakeAll) -> None:
+    """The processes of OpenSSH 9.2 and 10 as ps of Debian 12 and 13 prints them."""
+    zone, proc = "2026-11-28T11:05:00+0800\n", "proc\n"
+    began = datetime(2026, 11, 28, 2, tzinfo=UTC)
+    for server in ("sshd", "sshd-session"):
+        ps = PS.format(server=server, child="bash")
+        assert parse_sessions(answers(zone=zone, ps=ps, proc=proc)) == began
+        found = parse_sessions(answers(zone=zone, ps=ps, proc="fuseblk\n"))
+        assert isinstance(found, Absent)
+    asking = PS.format(server="sshd-session", child="sshd-auth")
+    assert isinstance(parse_sessions(answers(zone=zone, ps=asking, proc=proc)), Absent)
+
+
+def test_a_session_leaves_a_record_in_what_is_written(subtests: Any) -> None:
+    now = datetime.fromtimestamp(NOW, UTC)
+    session = now - timedelta(seconds=20)
+    made_at = structs.replace(SAMPLE, at=session)
+    older = structs.replace(SAMPLE, at=session - timedelta(minutes=9))
+    live, frozen = log_tree(log_file("auth.log")), log_tree(log_file("auth.log", age=1))
+    disk = log_tree(log_file("auth.log", age=1), journal_file(1))
+    cases: list[tuple[str, Any, Any, Any, Any, Verdict]] = [
+        ("recorded", made_at, None, live, session, Verdict.PASS),
+        ("the daemon takes nothing", older, None, frozen, session, Verdict.FAIL),
+        ("logins are discarded", older, None, live, session, Verdict.FAIL),
+        (
+            "the daemon has another zone",
+            structs.replace(SAMPLE, at=session - timedelta(hours=8)),
+            None,
+            live,
+            session,
+            Verdict.UNDETERMINED,
+        ),
+        ("but the journal on disk does", older, session, disk, session, Verdict.PASS),
+        ("nor does the journal", older, older.at, disk, session, Verdict.FAIL),
+        ("an old session", older, None, frozen, now - timedelta(hours=9), Verdict.UNDETERMINED),
+        ("no session", older, None, frozen, None, Verdict.UNDETERMINED),
+    ]
+    for name, sample, journal, tree, began, verdict in cases:
+        with subtests.test(name):
+            judged = login_records.login_recording.judge(
+                (sample,), journal, tree, (), None, None, None, (), began
             )
             assert judged.verdict is verdict
 

@@ -63,6 +63,13 @@ def test_what_the_daemons_keep(subtests: Any, files: Callable[..., Answer]) -> N
          BARE, Verdict.FAIL),
         ("logins of OpenSSH before 9.8", RSYSLOGD, ':programname, isequal, "sshd" stop\n' + ALL,
          None, BARE, Verdict.UNDETERMINED),
+        ("the same, and a session shows its name", _running("rsyslogd", "sshd", "sshd"),
+         ':programname, isequal, "sshd" stop\n' + ALL, None, BARE, Verdict.FAIL),
+        ("logins of OpenSSH before 9.8, on a later one",
+         _running("rsyslogd", "sshd", "sshd-session"),
+         ':programname, isequal, "sshd" stop\n' + ALL, None, BARE, Verdict.PASS),
+        ("logins of a later OpenSSH", _running("rsyslogd", "sshd", "sshd-session"),
+         ':programname, isequal, "sshd-session" stop\n' + ALL, None, BARE, Verdict.FAIL),
         ("logins of every OpenSSH", RSYSLOGD, ':programname, startswith, "sshd" stop\n' + ALL, None,
          BARE, Verdict.FAIL),
         ("either way into a file", RSYSLOGD, ':programname, isequal, "sshd" /var/log/all\n& stop\n'

@@ -26,6 +26,8 @@ CASES = [
     ("Defaults !syslog\nDefaults syslog=auth", PASS),
     ("Defaults !syslog, syslog", PASS),
     ("Defaults !syslog, logfile=/var/log/sudo.log", PASS),
+    ("Defaults !syslog, logfile=/dev/null", FAIL),
+    ("Defaults !syslog, logfile=/run/sudo.log", FAIL),
     ("Defaults syslog_goodpri=none, logfile=/var/log/sudo.log", PASS),
     ("Defaults logfile=/var/log/sudo.log\nDefaults !logfile, !syslog", FAIL),
     ("Defaults logfile=/var/log/sudo.log, !log_allowed", FAIL),
