@@ -7,7 +7,17 @@ import re
 
 from audit_backup import declared
 from audit_backup.model import Tested
-from audit_backup.searches import FIND, GREP, LIMIT, command, either, ending, framed, refusal, runs
+from audit_backup.searches import (
+    GREP,
+    LIMIT,
+    command,
+    either,
+    ending,
+    files_in,
+    framed,
+    refusal,
+    runs,
+)
 from audit_core.api.sdk import Absent, Answer, Command, Message, Target
 
 _TAR, _UNZIP = "/usr/bin/tar", "/usr/bin/unzip"
@@ -45,8 +55,7 @@ def ask_tests(target: Target) -> Command | Message:
     return command(
         target,
         lambda folder, pattern, depth: (
-            FIND, "-H", folder, "-maxdepth", depth, "-xdev", "-type", "f", "-name", pattern,
-            *young,
+            *files_in(folder, pattern, depth), *young,
             *either(
                 *(framed(ending(*ends), program, *words) for program, words, ends in _TARS),
                 *(framed(ending(end), program, "-tq", then=_marks(grep))

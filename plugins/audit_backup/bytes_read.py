@@ -8,13 +8,14 @@ import re
 from audit_backup import declared, names
 from audit_backup.model import Ends
 from audit_backup.searches import (
-    FIND,
     GREP,
     LIMIT,
+    NO_TAR,
     below,
     command,
     either,
     ending,
+    files_in,
     framed,
     records,
     refusal,
@@ -33,9 +34,9 @@ def ask_ends(target: Target) -> Command | Message:
     return command(
         target,
         lambda folder, pattern, depth: (
-            FIND, "-H", folder, "-maxdepth", depth, "-xdev", "-type", "f", "-name", pattern,
-            "-size", "+0", "-exec", _HEAD, "-v", "-c", "16", "--", "{}", "+",
-            *ending(*names.ARCHIVES, *names.ROTATED),
+            *files_in(folder, pattern, depth), "-size", "+0",
+            "-exec", _HEAD, "-v", "-c", "16", "--", "{}", "+",
+            *ending(*names.ARCHIVES),
             "-exec", _TAIL, "-v", "-c", "32", "--", "{}", "+",
         ),
         LIMIT * 4,
@@ -50,8 +51,7 @@ def ask_digests(target: Target) -> Command | Message:
     return command(
         target,
         lambda folder, pattern, depth: (
-            FIND, "-H", folder, "-maxdepth", depth, "-xdev", "-type", "f", "-name", pattern,
-            "-size", "+0", "-size", f"-{_DIGESTED + 1}c",
+            *files_in(folder, pattern, depth), "-size", "+0", "-size", f"-{_DIGESTED + 1}c",
             "-exec", _SHA256SUM, "-bz", "--", "{}", "+",
         ),
         LIMIT * 4,
@@ -80,7 +80,7 @@ def parse_ends(answer: Answer) -> dict[str, Ends] | Absent:
 
 
 _PACKED = (
-    ("/usr/bin/xzgrep", (".xz", ".bz2")), ("/usr/bin/zstdgrep", (".zst",)),
+    ("/usr/bin/xzgrep", (".xz", ".bz2", ".lzma", ".lz")), ("/usr/bin/zstdgrep", (".zst", ".lz4")),
     ("/usr/bin/zgrep", (".gz",)),
 )  # fmt: skip
 _LITTLE_GREP = (GREP[0], "--as=268435456", *GREP[2:])  # a disk of zeros is one line
@@ -92,8 +92,7 @@ def ask_packed_heads(target: Target) -> Command | Message:
     return command(
         target,
         lambda folder, pattern, depth: (
-            FIND, "-H", folder, "-maxdepth", depth, "-xdev", "-type", "f", "-name", pattern,
-            "-size", "+0", "!", *ending(*names.TARS, ".tar.*"),
+            *files_in(folder, pattern, depth), "-size", "+0", *NO_TAR,
             *either(*(framed(ending(*ends), *_LITTLE_GREP, program, *first)
                       for program, ends in _PACKED)),
         ),

@@ -9,146 +9,158 @@ unknown. Sources: tar(5) and cpio(5) of libarchive, APPNOTE.TXT (zip).
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from audit_backup.model import Held
 from audit_backup.searches import (
-    FIND,
     GREP,
     LIMIT,
     Step,
     command,
     either,
     ending,
+    files_in,
     refusal,
     runs,
     stepped,
 )
-from audit_backup.statements import ROWS
+from audit_backup.statements import ROWS, has_rows, rows
 from audit_core.api.sdk import Absent, Answer, Command, Message, Target
 
-_TAR, _UNZIP, _ZIPGREP = "/usr/bin/tar", "/usr/bin/unzip", "/usr/bin/zipgrep"
-_SEVENZIP = "/usr/bin/7z"
+_UNZIP, _ZIPGREP, _SEVENZIP = "/usr/bin/unzip", "/usr/bin/zipgrep", "/usr/bin/7z"
 _ZGREP, _XZGREP, _ZSTDGREP = "/usr/bin/zgrep", "/usr/bin/xzgrep", "/usr/bin/zstdgrep"
-_PLAIN_GREP = "/usr/bin/grep"
+_TAR, _PLAIN_GREP = "/usr/bin/tar", "/usr/bin/grep"
 _LARGE = 16 << 20  # up to here files whose names do not say what they hold are searched
+_LARGE_PACKED = 2 << 20  # no schema and no header is packed into so much
 
 # A header of tar: name, mode, owner, group, size, time, checksum, type. Numbers are octal texts,
 # or binary with the highest bit set. In a name of 100 bytes or more no NUL stands before the mode.
-_RUN = "[^[:cntrl:]]++"
-_OCTAL = "[0-7 ]{11}[[:cntrl:] ]"
-_BINARY = "[^[:print:][:cntrl:]].{11}"
+_END = "[[:cntrl:]]"
 _NUMBER = "(?:[0-7 ]{6,7}[[:cntrl:] ]++|[^[:print:]].{7})"
-_SIZE = f"(?:[0 ]{{0,10}}+[1-7][0-7]{{0,10}}[[:cntrl:] ]|{_BINARY})"
-_SIZE_512 = f"(?:[0 ]{{0,7}}+[1-7][0-7]{{3,10}}[[:cntrl:] ]|{_BINARY})"
-_REST = f"(?:{_OCTAL}|{_BINARY})(?:[0-7 ]{{6}}[[:cntrl:]] |[0-7 ]{{7}}[[:cntrl:] ])"
+_NAME = f"[^[:cntrl:]]++{_END}++{_NUMBER}{{3}}"
+_REST = (
+    f"(?:[0-7 ]{{11}}[[:cntrl:] ]|[^[:print:][:cntrl:]].{{11}}){{2}}"
+    f"(?:[0-7 ]{{6}}{_END} |[0-7 ]{{7}}{_END} )"
+)
 _REGULAR = "[07SM[:cntrl:]]"  # M: continued from another volume
 _ANY_TYPE = "[0-9A-Zxg[:cntrl:]]"
-# A header of cpio, in hexadecimal (newc) and in octal digits (odc).
+# A header of cpio, in hexadecimal (newc), in octal digits (odc) and in binary numbers: there two
+# bytes have the type, and a size of control characters only may be none.
 _NEWC = "07070[12][[:xdigit:]]{8}00008[[:xdigit:]]{35}(?!0{8})[[:xdigit:]]{56}"
 _ODC = "070707[0-7]{12}100[0-7]{38}[0-7]{6}(?!0{11})[0-7]{11}"
+_HIGH = "[^[:print:][:cntrl:]]"
+_BINARY = f"{_HIGH}q.{{5}}{_HIGH}.{{4}}{_END}{{4}}.{{5}}{_END}(?!{_END}{{4}}).{{4}}"
 
 # What has to be looked into itself, by the ends of names, and what is no content.
-_PACKS = "(?:gz|xz|bz2|zst|lz4)"
+_PACKS = "[.](?:gz|xz|bz2|zst|lz4)"
+_DISKS = "tar|cpio|img|vma|qcow2|vmdk|vdi|vhdx?"
 _NESTED = (
-    "(?:(?:[.](?:sql|dump|dmp|bak|pgdump|backup|custom|tar|cpio|img|vma)"
-    f"(?:[.]{_PACKS})?|[.](?:tgz|txz|tbz2?|tzst|zip|7z|rar|qcow2|vmdk|vdi|vhdx?)|toc[.]dat"
-    "|readme|license|[.](?:md5|sha1|sha256|sha512|asc|sig|lock)))"
+    f"(?:[.](?:sql|dump|dmp|bak|pgdump|backup|custom|{_DISKS})(?:{_PACKS})?"
+    "|[.](?:tgz|txz|tbz2?|tzst|zip|7z|rar)|toc[.]dat"
+    "|readme|license|[.](?:md5|sha1|sha256|sha512|asc|sig|lock))"
 )
+_PACKED_DUMP = f"[.](?:sql|dump|dmp|bak|pgdump|backup|custom){_PACKS}"
 
 
-def _not_named(what: str) -> str:
-    """The place before a name that does not end like `what`."""
-    return f"(?![^[:cntrl:]]*(?:GNUSparseFile[.]|{what}[[:cntrl:]]))"
+def _named(what: str, yes: str = "!") -> str:
+    """The place before a name that does not end like `what`, or does where `yes` is `=`."""
+    return f"(?{yes}[^[:cntrl:]]*(?:GNUSparseFile[.]|(?:{what}){_END}))"
 
 
-# Of a small packed file the size does not tell whether something is packed.
+# Of a small packed file the size does not tell whether something is packed, nor of a table of
+# pg_dump's own format. A size of 512 bytes has another digit than 0 before the last three of 11,
+# one of 2 MiB before the last seven; a file of 16 MiB (eight) is no schema and no header.
 _MEMBER = (
-    f"(?:^|[[:cntrl:]]){_not_named(_NESTED)}"
-    f"(?:{_not_named(f'[.]{_PACKS}')}{_RUN}[[:cntrl:]]++{_NUMBER}{{3}}{_SIZE}"
-    f"|{_RUN}[[:cntrl:]]++{_NUMBER}{{3}}{_SIZE_512}"
-    f"|[^[:cntrl:]]{{107,}}+[[:cntrl:]]{_NUMBER}{{2}}{_SIZE})"
-    f"{_REST}{_REGULAR}|(?:{_NEWC}|{_ODC}){_not_named(_NESTED)}"
+    f"(?:^|{_END})(?:{_named(_NESTED)}(?:{_named(f'{_PACKS}|[0-9][.]dat')}{_NAME}(?![0 ]{{11}})"
+    f"|{_NAME}(?![0 ]{{8}})|[^[:cntrl:]]{{107,}}+{_END}{_NUMBER}{{2}}(?![0 ]{{11}}))"
+    f"|{_named(f'[.](?:{_DISKS})')}{_NAME}(?![0 ]{{3}})"
+    f"|{_named(_PACKED_DUMP, '=')}{_NAME}(?![0 ]{{4}})){_REST}{_REGULAR}"
+    f"|(?:{_NEWC}|{_ODC}|{_BINARY}){_named(_NESTED)}"
 )
-_ANY_MEMBER = f"{_NUMBER}{{2}}{_SIZE}{_REST}{_REGULAR}|{_NEWC}|{_ODC}"
-_HEADER = f"{_NUMBER}{{2}}{_OCTAL}{_REST}{_ANY_TYPE}|07070[127][[:xdigit:]]{{64}}"
-# A file of 16 MiB is no schema and no header: 100000000 in octal digits.
-_LARGE_MEMBER = (
-    f"(?:^|[[:cntrl:]]){_not_named('[.](?:tar|img|vma)')}{_RUN}[[:cntrl:]]++{_NUMBER}{{3}}"
-    f"(?:[0 ]{{0,2}}+[1-7][0-7]{{8,10}}[[:cntrl:] ]|{_BINARY}){_REST}{_REGULAR}"
-)
-_LDIF = "^dn: ."
+_ANY_MEMBER = f"{_NUMBER}{{2}}(?![0 ]{{11}}){_REST}{_REGULAR}|{_NEWC}|{_ODC}"
+_HEADER = f"{_NUMBER}{{2}}{_REST}{_ANY_TYPE}|07070[127][[:xdigit:]]{{64}}"
+
+# By program: archives by their names, which are read to their end, and other packed files.
+_SEARCHED = (
+    (_XZGREP, (".(tar|cpio).(xz|bz2|lzma|lz|lzo)", ".t(xz|bz2?)"),
+     (".(xz|bz2|lzma|lz|lzo)",)),
+    (_ZSTDGREP, (".(tar|cpio).(zst|lz4)", ".tzst"), (".(zst|lz4)",)),
+    (_ZGREP, (".(tar|cpio)(.(gz|z))?", ".t(gz|az)", ".tar.(gz.)?(aa|0?0[01])"),
+     (".(gz|z)",)),
+)  # fmt: skip
 
 
-def _searched(program: str, *, whole: bool) -> tuple[Step, ...]:
-    """What is searched for, one after the other, and the letter for what is found first.
-
-    `whole`: the name is that of an archive, so that it is read to its end.
-    """
-    grep = (*GREP, program)
-    member, rows = (*grep, "-aqiP", _MEMBER), (*grep, "-aqE", f"{ROWS}|{_LDIF}")
+def _searched(program: str, whole: tuple[str, ...], others: tuple[str, ...]) -> tuple[str, ...]:
+    """What is searched for, one after the other, and the letter for what is found first."""
+    grep, small = (*GREP, program), ("-size", f"-{_LARGE + 1}c")
+    unnamed = (*small, "!", "-name", "*.*", "-exec", _PLAIN_GREP, "-aqP", f"^PGDMP|{_HEADER}", "{}",
+               ";")  # fmt: skip
     ended = ("-exec", *grep, "-acE", "^", "{}", ";")
-    header = (*grep, "-aqP", _HEADER)
-    found = (
-        Step("c", member), Step("c", rows), Step("c", (*grep, "-aqiP", _LARGE_MEMBER)),
-        Step("a", (*grep, "-aqP", _ANY_MEMBER)), Step("e", header, ended),
-    )  # fmt: skip
-    if not whole:
-        return found
     printed = ("-exec", *grep, "-aqE", "[[:graph:]]", "{}", ";")
-    return (*found, Step("e", (*grep, "-acE", "^"), ("!", *printed)))
+    more = (unnamed,) if program == _ZGREP else ()
+    return stepped(
+        either(ending(*whole), (*small, *ending(*others)), *more),
+        Step("c", (*grep, "-aqiP", _MEMBER)),
+        *rows(program, "c"),
+        Step("a", (*grep, "-aqP", _ANY_MEMBER)),
+        Step("e", (*grep, "-aqP", _HEADER), ended),
+        Step("e", (*grep, "-acE", "^"), ("!", *printed), only=ending(*whole)),
+    )
 
 
-_TARS = (
-    (_XZGREP, (".tar.xz*", ".txz", ".tar.bz2*", ".tbz2", ".tbz", ".tar.lzma", ".cpio.xz")),
-    (_ZSTDGREP, (".tar.zst*", ".tzst", ".cpio.zst")),
-    (_ZGREP, (".tar", ".tgz", ".tar.[gzZ]*", ".taz", ".tar.[0-9a-z][0-9a-z]", ".cpio", ".cpio.gz")),
-)  # fmt: skip
-_OTHERS = ((_XZGREP, (".xz", ".bz2")), (_ZSTDGREP, (".zst",)), (_ZGREP, (".gz",)))
-# tar itself reads these: it lists what begins in the first 200 kB, and waits to be ended.
-_LISTED = ("/usr/bin/timeout", "2", _TAR, "--checkpoint=20", "--checkpoint-action=sleep=9")
-_UNSEARCHABLE = (((".tar.lz4",), ("-I", "lz4", "-tvf")), ((".tar.lz", ".tar.lzo"), ("-tvf",)))
 # The same kinds of names for zip and 7z, which add up the sizes themselves.
+_PACK_ENDS = ("gz", "xz", "bz2", "zst", "lz4")
+_DUMPS_OF_ZIP = tuple(
+    f"*.{end}" for stem in ("sql", "dump", "dmp", "bak", "tar") for end in (stem, f"{stem}.*")
+)
 _OF_ZIP = (
-    *(f"*.{end}" for stem in ("sql", "dump", "dmp", "bak", "tar") for end in (stem, f"{stem}.*")),
-    "*.gz", "*.xz", "*.bz2", "*.zst", "*.lz4",
-    "*.tgz", "*.txz", "*.zip", "*.7z", "*.rar", "*.backup", "*toc.dat", "*README*", "*.md5",
+    *_DUMPS_OF_ZIP, "*.tgz", "*.txz", "*.zip", "*.7z", "*.rar", "*.backup", "*toc.dat", "*README*",
+    "*.md5",
 )  # fmt: skip
-_ROW_OF_ZIP = "^[ICic][NOno][SPsp][EYey][Rr ]"  # INSERT and COPY: zipgrep takes no `|`
+_PACKS_OF_ZIP = tuple(f"*.{end}" for end in _PACK_ENDS)
+_DUMPS_PACKED = tuple(f"*.{stem}.{end}" for stem in ("sql", "dump", "dmp") for end in _PACK_ENDS)
+_ROW_OF_ZIP = "^[Ii][Nn][Ss][Ee][Rr][Tt] "
+_COPY_OF_ZIP = "^[0-9][0-9a-f:.-]*[[:cntrl:]][^[:cntrl:]]"  # zipgrep takes no `|`
+_PACK = 512  # bytes of a packed member that is not one of nothing
 _SUMMED = (*GREP, _UNZIP, "-Zt")
 _TESTED = (*GREP, _SEVENZIP, "t", "-bd", "-bse1", "-p-")  # errors among the output
 
 
 def _summed() -> tuple[tuple[str, ...], ...]:
     """The bytes of all members of zip and 7z archives, and then those of some or all others."""
-    nested = ("(", "-exec", *_SUMMED, "{}", *_OF_ZIP, ";", "-o", "-true", ")")
-    others = ("-exec", *_TESTED, *(f"-xr!{name}" for name in _OF_ZIP), "{}", ";")
-    first = Step("c", (*GREP, _ZGREP, "-aqE", ROWS))  # of the first member
-    rows = Step("c", (*GREP, _ZIPGREP, "-haqm1", _ROW_OF_ZIP, "{}", "*.sql"))
     return (
-        stepped(ending(".zip"), first, rows, Step("z", _SUMMED, nested)),
-        stepped(ending(".7z"), Step("z", _TESTED, others)),
+        stepped(
+            ending(".zip"),
+            Step("c", (*GREP, _ZGREP, "-aqP", ROWS)),  # of the first member
+            Step("c", (*GREP, _ZIPGREP, "-haqm1", _ROW_OF_ZIP, "{}", "*.sql")),
+            Step("c", (*GREP, _ZIPGREP, "-haqm1", _COPY_OF_ZIP, "{}", "*.sql")),
+            Step("z", _SUMMED, _without(lambda names: (*_SUMMED, "{}", "-x", *names))),
+        ),
+        stepped(
+            ending(".7z"),
+            Step("z", _TESTED, _without(
+                lambda names: (*_TESTED, "{}", *(f"-xr!{name}" for name in names))
+            )),
+        ),
+    )  # fmt: skip
+
+
+def _without(run: Callable[[tuple[str, ...]], tuple[str, ...]]) -> tuple[str, ...]:
+    """The expression that prints three sums, each without some of the members, and is true."""
+    return tuple(
+        word
+        for names in ((*_OF_ZIP, *_PACKS_OF_ZIP), _OF_ZIP, _DUMPS_PACKED)
+        for word in ("-printf", "|", "(", "-exec", *run(names), ";", "-o", "-true", ")")
     )
 
 
 def ask_members(target: Target) -> Command | Message:
     """Search archives of any size, and smaller packed files, for members with content."""
-    unnamed = ("!", "-name", "*.*", "-exec", _PLAIN_GREP, "-aqP", f"^PGDMP|{_HEADER}", "{}", ";")
-    small = ("-size", f"-{_LARGE + 1}c")
     return command(
         target,
         lambda folder, pattern, depth: (
-            FIND, "-H", folder, "-maxdepth", depth, "-xdev", "-type", "f", "-name", pattern,
-            "-size", "+0",
-            *either(
-                *(stepped(ending(*ends), Step("l", (*_LISTED, *words)))
-                  for ends, words in _UNSEARCHABLE),
-                *(stepped(ending(*ends), *_searched(program, whole=True))
-                  for program, ends in _TARS),
-                *_summed(),
-                *(stepped((*small, *ending(*ends)), *_searched(program, whole=False))
-                  for program, ends in _OTHERS),
-                stepped((*small, *unnamed), *_searched(_ZGREP, whole=False)),
-            ),
+            *files_in(folder, pattern, depth), "-size", "+0",
+            *either(*_summed(), *(_searched(*words) for words in _SEARCHED)),
         ),
         LIMIT * 4, timeout_s=240,
     )  # fmt: skip
@@ -161,47 +173,41 @@ def parse_members(answer: Answer) -> dict[str, Held] | Absent:
     """What each archive or packed file holds, by name; UNKNOWN where the search did not end."""
     if absent := refusal(answer):
         return absent
-    return {name: _held(name, text, letter) for name, text, letter in runs(answer, "caezln")}
+    return {name: _held(text, letter) for name, text, letter in runs(answer, "ckaezn")}
 
 
-def _held(name: str, text: str, letter: str) -> Held:
-    if letter == "l" or _lists(name):
-        return _by_list(text.splitlines(), ended=letter == "l")
+def _held(text: str, letter: str) -> Held:
     if letter == "z":
-        return _by_sums(name, text)
+        return _by_sums(text)
+    if letter == "k":
+        return Held.CONTENT if has_rows(text) else Held.NESTED
     if "Wrong password" in text:
         return Held.ENCRYPTED
     return _LETTERS.get(letter, Held.UNKNOWN)
 
 
-def _lists(name: str) -> bool:
-    return name.lower().endswith(tuple(end for ends, _ in _UNSEARCHABLE for end in ends))
+_ZIP_SUM = re.compile(r"^(\d+) files?, (\d+) bytes uncompressed", re.MULTILINE)
+_FILES, _SIZE = re.compile(r"^Files: +(\d+)$", re.M), re.compile(r"^Size: +(\d+)$", re.M)
+_SUMS = re.compile(r"^(?:Size: |\d+ files?, )", re.M)
 
 
-_ROW = re.compile(r"[-hl]\S{9}\S? +\S+ +(\d+) \S+ \S+ (.*)")
-_LOOK = re.compile(_NESTED.replace("[.]", r"\."), re.IGNORECASE)
+def _sum(text: str) -> tuple[int, int]:
+    """How many members, and their bytes, as unzip or 7z prints them; none where it prints none."""
+    if row := _ZIP_SUM.search(text):
+        return int(row[1]), int(row[2])
+    files, size = _FILES.search(text), _SIZE.search(text)
+    return int(files[1]) if files else bool(size), int(size[1]) if size else 0
 
 
-def _by_list(lines: list[str], *, ended: bool) -> Held:
-    """By the listing of tar, which is cut where `ended` is False."""
-    rows = [row for line in lines if (row := _ROW.match(line)) and row[1] != "0"]
-    if any(not _LOOK.search(row[2][-20:]) for row in rows):
-        return Held.CONTENT
-    if rows:
-        return Held.NESTED
-    return Held.NOTHING if ended else Held.UNKNOWN
-
-
-_SUM = re.compile(r"(?:^Size: +|\d+ files?, )(\d+)(?: bytes uncompressed|$)", re.MULTILINE)
-
-
-def _by_sums(name: str, text: str) -> Held:
-    """By the bytes of all members, and then of those to be looked into (zip) or of the others."""
-    sums = [int(number) for number in _SUM.findall(text)]
-    if not sums:
+def _by_sums(text: str) -> Held:
+    """By the members: all, without what is looked into and is packed, and two between."""
+    every, *parts = text.split("|")
+    (count, total), *sums = (_sum(part) for part in (every, *parts))
+    if len(sums) != 3 or not _SUMS.search(every):
         return Held.UNKNOWN
-    total, second = sums[0], sums[-1]
-    others = total - second if name.lower().endswith(".zip") and len(sums) > 1 else second
+    (plain, others), (unpacked, known), (kept, least) = sums
     if not total:
         return Held.NOTHING
-    return Held.CONTENT if others or total >= _LARGE else Held.NESTED
+    packs = known - others >= _PACK * max(unpacked - plain, 1)
+    dumps = total - least >= _LARGE_PACKED * max(count - kept, 1)
+    return Held.CONTENT if others or packs or dumps or total >= _LARGE else Held.NESTED

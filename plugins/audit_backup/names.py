@@ -11,7 +11,15 @@ from audit_core.api.sdk import DAY, HOUR
 ARCHIVES = (
     ".gz", ".tgz", ".xz", ".txz", ".bz2", ".tbz2", ".tbz", ".zst", ".tzst", ".lz4", ".zip", ".tar",
 )  # fmt: skip
-TARS = (".tar", ".tgz", ".txz", ".tbz2", ".tbz", ".tzst")
+_PACKED = (*ARCHIVES, ".lz", ".lzma", ".lzo", ".z")
+TARS = (".tar", ".tgz", ".txz", ".tbz2", ".tbz", ".tzst", ".taz")
+_ROTATED = re.compile(r"[-_.](?:[1-9]|20\d\d[-_.t\d]*|old|prev|orig)$")
+
+
+def _plain(path: str) -> str:
+    """`path` in small letters, without the number or the day that a rotation puts behind it."""
+    return _ROTATED.sub("", path.lower())
+
 
 # Files beside backups: logs, checksums, signatures, locks, indexes, marks, and unfinished files.
 _ASIDE = (
@@ -57,15 +65,12 @@ def is_unclear(path: str, pattern: str) -> bool:
 
 def is_archive(path: str) -> bool:
     """Whether the name is that of an archive or a compressed file."""
-    return path.lower().endswith(ARCHIVES)
-
-
-ROTATED = tuple(f".{end}.[0-9]*" for end in ("gz", "xz", "bz2", "zst", "lz4", "zip", "tar"))
+    return _plain(path).endswith(ARCHIVES)
 
 
 def is_packed(path: str) -> bool:
     """Whether the name is that of a compressed file, whose first bytes tell its format."""
-    return is_archive(path) and not path.lower().endswith(".tar")
+    return _plain(path).endswith(_PACKED) and not _plain(path).endswith(".tar")
 
 
 _PART_OF_ARCHIVE = re.compile(
@@ -97,12 +102,13 @@ def part(path: str) -> tuple[str, int] | None:
     return stem, int(number) if number else 26 * ord(letters[0]) + ord(letters[1]) - 2618
 
 
-OWN_DUMPS = (".pgdump", ".backup", ".custom", "toc.dat")  # in the format of pg_dump
+OWN_DUMPS = (".pgdump", ".backup", ".custom", ".pgc", ".bak")  # in the format of pg_dump
 
 
 def is_sql(path: str) -> bool:
     """Whether the name is that of an SQL text, packed or not."""
-    return ".sql" in (path[-4:].lower(), posixpath.splitext(path.lower())[0][-4:])
+    name = _plain(path)
+    return ".sql" in (name[-4:], posixpath.splitext(name)[0][-4:])
 
 
 _DEFINITION = re.compile(
@@ -120,12 +126,12 @@ _DUMPS = (".sql", ".dump", ".dmp", ".bak", ".rdb", ".img", ".qcow2", ".vma", ".l
 
 def is_dump(path: str) -> bool:
     """Whether the name is that of a dump or an image."""
-    return path.lower().endswith(_DUMPS)
+    return _plain(path).endswith(_DUMPS)
 
 
 def is_tar(path: str) -> bool:
     """Whether the name is that of a tar archive, compressed or not."""
-    name = path.lower()
+    name = _plain(path)
     return name.endswith(TARS) or ".tar." in name
 
 
@@ -134,7 +140,7 @@ _CONTAINERS = (*TARS, ".zip", ".7z", ".rar", ".cpio", ".cpio.gz", ".cpio.xz", ".
 
 def is_container(path: str) -> bool:
     """Whether the name is that of an archive of several files, which are judged by their own."""
-    return is_tar(path) or path.lower().endswith(_CONTAINERS)
+    return is_tar(path) or _plain(path).endswith(_CONTAINERS)
 
 
 # A day in a name, also with the time of day after it: db-20261123.gz, 2026_11_23, 20261123021500.

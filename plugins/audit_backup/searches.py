@@ -49,18 +49,41 @@ def command(
     )  # fmt: skip
 
 
+def files_in(folder: str, pattern: str, depth: str) -> tuple[str, ...]:
+    """find with the expression for the files of the set."""
+    return (
+        FIND, "-H", folder, "-maxdepth", depth, "-regextype", "posix-extended", "-xdev",
+        "-type", "f", "-name", pattern,
+    )  # fmt: skip
+
+
+# A number of a rotation or a day behind the name: db.sql.gz.1, db.sql.gz-20261128.
+_ROTATED = "([-_.]([1-9]|20[0-9]{2}.*|old|prev|orig))?"
+
+
 def ending(*ends: str) -> tuple[str, ...]:
-    """The expression of find for names with one of `ends`."""
-    tests = tuple(word for end in ends for word in ("-o", "-iname", f"*{end}"))
-    return ("(", *tests[1:], ")")
+    """The expression of find for names with one of `ends`, also where a rotation numbers them.
+
+    `ends` are parts of an extended regular expression, but a dot is a dot.
+    """
+    names = "|".join(ends).replace(".", "[.]")
+    return ("-iregex", f".*({names}){_ROTATED}")
+
+
+# The expression of find for names that are not those of tar archives.
+NO_TAR = ("!", "-iregex", ".*[.](tar([-_.].*)?|t(gz|xz|bz2?|zst|az))")
 
 
 class Step(NamedTuple):
-    """What is run on a file, and the letter that stands for its success with all of `then`."""
+    """What is run on a file, and the letter that stands for its success with all of `then`.
+
+    `only` is the expression for the files on which it is run.
+    """
 
     letter: str
     run: tuple[str, ...]
     then: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
 
 
 def stepped(select: tuple[str, ...], *steps: Step) -> tuple[str, ...]:
@@ -70,7 +93,7 @@ def stepped(select: tuple[str, ...], *steps: Step) -> tuple[str, ...]:
     """
     tried = (
         word for step in steps
-        for word in (*_exec(step.run), *step.then, "-printf", step.letter, "-o")
+        for word in (*step.only, *_exec(step.run), *step.then, "-printf", step.letter, "-o")
     )  # fmt: skip
     return ("(", *select, "-print0", "(", *tried, "-printf", "n", ")", "-print0", ")")
 

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import re
-
 from audit_backup import names
 from audit_backup.content import SMALL
 from audit_backup.model import Inside
 from audit_backup.searches import (
-    FIND,
     GREP,
     LIMIT,
+    NO_TAR,
     Step,
     command,
     either,
     ending,
-    framed,
+    files_in,
     refusal,
     runs,
     stepped,
@@ -25,33 +23,49 @@ from audit_core.api.sdk import Absent, Answer, Command, Message, Target
 _ZGREP, _XZGREP, _ZSTDGREP = "/usr/bin/zgrep", "/usr/bin/xzgrep", "/usr/bin/zstdgrep"
 
 
-_ROW = (
-    "^[[:blank:]]*([Ii][Nn][Ss][Ee][Rr][Tt] |[Rr][Ee][Pp][Ll][Aa][Cc][Ee] INTO |UPSERT "
-    '|COPY [[:alnum:]_.,"() ]+ FROM stdin)'
-)
 _ENTRY = "^dn::? ."  # of LDIF; the first is the directory itself
-# pg_dump lists what is in its own format without compression: `TABLE DATA` for each table with
-# it, behind the bytes of a number. A plain dump has these words in comments.
-ROWS = f"{_ROW}|[[:cntrl:]]TABLE DATA"
-_COMMENT = "TABLE DATA; Schema"
+# A statement with rows, or a row of COPY that begins with a number, a date or a UUID.
+_ROWS = (
+    "^[[:blank:]]*(?:[Ii][Nn][Ss][Ee][Rr][Tt] |[Rr][Ee][Pp][Ll][Aa][Cc][Ee] INTO |UPSERT )"
+    "|^[0-9][0-9a-f:.-]*+[[:cntrl:]][^[:cntrl:]]"
+)
+# The rows of a table in pg_dump's own format, packed by zlib or not: pieces behind their lengths.
+# Of a table without rows only the end mark is packed.
+_OWN_ROWS = (
+    "[[:cntrl:]]{2}.{2}[[:cntrl:]]{3}.{2}[[:cntrl:]]{2}x[^[:print:]]"
+    "(?![^[:print:][:cntrl:]]{5}[[:cntrl:]])"
+    "|^[[:cntrl:]].[[:cntrl:]]{3}[[:print:]]*[[:cntrl:]][[:print:]]{6}"
+)
+ROWS = f"{_ROWS}|{_OWN_ROWS}"
+# Where each COPY of a plain dump begins and where one ends: `.` and a sign before it.
+_COPIES = ("-anoE", "-m", "400", "^COPY |^.[.]$")
 # -o prints no data: only the words that a statement or a comment of the program begins with.
-# `.` and a sign before it end the rows of COPY (an argument may hold no backslash).
 _STATEMENTS = (
-    f"^(-- (MySQL|MariaDB) dump |-- PostgreSQL database )|{_ROW}|TABLE DATA|{_COMMENT}|^.[.]$"
-    f"|{_ENTRY}|^CREATE (TABLE|VIEW|FUNCTION|PROCEDURE|SEQUENCE|TYPE|INDEX|ROLE|USER"
+    f"^(-- (MySQL|MariaDB) dump |-- PostgreSQL database )|{_ENTRY}"
+    "|^CREATE (TABLE|VIEW|FUNCTION|PROCEDURE|SEQUENCE|TYPE|INDEX|ROLE|USER"
     "|DATABASE|SCHEMA|TRIGGER|EVENT)"
 )
+# By program: what is searched up to a first row, and what is read whole where it is small.
+_DUMPS = ("sql", "dump", "dmp", *(end[1:] for end in names.OWN_DUMPS))
 _TEXTS = (
-    (_ZGREP, (".sql", ".dump", ".dmp", ".bak", ".ldif", *names.OWN_DUMPS, ".gz")),
-    (_XZGREP, (".xz", ".bz2")), (_ZSTDGREP, (".zst",)),
-)  # fmt: skip
-# In a larger dump rows are looked for up to the first one.
-_LARGE_TEXTS = (
-    (_ZGREP, (".sql", ".sql.gz", *names.OWN_DUMPS, ".dump")), (_XZGREP, (".sql.xz", ".sql.bz2")),
-    (_ZSTDGREP, (".sql.zst",)),
-)  # fmt: skip
+    (_ZGREP, (*(f".{end}" for end in _DUMPS), ".sql.(gz|z)"), (".ldif", ".gz", ".z")),
+    (_XZGREP, (".sql.(xz|bz2|lz|lzma|lzo)",), (".xz", ".bz2", ".lz", ".lzma", ".lzo")),
+    (_ZSTDGREP, (".sql.(zst|lz4)",), (".zst", ".lz4")),
+)
 _LARGE = 16 << 20
-_NO_TAR = ("!", *ending(*names.TARS, ".tar.*"))
+
+
+def rows(program: str, letter: str) -> tuple[Step, ...]:
+    """The steps that find a row in a dump, with `letter`, or else each COPY, with `k`."""
+    grep = (*GREP, program)
+    return (Step(letter, (*grep, "-aqP", ROWS)), Step("k", (*grep, *_COPIES)))
+
+
+def has_rows(text: str) -> bool:
+    """Whether one of the COPY that step `k` found does not end at once; the last may be cut."""
+    found = [line.split(":", 1) for line in text.splitlines()]
+    ends = {int(number) for number, word in found if len(word) == len("..")}
+    return any(word == "COPY " and int(number) + 1 not in ends for number, word in found[:-1])
 
 
 def ask_insides(target: Target) -> Command | Message:
@@ -60,17 +74,16 @@ def ask_insides(target: Target) -> Command | Message:
     return command(
         target,
         lambda folder, pattern, depth: (
-            FIND, "-H", folder, "-maxdepth", depth, "-xdev", "-type", "f", "-name", pattern,
-            "-size", "+0", "-size", f"-{_LARGE + 1}c",
-            *_NO_TAR,
-            *either(
-                *(framed((*small, *ending(*ends)), *GREP, program, "-anoE", "-m", "500",
-                          _STATEMENTS) for program, ends in _TEXTS),
-                *(stepped(ending(*ends), Step("r", (*GREP, program, "-aqE", ROWS)))
-                  for program, ends in _LARGE_TEXTS),
-            ),
+            *files_in(folder, pattern, depth), "-size", "+0", "-size", f"-{_LARGE + 1}c", *NO_TAR,
+            *either(*(
+                stepped(
+                    either(ending(*large), (*small, *ending(*others))), *rows(program, "r"),
+                    Step("y", (*GREP, program, "-aoE", "-m", "500", _STATEMENTS), only=small),
+                )
+                for program, large, others in _TEXTS
+            )),
         ),
-        LIMIT * 4,
+        LIMIT * 4, timeout_s=180,
     )  # fmt: skip
 
 
@@ -79,37 +92,21 @@ def parse_insides(answer: Answer) -> dict[str, Inside] | Absent:
     if absent := refusal(answer):
         return absent
     missing = any(name in answer.stderr for name in (b"grep': No such file", b"prlimit'"))
-    found = {name: _inside(text, letter, missing) for name, text, letter in runs(answer, "yrn")}
+    found = {name: _inside(text, letter, missing) for name, text, letter in runs(answer, "yrkn")}
     return {name: inside for name, inside in found.items() if inside is not None}
 
 
 def _inside(text: str, letter: str, missing: bool) -> Inside | None:
     """None of a file that is no SQL dump as far as is known; `missing`: a program is not there.
 
-    The letter is `r` for a row in a larger dump, `y` where all of a small one was read.
+    The letter is `r` for a row, `k` for each COPY, `y` where all of a small dump was read.
     """
-    if letter == "r":
-        return Inside(holds=1, readable=True)
-    rows = _statements(text.splitlines())
-    if not rows:
+    if letter in "rk":
+        return Inside(holds=1, readable=True, schema=letter == "k" and not has_rows(text))
+    lines = text.splitlines()
+    if not lines:
         return None if missing else Inside(holds=0, readable=True)
-    if all(line.startswith("dn:") for line in rows):
-        return Inside(holds=len(rows) - 1, readable=letter == "y")
-    headers = sum(line.startswith("-- ") for line in rows)
-    statements = [line for line in rows if not line.startswith("-- ")]
-    schema = bool(statements) and all(line.startswith("CREATE ") for line in statements)
-    return Inside(holds=len(statements), readable=letter == "y", header=headers > 0, schema=schema)
-
-
-_NUMBERED = re.compile(r"(?:(\d+):)?(.*)")
-
-
-def _statements(lines: list[str]) -> list[str]:
-    """What grep found, without the ends of COPY and without each COPY that ends at once."""
-    found = [(int(row[1] or 0), row[2]) for line in lines if (row := _NUMBERED.fullmatch(line))]
-    ends = {number for number, text in found if len(text) == 2}
-    return [
-        text for number, text in found
-        if len(text) != 2 and text != _COMMENT
-        and not (text.startswith("COPY ") and number + 1 in ends)
-    ]  # fmt: skip
+    if all(line.startswith("dn:") for line in lines):
+        return Inside(holds=len(lines) - 1, readable=True)
+    made = [line for line in lines if line.startswith("CREATE ")]
+    return Inside(holds=len(made), readable=True, header=len(lines) > len(made), schema=bool(made))
