@@ -12,6 +12,7 @@ from statistics import median
 from typing import Annotated
 
 from audit_backup import declared, open_points
+from audit_backup.dates import days
 from audit_backup.facts import CLOCK, DIGESTS, ENDS, SET
 from audit_backup.generations import (
     Generation,
@@ -23,7 +24,7 @@ from audit_backup.generations import (
     sizes,
 )
 from audit_backup.model import BackupFile, Ends, Files
-from audit_backup.names import days, is_archive, is_increment, snapshot
+from audit_backup.names import is_archive, is_increment, snapshot
 from audit_core.api.sdk import (
     COLLECTED_AT,
     DAY,
@@ -52,7 +53,7 @@ from audit_core.api.sdk import (
     "backup.present",
     needs=SET,
     severity=Severity.HIGH,
-    version=7,
+    version=8,
     when_absent=open_points.NO_FOLDER,
     remedy=msg("Set the backup up, or correct what the inventory declares"),
 )
@@ -86,7 +87,7 @@ def _no_full_backup(files: Files) -> Message | None:
     "backup.fresh",
     needs=(SET, CLOCK, TARGET, COLLECTED_AT),
     severity=Severity.HIGH,
-    version=7,
+    version=8,
     when_absent=open_points.NO_FOLDER,
     remedy=msg("Find out why the backup job did not run or did not finish"),
 )
@@ -235,7 +236,7 @@ def _why_not_old(
         COLLECTED_AT,
     ),
     severity=Severity.MEDIUM,
-    version=7,
+    version=8,
     when_absent=open_points.NO_FOLDER,
     remedy=msg("Keep more generations, or correct the declared number"),
 )
@@ -325,7 +326,7 @@ def _too_few(
     "backup.size",
     needs=(SET, CLOCK, TARGET, COLLECTED_AT),
     severity=Severity.HIGH,
-    version=7,
+    version=8,
     when_absent=open_points.NO_FOLDER,
     remedy=msg("Check the log of the backup job: the newest backup may be incomplete"),
 )

@@ -24,6 +24,7 @@ _NO_BZIP2 = b"\x17\x72\x45\x38\x50\x90\x00\x00\x00\x00"
 _ZIP_END = b"PK\x05\x06"
 _FORMATS_OF_NOTHING = frozenset({"gzip", "bzip2", "xz", "zstd", "lz4", "zip"})
 _CIPHER = 4096  # an encrypted file below this may be one of nothing: keys to many are long
+_CIPHER_OF_TAR = 20480  # tar fills its archive up to 10 kB
 # A file up to this size may be a header without data: what the programs write for an empty data
 # base, archive or disk (Redis 7, pg_dump 15, MySQL 8, cpio, dar, 7-Zip); SQLite 3 takes a page for
 # each table, an image (qemu-img 7.2: vmdk, vhdx, vdi, vhd) grows with the disk.
@@ -177,7 +178,7 @@ def _may_hold_nothing(file: BackupFile, head: bytes) -> int:
     An SQL text in which no statement was looked for may be no more than its header.
     """
     if encrypted_as(head):
-        return _CIPHER
+        return _CIPHER_OF_TAR if names.is_sealed_tar(file.name) else _CIPHER
     if plain_as(head) == "SQL text":
         return SMALL
     if names.is_archive(file.name) or plain_as(head) in _FORMATS_OF_NOTHING:

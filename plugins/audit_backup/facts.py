@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from msgspec import structs
 
-from audit_backup import archive_tests, bytes_read, listing, members, names, programs, statements
+from audit_backup import (
+    archive_tests,
+    bytes_read,
+    dates,
+    listing,
+    members,
+    names,
+    programs,
+    statements,
+)
 from audit_backup.content import content
 from audit_backup.magic import is_beside
 from audit_backup.model import BackupFile, Content, Ends, Files, Held, Inside, Tested
@@ -119,15 +128,16 @@ def looked_into(
 
 
 def _definitions(found: list[BackupFile], insides: dict[str, Inside]) -> list[BackupFile]:
-    """The files of definitions by name and content, where others have content.
+    """The files of definitions and of tables without rows, where others have content.
 
-    mydumper writes each table's own, pg_dumpall -g the roles.
+    mydumper writes each table's own definition, pg_dumpall -g the roles, pg_dump -Fd the tables.
     """
     if not any(f.content is Content.FULL for f in found):
         return []
     return [
         f for f in found
-        if names.is_definition(f.name) and f.name in insides and insides[f.name].schema
+        if (names.is_definition(f.name) and f.name in insides and insides[f.name].schema)
+        or (names.is_table(f.name) and f.content is Content.DOUBTFUL)
     ]  # fmt: skip
 
 
@@ -135,8 +145,8 @@ def _made(file: BackupFile, files: Files) -> float:
     """When `file` was made: with its snapshot, whose directory has the time that its name has."""
     top = names.snapshot(file.name)
     at = next((f.at for f in files.folders if f.name == top), None)
-    days = names.days(top)
-    if at is None or (days and not any(names.is_of_day(at, day) for day in days)):
+    days = dates.days(top)
+    if at is None or (days and not any(dates.is_of_day(at, day) for day in days)):
         return file.at
     return at
 

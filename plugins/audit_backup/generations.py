@@ -10,7 +10,7 @@ from datetime import date
 
 from msgspec import Struct
 
-from audit_backup import names
+from audit_backup import dates, names
 from audit_backup.model import BackupFile
 from audit_core.api.sdk import DAY
 
@@ -56,7 +56,7 @@ def _by_day(files: list[BackupFile]) -> tuple[Generation, ...]:
     """By the last day in each name, and files without a day by none; newest day first."""
     groups: dict[date, list[BackupFile]] = {}
     for file in files:
-        if day := max(names.days(file.name), default=None):
+        if day := max(dates.days(file.name), default=None):
             groups.setdefault(day, []).append(file)
     if sum(map(len, groups.values())) < len(files):
         return ()
@@ -72,7 +72,7 @@ def key_of(file: BackupFile) -> str:
 
 def exact_key_of(file: BackupFile) -> str:
     """The series by the name without days only: numbers may tell databases apart."""
-    return "@" if names.snapshot(file.name) else names.undated(file.name)
+    return "@" if names.snapshot(file.name) else dates.undated(file.name)
 
 
 def sizes(generation: Generation, *, exact: bool) -> Counter[str]:

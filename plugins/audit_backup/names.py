@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import posixpath
 import re
-from datetime import UTC, date, datetime
 
-from audit_core.api.sdk import DAY, HOUR
+from audit_backup.dates import days, undated
 
 ARCHIVES = (
     ".gz", ".tgz", ".xz", ".txz", ".bz2", ".tbz2", ".tbz", ".zst", ".tzst", ".lz4", ".zip", ".tar",
@@ -36,6 +35,7 @@ _ASIDE = (
 _ASIDE_NAMES = re.compile(
     r"(?:readme|notes?|lock|lockfile|manifest|metadata|index|latest|last|current|status|stamp|timestamp"
     r"|marker|todo|changelog|lost\+found|thumbs\.db|desktop\.ini|nobackup|cachedir\.tag"
+    r"|toc\.dat|backup_manifest|backup_label(?:\.old)?|tablespace_map|media\.(?:lock|db)"
     r"|(?:md5|sha1|sha224|sha256|sha384|sha512|sm3|b2)_?sums?|checksums?)(?:\.(?:txt|md|html?))?"
 )
 # Notes about backups, or the backup of a configuration: the name does not tell which.
@@ -116,9 +116,17 @@ _DEFINITION = re.compile(
 )
 
 
+_TABLE = re.compile(r"(?:^|/)(?:blob_)?\d+\.dat(?:\.(?:gz|lz4|zst))?$")
+
+
 def is_definition(path: str) -> bool:
     """Whether the name says that an SQL text holds definitions, and no data."""
     return is_sql(path) and bool(_DEFINITION.search(path.lower()))
+
+
+def is_table(path: str) -> bool:
+    """Whether the name is that of a table in a directory that pg_dump writes."""
+    return bool(_TABLE.search(path))
 
 
 _DUMPS = (".sql", ".dump", ".dmp", ".bak", ".rdb", ".img", ".qcow2", ".vma", ".ldif", ".backup")
@@ -135,6 +143,11 @@ def is_tar(path: str) -> bool:
     return name.endswith(TARS) or ".tar." in name
 
 
+def is_sealed_tar(path: str) -> bool:
+    """Whether the name is that of an encrypted tar archive that was not compressed before."""
+    return bool(re.search(r"\.tar\.[a-z]+$", path.lower())) and not is_archive(path)
+
+
 _CONTAINERS = (*TARS, ".zip", ".7z", ".rar", ".cpio", ".cpio.gz", ".cpio.xz", ".cpio.zst")
 
 
@@ -143,14 +156,6 @@ def is_container(path: str) -> bool:
     return is_tar(path) or _plain(path).endswith(_CONTAINERS)
 
 
-# A day in a name, also with the time of day after it: db-20261123.gz, 2026_11_23, 20261123021500.
-_DAY = re.compile(
-    r"(?<!\d)(20\d\d)[-_.]?(0[1-9]|1[0-2])[-_.]?(0[1-9]|[12]\d|3[01])(?=(?:\d\d){0,3}(?:\D|$))",
-    re.ASCII,
-)
-_MOMENT = re.compile(
-    _DAY.pattern + r"(?:[-_.Tt ]?(?:[01]\d|2[0-3])[-_.:h]?[0-5]\d(?:[-_.:m]?[0-5]\d)?)?", re.ASCII
-)
 _WORDS = re.compile(
     r"(?<![a-z])(?:mon|tue|wed|thu|fri|sat|sun|monday|tuesday|wednesday|thursday|friday|saturday"
     r"|sunday|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|hourly|daily|weekly|monthly|yearly"
@@ -159,34 +164,6 @@ _WORDS = re.compile(
 _HEX = re.compile(r"(?<![0-9a-z])(?=[a-f]*\d)[0-9a-f]{7,}(?![0-9a-z])")
 _ROTATION = re.compile(r"[-._]\d{1,3}(?=\.(?:gz|xz|bz2|zst|lz4)$|$)")
 _PART = re.compile(r"(?<=[-_.])a[a-z]$")  # split(1) names its parts aa, ab, …
-
-
-def days(name: str) -> list[date]:
-    """The dates that the file name `name` contains."""
-    found = []
-    for parts in _DAY.findall(name):
-        try:
-            found.append(date(*map(int, parts)))
-        except ValueError:
-            continue
-    return found
-
-
-_ZONES = 14 * HOUR  # seconds by which a day may begin or end at another time
-
-
-def is_of_day(at: float, day: date) -> bool:
-    """Whether the time `at` (seconds since 1970) is on `day` in some time zone, or the night after.
-
-    A job that began on that day may end on the next.
-    """
-    begin = datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()
-    return begin - _ZONES <= at <= begin + DAY + 2 * _ZONES
-
-
-def undated(name: str) -> str:
-    """`name` without days and times of day: what stays the same from one night to the next."""
-    return _MOMENT.sub("@", name.lower())
 
 
 def series(name: str) -> str:

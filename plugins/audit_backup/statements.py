@@ -24,9 +24,9 @@ _ZGREP, _XZGREP, _ZSTDGREP = "/usr/bin/zgrep", "/usr/bin/xzgrep", "/usr/bin/zstd
 
 
 _ENTRY = "^dn::? ."  # of LDIF; the first is the directory itself
-# A statement with rows, or a row of COPY that begins with a number, a date or a UUID.
+# A statement with rows, a row of XML, or one of COPY that begins with a number, a date or a UUID.
 _ROWS = (
-    "^[[:blank:]]*(?:[Ii][Nn][Ss][Ee][Rr][Tt] |[Rr][Ee][Pp][Ll][Aa][Cc][Ee] INTO |UPSERT )"
+    "^[[:blank:]]*(?:[Ii][Nn][Ss][Ee][Rr][Tt] |[Rr][Ee][Pp][Ll][Aa][Cc][Ee] INTO |UPSERT )|<row>"
     "|^[0-9][0-9a-f:.-]*+[[:cntrl:]][^[:cntrl:]]"
 )
 # The rows of a table in pg_dump's own format, packed by zlib or not: pieces behind their lengths.
@@ -41,14 +41,14 @@ ROWS = f"{_ROWS}|{_OWN_ROWS}"
 _COPIES = ("-anoE", "-m", "400", "^COPY |^.[.]$")
 # -o prints no data: only the words that a statement or a comment of the program begins with.
 _STATEMENTS = (
-    f"^(-- (MySQL|MariaDB) dump |-- PostgreSQL database )|{_ENTRY}"
+    f"^(-- (MySQL|MariaDB) dump |-- PostgreSQL database |<mysqldump )|{_ENTRY}"
     "|^CREATE (TABLE|VIEW|FUNCTION|PROCEDURE|SEQUENCE|TYPE|INDEX|ROLE|USER"
     "|DATABASE|SCHEMA|TRIGGER|EVENT)"
 )
 # By program: what is searched up to a first row, and what is read whole where it is small.
 _DUMPS = ("sql", "dump", "dmp", *(end[1:] for end in names.OWN_DUMPS))
 _TEXTS = (
-    (_ZGREP, (*(f".{end}" for end in _DUMPS), ".sql.(gz|z)"), (".ldif", ".gz", ".z")),
+    (_ZGREP, (*(f".{end}" for end in _DUMPS), ".sql.(gz|z)"), (".ldif", ".xml", ".gz", ".z")),
     (_XZGREP, (".sql.(xz|bz2|lz|lzma|lzo)",), (".xz", ".bz2", ".lz", ".lzma", ".lzo")),
     (_ZSTDGREP, (".sql.(zst|lz4)",), (".zst", ".lz4")),
 )

@@ -34,7 +34,7 @@ from audit_core.api.sdk import (
     "backup.whole",
     needs=(SET, TESTS, ENDS, CLOCK, TARGET, COLLECTED_AT),
     severity=Severity.HIGH,
-    version=3,
+    version=4,
     remedy=msg("Check the log of the backup job, and make the backup again"),
 )
 def whole(

@@ -4,264 +4,35 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import time
-import zlib
-from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from audit_backup import checks, facts, magic, open_points, whole_check
+from audit_backup import checks, dates, magic
 from audit_backup import content as contents
-from audit_backup.model import BackupFile, Content, Ends, Files
-from audit_core.model import Absent, Answer, Command, Judgement, Partial, Target, Verdict
-
-ENV = {"LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
-NIGHT = 86400
-HEADER = b"-- MySQL dump 10.13  Distrib 8.0.36, for Linux (x86_64)\n"
-TABLE = b"CREATE TABLE `t` (`a` int);\nINSERT INTO `t` VALUES (1),(2);\n"
-# In pg_dump's own format: rows of table 13, and the length of the next piece.
-OWN_BLOCK = b"\1\0\x0d\0\0\0\0\x0d\0\0\0"
-TRAILER = b"-- Dump completed on 2026-11-29  2:00:01\n"
-P, F, U = Verdict.PASS, Verdict.FAIL, Verdict.UNDETERMINED
-
-
-def read(fact: Any, where: Target) -> Any:
-    """What `fact` makes of the answer of this machine."""
-    (provider,) = fact.providers
-    command = provider.ask(where) if callable(provider.ask) else provider.ask
-    assert isinstance(command, Command), command
-    done = subprocess.run(
-        command.argv, capture_output=True, env=ENV, stdin=subprocess.DEVNULL, check=False, cwd="/"
-    )
-    assert done.returncode in command.ok, done.stderr
-    answer = Answer(
-        stdout=done.stdout, stderr=done.stderr, exit_code=done.returncode, truncated=False,
-        collected_at="2026-11-23T12:00:00+00:00", target=where,
-    )  # fmt: skip
-    return provider.parse(answer)
-
-
-def judged(folder: Path, **settings: Any) -> dict[str, Judgement]:
-    """The judgement of each check on the set in `folder`."""
-    declared = {"rpo_hours": 26, "copies": 7, **settings, "path": str(folder)}
-    where = Target(id="w/b", kind="backup_set", object_type="business_data", settings=declared)
-    ends, files = read(facts.ENDS, where), looked_at(folder, **settings)
-    tests, digests = read(facts.TESTS, where), read(facts.DIGESTS, where)
-    clock, now = int(time.time()), time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime())
-    return {
-        "present": checks.present.judge(files),
-        "fresh": checks.fresh.judge(files, clock, where, now),
-        "copies": checks.enough_copies.judge(files, digests, ends, clock, where, now),
-        "size": checks.plausible_size.judge(files, clock, where, now),
-        "whole": whole_check.whole.judge(files, tests, ends, clock, where, now),
-    }
-
-
-def verdicts(folder: Path, **settings: Any) -> list[Verdict]:
-    """present, fresh, copies, size and whole."""
-    return [judgement.verdict for judgement in judged(folder, **settings).values()]
-
-
-def put(path: Path, data: bytes, age: float = 3600) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data)
-    os.utime(path, (time.time() - age,) * 2)
-    return path
-
-
-def packed(program: str, content: bytes) -> bytes:
-    return subprocess.run([*program.split()], input=content, capture_output=True, check=True).stdout
-
-
-def tarred(folder: Path, *names: str, mode: str = "-c") -> bytes:
-    argv = ["tar", mode, "-f", "-", "-C", str(folder), *names]
-    return subprocess.run(argv, capture_output=True, check=True).stdout
-
-
-def day(nights: int) -> str:
-    return time.strftime("%Y%m%d", time.gmtime(time.time() - nights * NIGHT - 3600))
-
-
-def nights(folder: Path, name: str, make: Callable[[int], bytes], count: int = 7) -> None:
-    """A file a night, its name with the day in place of @."""
-    for night in range(count):
-        put(folder / name.replace("@", day(night)), make(night), night * NIGHT + 3600)
-
-
-PACKERS = {"gz": "gzip -c", "xz": "xz -c", "bz2": "bzip2 -c", "zst": "zstd -qc", "lz4": "lz4 -qc"}
-
-
-def test_archives_of_nothing_are_no_backup(tmp_path: Path, subtests: Any) -> None:
-    (tmp_path / "tree" / "empty").mkdir(parents=True)
-    nothing = tarred(tmp_path, "-T", "/dev/null")
-    folder_only = tarred(tmp_path / "tree", "empty")
-    cases = {f"db_@.{end}": packed(program, b"") for end, program in PACKERS.items()}
-    cases |= {f"h_@.sql.{end}": packed(PACKERS[end], HEADER) for end in ("gz", "xz", "zst")}
-    cases |= {f"t_@.tar.{end}": packed(PACKERS[end], nothing) for end in ("gz", "xz", "bz2", "zst")}
-    cases |= {f"f_@.tar.{end}": packed(PACKERS[end], folder_only) for end in ("gz", "xz", "zst")}
-    cases |= {"t_@.tar": nothing, "f_@.tar": folder_only, "h_@.sql": HEADER, "n_@.gz": b""}
-    cases |= {
-        "named_@.gz": packed("gzip -c", HEADER),
-        "dump_@.sql": b"--\n-- PostgreSQL database dump\n--\n",
-    }
-    for name in ("a", "b"):
-        (tmp_path / "tree" / name).mkdir()
-    subprocess.run(["zip", "-qr", tmp_path / "e.zip", "tree"], cwd=tmp_path, check=True)
-    cases["z_@.zip"] = (tmp_path / "e.zip").read_bytes()
-    for number, (name, content) in enumerate(cases.items()):
-        with subtests.test(name):
-            folder = tmp_path / str(number)
-            nights(folder, name, lambda _, content=content: content, 2)  # type: ignore[misc]
-            got = judged(folder, copies=2)
-            reported = [got[c].verdict for c in ("present", "fresh", "copies", "size")]
-            assert reported == [F] * 4, (reported, [str(d) for d in got["present"].detail])
-            assert got["whole"].verdict is F
-
-
-def test_what_may_be_an_archive_of_nothing_does_not_pass(tmp_path: Path, subtests: Any) -> None:
-    cases = {
-        "x_@.bin.gz": packed("gzip -c", b"hello"), "y_@.bin.gz": packed("gzip -c", b"") * 2,
-        "v_@.vmdk": b"KDMV\x01\0\0\0" + bytes(1 << 20), "d_@.1.dar": b"\0\0\0\x7b" + bytes(230),
-        "b_@.vdi": b"<<< QEMU VM Virtual Disk Image >>>" + bytes(41_000),
-        "m_@.vhd": b"conectix\0\0\0\2" + bytes(23_000),
-        "zero_@.img": bytes(4096), "no-suffix_@": HEADER,
-        "x_@.gpg": b"\x85\x01\x8c\x03" + bytes(600),
-        "r_@.rdb": b"REDIS0011\xfa\tredis-ver\x057.0.15\xff" + bytes(60),
-        "q_@.qcow2": b"QFI\xfb\x00\x00\x00\x03" + bytes(190_000),
-        "e_@.db": b"SQLite format 3\0" + bytes(12_272),
-        "p_@.pgdump": b"PGDMP\x01\x0e\x00" + bytes(900),
-    }  # fmt: skip
-    for name, content in cases.items():
-        with subtests.test(name):
-            folder = tmp_path / name
-            nights(folder, name, lambda _, content=content: content, 2)  # type: ignore[misc]
-            assert verdicts(folder, copies=2) == [U] * 5
-
-
-def rows(count: int) -> bytes:
-    return b"".join(b"INSERT INTO `t` VALUES (%d);\n" % n for n in range(count))
-
-
-def test_whole_archives_pass(tmp_path: Path, subtests: Any) -> None:
-    put(tmp_path / "tree" / "a", b"content")
-    tar = tarred(tmp_path / "tree", "a")
-
-    def dump(night: int) -> bytes:
-        return HEADER + TABLE + rows(200 + night) + TRAILER
-
-    makers: dict[str, Callable[[int], bytes]] = {"db-@.sql": dump}
-    makers["t-@.tar"] = lambda n: tarred(tmp_path / "tree", "a") + bytes(512 * n)
-    makers["two-@.sql.gz"] = lambda n: packed("gzip -c", dump(n)) + packed("gzip -c", b"")
-    for end, program in PACKERS.items():
-        makers[f"db-@.dat.{end}"] = lambda n, p=program: packed(p, os.urandom(5000 + n))  # type: ignore[misc]
-        if end != "lz4":
-            makers[f"db-@.sql.{end}"] = lambda n, p=program: packed(p, dump(n))  # type: ignore[misc]
-            makers[f"t-@.tar.{end}"] = lambda n, p=program: packed(p, tar + bytes(512 * n))  # type: ignore[misc]
-    for name, make in makers.items():
-        with subtests.test(name):
-            folder = tmp_path / name.replace("@", "")
-            nights(folder, name, make, 3)
-            assert verdicts(folder, copies=3) == [P] * 5
-
-
-def test_what_is_cut_is_told(tmp_path: Path, subtests: Any) -> None:
-    put(tmp_path / "tree" / "a", os.urandom(20000))
-    tar = tarred(tmp_path / "tree", "a")
-    dump = HEADER + TABLE + rows(2000) + TRAILER
-    subprocess.run(["zip", "-qr", "e.zip", "tree"], cwd=tmp_path, check=True)
-    cases = {"d.sql": dump[:-60], "d.sql.gz": packed("gzip -c", dump[:-60]), "t.tar": tar[:9000]}
-    whole = b"-- PostgreSQL database cluster dump\n-- PostgreSQL database dump\n" + TABLE
-    cases["all.sql"] = whole + b"-- PostgreSQL database dump complete\n"  # pg_dumpall, one of two
-    cases |= {f"d.sql.{e}": packed(p, dump)[:-30] for e, p in PACKERS.items() if e != "gz"}
-    cases |= {f"t.tar.{e}": packed(p, tar)[:-30] for e, p in PACKERS.items()}
-    cases |= {f"b.{e}": packed(p, tar)[:-30] for e, p in PACKERS.items() if e != "zst"}
-    cases |= {"z.zip": (tmp_path / "e.zip").read_bytes()[:-30]}
-    for name, content in cases.items():
-        with subtests.test(name):
-            put(tmp_path / name / name, content)
-            assert verdicts(tmp_path / name)[4] is F
-    put(tmp_path / "e" / "secret.gpg", b"\x85\x01\x8c\x03" + os.urandom(9000))
-    assert verdicts(tmp_path / "e")[4] is U  # no test without the key
-    sealed = made(tmp_path, "zip -qr -P secret - tree")
-    put(tmp_path / "h" / "sealed.zip", sealed)
-    assert verdicts(tmp_path / "h")[4] is U
-    seven = made(tmp_path, "7z a -bd s.7z tree >&2; cat s.7z")
-    for data, want in ((seven, P), (seven[:-9000], F)):
-        put(tmp_path / "i" / "s.7z", data)
-        assert verdicts(tmp_path / "i")[4] is want
-    put(tmp_path / "f" / "secret.sql.gz", os.urandom(9000))  # encrypted without a header, perhaps
-    assert verdicts(tmp_path / "f")[4] is U
-
-
-def looked_at(folder: Path, **settings: Any) -> Files:
-    """The files in `folder` and what each holds."""
-    declared = {"rpo_hours": 26, **settings, "path": str(folder)}
-    where = Target(id="w/b", kind="backup_set", object_type="business_data", settings=declared)
-    listed = read(facts.FILES, where)
-    assert not isinstance(listed, (Absent, Partial))
-    parts = (facts.ENDS, facts.INSIDES, facts.MEMBERS, facts.PACKED_HEADS)
-    return facts.looked_into(listed, *(read(part, where) for part in parts))
-
-
-def test_what_a_failed_job_leaves_does_not_pass(tmp_path: Path) -> None:
-    error = b"mysqldump: Got error: 1045: Access denied for user 'backup'@'localhost'\n"
-    page = b"<!DOCTYPE html><html><title>403 Forbidden</title>" + b"<p>x</p>" * 400
-    schema = HEADER + b"CREATE TABLE `t` (`a` int);\n" * 30 + TRAILER
-    zeros = bytes(4 << 20)
-    put(tmp_path / "z" / "zeros", zeros)
-    zstd_of_a_file = packed(f"zstd -qc {tmp_path}/z/zeros", b"")  # its header has the size
-    shutil.rmtree(tmp_path / "z")
-    held = {
-        "db_1.sql": error, "db_2.bak": error * 20, "db_3.dump": error, "db_4": error * 3,
-        "p_1.tar.gz": page, "p_2.gz": page, "p_3.zip": page, "p_4.sql": page, "p_5.bin": page,
-        "j_1.tar": b'{"error": "access denied"}' * 30, "l_1.ldif": b"version: 1\n",
-        "z_1.img": bytes(1 << 20), "z_2.img.gz": packed("gzip -c", zeros),
-        "z_3.img.xz": packed("xz -c", zeros), "z_4.img.zst": packed("zstd -qc", zeros),
-        "z_5.img.zst": zstd_of_a_file, "z_6.img.lz4": packed("lz4 -qc", zeros),
-        "z_7.xz": packed("xz -T2 --block-size=1MiB -c", zeros),
-        "c_1.env": b"status=1 cannot connect to the server\n",
-        "n_1.lzma": packed("xz --format=lzma -c", b""), "n_2.br": b"\x3b",
-        "n_3.sz": b"\xff\x06\x00\x00sNaPpY", "s_1.sql": schema,
-        "s_2.sql.gz": packed("gzip -c", schema), "s_3.sql": schema * 90,
-        "s_4.sql.gz": packed("gzip -c", page + os.urandom(90_000).hex().encode()),
-        "s_5.sql.zst": packed("zstd -qc", b"pg_dump: error: " + os.urandom(9000).hex().encode()),
-        "s_6.dump": error * 2000, "s_7.pgdump": b"PGDMP\x01\x0e\0" + bytes(90_000),
-        "s_8.sql": b"-- PostgreSQL database dump\nCREATE TABLE a (b int);\n"
-                   b"-- Data for Name: a; Type: TABLE DATA; Schema: public; Owner: a\n"
-                   b"COPY public.a (b) FROM stdin;\n\\.\nCOPY c (b) FROM stdin;\n\\.\n",
-        "s_9.pgdump": b"PGDMP\x01\x0e\0\0TABLE DATA\0" + OWN_BLOCK + zlib.compress(b"\\.\n\n\n"),
-        "v_1": b"\1\2\3\4\0\0\xfc\0\0\0\0\1BB02" + os.urandom(9000),
-        "a_1": b"AMANDA: TAPESTART DATE 20261128020000 TAPE DAILY-1\n" + bytes(32700),
-    }  # fmt: skip
-    for name, data in held.items():
-        put(tmp_path / name, data)
-    for name in ("db.db-wal", "b.tar.gz.crdownload", "b.tar.gz.inprogress"):
-        put(tmp_path / name, os.urandom(900))
-    files = looked_at(tmp_path)
-    assert {f.name: f.content for f in files.files} == dict.fromkeys(held, Content.DOUBTFUL)
-    assert len(files.aside) == 3
-    assert checks.present.judge(files).verdict is U
-    fine = {"t.cfg": b"hostname x\n" * 60,
-            "p.pgdump": b"PGDMP\x01\x0e\0\n\0\0\0TABLE DATA\0" + OWN_BLOCK + zlib.compress(b"1\n"),
-            "v.pgdump": b"PGDMP\x01\x0e\0\n" + b"\0\x0b\0\0\0001\tcontent\n",
-            "c.sql": b"COPY public.a (b) FROM stdin;\n\\.\nCOPY c FROM stdin;\n1\n\\.\n",
-            "o.sql": schema * 90 + b"  insert into t values (1);\n", "d.sql": schema + rows(3),
-            "b.bin": os.urandom(90),
-            "z.bin.zst": b"\x50\x2a\x4d\x18" + os.urandom(900),
-            "host.i": b"[client]\nhost = db1\nport = 3306\nuser = b\n",
-            "s.env": b"HOST=db1\nPORT=3306\nDATA=/srv/data\nUSER=b\n",
-            "x.bin.xz": packed("xz -c", os.urandom(900) + bytes(9000))}  # fmt: skip
-    for name, data in fine.items():
-        put(tmp_path / "fine" / name, data)
-    reported = looked_at(tmp_path / "fine", pattern="*.*")
-    assert {f.name: f.content for f in reported.files} == {
-        n: Content.FULL for n in fine if n != "t.cfg"
-    }
-    assert [f.name for f in reported.unclear] == ["t.cfg"]
+from audit_backup.model import BackupFile, Content, Ends
+from live.backup_sets import (
+    HEADER,
+    NIGHT,
+    TABLE,
+    TRAILER,
+    F,
+    P,
+    U,
+    day,
+    judged,
+    looked_at,
+    nights,
+    packed,
+    put,
+    rows,
+    tarred,
+    verdicts,
+)
 
 
 def test_increments_alone_are_no_full_backup(tmp_path: Path) -> None:
@@ -441,12 +212,6 @@ def test_a_copied_tree_keeps_the_times_of_its_originals(tmp_path: Path) -> None:
     assert judged(tmp_path, depth=3)["size"].verdict is F
 
 
-def test_large_archives_of_one_content_are_one_generation(tmp_path: Path) -> None:
-    same = os.urandom(300_000)
-    nights(tmp_path, "db-@.gz", lambda _: packed("gzip -nc", same))
-    assert judged(tmp_path)["copies"].verdict is U
-
-
 MAGICS = st.sampled_from(
     (*magic._PLAIN, *magic._ENCRYPTED, *contents._OF_NOTHING, b"PK\x05\x06", b"")
 )
@@ -464,97 +229,6 @@ def test_any_bytes_have_some_content(
     file = BackupFile(name=name, size=size, mode=0, at=0)
     ends = Ends(head=(head + rest)[:16], tail=tail)
     assert contents.content(file, ends, None) is not Content.UNREAD
-
-
-def made(folder: Path, command: str) -> bytes:
-    """What a command of this machine prints in `folder`."""
-    return subprocess.run(
-        command, shell=True, cwd=folder, check=True, capture_output=True
-    ).stdout  # fmt: skip
-
-
-def test_members_of_archives_of_any_size_are_looked_at(tmp_path: Path) -> None:
-    source, many = tmp_path / "source", b"CREATE TABLE `t` (`a` int);\n"
-    for number in range(100):
-        for name in "abcdefgh":
-            (source / "dirs" / f"directory-{number:03}" / (name * 70)).mkdir(parents=True)
-    (source / "dirs" / "none").touch()
-    put(source / "mixed" / "a.conf", b"x = 1\n" * 90)
-    put(source / "rows" / "db.sql", HEADER + TABLE + rows(100) + TRAILER)
-    put(source / "schema" / "db.sql", HEADER + many * 900 + TRAILER)
-    put(source / "nested" / "db.sql.gz", packed("gzip -c", HEADER + many * 900))
-    put(source / "nested" / "none.gz", packed("gzip -c", b""))
-    put(source / "logs" / "app.log.1.gz", packed("gzip -c", os.urandom(2000)))
-    put(source / "long" / ("n" * 150 + ".conf"), b"content")
-    put(source / "hole" / "hole", b"")
-    os.truncate(source / "hole" / "hole", 5 << 20)
-    put(source / "random" / "a.bin", os.urandom(9000))
-    large, owner = "tar cf - --format={} dirs", "--owner=a:3000000000 --group=a:3000000001"
-    nothing = {f"d_{end}.tar": large.format(end) for end in ("gnu", "pax", "ustar", "v7")}
-    nothing |= {
-        f"d.tar.{end}": f"tar cf - dirs | {p}" for end, p in PACKERS.items() if end != "lz4"
-    }
-    nothing |= {f"d_{form}.cpio": f"find dirs | cpio -oH {form}" for form in ("newc", "odc", "crc")}
-    nothing |= {
-        "d.gz": "tar czf - dirs", "owner.tar": f"tar cf - {owner} dirs", "dirs": "tar cf - dirs",
-        "d.tar.lz4": "tar cf - dirs | lz4 -qc", "d.tar.lz": "tar cf - dirs | lzip -c", "hole.tar": "tar cSf - hole",
-        "label.tar": "tar cf - -V LABEL dirs", "d.zip": "zip -qr - dirs",
-        "d.7z": "7z a -bd d.7z dirs >&2; cat d.7z", "busybox.tar": "busybox tar cf - dirs",
-    }  # fmt: skip
-    open_ = {
-        "s.tar.gz": "tar czf - schema", "s.zip": "zip -qr - schema", "n.tar": "tar cf - nested",
-        "s.cpio.gz": "find schema | cpio -oH newc | gzip", "n.zip": "zip -qr - nested",
-        "s.7z": "7z a -bd s.7z schema >&2; cat s.7z", "twice.tar.gz.gz": "tar czf - mixed | gzip",
-        "tar.tar": "tar cf i.tar dirs; tar cf - i.tar", "hole_pax.tar": "tar cSf - -H pax hole",
-        "cut.tar.gz": "tar czf - dirs | head -c 900",
-    }  # fmt: skip
-    full = {f"m_{form}.cpio": f"find mixed | cpio -oH {form}" for form in ("newc", "odc", "crc")}
-    full |= {f"m_{end}.tar": large.format(end) + " mixed" for end in ("gnu", "pax", "ustar", "v7")}
-    full |= {
-        "m.tar.xz": "tar cf - dirs mixed | xz -0c", "r.tar.gz": "tar czf - rows",
-        "l.tar.bz2": "tar cjf - logs", "owner_m.tar": f"tar cf - {owner} mixed",
-        "long.tar": "tar cf - long", "long_pax.tar.gz": "tar czf - -H pax long",
-        "m.tar.lz4": "tar cf - mixed dirs | lz4 -qc", "m.zip": "zip -qr - dirs mixed",
-        "r.zip": "zip -qr - rows", "m.7z": "7z a -bd m.7z dirs mixed >&2; cat m.7z",
-        "tars.tar.gz": "tar cf j.tar dirs mixed; tar czf - j.tar", "mixed": "tar cf - dirs mixed",
-        "sealed.7z": "7z a -bd -psecret z.7z random >&2; cat z.7z",
-        "hidden.7z": "7z a -bd -psecret -mhe h.7z random >&2; cat h.7z",
-    }  # fmt: skip
-    wanted: dict[str, Content] = {}
-    for content, commands in (
-        (Content.EMPTY, nothing), (Content.DOUBTFUL, open_), (Content.FULL, full),
-    ):  # fmt: skip
-        for name, command in commands.items():
-            put(tmp_path / "set" / name, made(source, command))
-            wanted[name] = content
-    assert {f.name: f.content for f in looked_at(tmp_path / "set").files} == wanted
-
-
-def test_parts_that_do_not_follow_one_another_fail(tmp_path: Path) -> None:
-    whole = packed("gzip -c", tarred(Path("/etc"), "passwd", "group") + os.urandom(9000))
-    for night in range(4):
-        for number, end in enumerate(("aa", "ab", "ac")):
-            name = f"f-{day(night)}.tar.gz.{end}"
-            put(tmp_path / name, whole[number * 2500 : number * 2500 + 2500], night * NIGHT + 3600)
-    assert verdicts(tmp_path, copies=4)[3:] == [P, U]
-    (tmp_path / f"f-{day(0)}.tar.gz.ab").unlink()
-    assert verdicts(tmp_path, copies=4)[3:] == [F, F]
-
-    def lost(*ends: str, sizes: tuple[int, ...] = ()) -> bool:
-        files = [
-            BackupFile(name=f"f.{end}", size=size, mode=0, at=0)
-            for end, size in zip(ends, sizes or (9,) * len(ends), strict=True)
-        ]
-        return open_points.lost_parts(files) is not None
-
-    assert lost("tgz.ab", "tgz.ac")
-    assert lost("7z.001", "7z.003")
-    assert lost("tar.gz.002", "tar.gz.003")
-    assert lost("tgz.00", "tgz.02")
-    assert not lost("tgz.aa", "tgz.ab")
-    assert not lost("7z.001", "7z.002")
-    assert not lost("gz.08", "gz.10")  # rotated
-    assert not lost("tar.gz.009", "tar.gz.011", "tar.gz.012", sizes=(9, 8, 7))
 
 
 def test_a_regular_part_of_the_backup_that_is_missing_is_told(tmp_path: Path) -> None:
@@ -588,3 +262,36 @@ def test_definitions_beside_dumps_and_directories_of_users(tmp_path: Path) -> No
     assert verdicts(tmp_path / "b")[:4] == [P] * 4
     nights(tmp_path / "c", "ldap-@.ldif", lambda _: b"dn: dc=x\ndc: x\nobjectClass: domain\n" * 1)
     assert verdicts(tmp_path / "c")[0] is not P
+
+
+def test_dates_in_many_forms_are_left_out_of_the_series(subtests: Any) -> None:
+    nightly = (
+        "20261128", "2026-11-28", "28-11-2026", "28.11.2026", "11282026", "Nov28", "28Nov2026",
+        "Sat-28-Nov-2026", "November_28", "2026W48", "2026-W48-6", "w48", "1795930381", "Sat",
+        "1795930381123", "2026年11月28日", "11月28日", "星期六", "周六", "261128", "2026-332",
+        "20261128T021500Z", "2026-11-28T02:15:00+08:00", "28112026_0215",
+    )  # fmt: skip
+    for text in nightly:
+        with subtests.test(text):
+            assert dates.undated(f"db01-{text}.sql") in ("db01-@.sql", "db01-@-@.sql")
+            assert all(d == date(2026, 11, 28) for d in dates.days(text) if text[0] != "1")
+    assert dates.undated("2026/11/28/db01.sql") == "@/db01.sql"
+    assert dates.undated("appMon.sql") == "app@.sql"
+    for text in ("2026-11-28", "28-11-2026", "28Nov2026", "2026年11月28日", "Nov-28-2026"):
+        assert dates.days(text) == [date(2026, 11, 28)], text
+    assert set(dates.days("05-11-2026")) == {date(2026, 11, 5), date(2026, 5, 11)}
+    for name in ("db01.sql", "sun_oracle_v2.sql", "mayfair.sql", "node10-x.sql", "decade-99.sql"):
+        assert "@" not in dates.undated(name.replace("sun_", "")), name
+        assert not dates.days(name)
+
+
+def test_one_database_of_several_is_compared_by_its_own_series(tmp_path: Path) -> None:
+    """The day stands in front of the month: a sum over the databases would hide the small one."""
+    for night in range(7):
+        at = time.strftime("%d-%m-%Y", time.gmtime(time.time() - night * NIGHT - 3600))
+        for name, size in (("db01", 20_000), ("db02", 900_000)):
+            put(tmp_path / f"{name}_{at}.bin", os.urandom(size + night), night * NIGHT + 3600)
+    assert verdicts(tmp_path)[:4] == [P] * 4
+    at = time.strftime("%d-%m-%Y", time.gmtime(time.time() - 3600))
+    put(tmp_path / f"db01_{at}.bin", os.urandom(900))
+    assert verdicts(tmp_path)[3] is F
