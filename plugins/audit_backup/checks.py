@@ -349,7 +349,7 @@ def plausible_size(
     latest = open_points.latest_time(clock, collected_at)
     why = (
         open_points.kept_by_program(files)
-        or open_points.known_by_list_only(files)
+        or (_without_sizes(files) and open_points.known_by_list_only(files))
         or open_points.incomplete_list(files)
         or open_points.dated_in_future(files, clock, latest)
     )
@@ -367,6 +367,11 @@ def plausible_size(
         return undetermined(unseen, expected=wanted)
     runs = generations(settled, declared.known_hours(target))
     return _sized(runs, noted, least, least_percent, wanted)
+
+
+def _without_sizes(files: Files) -> bool:
+    """Whether the list of a backup program has a backup without its size."""
+    return any(f.size <= 1 for f in files.files)
 
 
 def _sized(

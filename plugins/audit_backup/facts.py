@@ -20,6 +20,7 @@ from audit_backup.model import BackupFile, Content, Ends, Files, Held, Inside, T
 from audit_core.api.sdk import (
     Absent,
     Answer,
+    Reason,
     complete,
     derive,
     fact,
@@ -71,6 +72,10 @@ ARCHIVES = fact(
     "backup.archives", tuple[BackupFile, ...], kind="backup_set",
     ask=programs.ask_archives, parse=programs.parse_archives,
 )  # fmt: skip
+NEWEST = fact(
+    "backup.newest", Content, kind="backup_set",
+    ask=programs.ask_newest, parse=programs.parse_newest,
+)  # fmt: skip
 DIGESTS = fact(
     "backup.digests",
     dict[str, str],
@@ -101,6 +106,7 @@ def looked_into(
     held: dict[str, Held] | Absent,
     packed: dict[str, bytes] | Absent,
     archives: tuple[BackupFile, ...] | None = None,
+    newest: Content | Absent | None = None,
 ) -> Files:
     """`files` with what is known of the content of each, or what the backup program lists.
 
@@ -108,7 +114,7 @@ def looked_into(
     their originals.
     """
     if archives is not None:
-        return Files(files=archives, complete=True, listed=True)
+        return Files(files=_held(archives, newest), complete=True, listed=True)
     ends, insides = known(ends) or {}, known(insides) or {}
     held, packed = known(held) or {}, known(packed) or {}
     beside = tuple(f for f in files.files if f.name in ends and is_beside(ends[f.name].head))
@@ -125,6 +131,19 @@ def looked_into(
         files=tuple(sorted(found, key=lambda f: (-f.at, f.name))),
         aside=(*files.aside, *beside),
     )
+
+
+def _held(
+    archives: tuple[BackupFile, ...], newest: Content | Absent | None
+) -> tuple[BackupFile, ...]:
+    """`archives` with what is known of the newest, which is doubtful where it was not seen."""
+    if newest is None or (isinstance(newest, Absent) and newest.reason is Reason.NOT_PRESENT):
+        return archives
+    content = newest if isinstance(newest, Content) else Content.DOUBTFUL
+    sized = bool(archives) and archives[0].size > 1
+    if not archives or sized or content is Content.FULL:
+        return archives
+    return (structs.replace(archives[0], content=content), *archives[1:])
 
 
 def _definitions(found: list[BackupFile], insides: dict[str, Inside]) -> list[BackupFile]:
@@ -156,10 +175,11 @@ SET = derive(
     needs=(
         complete(FILES), known_or_absent(ENDS), known_or_absent(INSIDES),
         known_or_absent(MEMBERS), known_or_absent(PACKED_HEADS), optional(ARCHIVES),
+        known_or_absent(NEWEST),
     ),
 )  # fmt: skip
 
 FACTS = (
-    FILES, ENDS, INSIDES, MEMBERS, PACKED_HEADS, ARCHIVES, TESTS, DIGESTS, WAY, LISTS, WAY_LISTS,
-    CLOCK, SET,
+    FILES, ENDS, INSIDES, MEMBERS, PACKED_HEADS, ARCHIVES, NEWEST, TESTS, DIGESTS, WAY, LISTS,
+    WAY_LISTS, CLOCK, SET,
 )  # fmt: skip

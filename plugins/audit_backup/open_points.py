@@ -137,7 +137,7 @@ def kept_by_program(files: Files) -> Message | None:
 
 
 def known_by_list_only(files: Files) -> Message | None:
-    """Why sizes and content are not known, where only a backup program's list is."""
+    """Why content is not known, where only a backup program's list is."""
     if not files.listed:
         return None
     return msg(

@@ -18,6 +18,7 @@ from msgspec import structs
 
 from audit_backup import declared
 from audit_backup.model import BackupFile, Content
+from audit_backup.searches import FIND
 from audit_core.api.sdk import (
     Absent,
     Answer,
@@ -52,16 +53,20 @@ def ask_archives(target: Target) -> Command | Message:
     )  # fmt: skip
 
 
+def _restic_argv(folder: str, target: Target, *words: str) -> tuple[str, ...] | Message:
+    secret = target.settings.get("password_file")
+    if not secret:
+        return msg("Declare `password_file`, the file on the host that holds the password of "
+                   "the repository: restic itself reads it")  # fmt: skip
+    return (
+        "/usr/bin/restic", "-r", folder, "--password-file", str(secret), "--no-lock", "--no-cache",
+        *words,
+    )  # fmt: skip
+
+
 def _argv(program: str, folder: str, target: Target) -> tuple[str, ...] | Message:
     if program == "restic":
-        secret = target.settings.get("password_file")
-        if not secret:
-            return msg("Declare `password_file`, the file on the host that holds the password of "
-                       "the repository: restic itself reads it")  # fmt: skip
-        return (
-            "/usr/bin/restic", "-r", folder, "--password-file", str(secret), "--no-lock",
-            "--no-cache", "snapshots", "--json",
-        )  # fmt: skip
+        return _restic_argv(folder, target, "snapshots", "--json")
     if program == "borg":
         return (
             "/usr/bin/env", "TZ=UTC", "BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK=yes",
@@ -70,6 +75,44 @@ def _argv(program: str, folder: str, target: Target) -> tuple[str, ...] | Messag
     if program == "pgbackrest":
         return ("/usr/bin/pgbackrest", "info", "--output=json")
     return ("/usr/bin/barman", "-f", "json", "list-backup", "all")
+
+
+def ask_newest(target: Target) -> Command | Message:
+    """What shows whether the newest backup holds something, where the list does not.
+
+    restic adds up the newest snapshot. borg would have to fill its cache for that: here it is
+    enough that its files are larger than those of an archive of nothing.
+    """
+    folder, root = declared.folder(target), declared.as_root(target)
+    if isinstance(folder, Message):
+        return folder
+    if (program := target.settings.get("program")) == "restic":
+        words = ("stats", "--json", "--mode", "restore-size", "latest")
+        argv = _restic_argv(folder.rstrip("/"), target, *words)
+    elif program == "borg":
+        argv = (FIND, "-H", f"{folder}data", "-type", "f", "-size", "+8k", "-printf", "y", "-quit")
+    else:
+        return CLOCK
+    if isinstance(argv, Message):
+        return argv
+    return Command(
+        argv=argv, privilege=Privilege.ROOT if root is True else Privilege.USER,
+        timeout_s=180, limit=1 << 16, ok=(0, 1, 2),
+    )  # fmt: skip
+
+
+def parse_newest(answer: Answer) -> Content | Absent:
+    """Whether the newest backup holds something; NOT_PRESENT where the list itself shows it."""
+    program = answer.target.settings.get("program")
+    if program not in ("restic", "borg"):
+        return not_present(msg("The list of the backup program shows it"))
+    if program == "borg":
+        return Content.FULL if answer.stdout else Content.DOUBTFUL
+    try:
+        total = json.loads(answer.text)["total_size"]
+    except (ValueError, TypeError, KeyError):
+        return Content.DOUBTFUL
+    return Content.FULL if total else Content.EMPTY
 
 
 def parse_archives(answer: Answer) -> tuple[BackupFile, ...] | Absent:
@@ -130,7 +173,11 @@ def _moment(text: str) -> float:
 
 def _restic(output: list[Mapping[str, Any]] | None) -> Iterator[BackupFile]:
     for row in output or []:
-        yield _backup(f"{row['hostname']} {' '.join(row['paths'])}", _moment(row["time"]))
+        found = _backup(f"{row['hostname']} {' '.join(row['paths'])}", _moment(row["time"]))
+        # restic 0.17 and later keep the size with the snapshot
+        size = row.get("summary", {}).get("total_bytes_processed", 1)
+        held = Content.FULL if size else Content.EMPTY
+        yield structs.replace(found, size=size, content=held)
 
 
 def _borg(output: Mapping[str, Any]) -> Iterator[BackupFile]:

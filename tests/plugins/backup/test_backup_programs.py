@@ -101,6 +101,38 @@ def test_what_the_program_lists_counts_not_the_times_of_files(subtests: Any) -> 
         assert verdicts(listed(program, none), copies=1)[:3] == [F, F, F]
 
 
+def test_the_newest_backup_is_looked_into_where_the_list_does_not_show_it() -> None:
+    """Outputs of restic 0.14.0: `stats --json --mode restore-size latest`; borg by its files."""
+    cases = (
+        ("restic", b'{"total_size":200003,"total_file_count":3,"snapshots_count":1}\n', 0, P),
+        ("restic", b'{"total_size":0,"total_file_count":1,"snapshots_count":1}\n', 0, F),
+        ("restic", b"", 1, U), ("borg", b"y", 0, P), ("borg", b"", 0, U), ("borg", b"", 1, U),
+    )  # fmt: skip
+    for program, text, status, want in cases:
+        newest = programs.parse_newest(answer(declared(program), text, b"", status))
+        one = {"restic": RESTIC.replace(b'"703f","tree"', b'"x","tree"'), "borg": BORG}[program]
+        archives = programs.parse_archives(answer(declared(program), one))
+        assert not isinstance(archives, Absent)
+        files = facts.looked_into(
+            Files(files=(), complete=True), {}, {}, {}, {}, archives[:1], newest
+        )
+        got = checks.fresh.judge(files, CLOCK, declared(program), NOW).verdict
+        assert got is want, (program, text, got)
+    none = programs.parse_newest(answer(declared("barman"), b"1795932000\n"))
+    assert isinstance(none, Absent)
+    assert none.reason is Reason.NOT_PRESENT
+    # restic 0.17 and later, as its documentation has it
+    summary = b'"summary":{"total_files_processed":2,"total_bytes_processed":%d},"id":"703f'
+    for size, want in ((0, F), (200003, P)):
+        text = RESTIC.replace(b'"id":"703f', summary % size).partition(b",{")[0] + b"]"
+        assert checks.present.judge(listed("restic", text)).verdict is want
+    refused = programs.ask_newest(declared("restic"))
+    assert isinstance(refused, Message)
+    asked = programs.ask_newest(declared("restic", password_file="/etc/restic.pw"))
+    assert isinstance(asked, Command)
+    assert asked.argv[-5:] == ("stats", "--json", "--mode", "restore-size", "latest")
+
+
 def test_a_program_that_lists_nothing_leaves_it_open() -> None:
     refused = b"Resolving password failed: Fatal: /root/nope does not exist\n"
     got = programs.parse_archives(answer(declared("restic"), b"", refused, 1))
