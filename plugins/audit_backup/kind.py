@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from audit_backup.propose import backups
 from audit_core.api.sdk import (
     ANY_KIND,
+    AbsolutePath,
     Day,
     Kind,
     Positive,
@@ -29,15 +30,10 @@ _NO_PLACE = {
 }  # fmt: skip
 
 
-def _is_path(path: str) -> bool:
-    return path.startswith("/") and path.isprintable() and ".." not in path.split("/")
-
-
 def _is_pattern(pattern: str) -> bool:
     return bool(pattern) and "/" not in pattern and pattern.isprintable()
 
 
-Directory = Annotated[str, Valid(holds=_is_path, expected=msg("an absolute path without .."))]
 Pattern = Annotated[str, Valid(holds=_is_pattern, expected=msg("a file name pattern"))]
 Depth = Annotated[
     int, Valid(holds=lambda n: 1 <= n <= 5, expected=msg("a whole number from 1 to 5"))
@@ -53,7 +49,7 @@ class BackupSettings(Schema, frozen=True, kw_only=True):
     reads its password.
     """
 
-    path: Directory
+    path: AbsolutePath
     pattern: Pattern | None = None
     depth: Depth | None = None
     privilege: Literal["user", "root"] | None = None
@@ -64,7 +60,7 @@ class BackupSettings(Schema, frozen=True, kw_only=True):
     encrypted: bool | None = None
     restore_tested: Day | None = None
     program: Literal["restic", "borg", "pgbackrest", "barman"] | None = None
-    password_file: Directory | None = None
+    password_file: AbsolutePath | None = None
 
     def refusals(self) -> Iterable[Refusal]:
         """A whole file system, and an answer where the name of a place is expected."""

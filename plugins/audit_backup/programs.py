@@ -203,7 +203,9 @@ def _barman(output: Mapping[str, list[Mapping[str, Any]]]) -> Iterator[BackupFil
                 yield structs.replace(_backup(server, at, size), content=done)
 
 
-_READERS: dict[str, tuple[type | UnionType, Callable[[Any], Iterator[BackupFile]]]] = {
+_Reader = tuple[type | UnionType, Callable[[Any], Iterator[BackupFile]]]
+"""The form of what a program prints, and what reads the backups in it."""
+_READERS: dict[str, _Reader] = {
     "restic": (list | None, _restic),
     "borg": (dict, _borg),
     "pgbackrest": (list, _pgbackrest),

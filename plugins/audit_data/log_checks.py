@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import posixpath
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from fnmatch import fnmatchcase
+
+from msgspec import Struct
 
 from audit_core.api.sdk import (
     TARGET,
     Absent,
+    Check,
     Judgement,
     Message,
     Severity,
@@ -77,13 +81,14 @@ def _read(found: Sampled) -> Message:
     )  # fmt: skip
 
 
-def _doubts(target: Target, found: Sampled, more: Iterable[More], named: Paths) -> list[Message]:
+def _doubts(logs: Logs) -> list[Message]:
     """Why nothing found does not mean that nothing is there."""
+    found, named = logs.found, logs.named
     doubts = list(gaps(found, found.tables))
-    parts = [part for part in (found, *more) if isinstance(part, Sampled)]
+    parts = [part for part in (found, *logs.more) if isinstance(part, Sampled)]
     if not all(part.overview.whole for part in parts):
         doubts.append(msg("There are more log files than one request reads; the rest was left out"))
-    declared = settings_of(target, LogSettings).paths
+    declared = settings_of(logs.target, LogSettings).paths
     absent = [path for path in declared if not _below(path, found.tables)]
     if absent:
         doubts.append(msg("Declared, but not there or empty: {paths}", paths=listed(absent)))
@@ -124,16 +129,27 @@ def _of_kinds(found: Sampled, kinds: Iterable[Data], *, sure: bool) -> list[Held
     ]  # fmt: skip
 
 
-def _concluded(
-    target: Target, found: Sampled, more: Iterable[More], named: Paths, kinds: Iterable[Data],
-    clean: Message,
-) -> Judgement:  # fmt: skip
+class Logs(Struct, frozen=True, kw_only=True):
+    """What the lines of the logs of a host hold; `more` was read where the login may."""
+
+    target: Target
+    found: Sampled
+    more: tuple[More, ...]
+    named: Paths
+
+    @property
+    def of_production(self) -> bool:
+        """Whether the host is declared as one of production."""
+        return settings_of(self.target, LogSettings).environment is Environment.PRODUCTION
+
+
+def _concluded(logs: Logs, kinds: Iterable[Data], clean: Message) -> Judgement:
     """Fails on what is certain; passes where nothing was found and every log was looked at."""
-    wanted = tuple(kinds)
+    wanted, found = tuple(kinds), logs.found
     sure = _of_kinds(found, wanted, sure=True)
     if sure:
         return failed(*_texts(sure), _read(found))
-    doubts = _doubts(target, found, more, named)
+    doubts = _doubts(logs)
     perhaps = _of_kinds(found, wanted, sure=False)
     if perhaps:
         person = msg("A person has to check whether these are real")
@@ -143,38 +159,45 @@ def _concluded(
     return passed(clean, _read(found))
 
 
-def _environment(target: Target) -> Environment:
-    return settings_of(target, LogSettings).environment
+def _log_check(id: str, *, remedy: Message) -> Callable[[Callable[[Logs], Judgement]], Check]:
+    """Make a look at what the logs of a host hold a check."""
+
+    def make(look: Callable[[Logs], Judgement]) -> Check:
+        @functools.wraps(look)
+        def judge(
+            target: Target, files: Sampled, opened: Sampled | Absent,
+            journal: Sampled | Absent | None, named: Paths,
+        ) -> Judgement:  # fmt: skip
+            found = _joined(files, opened, journal)
+            return look(Logs(target=target, found=found, more=(opened, journal), named=named))
+
+        # A signature that follows `look` would hide the needs.
+        del judge.__wrapped__
+        return check(id, needs=_NEEDS, severity=Severity.HIGH, remedy=remedy)(judge)
+
+    return make
 
 
-@check(
-    "data.log-files", needs=_NEEDS, severity=Severity.HIGH,
+@_log_check(
+    "data.log-files",
     remedy=msg("Mask personal data before they are logged, and delete or mask what is there"),
 )  # fmt: skip
-def log_files(
-    target: Target, files: Sampled, opened: Sampled | Absent, journal: Sampled | Absent | None,
-    named: tuple[str, ...] | Absent,
-) -> Judgement:  # fmt: skip
+def log_files(logs: Logs) -> Judgement:
     """Log files of production hosts hold no personal data in clear."""
-    if _environment(target) is not Environment.PRODUCTION:
+    if not logs.of_production:
         return not_applicable(msg("Not production data"))
-    found = _joined(files, opened, journal)
-    return _concluded(target, found, (opened, journal), named, PERSONAL,
-                      msg("No line holds personal data in clear"))  # fmt: skip
+    return _concluded(logs, PERSONAL, msg("No line holds personal data in clear"))
 
 
-@check(
-    "data.log-files-real-values", needs=_NEEDS, severity=Severity.HIGH,
+@_log_check(
+    "data.log-files-real-values",
     remedy=msg("Replace the data by masked or generated ones before they leave production"),
 )  # fmt: skip
-def log_files_real_values(
-    target: Target, files: Sampled, opened: Sampled | Absent, journal: Sampled | Absent | None,
-    named: tuple[str, ...] | Absent,
-) -> Judgement:  # fmt: skip
+def log_files_real_values(logs: Logs) -> Judgement:
     """Log files of development and test hosts hold no values that look like real personal data."""
-    if _environment(target) is Environment.PRODUCTION:
+    if logs.of_production:
         return not_applicable(msg("Production data"))
-    found = _joined(files, opened, journal)
+    found = logs.found
     telling = _of_kinds(found, (Data.ID_CARD, Data.BANK_CARD, Data.TRACK), sure=True)
     if telling:
         return failed(*_texts(telling), _read(found))
@@ -183,28 +206,24 @@ def log_files_real_values(
         # no check digit tells names and phone numbers of persons from invented ones
         person = msg("A person has to check whether these are real")
         return undetermined(person, *_texts(every), _read(found))
-    return _concluded(target, found, (opened, journal), named, PERSONAL,
-                      msg("No value looks like real personal data"))  # fmt: skip
+    return _concluded(logs, PERSONAL, msg("No value looks like real personal data"))
 
 
-@check(
-    "data.log-files-secrets", needs=_NEEDS, severity=Severity.HIGH,
+@_log_check(
+    "data.log-files-secrets",
     remedy=msg("Do not log passwords, magnetic stripe data and card verification numbers; "
                "change the passwords that were logged"),
 )  # fmt: skip
-def log_files_secrets(
-    target: Target, files: Sampled, opened: Sampled | Absent, journal: Sampled | Absent | None,
-    named: tuple[str, ...] | Absent,
-) -> Judgement:  # fmt: skip
+def log_files_secrets(logs: Logs) -> Judgement:
     """Log files hold neither passwords nor magnetic stripe data nor card verification numbers."""
-    found = _joined(files, opened, journal)
+    found = logs.found
     bad, open_ = _passwords(found.columns)
     sure = _of_kinds(found, (Data.TRACK, Data.CVN), sure=True)
     if bad or sure:
         return failed(*_texts(sure), *few(bad, _MOST), _read(found))
     if open_:
         return undetermined(*few(open_, _MOST), _read(found))
-    return _concluded(target, found, (opened, journal), named, (Data.TRACK, Data.CVN),
+    return _concluded(logs, (Data.TRACK, Data.CVN),
                       msg("None was found"))  # fmt: skip
 
 

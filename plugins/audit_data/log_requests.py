@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from audit_core.api.sdk import (
     Absent,
+    AbsolutePath,
     Answer,
     Command,
     Kind,
@@ -27,7 +28,6 @@ from audit_core.api.sdk import (
 )
 from audit_data.kind import Environment
 from audit_data.log_reading import HEAD_FORMAT, TAIL, counted_files, counted_journal
-from audit_database.access import FilePath
 from audit_database.data.answer import Sampled, sampled
 
 _DEPTH = "6"
@@ -63,7 +63,7 @@ class LogSettings(Schema, frozen=True, kw_only=True):
     """The log files of a host: those below /var/log, and below `paths` whatever their names are."""
 
     environment: Environment
-    paths: tuple[FilePath, ...] = ()
+    paths: tuple[AbsolutePath, ...] = ()
 
     def refusals(self) -> Iterable[Refusal]:
         """A whole file system, and file systems without files."""

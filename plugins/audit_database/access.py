@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Annotated, ClassVar
 
 from audit_core.api.sdk import (
+    AbsolutePath,
     AccessSchema,
     HostName,
     KeyFile,
@@ -38,16 +39,11 @@ def _credentials_in(name: str) -> Message | None:
     return msg("a login") if ":" in name or "//" in name else None
 
 
-def _is_absolute(path: str) -> bool:
-    return path.startswith("/") and path.isprintable()
-
-
 def _is_database(name: str) -> bool:
     return name.isprintable() and 0 < len(name) <= 128 and name != "*"
 
 
 User = Annotated[str, Valid(holds=_is_user, expected=msg("a user name"), got=_credentials_in)]
-FilePath = Annotated[str, Valid(holds=_is_absolute, expected=msg("an absolute path"))]
 DatabaseName = Annotated[str, Valid(holds=_is_database, expected=msg("the name of a database"))]
 
 
@@ -65,11 +61,11 @@ class DatabaseAccess(AccessSchema, frozen=True, kw_only=True):
     port: Port
     password: SecretRef | None = None
     address: HostName | None = None
-    socket: FilePath | None = None
+    socket: AbsolutePath | None = None
     tls: Tls = Tls.VERIFY
-    tls_ca: FilePath | None = None
+    tls_ca: AbsolutePath | None = None
     tls_name: Name | None = None
-    certificate: FilePath | None = None
+    certificate: AbsolutePath | None = None
     key: KeyFile | None = None
     jump: JumpLogin | None = None
 

@@ -2,16 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from audit_core.api.sdk import KindSettings, PortRange, Schema, Valid, msg
-
-
-def _is_file(path: str) -> bool:
-    return path.startswith("/") and path.isprintable() and ".." not in path.split("/")
-
-
-File = Annotated[str, Valid(holds=_is_file, expected=msg("an absolute path without .."))]
+from audit_core.api.sdk import AbsolutePath, KindSettings, PortRange, Schema
 
 
 def _is_home(path: str) -> bool:
@@ -53,7 +44,7 @@ class LinuxSettings(Schema, frozen=True, kw_only=True):
     admin_sources: tuple[str, ...] | None = None
     admin_groups: tuple[str, ...] | None = None
     second_factor_at: str | None = None
-    process_accounting: File | None = None
+    process_accounting: AbsolutePath | None = None
     file_sweep: bool | None = None
     setuid_files: tuple[str, ...] | None = None
     homes: tuple[Home, ...] | None = None

@@ -102,6 +102,7 @@ from audit_core.model.requests import (
     merged,
 )
 from audit_core.model.schemas import (
+    AbsolutePath,
     AccessSchema,
     Day,
     HostName,
@@ -125,6 +126,7 @@ __all__ = [
     "ANY_KIND",
     "AboutLine",
     "Absent",
+    "AbsolutePath",
     "AccessSchema",
     "Answer",
     "Answers",

@@ -117,6 +117,15 @@ PortRange = Annotated[
     int | str,
     Valid(holds=_is_port_range, expected=msg("a port like 22, 22/tcp or 8000-8010/tcp")),
 ]
+
+
+def _is_absolute(path: str) -> bool:
+    return path.startswith("/") and path.isprintable() and ".." not in path.split("/")
+
+
+AbsolutePath = Annotated[
+    str, Valid(holds=_is_absolute, expected=msg("an absolute path without .."))
+]
 Positive = Annotated[int, Valid(holds=lambda n: n > 0, expected=msg("a number above 0"))]
 PositiveFloat = Annotated[float, Valid(holds=lambda n: n > 0, expected=msg("a number above 0"))]
 

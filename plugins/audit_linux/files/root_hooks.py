@@ -16,7 +16,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from audit_core.api.sdk import (
     Answer,
@@ -28,7 +28,7 @@ from audit_core.api.sdk import (
     provider,
 )
 from audit_linux.files.command_lines import of_variable, started_by
-from audit_linux.files.root_jobs import INCLUDED, Job, jobs_of_files
+from audit_linux.files.root_jobs import INCLUDED, Job, Reader, jobs_of_files
 from audit_linux.files.root_settings import of_shell_file
 from audit_linux.files.root_starters import script
 from audit_linux.pam import Pam
@@ -134,7 +134,7 @@ def _variables(file: FileEntry) -> Iterator[str]:
         yield from of_variable(f"{name}={value.strip()}")
 
 
-_READERS: tuple[tuple[tuple[str, ...], Callable[[FileEntry], Iterator[str]]], ...] = (
+_READERS: tuple[Reader, ...] = (
     (("/etc/ld.so.preload",), _preload),
     (("/etc/ld.so.conf", "/etc/ld.so.conf.d"), _library_folders),
     (_SCRIPTS, script),

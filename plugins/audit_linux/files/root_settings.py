@@ -37,7 +37,7 @@ from audit_core.api.sdk import (
     provider,
 )
 from audit_linux.files.command_lines import of_variable, started_by
-from audit_linux.files.root_jobs import Job, jobs_of_files, of_variables
+from audit_linux.files.root_jobs import Job, Reader, jobs_of_files, of_variables
 from audit_linux.files.root_starters import OF_THEIR_OWNERS, READERS, script
 
 
@@ -148,7 +148,7 @@ _DISPATCHED = (
     "/etc/NetworkManager/dispatcher.d", "/etc/networkd-dispatcher",
     *(f"/etc/network/if-{name}.d" for name in ("pre-up", "down", "post-down")),
 )  # fmt: skip
-_READERS: tuple[tuple[tuple[str, ...], Callable[[FileEntry], Iterator[str]]], ...] = (
+_READERS: tuple[Reader, ...] = (
     (("/etc/bash.bash_logout", "/etc/zsh", "/etc/zshrc", "/etc/zshenv", "/etc/zprofile"),
      of_shell_file),
     ((*_below("systemd/system.conf", "systemd/system.conf.d"),), _manager),
