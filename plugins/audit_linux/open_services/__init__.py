@@ -8,21 +8,6 @@ settles nothing.
 
 from __future__ import annotations
 
-from audit_core.model import Check, Fact
-from audit_linux.open_services import (
-    containers,
-    databases,
-    ftp,
-    nfs,
-    postgresql,
-    redis,
-    rsync,
-    service_files,
-    snmp,
-)
+from audit_linux.open_services.checks import CHECKS, FACTS
 
-FACTS: tuple[Fact, ...] = service_files.FACTS
-CHECKS: tuple[Check, ...] = (
-    *snmp.CHECKS, *rsync.CHECKS, *ftp.CHECKS, *nfs.CHECKS, *redis.CHECKS, *databases.CHECKS,
-    *postgresql.CHECKS, *containers.CHECKS,
-)  # fmt: skip
+__all__ = ["CHECKS", "FACTS"]

@@ -1,77 +1,132 @@
 """FTP servers that let `anonymous` in: vsftpd.conf(5), proftpd, pure-ftpd.
 
-vsftpd: `name=value` without blanks around `=`; the last value holds; anonymous_enable is YES where
-it is not set. proftpd: a block `<Anonymous …>` lets in, unless AnonRequirePassword is on.
-pure-ftpd: NoAnonymous, a file with `yes` on Debian.
+vsftpd: `name=value` without blanks around `=` and behind; the last value holds; anonymous_enable is
+YES where it is not set. proftpd: a block `<Anonymous …>` with a User lets in, unless
+AnonRequirePassword is on, logins are limited, or the shell of that user is none of /etc/shells
+(RequireValidShell, on by default). pure-ftpd: NoAnonymous, a file with `yes` on Debian; one `yes`
+is enough.
 """
 
 from __future__ import annotations
 
+import enum
 import re
+from collections.abc import Callable
+
+from msgspec import Struct
 
 from audit_core.api.sdk import Message, capped, msg
-from audit_linux.open_services.service_files import (
-    Service,
-    ServiceFile,
-    ServiceFiles,
-    ServiceState,
-    service_check,
-    unread,
-)
+from audit_linux.open_services.service import Service, ServiceState, service_check
+from audit_linux.open_services.service_files import ServiceFile, ServiceFiles
 
-_YES = ("yes", "true", "1")
+_YES = ("yes", "true", "1", "on")
 _VSFTPD = r"/etc/vsftpd\.conf|/etc/vsftpd/.*\.conf"
 _PROFTPD = r"/etc/proftpd\.conf|/etc/proftpd/.*\.conf"
 _PURE = r"/etc/pure-ftpd/conf/NoAnonymous|/etc/pure-ftpd(/pure-ftpd)?\.conf"
+_BOM = "\ufeff"
 
 
-def _refused(file: ServiceFile) -> bool:
-    """Whether vsftpd does not start with the file, so that what runs was told something else."""
-    return any(line[:1] in (" ", "\t") and "=" in line for line in file.lines or ())
+class Anonymous(enum.Enum):
+    """What a file says of anonymous logins."""
+
+    ON = "on"
+    OFF = "off"
+    UNSURE = "unsure"
 
 
-def _vsftpd(file: ServiceFile) -> bool:
-    """Whether anonymous logins are on."""
-    values = [
-        line.partition("=")[2].strip().lower()
-        for line in file.lines or ()
-        if line.lower().startswith("anonymous_enable=")
-    ]
-    return not values or values[-1] in _YES
+def _vsftpd(file: ServiceFile) -> Anonymous:
+    """vsftpd does not start with a line of another form; what runs was told something else."""
+    lines = [line.lstrip(" \t") for line in file.lines or () if line[:1] != "#"]
+    pairs = [_SETTING.fullmatch(line) for line in lines if line]
+    settings = [(pair[1], (pair[2] or "").lower()) for pair in pairs if pair]
+    values = [value for name, value in settings if name == "anonymous_enable"]
+    few = {"userlist_enable", "userlist_deny"} <= {name for name, _ in settings}
+    if not all(pairs) or not set(values) <= {*_ON, *_OFF}:
+        return Anonymous.UNSURE
+    on = not values or values[-1] in _ON
+    return (Anonymous.UNSURE if few else Anonymous.ON) if on else Anonymous.OFF
 
 
-def _proftpd(file: ServiceFile) -> tuple[bool, bool]:
-    """Whether the file has anonymous blocks, and whether all of them ask for something."""
-    found, asked, inside = 0, 0, False
-    for line in file.lines or ():
-        words = line.split("#", 1)[0].split()
-        head = words[0].lower() if words else ""
+_ON, _OFF = ("yes", "true", "1"), ("no", "false", "0")
+_SETTING = re.compile(r"([a-z0-9_]+)=(\S(?:.*\S)?)?")
+
+
+class _Block(Struct):
+    """An `<Anonymous>` block of proftpd as far as it was read."""
+
+    user: bool = False
+    shell_off: bool = False
+    kept_out: bool = False
+    unsure: bool = False
+
+    @property
+    def anonymous(self) -> Anonymous:
+        """Whether it lets in, where `shell_off` holds for the whole server, too."""
+        if not self.user:
+            return Anonymous.OFF
+        doubt = self.kept_out or self.unsure or not self.shell_off
+        return Anonymous.UNSURE if doubt else Anonymous.ON
+
+
+def _proftpd(file: ServiceFile) -> Anonymous:
+    blocks: list[_Block] = []
+    around: list[str] = []
+    outside = _Block()
+    current = outside
+    for line in re.sub(r"\\\n", " ", "\n".join(file.lines or ())).split("\n"):
+        words = line.split("#", 1)[0].lower().split()
+        head, rest = (words[0].removeprefix(_BOM), words[1:]) if words else ("", [])
         if head == "<anonymous":
-            found, inside = found + 1, True
+            current = _Block(unsure=bool(around))
+            blocks.append(current)
         elif head == "</anonymous>":
-            inside = False
-        elif inside and _asks(head, " ".join(words[1:]).lower()):
-            asked += 1
-    return found > 0, asked >= found
+            current = outside
+        elif head in ("<ifmodule", "<ifdefine", "<virtualhost"):
+            around.append(head[1:])
+        elif head in ("</ifmodule>", "</ifdefine>", "</virtualhost>"):
+            around = around[:-1]
+        else:
+            _directive(current, head, rest)
+    for block in blocks:
+        block.shell_off |= outside.shell_off
+        block.kept_out |= outside.kept_out
+    found = {block.anonymous for block in blocks}
+    return next((a for a in (Anonymous.ON, Anonymous.UNSURE) if a in found), Anonymous.OFF)
 
 
-def _asks(head: str, rest: str) -> bool:
-    return (head == "anonrequirepassword" and rest == "on") or (
-        head == "<limit" and "login" in rest
-    )
+def _directive(block: _Block, head: str, rest: list[str]) -> None:
+    if head == "user":
+        block.user = True
+    elif head == "requirevalidshell":
+        block.shell_off = rest[:1] in (["off"], ["no"], ["false"], ["0"])
+    elif head == "anonrequirepassword":
+        block.kept_out |= rest[:1] == ["on"]
+    elif head == "<limit":
+        names = {word.strip(">") for word in rest}
+        block.kept_out |= bool(names & {"login", "all"})
 
 
-def _pure(file: ServiceFile) -> bool:
-    """Whether anonymous logins are on."""
+def _pure(file: ServiceFile) -> Anonymous:
     text = "\n".join(file.lines or ())
     if file.path.endswith("NoAnonymous"):
-        return text.strip().lower() not in _YES
-    values = re.findall(r"(?im)^\s*NoAnonymous\s+(\S+)", text)
-    return not values or values[-1].lower() not in _YES
+        return Anonymous.OFF if text.strip().lower() in _YES else Anonymous.ON
+    values = re.findall(r"(?im)^[ \t]*NoAnonymous[ \t=]+(.*?)[ \t]*$", text)
+    small = [value.lower() for value in values]
+    # pure-ftpd does not start with any other word
+    if any(value not in (*_YES, "no", "off", "0", "false") for value in small):
+        return Anonymous.UNSURE
+    return Anonymous.OFF if any(value in _YES for value in small) else Anonymous.ON
+
+
+_SERVERS: dict[str, tuple[str, Callable[[ServiceFile], Anonymous]]] = {
+    "vsftpd": (_VSFTPD, _vsftpd),
+    "proftpd": (_PROFTPD, _proftpd),
+    "pure-ftpd": (_PURE, _pure),
+}
 
 
 def _main(files: tuple[ServiceFile, ...], started: tuple[str, ...]) -> tuple[ServiceFile, ...]:
-    """The files that servers read: those that the command lines name, or else the usual one."""
+    """The files that vsftpd reads: those that the command lines name, or else the usual one."""
     named = tuple(f for f in files if f.path in started)
     usual = tuple(f for f in files if f.path in ("/etc/vsftpd.conf", "/etc/vsftpd/vsftpd.conf"))
     return named or usual
@@ -81,29 +136,39 @@ def _main(files: tuple[ServiceFile, ...], started: tuple[str, ...]) -> tuple[Ser
     "linux.ftp-anonymous",
     names=("vsftpd", "proftpd", "pure-ftpd"),
     ports=("21/tcp",),
+    places=(
+        "/etc/vsftpd.conf", "/etc/vsftpd", "/etc/proftpd.conf", "/etc/proftpd", "/etc/pure-ftpd",
+        "/etc/pure-ftpd.conf",
+    ),
+    files=("*.conf", "NoAnonymous"),
     expected=msg("no anonymous logins"),
     remedy=msg("Set anonymous_enable=NO (vsftpd), remove <Anonymous> (proftpd), set NoAnonymous"),
-)
+)  # fmt: skip
 def ftp_anonymous(files: ServiceFiles, service: Service) -> ServiceState:
     """The FTP server accepts no anonymous logins."""
     names = {p.name for p in service.processes or ()}
-    vsftpd = _main(files.matching(_VSFTPD), service.words) if _may(names, "vsftpd") else ()
-    proftpd = files.matching(_PROFTPD) if _may(names, "proftpd") else ()
-    pure = files.matching(_PURE) if _may(names, "pure-ftpd") else ()
+    own = {name: files.matching(pattern) for name, (pattern, _) in _SERVERS.items()
+           if not names or name in names}  # fmt: skip
+    if "vsftpd" in own:
+        own["vsftpd"] = _main(own["vsftpd"], service.words)
+    said = [(f.path, _SERVERS[name][1](f)) for name, group in own.items() for f in group
+            if f.lines is not None]  # fmt: skip
+    bad = [path for path, anonymous in said if anonymous is Anonymous.ON]
+    unsure = [path for path, anonymous in said if anonymous is Anonymous.UNSURE]
+    lacking = [name for name, found in own.items() if name in names and not found]
     certain: tuple[Message, ...] = ()
-    if bad := _open_in(vsftpd, proftpd, pure):
+    if bad:
         certain = (msg("Anonymous logins are on in {paths}", paths=capped(bad)),)
-    doubts = unread((*vsftpd, *proftpd, *pure))
-    if unsure := _unsure_in(vsftpd, proftpd):
-        doubts += (msg("Check the settings for anonymous logins in {paths}", paths=capped(unsure)),)
-    have = {"vsftpd": vsftpd, "proftpd": proftpd, "pure-ftpd": pure}
-    if lacking := [name for name, found in have.items() if name in names and not found]:
-        doubts += (msg("No configuration was found of {names}", names=capped(lacking)),)
-    fine = _fine((*vsftpd, *proftpd, *pure))
+    rest = (
+        (unsure, msg("Check the settings for anonymous logins in {paths}", paths=capped(unsure))),
+        (lacking, msg("No configuration was found of {names}", names=capped(lacking))),
+    )
+    every = tuple(f for group in own.values() for f in group)
     # Without a process it is not known which of the installed servers answers on port 21.
     return ServiceState(
-        open=certain if names else (), doubts=doubts if names else certain + doubts, fine=fine
-    )
+        open=certain if names else (), files=every, fine=_fine(every),
+        doubts=(*(() if names else certain), *(text for found, text in rest if found)),
+    )  # fmt: skip
 
 
 def _fine(files: tuple[ServiceFile, ...]) -> Message | None:
@@ -111,27 +176,4 @@ def _fine(files: tuple[ServiceFile, ...]) -> Message | None:
     return msg("No anonymous logins in {paths}", paths=read) if read else None
 
 
-_Files = tuple[ServiceFile, ...]
-
-
-def _open_in(vsftpd: _Files, proftpd: _Files, pure: _Files) -> list[str]:
-    """The files that surely let anonymous in."""
-    return [
-        *(f.path for f in vsftpd if f.lines is not None and not _refused(f) and _vsftpd(f)),
-        *(f.path for f in proftpd if f.lines is not None and _proftpd(f) == (True, False)),
-        *(f.path for f in pure if f.lines is not None and _pure(f)),
-    ]
-
-
-def _unsure_in(vsftpd: _Files, proftpd: _Files) -> list[str]:
-    """The files of which it is not known whether they let anonymous in."""
-    asked = [f.path for f in proftpd if f.lines is not None and _proftpd(f) == (True, True)]
-    return asked + [f.path for f in vsftpd if _refused(f)]
-
-
-def _may(names: set[str], name: str) -> bool:
-    """Whether `name` may be what runs: it does, or no process is known."""
-    return not names or name in names
-
-
-CHECKS = (ftp_anonymous,)
+READERS = (ftp_anonymous,)

@@ -1,127 +1,146 @@
-"""PostgreSQL that lets people in by `trust`: pg_hba.conf.
+"""PostgreSQL that lets people in without a password: pg_hba.conf, pg_ident.conf.
 
-A line is `type database user [address [mask]] method [options]`; quotes hold blanks, `#` begins a
-comment, a backslash at the end continues it (since 14), a list goes on behind a comma and blanks.
-The first line that fits a connection decides, so a line after one for all that is as wide is never
-reached. Includes exist since 16.
+The first line that fits a connection decides, so a line after one that is as wide is never reached.
+`trust` requires nothing; a map that makes everybody one account of the database does not either.
 """
 
 from __future__ import annotations
 
+import posixpath
 import re
-from collections.abc import Iterator
-
-from msgspec import Struct
 
 from audit_core.api.sdk import Message, capped, msg
-from audit_linux.open_services.service_files import (
-    Service,
-    ServiceFile,
-    ServiceFiles,
-    ServiceState,
-    service_check,
-    unread,
+from audit_linux.open_services.pg_hba import (
+    Missing,
+    Refused,
+    Rule,
+    maps_of_everybody,
+    rules,
 )
+from audit_linux.open_services.service import (
+    Running,
+    Service,
+    ServiceState,
+    not_read,
+    options,
+    service_check,
+)
+from audit_linux.open_services.service_files import ServiceFile, ServiceFiles
 
-_PIECE = r'(?:"[^"]*"|[^ \t\r"#,])+'
-_FIELD = re.compile(rf"{_PIECE}(?:,[ \t\r,]*{_PIECE})*")
-_MASK = re.compile(r"\d+\.\d+\.\d+\.\d+|[0-9a-fA-F:]*::[0-9a-fA-F:]*|(?:[0-9a-fA-F]+:){7}\S+")
-
-
-class Rule(Struct, frozen=True, kw_only=True):
-    """One line: for local sockets the address is empty."""
-
-    type: str
-    database: str
-    user: str
-    address: str
-    method: str
-
-    @property
-    def text(self) -> str:
-        """The line with one blank between its words."""
-        words = (self.type, self.database, self.user, self.address, self.method)
-        return " ".join(filter(None, words))
-
-    def covers(self, other: Rule) -> bool:
-        """Whether every connection that fits `other` fits this one."""
-        types = {self.type} if self.type != "host" else {
-            "host", "hostssl", "hostnossl", "hostgssenc", "hostnogssenc"
-        }  # fmt: skip
-        wide = self.database == other.database or (
-            # `all` is no replication
-            self.database == "all" and "replication" not in other.database.split(",")
-        )
-        wide = wide and self.user in ("all", other.user)
-        same = self.address in ("all", other.address) or (
-            self.address == "0.0.0.0/0" and "." in other.address and "/" in other.address
-        )
-        return other.type in types and wide and same
+_HBA = r"/etc/postgresql/.*/pg_hba\.conf|/var/lib/pgsql/.*/?pg_hba\.conf"
 
 
-def _fields(line: str) -> list[str]:
-    """The fields of a line; a blank behind a comma does not end one."""
-    return [re.sub(r",[ \t\r,]*", ",", field) for field in _FIELD.findall(line)]
+def _reached(every: list[Rule]) -> list[Rule]:
+    """The lines that no earlier one takes all connections from."""
+    return [r for at, r in enumerate(every) if not any(e.covers(r) for e in every[:at])]
 
 
-def _method(word: str) -> str:
-    return word.strip('"').lower()
+def _free(rule: Rule, maps: set[str]) -> bool:
+    """Whether a line requires no password, certificate or account of its own."""
+    if rule.method == "trust":
+        return rule.options.get("clientcert") in (None, "0")
+    return rule.method in ("peer", "ident") and rule.options.get("map") in maps
 
 
-def _rules(file: ServiceFile) -> Iterator[Rule | str]:
-    """The lines; text for one that reads another file."""
-    text = re.sub(r"\\\n", " ", "\n".join(file.lines or ()))
-    for line in text.split("\n"):
-        words = _fields(re.sub(r'#(?=(?:[^"]*"[^"]*")*[^"]*$).*', "", line))
-        if not words:
-            continue
-        words[0] = words[0].strip('"')  # elsewhere, quotes make a name of a keyword
-        if words[0] in ("include", "include_if_exists", "include_dir"):
-            yield " ".join(words[:2])
-        elif words[0] == "local" and len(words) > 3:
-            yield Rule(type=words[0], database=words[1], user=words[2], address="",
-                       method=_method(words[3]))  # fmt: skip
-        elif words[0].startswith("host") and len(words) > 4:
-            masked = len(words) > 5 and _MASK.fullmatch(words[4])
-            yield Rule(type=words[0], database=words[1], user=words[2], address=words[3],
-                       method=_method(words[5 if masked else 4]))  # fmt: skip
+def _to_ask(rule: Rule) -> bool:
+    """Whether the host of the client, or any certificate of an authority, says who somebody is."""
+    by_host = rule.method == "ident" and not rule.loopback
+    return by_host or (
+        rule.method == "trust" and rule.options.get("clientcert") in ("1", "verify-ca")
+    )
 
 
-def _trusting(rules: list[Rule]) -> list[Rule]:
-    """The lines that require no password and can be reached."""
-    return [
-        rule for at, rule in enumerate(rules)
-        if rule.method == "trust" and not any(before.covers(rule) for before in rules[:at])
-    ]  # fmt: skip
+def _folder(process: Running) -> str:
+    """The directory in which a server looks for its files; empty where it is no server."""
+    words = process.words
+    for value in options(words, "-c", "--config-file", "--config_file"):
+        name, _, path = value.partition("=")
+        if name in ("config_file", "config-file"):
+            return posixpath.dirname(path)
+    named = options(words, "--config-file", "--config_file")
+    data = options(words, "-D", "--pgdata")
+    return posixpath.dirname(named[-1]) if named else (data[-1].rstrip("/") if data else "")
+
+
+def _in_use(
+    own: tuple[ServiceFile, ...], service: Service
+) -> tuple[tuple[ServiceFile, ...], list[str]]:
+    """The files of the servers that run, and those of them that were not read."""
+    folders = {folder for p in service.processes or () if (folder := _folder(p))}
+    if not folders:
+        return own, []
+    used = tuple(f for f in own if posixpath.dirname(f.path) in folders or f.lines is None)
+    closed = [f.path for f in used if f.lines is None]
+    lacking = [f"{folder}/pg_hba.conf" for folder in sorted(folders)
+               if not any(posixpath.dirname(f.path) == folder for f in used)
+               and not any(folder.startswith(path) for path in closed)]  # fmt: skip
+    return used, lacking
+
+
+def _moved(files: ServiceFiles, file: ServiceFile) -> list[str]:
+    """Another pg_hba.conf that postgresql.conf beside it names."""
+    conf = files.at(posixpath.join(posixpath.dirname(file.path), "postgresql.conf"))
+    named = [
+        hit[1]
+        for line in (conf.lines if conf else None) or ()
+        if (hit := re.match(r"\s*hba_file\s*=?\s*'([^']*)'", line, re.IGNORECASE))
+    ]
+    return [path for path in named[-1:] if path != file.path]
 
 
 @service_check(
     "linux.postgresql-trust",
     names=("postgres", "postmaster"),
     ports=("5432/tcp",),
+    places=("/etc/postgresql", "/var/lib/pgsql"),
     expected=msg("no line with the method trust in pg_hba.conf"),
-    version=3,
+    version=4,
     remedy=msg("Replace trust by scram-sha-256, or by peer on local lines; then reload the server"),
 )
 def postgresql_trust(files: ServiceFiles, service: Service) -> ServiceState:
     """PostgreSQL does not use the method trust, which requires no password."""
-    own = files.matching(r"/etc/postgresql/.*/pg_hba\.conf|/var/lib/pgsql/.*/?pg_hba\.conf")
-    bad: list[str] = []
-    elsewhere: list[str] = []
+    own, lacking = _in_use(files.matching(_HBA), service)
+    free: list[str] = []
+    asked: list[str] = []
+    refused: list[str] = []
     for file in own:
-        rows = list(_rules(file))
-        bad += [f"{file.path}: {rule.text}"
-                for rule in _trusting([r for r in rows if isinstance(r, Rule)])]  # fmt: skip
-        elsewhere += [row for row in rows if isinstance(row, str)]
+        every = list(rules(files, file)) if file.lines is not None else []
+        ident = files.at(posixpath.join(posixpath.dirname(file.path), "pg_ident.conf"))
+        maps = maps_of_everybody(files, ident) if ident else set()
+        reached = _reached([row for row in every if isinstance(row, Rule)])
+        free += [f"{file.path}: {rule.text}" for rule in reached if _free(rule, maps)]
+        asked += [f"{file.path}: {rule.text}" for rule in reached if _to_ask(rule)]
+        refused += [f"{file.path}: {row.text}" for row in every if isinstance(row, Refused)]
+        lacking += [row.path for row in every if isinstance(row, Missing)]
+        lacking += _moved(files, file)
     certain: tuple[Message, ...] = ()
-    if bad:
-        certain = (msg("Lines that require no password: {names}", names=capped(bad)),)
-    doubts = unread(own)
-    if elsewhere:
-        doubts += (msg("Files that were not read: {names}", names=capped(elsewhere)),)
-        certain, doubts = (), certain + doubts  # an earlier line may take them away
+    if free:
+        certain = (msg("Lines that require no password: {names}", names=capped(free)),)
     fine = msg("No trust in {paths}", paths=capped(f.path for f in own)) if own else None
-    return ServiceState(open=certain, doubts=doubts, fine=fine)
+    return ServiceState(
+        open=certain, overrides=(*_refused(refused), *not_read(lacking)), doubts=_asked(asked),
+        files=own, fine=fine,
+    )  # fmt: skip
 
 
-CHECKS = (postgresql_trust,)
+def _refused(lines: list[str]) -> tuple[Message, ...]:
+    return (
+        (
+            msg(
+                "PostgreSQL refuses lines: it keeps the earlier rules, and does not start with"
+                " these: {names}",
+                names=capped(lines),
+            ),
+        )
+        if lines
+        else ()
+    )
+
+
+def _asked(lines: list[str]) -> tuple[Message, ...]:
+    text = msg("Only the host of the client, or any certificate of an authority, says who "
+               "somebody is: {names}", names=capped(lines))  # fmt: skip
+    return (text,) if lines else ()
+
+
+READERS = (postgresql_trust,)

@@ -14,14 +14,15 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from audit_core.api.sdk import Message, capped, msg
-from audit_linux.open_services.service_files import (
+from audit_linux.open_services.service import (
     Service,
-    ServiceFiles,
     ServiceState,
     is_loopback,
+    not_read,
+    options,
     service_check,
-    unread,
 )
+from audit_linux.open_services.service_files import ServiceFiles
 
 _MAIN = "/etc/rsyncd.conf"
 _DEEPEST = 8
@@ -129,6 +130,10 @@ def modules(files: ServiceFiles) -> tuple[tuple[Module, ...], tuple[str, ...]]:
             is_global = head[1].lower() == "global"
             # A module takes what the global part says when the module begins.
             current = shared if is_global else found.setdefault(head[1], dict(shared))
+        elif text.startswith("["):
+            missing.append(
+                f"{_MAIN}: {text[:60]}"
+            )  # a head without its end: rsync reads no further
         else:
             name, _, value = text.partition("=")
             current[re.sub(r"\s", "", name).lower()] = value.strip()
@@ -140,6 +145,8 @@ def modules(files: ServiceFiles) -> tuple[tuple[Module, ...], tuple[str, ...]]:
     names=("rsync",),
     argument="--daemon",
     ports=("873/tcp",),
+    places=(_MAIN, "/etc/rsyncd.d", "/etc/rsync.d"),
+    files=("*.conf", "*.inc"),
     expected=msg("auth users in every module, at least in those that can be written"),
     remedy=msg("Set auth users and secrets file, read only = yes and hosts allow in rsyncd.conf"),
 )
@@ -147,25 +154,25 @@ def rsync_modules(files: ServiceFiles, service: Service) -> ServiceState:
     """No module of the rsync daemon accepts files without a login."""
     found, missing = modules(files)
     naked = [m for m in found if m.without_login and not m.only_loopback]
-    open_, limited = _writable(naked)
+    bad, limited = _writable(naked)
     readable = [m.text for m in naked if m.on("readonly", True) and not m.on("writeonly", False)]
-    other = [w for w in service.words if w.startswith("--config")]
+    other = [path for path in options(service.words, "--config") if path != _MAIN]
     certain: tuple[Message, ...] = ()
-    if open_:
-        certain = (msg("Everybody can write without a login: {names}", names=capped(open_)),)
-    if service.only_loopback:
-        certain = ()
+    if bad and not service.only_loopback:
+        certain = (msg("Everybody can write without a login: {names}", names=capped(bad)),)
     rows = (
         (limited, msg("Only the address decides who can write: {names}", names=capped(limited))),
         (readable, msg("Everybody can read without a login: {names}", names=capped(readable))),
-        (missing, msg("Files that were not read: {names}", names=capped(missing))),
-        (other, msg("Started with another configuration: {names}", names=capped(other))),
     )
     doubts = tuple(detail for names, detail in rows if names)
-    if other:
-        certain, doubts = (), certain + doubts
-    fine = msg("{count} modules, each with auth users or for this host only", count=len(found))
-    return ServiceState(open=certain, doubts=doubts + unread(files.matching(_MAIN)), fine=fine)
+    if service.only_loopback:
+        doubts = ()
+    elsewhere = msg("Started with another configuration: {names}", names=capped(other))
+    return ServiceState(
+        open=certain, overrides=(elsewhere,) if other else (),
+        doubts=(*doubts, *not_read(missing)), files=files.matching(_MAIN),
+        fine=msg("{count} modules, each with auth users or for this host only", count=len(found)),
+    )  # fmt: skip
 
 
 def _writable(naked: list[Module]) -> tuple[list[str], list[str]]:
@@ -175,4 +182,4 @@ def _writable(naked: list[Module]) -> tuple[list[str], list[str]]:
     return open_, [f"{m.text} ({m.limits})" for m in found if m.limits]
 
 
-CHECKS = (rsync_modules,)
+READERS = (rsync_modules,)

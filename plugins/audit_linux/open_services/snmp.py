@@ -14,15 +14,15 @@ import re
 from msgspec import Struct
 
 from audit_core.api.sdk import Message, capped, msg
-from audit_linux.open_services.service_files import (
+from audit_linux.open_services.service import (
     Service,
-    ServiceFile,
-    ServiceFiles,
     ServiceState,
     is_loopback,
+    not_identified,
+    not_read,
     service_check,
-    unread,
 )
+from audit_linux.open_services.service_files import ServiceFile, ServiceFiles
 
 _KNOWN = frozenset({"public", "private"})  # redaction leaves these two as they are
 _WORD = re.compile(r"\"([^\"]*)\"|'([^']*)'|(\S+)")
@@ -110,7 +110,7 @@ _INCLUDES = ("includefile", "includedir", "includesearch")
     "linux.snmp-community",
     names=("snmpd",),
     ports=("161/udp", "161/tcp"),
-    version=3,
+    places=("/etc/snmp/snmpd.conf", "/etc/snmp/snmpd.local.conf", "/etc/snmp/snmpd.conf.d"),
     expected=msg("no community named public or private, or only for this host"),
     remedy=msg(
         "Use SNMPv3 with authentication and encryption, or a community of your own that is limited"
@@ -121,25 +121,23 @@ def snmp_community(files: ServiceFiles, service: Service) -> ServiceState:
     """SNMP does not answer to the communities public and private."""
     own = files.matching(_FILES)
     if not own and not service.processes:
-        return ServiceState(
-            doubts=(msg("Port 161 is open; the service behind it was not identified"),)
-        )
+        return ServiceState(doubts=(not_identified("161"),))
+    if service.only_loopback:
+        local = msg("It listens on the loopback interface only")
+        return ServiceState(files=own, fine=local)
     rows = _rows(own)
-    certain: tuple[Message, ...] = ()
     known = _known_to_all(rows, service)
+    certain: tuple[Message, ...] = ()
     if bad := [c.text for c in known if not c.few]:
         certain = (msg("Well-known communities: {names}", names=capped(bad)),)
-    if service.only_loopback:
-        return ServiceState(
-            doubts=unread(own), fine=msg("It listens on the loopback interface only")
-        )
     other = [row for p in service.processes or () if (row := _other(p.words))]
-    doubts = (*unread(own), *_to_ask(known), *_not_read(rows, other))
+    included = [" ".join(row) for row in rows if row[0] in _INCLUDES]
     fine = msg("No community named public or private in {paths}",
                paths=capped(f.path for f in own)) if own else None  # fmt: skip
-    if other:
-        certain, doubts = (), certain + doubts
-    return ServiceState(open=certain, doubts=doubts, fine=fine)
+    return ServiceState(
+        open=certain, overrides=not_read(other), doubts=(*_to_ask(known), *not_read(included)),
+        files=own, fine=fine,
+    )  # fmt: skip
 
 
 def _to_ask(known: list[Community]) -> tuple[Message, ...]:
@@ -148,12 +146,6 @@ def _to_ask(known: list[Community]) -> tuple[Message, ...]:
     asked = msg("Ask whether communities that everybody knows may stay, which only read and "
                 "only for these addresses: {names}", names=capped(few))  # fmt: skip
     return (asked,) if few else ()
-
-
-def _not_read(rows: list[list[str]], other: list[str]) -> tuple[Message, ...]:
-    """Files that are included, or named on the command line, and were not read."""
-    names = [*(" ".join(row) for row in rows if row[0] in _INCLUDES), *other]
-    return (msg("Files that were not read: {names}", names=capped(names)),) if names else ()
 
 
 def _known_to_all(rows: list[list[str]], service: Service) -> list[Community]:
@@ -175,4 +167,4 @@ def _other(words: tuple[str, ...]) -> str:
     return "-C" if "-C" in words else ""
 
 
-CHECKS = (snmp_community,)
+READERS = (snmp_community,)
