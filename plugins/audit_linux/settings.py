@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from audit_core.api.sdk import AbsolutePath, KindSettings, PortRange, Schema
+from typing import Annotated
+
+from audit_core.api.sdk import AbsolutePath, KindSettings, PortRange, Schema, Valid, msg
 
 
 def _is_home(path: str) -> bool:
-    return (
-        _is_file(path)
-        and path.rstrip("/") != ""
-        and not set(path.removesuffix("/*")) & set("*?[\\")
-    )
+    return path.rstrip("/") != "" and not set(path.removesuffix("/*")) & set("*?[\\")
 
 
 Home = Annotated[
-    str, Valid(holds=_is_home, expected=msg("an absolute path without .., or one that ends in /*"))
+    AbsolutePath,
+    Valid(holds=_is_home, expected=msg("an absolute path without .., or one that ends in /*")),
 ]
 
 
