@@ -151,10 +151,10 @@ def ftp_anonymous(files: ServiceFiles, service: Service) -> ServiceState:
            if not names or name in names}  # fmt: skip
     if "vsftpd" in own:
         own["vsftpd"] = _main(own["vsftpd"], service.words)
-    said = [(f.path, _SERVERS[name][1](f)) for name, group in own.items() for f in group
+    found_in = [(f.path, _SERVERS[name][1](f)) for name, group in own.items() for f in group
             if f.lines is not None]  # fmt: skip
-    bad = [path for path, anonymous in said if anonymous is Anonymous.ON]
-    unsure = [path for path, anonymous in said if anonymous is Anonymous.UNSURE]
+    bad = [path for path, anonymous in found_in if anonymous is Anonymous.ON]
+    unsure = [path for path, anonymous in found_in if anonymous is Anonymous.UNSURE]
     lacking = [name for name, found in own.items() if name in names and not found]
     certain: tuple[Message, ...] = ()
     if bad:

@@ -211,9 +211,9 @@ def _state(
                   names=capped(doubtful))  # fmt: skip
     fine = msg("A password is needed, or only this host may connect: {paths}",
                paths=capped(f.path for f in own)) if own else None  # fmt: skip
-    told = msg("The command line changes the configuration: {names}", names=capped(changed))
+    by_arguments = msg("The command line changes the configuration: {names}", names=capped(changed))
     return ServiceState(
-        open=certain, overrides=(told,) if changed else (), files=own, fine=fine,
+        open=certain, overrides=(by_arguments,) if changed else (), files=own, fine=fine,
         doubts=(*((guarded,) if doubtful else ()), *not_read(missing)),
     )  # fmt: skip
 
