@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 RULES = Path(__file__).with_name("pg_hba.json")
@@ -140,7 +141,7 @@ LINES = (
 )
 
 
-def table_text(found: dict[str, dict[str, object]]) -> str:
+def table_text(found: Mapping[str, Mapping[str, object]]) -> str:
     """`found` as JSON with a line for each inner entry."""
     parts = []
     for name, rows in found.items():
