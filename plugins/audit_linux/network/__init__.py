@@ -8,6 +8,7 @@ from __future__ import annotations
 from audit_core.model import Check, Fact
 from audit_linux.network import (
     firewall,
+    firewall_boot,
     listeners,
     management,
     plain_logins,
@@ -19,9 +20,10 @@ FACTS: tuple[Fact, ...] = (
     *plain_logins.FACTS,
     *listeners.FACTS,
     *firewall.FACTS,
+    *firewall_boot.FACTS,
     *management.FACTS,
 )
 CHECKS: tuple[Check, ...] = (
     *plain_logins.CHECKS, *services.CHECKS, *listeners.CHECKS, *firewall.CHECKS,
-    *remote_admin.CHECKS, *management.CHECKS,
+    *firewall_boot.CHECKS, *remote_admin.CHECKS, *management.CHECKS,
 )  # fmt: skip

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from msgspec import Struct, structs
@@ -51,7 +50,6 @@ from audit_linux.network.port_forwards import (
 )
 from audit_linux.network.reach import Question, TooLong, everywhere, reached, size
 from audit_linux.system.kernel import SYSCTL, ipv6_off
-from audit_linux.units import UNITS, Units
 
 _TOO_MANY = 500_000
 
@@ -172,7 +170,7 @@ def _before_input(chains: Ruleset) -> Message | None:
     return msg("Rules of the families netdev and bridge were not followed") if closing else None
 
 
-def _unsettled(chains: _Input) -> Message | None:
+def _unsettled(chains: Input) -> Message | None:
     """That rules may let everybody in to any port, by conditions that were not evaluated.
 
     Rules with a condition on who sends are left out: such a condition is what closes a port.
@@ -210,7 +208,7 @@ def _unnamed_port(chains: Ruleset) -> int:
     return next(free, _PORTS[0])
 
 
-class _Input(Struct, frozen=True, kw_only=True):
+class Input(Struct, frozen=True, kw_only=True):
     """What was seen of the input chains, and the packets for which they are judged."""
 
     ruleset: Ruleset
@@ -231,15 +229,15 @@ class _Input(Struct, frozen=True, kw_only=True):
                    chains=capped_messages(lines), state=self.ipv6)  # fmt: skip
 
 
-def _input(
+def input_of(
     nft: Ruleset | None,
     tables: tuple[Ruleset | Absent | None, ...],
     only_ipv4: bool,
     settings: dict[str, str],
-) -> _Input:
+) -> Input:
     """IPv6 counts where all of it was seen; that IPv4 is open is certain without it."""
     ruleset = input_chains(nft, *(known(table) for table in tables))
-    return _Input(
+    return Input(
         ruleset=ruleset,
         chains=by_name(ruleset),
         packets=IPV4 if only_ipv4 or ipv6_off(settings) else IPV4 | IPV6,
@@ -248,7 +246,7 @@ def _input(
 
 
 def _doubts(
-    chains: _Input,
+    chains: Input,
     target: Target,
     published: tuple[Published, ...] | None,
     unlisted: Message | None,
@@ -280,11 +278,10 @@ def _doubts(
         known_or_absent(optional(SAVED6)),
         known_or_absent(optional(LEGACY)),
         known_or_absent(optional(LEGACY6)),
-        known_or_absent(optional(UNITS)),
         TARGET,
     ),
     severity=Severity.MEDIUM,
-    version=10,
+    version=11,
     remedy=msg("Set up nftables, firewalld or ufw to refuse by default; accept what is needed"),
 )
 def firewall_input(
@@ -297,7 +294,6 @@ def firewall_input(
     saved6: Saved | Absent | None,
     legacy: Saved | Absent | None,
     legacy6: Saved | Absent | None,
-    units: Units | Absent | None,
     target: Target,
 ) -> Judgement:
     """The host's packet filter refuses incoming packets that no rule accepts."""
@@ -306,7 +302,7 @@ def firewall_input(
         return failed(msg("Neither nft nor iptables is installed"), expected=expected)
     only_ipv4 = isinstance(ip6tables, Absent) or isinstance(sysctl, Absent)
     tables = (iptables, ip6tables, chains_of(saved, saved6, legacy, legacy6))
-    chains = _input(nft, tables, only_ipv4, known(sysctl) or {})
+    chains = input_of(nft, tables, only_ipv4, known(sysctl) or {})
     published = _handed_on(known(listed), saved, saved6, legacy, legacy6)
     note = msg("Forwarded by DNAT without passing an input chain: {ports}",
                ports=capped(p.text for p in published or ()))  # fmt: skip
@@ -317,21 +313,9 @@ def firewall_input(
         published,
         legacy_unlisted(chains.ruleset, (saved, saved6), (legacy, legacy6)),
     )
-    if chains.refused and not _loaded_at_boot(known(units)):
-        gone = msg("No enabled unit loads a packet filter: these rules may be gone after a boot")
-        doubts = (*doubts, gone)
     if doubts:
         return undetermined(*every, *doubts, expected=expected)
     return expect(chains.refused, detail=every, expected=expected)
-
-
-# nftables, iptables, netfilter-persistent, firewalld, ufw, ferm, shorewall, and those of a site
-_LOADERS = re.compile(r"nft|tables|netfilter|firewall|ufw|ferm|shorewall|filter|fw")
-
-
-def _loaded_at_boot(units: Units | None) -> bool:
-    """Whether a unit that starts with the system may load the rules; True where none is known."""
-    return units is None or any(map(_LOADERS.search, units.enabled | units.generated))
 
 
 FACTS = (NFT, IPTABLES, IP6TABLES, LISTED, SAVED, SAVED6, LEGACY, LEGACY6)

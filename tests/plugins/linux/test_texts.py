@@ -47,7 +47,7 @@ def test_packet_filter_chains_are_told_in_chinese() -> None:
     open_ = Chain(tool="nft", family="inet", table="a", name="in", hook="input", policy="accept")
     shut = structs.replace(open_, name="shut", policy="drop")
     target = Target(id="a", kind="host", object_type="server")
-    rules: Any = ((open_, shut), None, None, {}, (), (), (), (), (), None)
+    rules: Any = ((open_, shut), None, None, {}, (), (), (), (), ())
     detail = _in_chinese(firewall_input.judge(*rules, target))
     assert (
         "nft inet a in：放行（accept），规则 0 条、nft inet a shut：丢弃（drop），规则 0 条"

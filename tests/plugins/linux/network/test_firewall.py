@@ -27,7 +27,6 @@ from audit_linux.network import nft as nft_
 from audit_linux.network import port_forwards as published_
 from audit_linux.network.listeners import Listener
 from audit_linux.system import kernel
-from audit_linux.units import Units
 from invented.answers import answers as answers_
 
 Make = Callable[..., Answer]
@@ -50,10 +49,9 @@ def _judged(
     listed: Ports | None = (),
     saved: published_.Saved | None = None,
     target: Target = BARE,
-    units: Units | None = None,
 ) -> Judgement:
     return firewall.firewall_input.judge(
-        nft, iptables, ip6tables, sysctl, listed, saved, None, None, None, units, target
+        nft, iptables, ip6tables, sysctl, listed, saved, None, None, None, target
     )
 
 
@@ -537,24 +535,3 @@ def test_what_is_not_tracked_and_what_devices_refuse(answer: Make) -> None:
                            policy="drop")  # fmt: skip
     assert _judged((), None, None, ON).verdict is Verdict.FAIL
     assert _judged((device,), None, None, ON).verdict is Verdict.UNDETERMINED
-
-
-def test_rules_that_no_enabled_unit_loads_may_be_gone_after_a_boot() -> None:
-    shut = packets.Chain(
-        tool="nft", family="inet", table="a", name="in", hook="input", policy="drop"
-    )
-    for enabled, generated, verdict in (
-        ((), (), Verdict.UNDETERMINED),
-        (("ssh.service", "cron.service"), (), Verdict.UNDETERMINED),
-        (("nftables.service",), (), Verdict.PASS),
-        (("netfilter-persistent.service",), (), Verdict.PASS),
-        ((), ("iptables.service",), Verdict.PASS),
-        (("site-firewall.service",), (), Verdict.PASS),
-    ):
-        units = Units(
-            active=frozenset({"nftables.service"}),
-            enabled=frozenset(enabled),
-            generated=frozenset(generated),
-        )
-        found = _judged((shut,), None, None, {}, units=units)
-        assert found.verdict is verdict, enabled
