@@ -96,6 +96,14 @@ BUILDS = fact(
     kind="host",
     providers=(
         provider(asks=host.BUILDS, parse=host.parse_builds, package_manager="apt"),
+        provider(
+            asks=host.BUILDS_OF_RPM,
+            parse=host.parse_builds_of_rpm,
+            package_manager=("dnf", "yum"),
+        ),
+        provider(
+            asks=host.BUILDS_OF_RPM, parse=host.parse_builds_of_suse, package_manager="zypper"
+        ),
         provider(host.RELEASE, host.unheard_of),
     ),
 )
@@ -161,8 +169,8 @@ KERNELS = fact(
     Kernels,
     kind="host",
     providers=(
-        provider(host.KERNELS_OF_SUSE, host.parse_kernels, package_manager="zypper"),
-        provider(host.KERNELS, host.parse_kernels),
+        provider(asks=host.KERNELS_OF_SUSE, parse=host.parse_kernels, package_manager="zypper"),
+        provider(asks=host.KERNELS, parse=host.parse_kernels),
     ),
 )
 RELEASE = fact("patch.release", Release, kind="host", ask=host.RELEASE, parse=host.parse_release)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from audit_core.api.sdk import (
     Absent,
@@ -10,31 +11,42 @@ from audit_core.api.sdk import (
     Answers,
     Command,
     ParseError,
+    Partial,
     ReadFile,
     Reason,
     msg,
     not_present,
+    partial,
 )
 from audit_core.model import NamedAsk
 from audit_patch.model import Builds, Kernels, Release
 from audit_patch.repo_files import refused_by
 
-KERNELS = Command(
-    argv=(
-        "find", "/boot", "/run/reboot-required", "-maxdepth", "1", "(", "-name", "vmlinu[xz]-*",
-        "-o", "-name", "reboot-required", ")", "-printf", r"%p\0",
-    ),
-    ok=(0, 1),
-)  # fmt: skip
+# A container has the kernel of its host. Images of virtual machines may hold a /.dockerenv too.
+CONTAINER_MARKS = ("/.dockerenv", "/run/.containerenv", "/run/systemd/container")
+# Live patches: of kpatch and livepatch below /sys/kernel/livepatch, of Ksplice as modules.
+_LIVE = Command(
+    argv=("grep", "-rslx", "--include=enabled", "-e", "1", "/sys/kernel/livepatch"), ok=(0, 1, 2)
+)
+
+
+def _kernels(mark: str, *images: str) -> dict[str, NamedAsk]:
+    """The questions for kernel images, the file that asks for a reboot, and live patches."""
+    names = [w for name in ("vmlinu[xz]-*", *images, "ksplice_*") for w in ("-name", name, "-o")]
+    argv = (
+        "find", "/boot", "/sys/module", f"/run/{mark}", *CONTAINER_MARKS, "-maxdepth", "1",
+        "(", *names, "-name", mark, "-o", "-path", "/run/*c*", "-o",
+        "-path", "/.dockerenv", "-fstype", "overlay", ")",
+        "-printf", r"%p\0",
+    )  # fmt: skip
+    return {"found": Command(argv=argv, ok=(0, 1)), "live": _LIVE}
+
+
+KERNELS = _kernels("reboot-required")
 # SUSE's mark is that of `zypper needs-rebooting`, and its images have other names on ARM and Z.
-KERNELS_OF_SUSE = Command(
-    argv=(
-        "find", "/boot", "/run/reboot-needed", "-maxdepth", "1", "(", "-name", "vmlinu[xz]-*",
-        "-o", "-name", "[iI]mage-*", "-o", "-name", "reboot-needed", ")", "-printf", r"%p\0",
-    ),
-    ok=(0, 1),
-)  # fmt: skip
+KERNELS_OF_SUSE = _kernels("reboot-needed", "[iI]mage-*")
 # Debian and Ubuntu rebuild a kernel under the same name: only the build tells the two apart.
+# Proxmox has packages of its own.
 BUILDS: dict[str, NamedAsk] = {
     "running": Command(argv=("uname", "-v")),
     "installed": Command(
@@ -44,8 +56,17 @@ BUILDS: dict[str, NamedAsk] = {
             "-f",
             "${Package} ${Version} ${db:Status-Status}|",
             "linux-image-*",
+            "proxmox-kernel-*",
+            "pve-kernel-*",
         ),
         ok=(0, 1),
+    ),
+}
+# A kernel of rpm has the name, the flavour and the build of its package.
+BUILDS_OF_RPM: dict[str, NamedAsk] = {
+    "running": BUILDS["running"],
+    "installed": Command(
+        argv=("rpm", "-qa", "--qf", "%{NAME} %{VERSION}-%{RELEASE} %{ARCH}|", "kernel*")
     ),
 }
 # The same request as that of discovery, so that it is asked once.
@@ -89,20 +110,33 @@ def require_packages(answer: Answer) -> None:
         )
 
 
-def parse_kernels(answer: Answer) -> Kernels | Absent:
-    """The kernel images in /boot but for rescue images, and the mark that asks for a reboot."""
-    if refused := refused_by(answer):
-        return refused
-    names = [path.rpartition("/")[2] for path in _paths(answer)]
-    versions = {n.partition("-")[2] for n in names if not n.startswith("reboot-")}
+def parse_kernels(answers: Answers) -> Kernels | Partial | Absent:
+    """The kernel images in /boot but for rescue images, the mark for a reboot, live patches.
+
+    Where /boot is closed to the account, packages may still tell of a newer kernel.
+    """
+    refused = refused_by(answers["found"])
+    paths = _paths(answers["found"])
+    names = [path.rpartition("/")[2] for path in paths if path.startswith("/boot/")]
+    versions = {n.partition("-")[2] for n in names}
     versions = {v for v in versions if v[:1].isdigit() and not v.startswith("0-rescue")}
-    mark = next((n for n in names if n in _MARKS), "")
-    return Kernels(installed=tuple(sorted(versions)), reboot_mark=mark)
+    mark = next((m for m in _MARKS if f"/run/{m}" in paths), "")
+    modules = [p.rpartition("/")[2] for p in paths if p.startswith("/sys/module/")]
+    patches = [path.split("/")[4] for path in answers["live"].lines if path.count("/") == 5]
+    kernels = Kernels(
+        installed=tuple(sorted(versions)), reboot_mark=mark, live=(*sorted(patches), *modules),
+        contained=any(path in CONTAINER_MARKS for path in paths),
+    )  # fmt: skip
+    return partial(kernels, [refused.detail] if refused else [])
 
 
 _BUILD = (
     re.compile(r".* Debian (?P<build>\S+) .*"),
     re.compile(r"#(?P<build>\S+)-Ubuntu .*"),
+    re.compile(r".* (?:PMX|PVE) (?P<build>\S+) .*"),
+)
+_IMAGE = re.compile(
+    r"(?:linux-image-(?:unsigned-)?|(?:proxmox|pve)-kernel-)(?P<name>\d.*?)(-signed)?"
 )
 
 
@@ -110,13 +144,54 @@ def parse_builds(answers: Answers) -> Builds:
     """The build that runs, empty where it is not known, and those that are installed by name."""
     text = answers["running"].text.strip()
     found = next((row for pattern in _BUILD if (row := pattern.fullmatch(text))), None)
-    installed = {}
-    for record in answers["installed"].text.split("|"):
-        cells = record.split()
-        if len(cells) == 3 and cells[2] == "installed":
-            name = cells[0].removeprefix("linux-image-").removeprefix("unsigned-")
-            installed[name] = cells[1]
+    installed = {
+        image["name"]: version
+        for name, version, state in _records(answers["installed"])
+        if state == "installed" and (image := _IMAGE.fullmatch(name))
+    }
     return Builds(running=found["build"] if found else "", installed=installed)
+
+
+def _records(answer: Answer) -> list[tuple[str, str, str]]:
+    rows = [tuple(record.split()) for record in answer.text.split("|")]
+    return [(row[0], row[1], row[2]) for row in rows if len(row) == 3]
+
+
+_OF_RPM = re.compile(r"kernel(?P<flavour>(-(rt|debug|uek|64k|lt|ml))*)(-core)?")
+_OF_SUSE = re.compile(r"kernel-(?P<flavour>default|azure|preempt|rt|64kb|debug|vanilla)(-base)?")
+
+
+def parse_builds_of_rpm(answers: Answers) -> Builds:
+    """The kernels that are installed as packages, by the names that `uname -r` gives them."""
+    return _builds(answers, _called)
+
+
+def parse_builds_of_suse(answers: Answers) -> Builds:
+    """The same of SUSE, whose names have no architecture and no count of builds."""
+    return _builds(answers, _called_by_suse)
+
+
+def _builds(answers: Answers, name: Callable[[str, str, str], str]) -> Builds:
+    named = [(name(*row), row[1]) for row in _records(answers["installed"])]
+    return Builds(running="", installed={kernel: version for kernel, version in named if kernel})
+
+
+def _called_by_suse(name: str, version: str, architecture: str) -> str:
+    row = _OF_SUSE.fullmatch(name)
+    return f"{version.rpartition('.')[0]}-{row['flavour']}" if row else ""
+
+
+def _called(name: str, version: str, architecture: str) -> str:
+    """What `uname -r` says of a kernel package; empty for other packages.
+
+    +debug, +rt and +64k follow the architecture, but `rt` not where it is part of the version.
+    """
+    row = _OF_RPM.fullmatch(name)
+    if row is None:
+        return ""
+    words = [w for w in row["flavour"].split("-") if w in ("debug", "64k", "rt")]
+    shown = [w for w in words if w != "rt" or ".rt" not in version]
+    return f"{version}.{architecture}" + ("+" + "-".join(shown) if shown else "")
 
 
 def parse_release(answer: Answer) -> Release:
@@ -159,7 +234,8 @@ def parse_starters(answer: Answer) -> tuple[str, ...] | Absent:
 def parse_restart(answer: Answer) -> bool:
     """Whether needs-restarting says that the system has to be started anew."""
     text = answer.text
-    if answer.exit_code == 1 and "Reboot is required" in text:
+    # The last words are those of SUSE's program.
+    if answer.exit_code == 1 and re.search("Reboot is (required|suggested)", text):
         return True
     if answer.exit_code == 0 and ("should not be necessary" in text or "No core libraries" in text):
         return False

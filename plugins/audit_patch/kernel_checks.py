@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from audit_core.api.sdk import (
     PLATFORM,
@@ -17,6 +18,7 @@ from audit_core.api.sdk import (
     known,
     known_or_absent,
     msg,
+    not_applicable,
     optional,
     passed,
     undetermined,
@@ -66,7 +68,7 @@ def _other_build(builds: Builds | None, running: str) -> Message | None:
         known_or_absent(optional(BUILDS)),
     ),
     severity=Severity.MEDIUM,
-    version=5,
+    version=6,
     remedy=msg("Reboot into the newest installed kernel"),
 )
 def kernel_current(
@@ -78,25 +80,18 @@ def kernel_current(
     """The host runs the newest kernel it has installed, and has not asked for a reboot."""
     running = platform["kernel"].removeprefix("Linux ")
     wanted = msg("the newest installed kernel is running and no reboot is required")
-    same = [k for k in kernels.installed if _kernel(k)[1] == _kernel(running)[1]]
-    newest = max(same, key=_kernel, default="")
-    if newest and _kernel(newest) > _kernel(running):
-        detail = msg(
-            "Kernel {running} is running, {newest} is installed",
-            running=running,
-            newest=newest,
-        )
-        return failed(detail, expected=wanted)
-    if other := _other_build(known(builds), running):
-        return failed(other, expected=wanted)
-    if kernels.reboot_mark:
-        detail = msg("The system requires a reboot ({mark}); kernel {running} is running",
-                     mark=f"/run/{kernels.reboot_mark}", running=running)  # fmt: skip
-        return failed(detail, expected=wanted)
-    if known(restart):
-        detail = msg("needs-restarting reports that core libraries or services were updated since "
-"the last start; kernel {running} is running", running=running)  # fmt: skip
-        return failed(detail, expected=wanted)
+    packaged = builds.installed if isinstance(builds, Builds) else {}
+    newest = _newest((*kernels.installed, *packaged), running)
+    if kernels.contained and not newest:
+        return not_applicable(msg("In a container the kernel is that of its host"))
+    if older := _older(newest, running) or _other_build(known(builds), running):
+        if not kernels.live:
+            return failed(older, expected=wanted)
+        why = msg("Live patches are in effect ({names}): show that they cover what the newer "
+                  "kernel fixes", names=capped(kernels.live))  # fmt: skip
+        return undetermined(older, why, expected=wanted)
+    if asks := _asks_for_a_reboot(kernels, known(restart), running):
+        return failed(asks, expected=wanted)
     if newest != running:
         detail = msg(
             "Kernel {running} is running, and /boot holds no image of it ({installed})",
@@ -106,6 +101,28 @@ def kernel_current(
     return passed(
         msg("Kernel {running} is running, the newest installed", running=running), expected=wanted
     )
+
+
+def _newest(installed: Iterable[str], running: str) -> str:
+    """The newest kernel of the same line as the running one; empty where there is none."""
+    same = [k for k in installed if k[:1].isdigit() and _kernel(k)[1] == _kernel(running)[1]]
+    return max(same, key=_kernel, default="")
+
+
+def _older(newest: str, running: str) -> Message | None:
+    if not newest or _kernel(newest) <= _kernel(running):
+        return None
+    return msg("Kernel {running} is running, {newest} is installed", running=running, newest=newest)
+
+
+def _asks_for_a_reboot(kernels: Kernels, restart: bool | None, running: str) -> Message | None:
+    if kernels.reboot_mark:
+        return msg("The system requires a reboot ({mark}); kernel {running} is running",
+                   mark=f"/run/{kernels.reboot_mark}", running=running)  # fmt: skip
+    if restart:
+        return msg("needs-restarting reports that core libraries or services were updated since "
+"the last start; kernel {running} is running", running=running)  # fmt: skip
+    return None
 
 
 CHECKS = (kernel_current,)

@@ -110,10 +110,15 @@ class Metadata(Struct, frozen=True, kw_only=True):
 
 
 class Kernels(Struct, frozen=True, kw_only=True):
-    """Versions of the kernel images in /boot, and the file in /run that asks for a reboot."""
+    """Versions of the kernel images in /boot, and the file in /run that asks for a reboot.
+
+    `live`: the live patches in effect. `contained`: the host bears the mark of a container.
+    """
 
     installed: tuple[str, ...]
     reboot_mark: str = ""
+    live: tuple[str, ...] = ()
+    contained: bool = False
 
 
 class Builds(Struct, frozen=True, kw_only=True):

@@ -162,7 +162,7 @@ def _perhaps_over(release: Release, now: float) -> Message | None:
     "patch.release-supported",
     needs=(RELEASE, COLLECTED_AT),
     severity=Severity.HIGH,
-    version=3,
+    version=4,
     remedy=msg("Upgrade to a supported release, or provide the contract for extended support"),
 )
 def release_supported(release: Release, collected_at: str) -> Judgement:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -157,7 +158,9 @@ def test_after_the_end_of_support_only_a_source_of_the_contract_lets_pass() -> N
     centos = Release(id="centos", name="CentOS Linux", version_id="7", version="7 (Core)")
     rhel = Release(id="rhel", name="", version_id="7.9", version="7.9 (Maipo)")
     sles = Release(id="sles", name="SLES", version_id="15.5", version="15-SP5")
-    recalled = Release(id="sles", name="SLES", version_id="15.6", version="15-SP6")
+    recalled = Release(
+        id="openeuler", name="openEuler", version_id="24.03", version="24.03 (LTS-SP1)"
+    )
 
     def apt(**days: float) -> Metadata:
         names = {"focal": focal, "infra": infra, "apps": apps, "elts": elts, "buster": buster}
@@ -185,12 +188,14 @@ def test_after_the_end_of_support_only_a_source_of_the_contract_lets_pass() -> N
         (centos, *rpm("base", "updates", "tuxcare-els-rpms"), UNDETERMINED),  # not by the vendor
         (sles, *rpm("SLE-Product-SLES15-SP5-Updates"), UNDETERMINED),
         (sles, *rpm("SLE-Product-SLES15-SP5-Updates", "SLE-Product-SLES15-SP5-LTSS-Updates"), PASS),
-        (recalled, *rpm("SLE-Product-SLES15-SP6-Updates"), UNDETERMINED),
     ]  # fmt: skip
     for release, metadata, sources, verdict in cases:
         none = Security(updates=(), labelled=metadata.by_source or None)
         got = judge(checks.security_updates, none, metadata, sources, release, NOW, pro())
         assert got.verdict is verdict, (release, metadata, got)
+    day = "2027-01-02T12:00:00+00:00"
+    sources = rpm("update")[1]
+    assert support.unsupported(recalled, sources, datetime.fromisoformat(day).timestamp())
     ended = judge(checks.other_updates, Pending(updates=()), apt(buster=1),
                   ubuntu("Debian-Security"), NOW, None, BUSTER)  # fmt: skip
     assert ended.verdict is UNDETERMINED
@@ -446,8 +451,12 @@ def test_updated_libraries_ask_for_a_reboot_where_no_file_does(
         ("centos", "CentOS Linux", "8", "8", "2022-01-01", FAIL),
         ("centos", "CentOS Stream", "9", "9", "2026-11-23", PASS),
         ("rocky", "Rocky Linux", "9.6", "9.6 (Blue Onyx)", "2026-11-23", PASS),
-        ("rocky", "Rocky Linux", "10.0", "10.0", "2026-11-23", UNDETERMINED),  # recalled
-        ("openeuler", "openEuler", "24.03", "24.03 (LTS-SP3)", "2026-11-23", PASS),
+        ("rocky", "Rocky Linux", "10.0", "10.0", "2026-11-23", PASS),
+        ("ol", "Oracle Linux Server", "7.9", "7.9", "2026-11-23", UNDETERMINED),  # extended
+        ("alpine", "Alpine Linux", "3.20.3", "", "2026-11-23", FAIL),
+        ("fedora", "Fedora Linux", "44", "44 (Server Edition)", "2026-11-23", PASS),
+        ("openeuler", "openEuler", "22.03", "22.03 (LTS-SP4)", "2026-11-23", PASS),
+        ("openeuler", "openEuler", "24.03", "24.03 (LTS-SP3)", "2026-11-23", UNDETERMINED),
         ("openeuler", "openEuler", "24.03", "24.03 (LTS)", "2026-11-23", FAIL),
         ("openeuler", "openEuler", "24.03", "", "2026-11-23", UNDETERMINED),
         ("sles", "SLES", "15.5", "15-SP5", "2026-11-23", UNDETERMINED),
@@ -464,7 +473,7 @@ def test_release_supported(
 
 
 def test_a_recalled_date_is_called_unverified() -> None:
-    release = Release(id="sles", name="SLES", version_id="15.7", version="15-SP7")
+    release = Release(id="anolis", name="Anolis OS", version_id="8.9", version="8.9")
     assert "unverified" in judge(support.release_supported, release, NOW).detail[0].id
 
 
@@ -535,6 +544,25 @@ def test_a_kernel_that_was_rebuilt_under_its_name_is_told() -> None:
         platform = Platform(values={"kernel": running})
         got = judge(kernel_checks.kernel_current, kernels, platform, None, builds)
         assert got.verdict is verdict
+
+
+def test_kernels_by_packages_live_patches_and_containers() -> None:
+    old, new = "5.14.0-427.el9.x86_64", "5.14.0-503.el9.x86_64"
+    for installed, packages, more, verdict in (
+        ((old,), (old,), {}, PASS),
+        ((), (old,), {}, PASS),  # images below /boot/MACHINE-ID
+        ((old,), (old, new), {}, FAIL),
+        ((old,), (old, f"{new}+debug"), {}, PASS),
+        ((old, new), (old, new), {"live": ("kpatch_5_14",)}, UNDETERMINED),
+        ((old,), (old,), {"live": ("kpatch_5_14",)}, PASS),
+        ((), (), {"contained": True}, Verdict.NOT_APPLICABLE),
+        ((old, new), (), {"contained": True}, FAIL),
+    ):
+        kernels = Kernels(installed=installed, **more)
+        builds = Builds(running="", installed=dict.fromkeys(packages, "1"))
+        platform = Platform(values={"kernel": old})
+        got = judge(kernel_checks.kernel_current, kernels, platform, None, builds)
+        assert got.verdict is verdict, (installed, packages, more)
 
 
 NONE = Security(updates=(), labelled=None)
