@@ -23,14 +23,12 @@ from audit_core.model import (
     Verdict,
     facts_in,
 )
-from audit_linux.pam import Pam, parse_pam
 from audit_linux.ssh import sshd_algorithms as strong
 from audit_linux.ssh import sshd_checks as mod
 from audit_linux.ssh import sshd_running as ssh_facts
 from audit_linux.ssh.second_factor import second_factor
 from audit_linux.ssh.sshd import SERVERS, SSHD, Servers, Sshd, parse_sshd_t
 from audit_linux.ssh.sshd_files import Override, SshdFiles, parse_sshd_files
-from audit_linux.ssh.sshd_offered import OfferedAlgorithms
 from invented.answers import TARGET
 
 REFUSED = Absent(reason=Reason.NOT_PERMITTED, detail=Message(id="x"))
@@ -261,118 +259,6 @@ def test_sources(users: tuple[str, ...], verdict: Verdict) -> None:
     assert told_users == tuple(sorted(" ".join(users).split()))
     widened = mod.sshd_source_limited.judge(USUAL, sshd, match("allowusers", "*"))
     assert widened.verdict is UNDETERMINED
-
-
-@pytest.fixture(scope="session")
-def pam(files: Make) -> Pam:
-    """A host whose sshd asks for a one-time password as well."""
-    text = "auth required pam_google_authenticator.so\nauth required pam_unix.so\n"
-    got = parse_pam(files({"/etc/pam.d/sshd": text}))
-    assert isinstance(got, Pam)
-    return got
-
-
-@pytest.mark.parametrize(
-    ("methods", "verdict"),
-    [
-        ("any", UNDETERMINED),
-        ("", UNDETERMINED),
-        ("publickey", FAIL),
-        ("publickey,password", PASS),
-        ("publickey,keyboard-interactive:pam", PASS),
-        ("publickey,publickey", UNDETERMINED),
-        ("password,keyboard-interactive", UNDETERMINED),
-        ("publickey,password publickey", FAIL),
-        ("publickey,password publickey,keyboard-interactive", PASS),
-        ("hostbased,publickey", UNDETERMINED),
-        ("hostbased,publickey,password", PASS),
-        ("gssapi-with-mic,password", UNDETERMINED),
-        ("publickey,gssapi-with-mic", PASS),
-        ("none", FAIL),
-    ],
-)
-def test_second_factor(methods: str, verdict: Verdict, pam: Pam) -> None:
-    sshd = reported(authenticationmethods=methods)
-    rest = [None] * 4
-    assert second_factor.judge(USUAL, sshd, None, *rest, None, TARGET, None).verdict is verdict
-    changed = match("authenticationmethods", "any")
-    judged = second_factor.judge(USUAL, sshd, changed, *rest, pam, TARGET, None)
-    assert judged.verdict is UNDETERMINED
-
-
-def test_one_factor_is_a_fail_where_nothing_else_may_ask_for_more(pam: Pam, files: Make) -> None:
-    plain = parse_pam(files({"/etc/pam.d/sshd": "auth required pam_unix.so\n"}))
-    strange = parse_pam(
-        files({"/etc/pam.d/sshd": "auth required pam_unix.so\nauth required x.so\n"})
-    )
-    sshd = reported(authenticationmethods="any", passwordauthentication="yes")
-    declared = structs.replace(TARGET, settings={"second_factor_at": "bastion 1"})
-    for given, target, verdict in (
-        (plain, TARGET, FAIL),
-        (strange, TARGET, UNDETERMINED),
-        (pam, TARGET, UNDETERMINED),  # a one-time password is asked for
-        (plain, declared, UNDETERMINED),
-        (REFUSED, TARGET, UNDETERMINED),
-    ):
-        judged = second_factor.judge(USUAL, sshd, *[None] * 5, given, target, None)
-        assert judged.verdict is verdict
-    key = reported(authenticationmethods="publickey")
-    for shown, verdict in (
-        (None, FAIL),  # this machine
-        (OfferedAlgorithms(algorithms={}), FAIL),
-        (OfferedAlgorithms(algorithms={}, through="bastion:22"), UNDETERMINED),
-        (REFUSED, UNDETERMINED),
-    ):
-        for sshd_, given in ((sshd, plain), (key, plain), (key, pam), (key, REFUSED)):
-            judged = second_factor.judge(USUAL, sshd_, *[None] * 5, given, TARGET, shown)
-            assert judged.verdict is verdict, (shown, given)
-    off = reported(authenticationmethods="any", passwordauthentication="no")
-    judged = second_factor.judge(USUAL, off, *[None] * 5, plain, TARGET, None)
-    assert judged.verdict is UNDETERMINED
-
-
-_UNIX = "auth [success=1 default=ignore] pam_unix.so\nauth requisite pam_deny.so\n"
-_OTP_LINE = "auth required pam_google_authenticator.so"
-# What sshd's stack asks for besides the password, and what sshd sets.
-BY_PAM = {
-    (f"{_UNIX}{_OTP_LINE}\n", "no", "any"): PASS,
-    (f"{_OTP_LINE}\n{_UNIX}auth required pam_permit.so\n", "no", "any"): PASS,
-    (f"{_UNIX}{_OTP_LINE}\n", "yes", "any"): UNDETERMINED,  # a key alone, if there is one
-    (f"{_UNIX}{_OTP_LINE}\n", "yes", "keyboard-interactive"): PASS,
-    (f"{_UNIX}{_OTP_LINE}\n", "yes", "publickey"): FAIL,
-    (f"{_UNIX}{_OTP_LINE} nullok\n", "no", "any"): UNDETERMINED,
-    (f"auth sufficient pam_google_authenticator.so\n{_UNIX}", "no", "any"): UNDETERMINED,
-    ("auth optional pam_google_authenticator.so\nauth required pam_unix.so\n", "no", "any"):
-        UNDETERMINED,
-    ("auth required pam_unix.so\n", "no", "any"): FAIL,
-    (f"auth required pam_faillock.so preauth\nauth [success=2 default=ignore] pam_unix.so\n"
-     "auth [default=die] pam_faillock.so authfail\nauth requisite pam_deny.so\n"
-     f"auth required pam_permit.so\n{_OTP_LINE}\n", "no", "any"): PASS,
-}  # fmt: skip
-
-
-def test_second_factor_by_pam(files: Make) -> None:
-    for (text, keys, methods), verdict in BY_PAM.items():
-        stacks = parse_pam(files({"/etc/pam.d/sshd": text}))
-        sshd = reported(
-            authenticationmethods=methods, pubkeyauthentication=keys, usepam="yes",
-            passwordauthentication="yes", kbdinteractiveauthentication="yes",
-            gssapiauthentication="no", hostbasedauthentication="no",
-        )  # fmt: skip
-        judged = second_factor.judge(USUAL, sshd, *[None] * 5, stacks, TARGET, None)
-        assert judged.verdict is verdict, (text, keys, methods)
-
-
-def test_second_factor_names_the_modules(pam: Pam) -> None:
-    detail = second_factor.judge(
-        USUAL, reported(authenticationmethods="any"), None, *[None] * 4, pam, TARGET, None
-    ).detail
-    assert detail[0].args["methods"] == "any"
-    assert detail[1].args["names"] == ("pam_google_authenticator.so",)
-    none = second_factor.judge(
-        USUAL, reported(authenticationmethods="any"), None, *[None] * 5, TARGET, None
-    ).detail
-    assert none[1].args["names"] == ()
 
 
 # --- other servers, absence -------------------------------------------------------------------
