@@ -1,7 +1,8 @@
 """Keys that open accounts over SSH: how many, of which length, and who may change their files.
 
 A line of authorized_keys (sshd(8)) is `[options] type key [comment]`; options hold no blank but in
-quotes, where a backslash stands before a quote. Lines of another form are passed over.
+quotes, where a backslash stands before a quote. Lines of another form are passed over, those with
+an option that OpenSSH 10 does not know among them. A certificate opens nothing here.
 """
 
 from __future__ import annotations
@@ -65,6 +66,25 @@ class KeyFile(Struct, frozen=True, kw_only=True):
 
 # Possessive: a long line without an end to its quotes is refused at once.
 _OPTIONS = re.compile(r'(?:[^\s"\\]|\\"?|"(?:[^"\\]|\\"?)*+")++[ \t]+')
+_SWITCHES = "agent-forwarding|port-forwarding|pty|user-rc|x11-forwarding|touch-required"
+_VALUED = "command|environment|expiry-time|from|permitlisten|permitopen|principals|tunnel"
+_OPTION = re.compile(
+    rf"(?:((?:no-)?(?:{_SWITCHES})|restrict|verify-required|cert-authority)"
+    rf'|({_VALUED})="(?:[^"\\]|\\"?)*+")?(?:,|$)',
+    re.IGNORECASE,
+)
+
+
+def _options(text: str) -> frozenset[str] | None:
+    """The names of the options; None where one is not known."""
+    found, at = set(), 0
+    while at < len(text):
+        option = _OPTION.match(text, at)
+        if option is None:
+            return None
+        found.add((option[1] or option[2] or "").lower())
+        at = option.end()
+    return frozenset(found)
 
 
 def authorized(line: str) -> PublicKey | None:
@@ -72,12 +92,24 @@ def authorized(line: str) -> PublicKey | None:
     text = line.strip(" \t\r")
     if not text or text.startswith("#"):
         return None
-    options = _OPTIONS.match(text)
-    for rest in (text, text[options.end() :] if options else ""):
-        words = re.split(r"[ \t]+", rest, maxsplit=2)
-        if len(words) > 1 and (key := public_key(words[0], words[1])):
-            return key
-    return None
+    if key := _key(text):
+        return key
+    given = _OPTIONS.match(text)
+    key = _key(text[given.end() :]) if given else None
+    names = _options(given[0].rstrip(" \t")) if given else None
+    if key is None or names is None:
+        return None
+    authority = "cert-authority" in names
+    if "principals" in names and not authority:
+        return None
+    return structs.replace(key, authority=authority)
+
+
+def _key(text: str) -> PublicKey | None:
+    words = re.split(r"[ \t]+", text, maxsplit=2)
+    if len(words) < 2 or "-cert-v" in words[0]:
+        return None
+    return public_key(words[0], words[1])
 
 
 def parse_authorized_keys(answer: Answer) -> tuple[KeyFile, ...] | Partial | Absent:
@@ -183,7 +215,7 @@ def authorized_keys(
         none = msg("The SSH server accepts no keys (PubkeyAuthentication no)")
         return server.settled(passed(none, expected=expected))
     used = _central(server, known(central) or (), accounts)
-    found = (*(known(files) or ()), *used)
+    found = (*_at_home(server, known(files) or ()), *used)
     short = [f"{f.path}: {k.text}" for f in found for k in f.keys if weak(k, min_rsa)]
     bad = [_weak_keys(capped(short))] if short else []
     if bad := [*bad, *_misplaced(found, accounts)]:
@@ -197,7 +229,9 @@ def authorized_keys(
 
 def _misplaced(found: tuple[KeyFile, ...], accounts: Accounts | Absent) -> list[Message]:
     """What is wrong with who owns the files and who may write them."""
-    homes = {a.home: a.uid for a in accounts.rows} if isinstance(accounts, Accounts) else {}
+    homes = (
+        {a.home.rstrip("/"): a.uid for a in accounts.rows} if isinstance(accounts, Accounts) else {}
+    )
     loose = [f"{f.path} ({f.mode:04o})" for f in found if f.mode & 0o022]
     foreign = [
         f.path for f in found
@@ -235,10 +269,15 @@ def _doubts(server: Server, found: tuple[KeyFile, ...], far: tuple[str, ...]) ->
     """What may open accounts besides what was read."""
     several = [f"{f.path} ({len(f.keys)})" for f in found if len(f.keys) > 1]
     elsewhere = _elsewhere(server)
+    signers = [f.path for f in found if any(key.authority for key in f.keys)]
     doubts = (
         (
             several,
             msg("Ask whether several people use one account: {names}", names=capped(several)),
+        ),
+        (
+            signers,
+            msg("Certificates of an authority open accounts: {names}", names=capped(signers)),
         ),
         (elsewhere, msg("Keys that were not read: {names}", names=capped(elsewhere))),
         (far, not_searched(far)),
@@ -246,10 +285,27 @@ def _doubts(server: Server, found: tuple[KeyFile, ...], far: tuple[str, ...]) ->
     return [detail for wanted, detail in doubts if wanted]
 
 
+def _at_home(server: Server, files: tuple[KeyFile, ...]) -> list[KeyFile]:
+    """The files in homes that the server looks at; all where a Match block sets others."""
+    used = _places(server)
+    if not used and not _is_none(server):
+        used = set(_USUAL)  # not known
+    if server.overrides("authorizedkeysfile"):
+        return list(files)
+    return [file for file in files if f".ssh/{file.path.rpartition('/.ssh/')[2]}" in used]
+
+
+def _is_none(server: Server) -> bool:
+    return server.sshd.one("authorizedkeysfile").lower() == "none"
+
+
+_HOME = re.compile(r"%h/|/home/%u/")
+
+
 def _places(server: Server) -> set[str]:
     """The patterns of AuthorizedKeysFile outside of Match blocks, those in homes relative."""
     return {
-        path.removeprefix("%h/")
+        _HOME.sub("", path, count=1) if _HOME.match(path) else path
         for line in server.sshd.values.get("authorizedkeysfile", ())
         for path in line.split()
         if path.lower() != "none"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 
 from msgspec import structs
@@ -18,7 +19,7 @@ from audit_linux.ssh.authorized_keys import (
     parse_authorized_keys,
     parse_central_keys,
 )
-from audit_linux.ssh.public_keys import PublicKey
+from audit_linux.ssh.public_keys import PublicKey, public_key
 from audit_linux.ssh.sshd import Servers, Sshd
 from audit_linux.ssh.sshd_files import Override, SshdFiles
 from audit_linux.ssh.sshd_records import sshd_log_level
@@ -103,6 +104,39 @@ def test_lines_of_authorized_keys() -> None:
         assert authorized(line) is None, line
 
 
+# Whether a login to OpenSSH 9.2p1 worked with this line and an Ed25519 key; KEY is its base64.
+LOGINS = {
+    "no-pty  ssh-ed25519 KEY": True, "no-pty\tssh-ed25519 KEY": True, "foo ssh-ed25519 KEY": False,
+    "NO-PTY ssh-ed25519 KEY": True, 'command="true",foo ssh-ed25519 KEY': False,
+    "command=true ssh-ed25519 KEY": False, "\ufeffno-pty ssh-ed25519 KEY": False,
+    "ssh-ed25519 KEY=": False, "restrict,pty ssh-ed25519 KEY": True,
+    "verify-required ssh-ed25519 KEY": True, 'principals="x" ssh-ed25519 KEY': False,
+    'command="a \\"b" ssh-ed25519 KEY': True, 'command="a b ssh-ed25519 KEY': False,
+    "no-pty, ssh-ed25519 KEY": True, "no-pty,,pty ssh-ed25519 KEY": True,
+    '"x" ssh-ed25519 KEY': False, "no-pty ssh-ed25519  KEY": True, "\vssh-ed25519 KEY": False,
+}  # fmt: skip
+
+
+def test_lines_as_a_real_server_took_them() -> None:
+    for line, works in LOGINS.items():
+        text = line.replace("KEY", ED.split()[1])
+        assert (authorized(text) is not None) is works, line
+    signer = authorized(f"cert-authority {ED}")
+    assert signer is not None
+    assert signer.authority
+
+
+def test_base64_as_ssh_keygen_reads_it() -> None:
+    """`ssh-keygen -l` of OpenSSH 9.2p1 takes none of these for a key."""
+    for kind, key in (RSA.split(), ED.split()):
+        blob = base64.b64decode(key)
+        cut, more = (base64.b64encode(each).decode() for each in (blob[:-3], blob + b"x"))
+        for wrong in (key[:-1], key[:-2], key[:-4], f"{key}=", f"{key}==", f"{key}AAAA", cut, more,
+                      f"{key}#c", f"!{key}", f"{key[:10]}\\{key[10:]}"):  # fmt: skip
+            assert public_key(kind, wrong) is None, wrong
+        assert public_key(kind, key) is not None
+
+
 def _judged(files: tuple[KeyFile, ...], accounts: Accounts, **values: str) -> Verdict:
     sshd = _sshd(authorizedkeysfile=".ssh/authorized_keys .ssh/authorized_keys2", **values)
     return authorized_keys.judge(USUAL, sshd, *[None] * 5, files, accounts, None, HOST).verdict
@@ -137,6 +171,17 @@ def test_authorized_keys(answer: Make) -> None:
     text = "root:x:0:0::/root:/bin/sh\njenkins:x:9:9::/srv/jenkins:/bin/bash\n"
     assert _judged((), whole(parse_passwd(answer(text)))) is UNDETERMINED
     assert _judged((structs.replace(one, mode=0o666),), people, pubkeyauthentication="no") is PASS
+    signer = structs.replace(one, keys=(structs.replace(good, authority=True),))
+    assert _judged((signer,), people) is UNDETERMINED
+    # files that the server does not look at
+    loose = structs.replace(one, mode=0o666)
+    for places, verdict in (
+        ("none", PASS), ("/etc/ssh/keys/%u", PASS), ("%h/.ssh/authorized_keys", FAIL),
+        ("/home/%u/.ssh/authorized_keys", FAIL), (".ssh/authorized_keys2", PASS),
+    ):  # fmt: skip
+        sshd = _sshd(authorizedkeysfile=places)
+        facts = (*[None] * 5, (loose,), people, None, HOST)
+        assert authorized_keys.judge(USUAL, sshd, *facts).verdict is verdict, places
 
 
 def test_keys_outside_of_homes(answer: Make) -> None:
