@@ -116,20 +116,27 @@ def _hidden(file: FileEntry) -> bool:
 def systemd_settings(text: str, wanted: str) -> Iterator[tuple[str, str]]:
     """The names and values of one section, as systemd 252 reads its settings.
 
-    A byte order mark is passed over, names have their case, a line that ends in a backslash goes on
-    and a comment within does not end it.
+    A byte order mark is passed over, names have their case, a line that ends in a backslash, with
+    nothing behind it, goes on, and a comment within does not end it.
     """
-    section, begun = "", ""
-    for raw in text.removeprefix("\ufeff").split("\n"):
-        line = raw.strip()
-        if line.startswith(("#", ";")):
-            continue
-        if line.endswith("\\"):
-            begun += f"{line[:-1]} "
-            continue
-        line, begun = f"{begun}{line}".strip(), ""
+    section = ""
+    for line in _joined(text.removeprefix("\ufeff")):
         if line.startswith("["):
             section = line[1:-1] if line.endswith("]") else section
         name, equals, value = line.partition("=")
         if equals and section == wanted:
             yield name.strip(), value.strip()
+
+
+def _joined(text: str) -> Iterator[str]:
+    """The lines that are no comments; one goes on where an odd number of backslashes ends it."""
+    begun = ""
+    for raw in text.split("\n"):
+        if raw.lstrip().startswith(("#", ";")):
+            continue
+        if (len(raw) - len(raw.rstrip("\\"))) % 2:
+            begun += f"{raw[:-1]} "
+            continue
+        yield f"{begun}{raw}".strip()
+        begun = ""
+    yield begun.strip()

@@ -247,7 +247,7 @@ def _runs_now(jobs: Iterable[Job], platform: Platform, names: Names | None) -> l
         known_or_absent(optional(ROOT_SHELLS)),
     ),
     severity=Severity.HIGH,
-    version=7,
+    version=8,
     remedy=msg(
         "Make root the owner of the named programs and of all directories above them, "
         "and remove write permission for others (chown root, chmod go-w)"

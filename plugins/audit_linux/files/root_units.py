@@ -1,8 +1,8 @@
 """What root runs through systemd: the commands of units, and where they are written.
 
 Of a name the first file of four directories counts (systemd.unit(5)); drop-ins follow in the order
-of their names. A backslash at the end of a line goes on in the next that is no comment; an empty
-value takes back those before it.
+of their names. Settings count in the section that they are for; a backslash at the end of a line
+goes on in the next that is no comment; an empty value takes back those before it.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from audit_core.api.sdk import (
     msg,
     partial,
 )
+from audit_linux.config_files import systemd_settings
 from audit_linux.files.command_lines import Started, started_by_words
 from audit_linux.files.root_jobs import WORD_OF_UNIT, Job, of_variables, owner_of
 
-_SETTING_OF_UNIT = re.compile(r"\s*([A-Za-z]+)\s*=\s*(.*?)\s*")
 _EXEC = re.compile(r"Exec(?:Start|StartPre|StartPost|Reload|Stop|StopPost|Condition)")
 _ABOVE = ("/etc/systemd/system", "/run/systemd/system", "/usr/local/lib/systemd/system",
           "/usr/lib/systemd/system")  # fmt: skip
@@ -44,7 +44,7 @@ def parse_units_of_root(answers: Answers) -> tuple[Job, ...] | Partial:
     answered = (answers["units"], answers["more"])
     every = [file for answer in answered for file in answer.files]
     files = [file for file in every if file.status is FileStatus.READ]
-    added = _first([f for f in files if f.path.endswith(".conf")], deep=True)
+    added = _first([f for f in _laid(every) if f.path.endswith(".conf")], deep=True)
     starters = _starters(files)
     jobs = [job for name, file in _services(every).items()
             for job in _unit_jobs(name, [file, *_drop_ins(name, added)], starters)]  # fmt: skip
@@ -59,9 +59,14 @@ def _services(every: list[FileEntry]) -> dict[str, FileEntry]:
 
     A link to /dev/null, or an empty file, masks those of its name further down.
     """
-    named = _first([f for f in every if f.status in (FileStatus.READ, FileStatus.NOT_REGULAR)])
+    named = _first(_laid(every))
     services = ((name, file) for name, file in named.items() if name.endswith(".service"))
     return {n: file for n, file in services if file.text and not _WANTED.search(file.path)}
+
+
+def _laid(every: list[FileEntry]) -> list[FileEntry]:
+    """The files that were read, and links to /dev/null, which hide those of their name."""
+    return [f for f in every if f.status in (FileStatus.READ, FileStatus.NOT_REGULAR)]
 
 
 def _unread(files: list[FileEntry]) -> list[Message]:
@@ -95,13 +100,13 @@ def _drop_ins(name: str, added: dict[str, FileEntry]) -> list[FileEntry]:
     found: dict[str, FileEntry] = {}
     for folder in folders:  # the more special folder hides files of the others
         for place, file in added.items():
-            if place.startswith(f"{folder}/"):
+            if place.startswith(f"{folder}/") and not place.startswith(f"{folder}/."):
                 found.setdefault(place.rsplit("/", 1)[1], file)
     return [found[key] for key in sorted(found)]
 
 
 _WANTED = re.compile(r"\.(?:wants|requires)/")
-_ACCEPTS = re.compile(r"(?mi)^\s*Accept\s*=\s*(?:yes|true|on|1)\s*$")
+_TRUE = ("yes", "true", "on", "1", "y", "t")
 
 
 def _starters(files: list[FileEntry]) -> dict[str, tuple[str, ...]]:
@@ -111,42 +116,31 @@ def _starters(files: list[FileEntry]) -> dict[str, tuple[str, ...]]:
         stem, _, ending = file.path.rsplit("/", 1)[1].rpartition(".")
         if _WANTED.search(file.path) and "@" in stem and ending == "service":
             found.setdefault(template_of(f"{stem}.service"), []).append("*")
-        if not file.path.endswith(_STARTERS):
-            continue
-        named = re.search(r"(?m)^\s*(?:Unit|Service)\s*=\s*(\S+)", file.text)
-        service = template_of(named[1] if named else f"{stem}.service")
-        if ending == "socket" and re.search(
-            r"(?mi)^\s*Accept\s*=\s*(?:yes|true|on|1)\s*$", file.text
-        ):
-            service = f"{stem}@.service"  # one instance for each connection
-        wanted = ".wants/" in file.path and ending != "socket"
-        found.setdefault(service, []).extend([f"{stem}.{ending}", *(["*"] if wanted else [])])
+        if file.path.endswith(_STARTERS):
+            wanted = ".wants/" in file.path and ending != "socket"
+            names = [f"{stem}.{ending}", *(["*"] if wanted else [])]
+            found.setdefault(_started_by(file, stem, ending), []).extend(names)
     return {service: tuple(dict.fromkeys(names)) for service, names in found.items()}
 
 
-def _lines(text: str) -> Iterator[str]:
-    """The lines, joined where a backslash ends one; comments in between are passed over."""
-    pending = ""
-    for raw in text.split("\n"):
-        line = raw.strip()
-        if pending and line[:1] in ("#", ";"):
-            continue
-        if line.endswith("\\"):
-            pending += line[:-1] + " "
-            continue
-        yield pending + line
-        pending = ""
+def _started_by(file: FileEntry, stem: str, ending: str) -> str:
+    """The service that a timer, path or socket starts."""
+    last = dict(systemd_settings(file.text, ending.capitalize()))
+    if ending == "socket" and last.get("Accept", "").lower() in _TRUE:
+        return f"{stem}@.service"  # one instance for each connection
+    named = last.get("Service" if ending == "socket" else "Unit")
+    return template_of(named or f"{stem}.service")
 
 
 def _settings_of(files: list[FileEntry]) -> Iterator[tuple[str, str, FileEntry]]:
-    """The settings of a unit that hold: an empty value takes back those before it."""
+    """The settings of a service that hold: an empty value takes back those before it."""
     kept: list[tuple[str, str, FileEntry]] = []
     for file in files:
-        for row in filter(None, map(_SETTING_OF_UNIT.fullmatch, _lines(file.text))):
-            if not row[2]:
-                kept = [one for one in kept if one[0] != row[1]]
+        for name, value in systemd_settings(file.text, "Service"):
+            if not value:
+                kept = [one for one in kept if one[0] != name]
             else:
-                kept.append((row[1], row[2], file))
+                kept.append((name, value, file))
     return iter(kept)
 
 
