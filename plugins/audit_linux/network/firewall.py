@@ -161,12 +161,21 @@ def _past_input(target: Target, published: tuple[Published, ...] | None) -> Mess
                "and not in allowed_ports: {ports}", ports=capped(others))  # fmt: skip
 
 
+def closing_devices(chains: Ruleset) -> bool:
+    """Whether chains at the devices may drop what the input chains let through."""
+    tables = {(c.family, c.table) for c in chains if c.at_the_device}
+    return any((c.family, c.table) in tables and _refuses(c) for c in chains)
+
+
+def _refuses(chain: Chain) -> bool:
+    """Whether some packet may be dropped in `chain` itself, or is handed to a program."""
+    handed = any(r.verdict == "drop" or (r.verdict == "jump" and not r.to) for r in chain.rules)
+    return chain.policy == "drop" or handed
+
+
 def _before_input(chains: Ruleset) -> Message | None:
     """That chains at the devices may refuse what the input chains let through."""
-    closing = any(
-        chain.at_the_device and ("drop" in (chain.policy, *(rule.verdict for rule in chain.rules)))
-        for chain in chains
-    )
+    closing = closing_devices(chains)
     return msg("Rules of the families netdev and bridge were not followed") if closing else None
 
 
@@ -281,7 +290,7 @@ def _doubts(
         TARGET,
     ),
     severity=Severity.MEDIUM,
-    version=11,
+    version=12,
     remedy=msg("Set up nftables, firewalld or ufw to refuse by default; accept what is needed"),
 )
 def firewall_input(

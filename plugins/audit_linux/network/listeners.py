@@ -115,7 +115,11 @@ def _table_line(text: str) -> Listener | None:
     # 0A is TCP_LISTEN, 07 is TCP_CLOSE, which is how an unconnected UDP socket stands.
     if match[3] != ("0A" if protocol == "tcp" else "07"):
         return None
-    return Listener(protocol=protocol, address=_address(match[1]), port=int(match[2], 16))
+    # a socket for IPv6 that names no address takes IPv4 as well, unless it was told not to
+    address = _address(match[1])
+    return Listener(
+        protocol=protocol, address="*" if address == "::" else address, port=int(match[2], 16)
+    )
 
 
 def parse_tables(answer: Answer) -> tuple[Listener, ...] | Partial:
@@ -150,11 +154,12 @@ LISTENERS = fact(
 _ENTRY = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?(?:/(tcp|udp))?", re.ASCII)
 
 
-def _within(item: Listener, ranges: list[tuple[str, int, int]]) -> bool:
+def within(item: Listener, ranges: list[tuple[str, int, int]]) -> bool:
+    """Whether one of `ranges` has the port of `item`."""
     return any(p == item.protocol and low <= item.port <= high for p, low, high in ranges)
 
 
-def _ranges(entries: tuple[str, ...]) -> tuple[list[tuple[str, int, int]], list[str]]:
+def ranges_of(entries: tuple[str, ...]) -> tuple[list[tuple[str, int, int]], list[str]]:
     """The ranges that `entries` name, and the entries that name none."""
     ranges, bad = [], []
     for entry in entries:
@@ -172,8 +177,8 @@ def within_declared(
     target: Target, protocol: str, ports: str, *, setting: str = "allowed_ports"
 ) -> bool:
     """True when `setting` of `target` lists each of `ports`, such as `80,8000-8010`."""
-    declared_ranges, bad = _ranges(declared(target, setting) or ())
-    asked, odd = _ranges(tuple(f"{part}/{protocol}" for part in ports.split(",")))
+    declared_ranges, bad = ranges_of(declared(target, setting) or ())
+    asked, odd = ranges_of(tuple(f"{part}/{protocol}" for part in ports.split(",")))
     return not (bad or odd) and all(
         any(p == q and low <= first and last <= high for q, low, high in declared_ranges)
         for p, first, last in asked
@@ -214,12 +219,12 @@ def listening_allowed(
     entries = declared(target, "allowed_ports")
     if entries is None:
         return undetermined(sockets, msg("Declare allowed_ports of this target, e.g. 22/tcp"))
-    ranges, bad = _ranges(entries)
+    ranges, bad = ranges_of(entries)
     if bad:
         return undetermined(sockets, msg("allowed_ports: not a port like 22/tcp or 8000-8010/tcp: "
                                       "{entries}", entries=capped(bad)))  # fmt: skip
     expected = msg("only {entries}", entries=capped(entries))
-    extra = [i for i in exposed if not _within(i, ranges)]
+    extra = [i for i in exposed if not within(i, ranges)]
     if extra:
         detail = msg("{count} not on the list: {sockets}", count=len(extra),
                    sockets=capped(i.text for i in extra))  # fmt: skip
@@ -255,11 +260,11 @@ def listening_high_risk(
     ports: Annotated[frozenset[str], Superset] = HIGH_RISK,
 ) -> Judgement:
     """No high-risk port accepts connections from outside."""
-    ranges, bad = _ranges(tuple(ports))
+    ranges, bad = ranges_of(tuple(ports))
     if bad:
         return undetermined(msg("ports: not a port like 23/tcp: {entries}", entries=capped(bad)))
     exposed = _exposed(listeners)
-    risky = [i for i in exposed if _within(i, ranges)]
+    risky = [i for i in exposed if within(i, ranges)]
     open_ = [i for i in exposed if i.number in DEPENDS and i not in risky]
     expected = msg("none of the ports {ports}", ports=tuple(sorted(ports)))
     if risky:

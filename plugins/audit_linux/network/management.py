@@ -12,17 +12,14 @@ from msgspec import Struct
 from audit_core.api.sdk import (
     TARGET,
     Absent,
-    Answer,
     Down,
-    FileStatus,
     Judgement,
     Message,
-    ReadFiles,
     Severity,
+    Superset,
     Target,
     capped,
     check,
-    fact,
     failed,
     known,
     known_or_absent,
@@ -33,11 +30,10 @@ from audit_core.api.sdk import (
     present,
     undetermined,
 )
-from audit_linux.config_files import whole_files
 from audit_linux.declared import declared
-from audit_linux.network.firewall import chains_of, input_chains, legacy_unlisted
+from audit_linux.network.firewall import chains_of, closing_devices, input_chains, legacy_unlisted
 from audit_linux.network.iptables import IP6TABLES, IPTABLES
-from audit_linux.network.listeners import LISTENERS, Listener
+from audit_linux.network.listeners import LISTENERS, Listener, ranges_of, within
 from audit_linux.network.netfilter_model import Chains, Ruleset, Spans, by_name
 from audit_linux.network.nft import NFT
 from audit_linux.network.port_forwards import (
@@ -59,46 +55,58 @@ from audit_linux.network.reach import (
     size,
     without,
 )
+from audit_linux.network.remote_admin import ssh_ports
+from audit_linux.network.wrappers import WRAPPERS
 from audit_linux.ssh.sshd import Sshd
 from audit_linux.ssh.sshd_server import SSHD_SETTINGS
 from audit_linux.system.kernel import SYSCTL, interfaces, ipv6_off
 
-# SSH, telnet, r-services, RDP, VNC, Docker, Webmin, Cockpit.
-MANAGEMENT = frozenset({22, 23, 512, 513, 514, 2375, 2376, 3389, 5900, 5901, 9090, 10000})
-_SERVERS = frozenset({"sshd", "dropbear", "telnetd", "in.telnetd", "xrdp", "cockpit-ws"})
+# SSH, telnet, SNMP, r-services, Docker, RDP, VNC, WS-MAN, Cockpit, Webmin and Usermin.
+MANAGEMENT = frozenset({
+    "22/tcp", "23/tcp", "161/udp", "512/tcp", "513/tcp", "514/tcp", "2375/tcp", "2376/tcp",
+    "3389/tcp", "5800-5810/tcp", "5900-5910/tcp", "5985/tcp", "5986/tcp", "9090/tcp", "10000/tcp",
+    "20000/tcp",
+})  # fmt: skip
+_SERVERS = re.compile(
+    r"sshd(?:-\w+)?|dropbear|telnetd|in\.telnetd|xrdp|cockpit-(?:ws|tls)|X\w*vnc\w*|x11vnc"
+    r"|vino-server|wayvnc|snmpd|miniserv(?:\.pl)?|ttyd|shellinaboxd|gotty|BT-Panel|1panel\S*"
+    r"|libvirtd|pveproxy"
+)
+# Who holds the port of the SSH server: it itself, who starts it, or nobody that is shown.
+_STARTERS = ("", "systemd", "init", "xinetd", "inetd")
 # Bridges and pairs of containers and virtual machines: nobody administers the host over them.
 _VIRTUAL = re.compile(r"docker|br-[0-9a-f]{12}|veth|virbr|cni|flannel|cali|lxc|lxd|podman|vnet|tap")
-_LINK_LOCAL = {"tcp4": (), "tcp6": ((0xFE80 << 112, (0xFEC0 << 112) - 1),)}
+_LINK_LOCAL = {"4": (), "6": ((0xFE80 << 112, (0xFEC0 << 112) - 1),)}
+_ANYWHERE = ("*", "0.0.0.0", "::")  # noqa: S104 (where others listen)
 
 
-def parse_wrappers(answer: Answer) -> bool | Absent:
-    """Whether hosts.allow or hosts.deny hold rules; libwrap is linked to sshd on Debian.
+class _Socket(Struct, frozen=True, kw_only=True, order=True):
+    """A listening socket over which the host may be administered.
 
-    `#` is a comment as the first character only, a backslash at the end goes on, also in a comment,
-    and a line without a colon is passed over (libwrap 7.6).
+    `packet` is `tcp4` or the like; `address` and `interface` are empty for a socket that waits at
+    all of them.
     """
-    text = "\n".join(f.text for f in answer.files if f.status is FileStatus.READ)
-    lines = re.sub(r"\\\r?\n", "", text).split("\n")
-    if any(":" in line and not line.startswith("#") for line in lines):
-        return True
-    files = whole_files(answer)
-    return files if isinstance(files, Absent) and files.unknown else False
 
+    port: int
+    packet: str
+    address: str = ""
+    interface: str = ""
 
-WRAPPERS = fact(
-    "linux.tcp-wrappers",
-    bool,
-    kind="host",
-    ask=ReadFiles(paths=("/etc/hosts.allow", "/etc/hosts.deny")),
-    parse=parse_wrappers,
-)
+    @property
+    def family(self) -> str:
+        """4 or 6."""
+        return self.packet[-1]
+
+    @property
+    def text(self) -> str:
+        """`22/tcp`, `22/tcp 10.1.2.3`."""
+        return f"{self.port}/{self.packet[:3]} {self.address}".strip()
 
 
 class _Approach(Struct, frozen=True, kw_only=True):
     """The addresses that reach a port over an interface (empty: any)."""
 
-    port: int
-    packet: str
+    asked: _Socket
     interface: str
     sure: Spans
     maybe: Spans
@@ -106,56 +114,61 @@ class _Approach(Struct, frozen=True, kw_only=True):
     @property
     def open(self) -> bool:
         """True when more than half of all addresses surely get through."""
-        return 2 * size(self.sure) > size(everywhere(self.packet))
-
-    @property
-    def doubtful(self) -> bool:
-        """True when more than half of all addresses may get through."""
-        return 2 * size(self.maybe) > size(everywhere(self.packet))
+        return 2 * size(self.sure) > size(everywhere(self.asked.packet))
 
     @property
     def text(self) -> str:
         """`22/tcp eth0: 10.0.0.0/8`; what only may get through stands in brackets."""
-        sure = networks(self.sure, self.packet)[:8]
-        maybe = networks(without(self.maybe, self.sure), self.packet)[:8]
+        sure = networks(self.sure, self.asked.packet)[:8]
+        maybe = networks(without(self.maybe, self.sure), self.asked.packet)[:8]
         sources = ", ".join([*sure, *(f"({net})" for net in maybe)]) or "-"
-        return f"{self.port}/tcp {self.interface or '*'}: {sources}"
+        return f"{self.asked.text} {self.interface or '*'}: {sources}"
 
 
-def _packets(item: Listener) -> tuple[str, ...]:
-    if item.address == "*":
-        return ("tcp4", "tcp6")
-    return ("tcp6",) if ":" in item.address else ("tcp4",)
+def _asked_of(item: Listener) -> Iterator[_Socket]:
+    """A socket once for each family: `*` takes both, an IPv4 address in IPv6 is one of IPv4."""
+    plain, _, scope = item.address.partition("%")
+    plain = re.sub(r"(?i)^::ffff:(?=\d+\.)", "", plain)
+    for family in ("4", "6") if plain == "*" else ("6" if ":" in plain else "4",):
+        yield _Socket(
+            port=item.port,
+            packet=item.protocol + family,
+            address="" if plain in _ANYWHERE else plain,
+            interface=scope,
+        )
 
 
-def _asked(listeners: tuple[Listener, ...], ipv6: bool) -> list[tuple[int, str]]:
-    """Port and family of each listening socket over which the host may be administered."""
+def _asked(
+    listeners: tuple[Listener, ...], ranges: list[tuple[str, int, int]], ssh: frozenset[str],
+    ipv6: bool,
+) -> list[_Socket]:  # fmt: skip
+    """Each socket over which the host may be administered; `ssh` are ports of the SSH server."""
     found = {
-        (item.port, packet)
+        asked
         for item in listeners
-        if item.protocol == "tcp" and not item.loopback
-        and (item.port in MANAGEMENT or item.process in _SERVERS)
-        for packet in _packets(item)
+        if not item.loopback
+        and (within(item, ranges) or _SERVERS.fullmatch(item.process)
+             or (item.number in ssh and item.process in _STARTERS))
+        for asked in _asked_of(item)
     }  # fmt: skip
-    return sorted(one for one in found if ipv6 or one[1] == "tcp4")
+    return sorted(one for one in found if ipv6 or one.family == "4")
 
 
 def _ways(
-    asked: list[tuple[int, str]], names: tuple[str, ...], address: str | None, chains: Chains,
-) -> list[_Approach]:  # fmt: skip
+    asked: list[_Socket], names: tuple[str, ...], address: str | None, chains: Chains
+) -> list[_Approach]:
     ways = []
-    for port, packet in asked:
-        to = _to(address, packet)
-        for name in names or ("",):
-            who = reached(Question(packet=packet, port=port, interface=name, to=to), chains)
-            ways.append(
-                _Approach(port=port, packet=packet, interface=name, sure=who.sure, maybe=who.maybe)
-            )
+    for one in asked:
+        to = _to(one.address or address, one.packet)
+        for name in (one.interface,) if one.interface else names or ("",):
+            question = Question(packet=one.packet, port=one.port, interface=name, to=to)
+            who = reached(question, chains)
+            ways.append(_Approach(asked=one, interface=name, sure=who.sure, maybe=who.maybe))
     return ways
 
 
 def _to(address: str | None, packet: str) -> int | None:
-    """The declared address of the host as a number, where it is one of the family of `packet`."""
+    """An address of the host as a number, where it is one of the family of `packet`."""
     try:
         found = ipaddress.ip_address(address or "")
     except ValueError:
@@ -168,7 +181,7 @@ def _declared(target: Target) -> tuple[dict[str, Spans] | None, list[str]]:
     entries = declared(target, "admin_sources")
     if entries is None:
         return None, []
-    found: dict[str, Spans] = {"tcp4": (), "tcp6": ()}
+    found: dict[str, Spans] = {"4": (), "6": ()}
     bad = []
     for entry in entries:
         try:
@@ -177,7 +190,8 @@ def _declared(target: Target) -> tuple[dict[str, Spans] | None, list[str]]:
             bad.append(entry)
             continue
         span = ((int(net.network_address), int(net.broadcast_address)),)
-        found[f"tcp{net.version}"] = joined(found[f"tcp{net.version}"], span)
+        family = str(net.version)
+        found[family] = joined(found[family], span)
     return found, bad
 
 
@@ -190,13 +204,14 @@ def _beyond(
     more, still are a limit; that one is too wide is certain only where nearly everybody gets in.
     """
     if allowed is None:
-        limits = {"tcp4": most, "tcp6": most << 56}
+        limits = {"4": most, "6": most << 56}
         wide = tuple(
-            w for w in ways if size(without(w.maybe, _LINK_LOCAL[w.packet])) > limits[w.packet]
-        )
+            w for w in ways
+            if size(without(w.maybe, _LINK_LOCAL[w.asked.family])) > limits[w.asked.family]
+        )  # fmt: skip
         return tuple(w for w in ways if w.open), wide
-    surely = tuple(w for w in ways if without(w.sure, allowed[w.packet]))
-    return surely, tuple(w for w in ways if without(w.maybe, allowed[w.packet]))
+    surely = tuple(w for w in ways if without(w.sure, allowed[w.asked.family]))
+    return surely, tuple(w for w in ways if without(w.maybe, allowed[w.asked.family]))
 
 
 def _elsewhere(sshd: Sshd | Absent | None, wrappers: bool | Absent) -> Iterator[Message]:
@@ -207,9 +222,9 @@ def _elsewhere(sshd: Sshd | Absent | None, wrappers: bool | Absent) -> Iterator[
     if isinstance(sshd, Absent):
         yield msg("Whether the SSH server itself limits addresses is not known")
     if wrappers is True:
-        yield msg("/etc/hosts.allow or /etc/hosts.deny hold rules")
+        yield msg("/etc/hosts.allow or /etc/hosts.deny may refuse clients of the SSH server")
     if isinstance(wrappers, Absent):
-        yield msg("Whether /etc/hosts.allow and /etc/hosts.deny hold rules is not known")
+        yield msg("Whether /etc/hosts.allow and /etc/hosts.deny refuse clients is not known")
 
 
 def _handed_on(rows: tuple[Published, ...], ports: set[int]) -> list[str]:
@@ -220,9 +235,13 @@ def _handed_on(rows: tuple[Published, ...], ports: set[int]) -> list[str]:
 
 
 def _led_here(rows: tuple[Published, ...], ports: set[int]) -> list[str]:
-    """Rules that lead another port to one of `ports`, or one of those to another port."""
-    found = (r for r in rows if r.here and (not r.ports or _names(f"{r.ports} {r.to}", ports)))
-    return [row.text for row in found]
+    """Rules that lead another port to one of `ports`."""
+    return [row.text for row in rows if row.here and (not row.ports or _names(row.to, ports))]
+
+
+def _led_away(rows: tuple[Published, ...], ports: set[int]) -> list[str]:
+    """Rules that lead one of `ports` to another port."""
+    return [row.text for row in rows if row.here and row.ports and _names(row.ports, ports)]
 
 
 def _names(text: str, ports: set[int]) -> bool:
@@ -248,7 +267,7 @@ def _names(text: str, ports: set[int]) -> bool:
         known_or_absent(WRAPPERS),
     ),
     severity=Severity.MEDIUM,
-    version=6,
+    version=7,
     remedy=msg("Let the packet filter accept the management ports from the addresses of the "
                "administrators only, and declare these in admin_sources"),
 )  # fmt: skip
@@ -268,13 +287,22 @@ def management_sources(
     wrappers: bool | Absent,
     *,
     most: Annotated[int, Down] = 65536,
+    ports: Annotated[frozenset[str], Superset] = MANAGEMENT,
 ) -> Judgement:
     """The ports over which this host is administered can be reached from few addresses only."""
     gaps = tuple(gap.detail for gap in (nft, iptables) if isinstance(gap, Absent))
-    asked = _asked(listeners, _ipv6(known(sysctl)) and not isinstance(ip6tables, Absent))
+    server, (ranges, odd) = known(sshd), ranges_of(tuple(ports))
+    asked = _asked(listeners, ranges, ssh_ports(server) if server else frozenset(),
+                   _ipv6(known(sysctl)) and not isinstance(ip6tables, Absent))  # fmt: skip
     allowed, bad = _declared(target)
-    if bad:
-        return undetermined(msg("admin_sources: not a network: {entries}", entries=capped(bad)))
+    if bad or odd:
+        return undetermined(*present(
+            msg("admin_sources: not a network: {entries}", entries=capped(bad)) if bad else None,
+            msg("ports: not a port like 23/tcp: {entries}", entries=capped(odd)) if odd else None,
+        ))  # fmt: skip
+    if not asked and server is None and any(not i.loopback and not i.process for i in listeners):
+        return undetermined(msg("Which programs listen, and the ports of the SSH server, are not "
+                                "known"))  # fmt: skip
     if not asked:
         return not_applicable(msg("No management port accepts connections from outside"))
     if gaps:
@@ -288,12 +316,14 @@ def management_sources(
         return undetermined(msg("The ruleset takes too long to follow"))
     handed = (known(listed) or (), *_published(saved, saved6, legacy, legacy6))
     unlisted = legacy_unlisted(ruleset, (saved, saved6), (legacy, legacy6))
-    unfollowed = (*present(unlisted), *_unfollowed(ruleset, handed, {port for port, _ in asked}))
+    numbers = {one.port for one in asked}
     beyond = _beyond(ways, allowed, most)
-    return _judged(
-        _Answer(ways=tuple(ways), surely=beyond[0], maybe=beyond[1]),
-        unfollowed, tuple(_elsewhere(sshd, wrappers)), allowed is None,
+    answer = _Answer(
+        ways=tuple(ways), surely=beyond[0], maybe=beyond[1],
+        wider=(*present(unlisted), *_wider(ruleset, handed, numbers)),
+        narrower=(*_narrower(ruleset, handed, numbers), *_elsewhere(sshd, wrappers)),
     )  # fmt: skip
+    return _judged(answer, allowed is None)
 
 
 def _ipv6(settings: dict[str, str] | None) -> bool:
@@ -310,17 +340,25 @@ def _published(*saved: Saved | Absent | None) -> Iterator[tuple[Published, ...]]
     return ((known(one) or Saved()).published for one in saved)
 
 
-def _unfollowed(
-    ruleset: Ruleset,
-    handed: tuple[tuple[Published, ...], ...],
-    ports: set[int],
-) -> Iterator[Message]:
-    """Rules that were not followed and may change who reaches a port."""
-    if any(chain.at_the_device for chain in ruleset):
-        yield msg("Rules of the families netdev and bridge were not followed")
+_Rows = tuple[tuple[Published, ...], ...]
+
+
+def _wider(ruleset: Ruleset, handed: _Rows, ports: set[int]) -> Iterator[Message]:
+    """What was not followed and may let more clients reach a port.
+
+    What is led to a port is let in by a rule of its own; else the chains see the port it leads to.
+    """
     led = dict.fromkeys(text for rows in handed for text in _led_here(rows, ports))
-    # what was led there is let in by a rule of its own: else the chains see the port it leads to
     if led and any(asked.what == "status" for c in ruleset for r in c.rules for asked in r.tracked):
+        yield msg("Led to another port of this host (REDIRECT): {ports}", ports=capped(led))
+
+
+def _narrower(ruleset: Ruleset, handed: _Rows, ports: set[int]) -> Iterator[Message]:
+    """What was not followed and may keep clients from a port."""
+    if closing_devices(ruleset):
+        yield msg("Rules of the families netdev and bridge were not followed")
+    led = dict.fromkeys(text for rows in handed for text in _led_away(rows, ports))
+    if led:
         yield msg("Led to another port of this host (REDIRECT): {ports}", ports=capped(led))
     forwarded = dict.fromkeys(text for rows in handed for text in _handed_on(rows, ports))
     if forwarded:
@@ -328,11 +366,16 @@ def _unfollowed(
 
 
 class _Answer(Struct, frozen=True, kw_only=True):
-    """The ways to the ports, and those that surely or perhaps go beyond what is allowed."""
+    """The ways to the ports, and those that surely or perhaps go beyond what is allowed.
+
+    `wider` stands against a pass and `narrower` against a fail.
+    """
 
     ways: tuple[_Approach, ...]
     surely: tuple[_Approach, ...]
     maybe: tuple[_Approach, ...]
+    wider: tuple[Message, ...] = ()
+    narrower: tuple[Message, ...] = ()
 
     @property
     def whole(self) -> bool:
@@ -341,26 +384,21 @@ class _Answer(Struct, frozen=True, kw_only=True):
         A port that is open on one interface of several may be so on purpose.
         """
         return any(
-            all(w in self.surely for w in self.ways if (w.port, w.packet) == (one.port, one.packet))
-            for one in self.surely
+            all(w in self.surely for w in self.ways if w.asked == one.asked) for one in self.surely
         )
 
 
-def _judged(
-    answer: _Answer, unfollowed: tuple[Message, ...], elsewhere: tuple[Message, ...],
-    undeclared: bool,
-) -> Judgement:  # fmt: skip
-    """The limits of the server itself narrow only: they stand against a fail, never a pass."""
+def _judged(answer: _Answer, undeclared: bool) -> Judgement:
     expected = msg("from the addresses in admin_sources only")
     if undeclared:
         expected = msg("from few addresses only; those of the administrators in admin_sources")
     detail = msg("Reachable on this host from: {ways}", ways=capped(w.text for w in answer.ways))
-    if answer.whole and not (unfollowed or elsewhere):
+    if answer.whole and not answer.narrower:
         return failed(detail, expected=expected)
     beyond = answer.surely or answer.maybe
-    if beyond or unfollowed:
+    if beyond or answer.wider:
         doubt = msg("Whether that is intended is not known: declare admin_sources")
-        more = (*unfollowed, *(elsewhere if beyond else ()))
+        more = (*answer.wider, *(answer.narrower if beyond else ()))
         return undetermined(
             detail, *more, *present(doubt if undeclared else None), expected=expected
         )

@@ -48,9 +48,13 @@ def _filled_by_rules(items: tuple[dict[str, Any], ...]) -> set[tuple[str, str, s
     return found
 
 
-def _named_sets(items: tuple[dict[str, Any], ...]) -> dict[tuple[str, ...], list[Any]]:
-    """The elements of the named sets and maps; none of those that change by themselves."""
-    found: dict[tuple[str, ...], list[Any]] = {}
+_Elements = dict[tuple[str, ...], list[Any]]
+
+
+def _named_sets(items: tuple[dict[str, Any], ...]) -> tuple[_Elements, _Elements]:
+    """The elements of the named sets and maps, and of those that change by themselves."""
+    found: _Elements = {}
+    passing: _Elements = {}
     filled = _filled_by_rules(items)
     for value in (item[kind] for item in items for kind in _SETS if kind in item):
         if not isinstance(value, dict):
@@ -58,9 +62,10 @@ def _named_sets(items: tuple[dict[str, Any], ...]) -> dict[tuple[str, ...], list
         flags, elements = values_of(value.get("flags")), value.get("elem", [])
         changing = bool(_CHANGING & {str(flag) for flag in flags})
         place = _text(value, "family", "table", "name")
-        if isinstance(elements, list) and not changing and place not in filled:
-            found[place] = [_bare(e) for e in elements]
-    return found
+        if isinstance(elements, list):
+            kept = passing if changing or place in filled else found
+            kept[place] = [_bare(e) for e in elements]
+    return found, passing
 
 
 def _bare(element: Any) -> Any:
@@ -69,7 +74,16 @@ def _bare(element: Any) -> Any:
     return inner.get("val") if isinstance(inner, dict) else element
 
 
-def _resolved(value: Any, place: tuple[str, ...], sets: dict[tuple[str, ...], list[Any]]) -> Any:
+def _refuses(expr: Any) -> bool:
+    """Whether a rule drops what it chooses: who is not on a list now is not dropped now.
+
+    Who is not on a list that lets in may yet put itself there, as by knocking at ports.
+    """
+    every = expr if isinstance(expr, list) else ()
+    return any(isinstance(e, dict) and ("drop" in e or "reject" in e) for e in every)
+
+
+def _resolved(value: Any, place: tuple[str, ...], sets: _Elements) -> Any:
     """`value` with the elements of named sets in the place of their names."""
     if isinstance(value, dict):
         return {k: _resolved(v, place, sets) for k, v in value.items()}
@@ -307,14 +321,16 @@ def parse_nft(answers: Answers) -> Ruleset | Partial | Absent:
 def _ruleset(items: tuple[dict[str, Any], ...]) -> Ruleset:
     rules: dict[tuple[str, ...], list[Rule]] = {}
     heads: dict[tuple[str, ...], dict[str, Any]] = {}
-    sets, limits = _named_sets(items), _named_limits(items)
+    (sets, passing), limits = _named_sets(items), _named_limits(items)
     for item in items:
         chain, rule = item.get("chain"), item.get("rule")
         if isinstance(chain, dict):
             heads[_text(chain, "family", "table", "name")] = chain
         elif isinstance(rule, dict):
             key = _text(rule, "family", "table", "chain")
-            expr = _limited(_resolved(rule.get("expr"), key[:2], sets), key[:2], limits)
+            expr = rule.get("expr")
+            listed = {**sets, **passing} if _refuses(expr) else sets
+            expr = _limited(_resolved(expr, key[:2], listed), key[:2], limits)
             rules.setdefault(key, []).extend(_rules(expr))
     if sum(bool(head.get("hook")) for head in heads.values()) > _MOST_HOOKS:
         raise ParseError(msg("too many base chains to follow"))

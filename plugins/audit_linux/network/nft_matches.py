@@ -293,7 +293,7 @@ def narrowed(rule: Rule, key: str, value: Any) -> Rule:
     if key == "match":
         fits = fits & _fits(match, rule.verdict)
         rule = _asked(rule, match)
-    elif key in ("limit", "ct count", "set"):
+    elif key in ("limit", "ct count", "set", "meter"):
         held = _below(key, value, rule.verdict)
         rule = _of_family(rule, value)
         fits = fits if held else NONE
@@ -307,7 +307,8 @@ def narrowed(rule: Rule, key: str, value: Any) -> Rule:
 
 def _of_family(rule: Rule, added: Any) -> Rule:
     """`rule` with the family of the address that its statement adds to a set."""
-    about, _ = subject(added.get("elem") if isinstance(added, dict) else None)
+    element = added.get("elem", added.get("key")) if isinstance(added, dict) else None
+    about, _ = subject(element)
     return structs.replace(rule, may=rule.may & _FAMILIES.get(about, EVERY))
 
 
@@ -318,9 +319,11 @@ def _below(key: str, value: Any, verdict: str) -> bool | None:
     """
     if not isinstance(value, dict):
         return None
-    if key == "set":  # adds an element; with a limit for each of them
+    if key in ("set", "meter"):  # adds an element; with a limit for each of them
         inner = value.get("stmt") or []
-        if value.get("op") not in ("add", "update") or not isinstance(inner, list):
+        inner = [inner] if isinstance(inner, dict) else inner
+        adds = key == "meter" or value.get("op") in ("add", "update")
+        if not adds or not isinstance(inner, list):
             return None
         held = [_below(k, v, verdict) for one in inner if isinstance(one, dict)
                 for k, v in one.items() if k not in _NO_MATCH]  # fmt: skip

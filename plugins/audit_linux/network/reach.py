@@ -158,7 +158,9 @@ class _Walk:
                 self.loose = _plus(self.loose, hit)
             if not hit.maybe or not rule.verdict:
                 continue
-            rest = Reached(sure=without(came.sure, met.maybe), maybe=without(came.maybe, met.sure))
+            # who may be let in here, and else goes on, is as sure to get in as who goes on
+            left = met.sure if rule.verdict == "accept" else met.maybe
+            rest = Reached(sure=without(came.sure, left), maybe=without(came.maybe, met.sure))
             gone, back = self._ended(rule, chain, hit, deep)
             out, came = _plus(out, gone), _plus(rest, back)
         return _plus(out, came)

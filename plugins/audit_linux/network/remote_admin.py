@@ -34,7 +34,7 @@ _NO_SERVER = undetermined(
 )
 
 
-def _ssh_ports(sshd: Sshd) -> frozenset[str]:
+def ssh_ports(sshd: Sshd) -> frozenset[str]:
     """`22/tcp` for each port of the effective configuration."""
     addresses = (*sshd.values.get("port", ()), *sshd.values.get("listenaddress", ()))
     ends = [re.search(r"(?:^|:)(\d{1,5})$", value, re.ASCII) for value in addresses]
@@ -65,7 +65,7 @@ def remote_admin_encrypted(
     processes: tuple[Process, ...] | Absent,
 ) -> Judgement:
     """Nothing but SSH is open through which this host could be administered remotely."""
-    ports = _ssh_ports(server.sshd)
+    ports = ssh_ports(server.sshd)
     exposed = [i for i in listeners if not i.loopback and i.number not in _NO_ADMINISTRATION]
     others = [i for i in exposed if not (_by_ssh(i, ports) or _for_users(target, i))]
     expected = msg("SSH only, and the ports in service_ports")

@@ -12,13 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from audit_core.api.sdk import Absent, Reason, Target, Verdict, msg
 from audit_core.api.testkit import whole
-from audit_linux.network import firewall, iptables, management, nft, port_forwards
+from audit_linux.network import firewall, iptables, management, nft, port_forwards, wrappers
 from audit_linux.network.listeners import Listener
 from audit_linux.network.netfilter_model import Chain, Ruleset, by_name
 from audit_linux.network.reach import Question, reached
+from audit_linux.ssh.sshd import Sshd
 from invented.answers import answer as made
 from invented.answers import answers, files
 
@@ -111,6 +113,37 @@ RULES = {
     ),
     "to groups": _inet("ip daddr 224.0.0.0/4 accept", "ip6 daddr { ff02::fb, ff02::1 } accept",
                        "ip daddr 255.255.255.255 accept", "ip saddr 10.9.1.2 tcp dport 22 accept"),
+    "maps of verdicts": _inet(
+        "ip saddr vmap @m", "meta nfproto vmap { ipv6 : jump six }",
+        more="map m { type ipv4_addr : verdict; flags interval;\n"
+             "elements = { 10.9.1.0/25 : jump x, 10.9.0.2 : drop } }\n"
+             "chain x { tcp dport 22 accept\n}\nchain six { ip6 saddr fd00:a::/64 accept\n}",
+    ),
+    "states and interfaces in maps": _inet(
+        "ct state vmap { invalid : drop, new : jump n }",
+        more='chain n { iifname vmap { "lo" : accept, "va" : goto lan }\ndrop\n}\n'
+             "chain lan { tcp dport vmap { 22 : return, 2222 : accept }\n}",
+    ),
+    "goto does not come back": _inet(
+        "jump a", "tcp dport 2222 accept",
+        more="chain b { ip saddr 10.9.0.2 return\ndrop\n}\n"
+             "chain a { tcp dport 2222 goto b\ntcp dport 22 accept\n}",
+    ),
+    "what may be accepted before": _inet(
+        "meta mark 7 tcp dport 22 accept",
+        "ether saddr 00:11:22:33:44:55 tcp dport 22 accept", "tcp dport 22 accept",
+    ),
+    "routes back": _raw("fib saddr . iif oif missing drop")
+    + _inet("fib daddr . iif type != { local, broadcast, multicast } drop", "tcp dport 22 accept"),
+    "a later table drops": _inet("tcp dport 22 accept", policy="accept")
+    + "table inet u { chain i { type filter hook input priority 10; policy accept;\n"
+      "tcp dport 22 ip saddr 10.9.1.0/24 drop\n}\n}\n",
+    "lists of who is refused, which change": _inet(
+        "ip saddr @bad reject", "tcp dport 22 ct state new meter m { ip saddr limit rate over "
+        "99/second burst 99 packets } drop", "tcp dport 22 accept",
+        more="set bad { type ipv4_addr; flags timeout; elements = { 10.9.1.2 timeout 1h } }",
+    ),
+    "masks of addresses": _inet("ip saddr & 255.255.255.0 == 10.9.1.0 tcp dport 22 accept"),
     "interfaces twice": _inet('iifname "lo" iifname "va" tcp dport 22 accept',
                               'iifname "v*" iifname != "va" tcp dport 2222 accept'),
 }  # fmt: skip
@@ -332,6 +365,63 @@ def test_the_port_of_ssh_open_to_everybody_fails(subtests: Any) -> None:
             assert judged.verdict is verdict
 
 
+def _server(**values: str) -> Sshd:
+    return Sshd(values={key: (value,) for key, value in values.items()})
+
+
+def _socket(address: str, port: int = 22, process: str = "sshd", protocol: str = "tcp") -> Listener:
+    return Listener(protocol=protocol, address=address, port=port, process=process)
+
+
+def test_sockets_over_which_a_host_is_administered(subtests: Any) -> None:
+    few = _filter("-A INPUT -s 10.9.1.0/24 -p tcp -m tcp --dport 22 -j ACCEPT")
+    wide = _filter("-A INPUT -p tcp -j ACCEPT", "-A INPUT -p udp -m udp --dport 161 -j ACCEPT")
+    bound = _filter("-A INPUT -d 10.9.9.9/32 -p tcp -m tcp --dport 22 -j DROP",
+                    "-A INPUT -p tcp -m tcp --dport 22 -j ACCEPT")  # fmt: skip
+    one = _filter("-A INPUT -i eth1 -p tcp -m tcp --dport 22 -j ACCEPT")
+    devices = (Chain(tool="nft", family="bridge", table="f", name="i", hook="input"),)
+    closing = (structs.replace(devices[0], policy="drop"),)
+    settings, usual = _server(port="2222"), _server(port="22")
+    cases: list[tuple[str, Any, Any, Any, str]] = [
+        ("by systemd", wide, _socket("*", 2222, "systemd"), settings, "fail"),
+        ("nobody is shown", wide, _socket("*", 2222, ""), settings, "fail"),
+        ("nobody is shown, no settings", wide, _socket("*", 2222, ""), None, "undetermined"),
+        ("by systemd, few", few, _socket("*", 2222, "systemd"), settings, "pass"),
+        ("not of SSH", wide, _socket("*", 2222, "java"), settings, "not_applicable"),
+        ("a session", wide, _socket("*", 22022, "sshd-session"), settings, "fail"),
+        ("VNC", wide, _socket("*", 5942, "Xtigervnc"), usual, "fail"),
+        ("Webmin", wide, _socket("*", 12345, "miniserv.pl"), usual, "fail"),
+        ("SNMP", wide, _socket("0.0.0.0", 161, "snmpd", "udp"), usual, "fail"),
+        ("SNMP, few", few, _socket("0.0.0.0", 161, "snmpd", "udp"), usual, "pass"),
+        ("at one address", bound, _socket("10.9.9.9"), usual, "pass"),
+        ("at all", bound, _socket("0.0.0.0"), usual, "fail"),
+        ("at an interface", one, _socket("0.0.0.0%eth1"), usual, "fail"),
+        ("at another", one, _socket("0.0.0.0%eth0"), usual, "pass"),
+        ("IPv4 in IPv6", bound, _socket("::ffff:10.9.9.9"), usual, "pass"),
+        ("a bridge without refusal", (*wide, *devices), _socket("*"), usual, "fail"),
+        ("a bridge that refuses", (*wide, *closing), _socket("*"), usual, "undetermined"),
+        ("a bridge, few", (*few, *closing), _socket("*"), usual, "pass"),
+    ]
+    for name, rules, socket_, server, verdict in cases:
+        with subtests.test(name):
+            judged = management.management_sources.judge(
+                Target(id="w", kind="host", object_type="server", address="10.9.0.1"), (socket_,),
+                None, rules, None, _SYSCTL, None, *4 * (None,), server, False,
+            )  # fmt: skip
+            assert judged.verdict == verdict
+
+
+def test_a_port_that_is_led_away_may_be_another_program(answer: Any) -> None:
+    wide = _filter("-A INPUT -p tcp -m tcp --dport 22 -j ACCEPT")
+    led = "*nat\n-A PREROUTING -p tcp -m tcp --dport 22 -j REDIRECT --to-ports 2222\nCOMMIT\n"
+    saved = whole(port_forwards.parse_saved(answer(led), "iptables", "ip"))
+    judged = management.management_sources.judge(
+        Target(id="w", kind="host", object_type="server"), _SSH, None, wide, None, _SYSCTL, None,
+        saved, *3 * (None,), None, False,
+    )  # fmt: skip
+    assert judged.verdict is Verdict.UNDETERMINED
+
+
 def test_another_port_that_is_led_to_the_port_of_ssh(answer: Any) -> None:
     target = Target(id="w", kind="host", object_type="server")
     few = "-A INPUT -s 10.9.1.0/24 -p tcp -m tcp --dport 22 -j ACCEPT"
@@ -348,16 +438,28 @@ def test_another_port_that_is_led_to_the_port_of_ssh(answer: Any) -> None:
         assert judged.verdict is verdict
 
 
-# hosts.deny, and whether tcpdmatch of tcpd 7.6 (Debian 12) takes it for a rule.
+# hosts.allow, hosts.deny, and whether tcpdmatch of tcpd 7.6 refuses one of four clients.
 WRAPPER_RULES = (
-    ("", False), ("sshd: ALL", True), ("sshd:ALL", True), ("# sshd: ALL", False),
-    ("  # sshd: ALL", True), ("sshd: \\\n ALL", True), ("# x \\\nsshd: ALL", False),
-    ("sshd: ALL # c", True), ("sshd: ALL\r", True), ("sshd 10.1.2.3", False), (" \t", False),
+    ("", "", False), ("", "sshd: ALL", True), ("", "sshd:ALL", True), ("", "# sshd: ALL", False),
+    ("", "  # sshd: ALL", True), ("", "sshd: \\\n ALL", True), ("", "# x \\\nsshd: ALL", False),
+    ("", "sshd: ALL # c", True), ("", "sshd: ALL\r", True), ("", "sshd 10.1.2.3", False),
+    ("", " \t", False), ("sshd: ALL", "ALL: ALL", False), ("SSHD: all", "ALL: ALL", False),
+    ("sshd: 10.", "ALL: ALL", True), ("vsftpd: 10.", "vsftpd: ALL", False),
+    ("", "ALL: 203.0.113.", True), ("sshd: 10. : allow\nsshd: ALL : deny", "", True),
+    ("sshd, vsftpd: ALL", "ALL: ALL", False), ("sshd: ALL EXCEPT 203.0.113.7", "ALL: ALL", True),
+    ("sshd: \\\n ALL", "ALL: ALL", False), ("sshd:[2001:db8::]/32", "sshd: ALL", True),
+    ("sshd: ALL: severity auth.info", "ALL:ALL", False), ("", "ALL: ALL : allow", False),
+    ("sshd ALL", "ALL: ALL", True), ("sshd@10.0.0.1: ALL", "ALL: ALL", True),
 )  # fmt: skip
 
 
 def test_rules_of_tcp_wrappers() -> None:
-    for text, rule in WRAPPER_RULES:
-        assert management.parse_wrappers(files({"/etc/hosts.deny": f"{text}\n"})) is rule, text
-    closed = management.parse_wrappers(files({}, not_permitted="/etc/hosts.deny"))
+    for allow, deny, refused in WRAPPER_RULES:
+        texts = {"/etc/hosts.allow": f"{allow}\n", "/etc/hosts.deny": f"{deny}\n"}
+        assert wrappers.parse_wrappers(files(texts)) is refused, (allow, deny)
+    twisted = {"/etc/hosts.allow": "sshd: ALL : twist /bin/echo no\n"}
+    assert wrappers.parse_wrappers(files(twisted)) is True
+    cut = {"/etc/hosts.allow": "sshd: ALL", "/etc/hosts.deny": "ALL: ALL\n"}
+    assert wrappers.parse_wrappers(files(cut)) is True
+    closed = wrappers.parse_wrappers(files({}, not_permitted="/etc/hosts.deny"))
     assert isinstance(closed, Absent)
