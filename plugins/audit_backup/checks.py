@@ -25,6 +25,7 @@ from audit_backup.generations import (
 )
 from audit_backup.model import BackupFile, Ends, Files
 from audit_backup.names import is_archive, is_increment, snapshot
+from audit_backup.parts import lost_parts, perhaps_cut
 from audit_core.api.sdk import (
     COLLECTED_AT,
     DAY,
@@ -387,7 +388,7 @@ def _sized(
         "The newest backup has {size} bytes in {count} files: {names}",
         size=newest.size, count=len(newest.files), names=names,
     )  # fmt: skip
-    if empty := open_points.without_content(newest.files) or open_points.lost_parts(newest.files):
+    if empty := open_points.without_content(newest.files) or lost_parts(newest.files):
         return failed(detail, empty, *noted, expected=wanted)
     if least is not None and newest.size < least:
         return failed(detail, *noted, expected=wanted)
@@ -405,6 +406,8 @@ def _doubts(
     """Why the size of the newest generation is not known to be enough."""
     if small:
         return msg("Sizes vary: full and incremental backups may have the same names")
+    if why := perhaps_cut(runs[0].files):
+        return why
     if gone := regular_and_gone(runs):
         return msg("The newest backup lacks parts of the one before: {names}", names=capped(gone))
     doubtful = [f for f in runs[0].files if least is None or f.sparse]

@@ -16,6 +16,7 @@ from audit_backup import names
 from audit_backup.magic import encrypted_as, plain_as
 from audit_backup.model import BackupFile, Content, Ends, Held, Inside
 from audit_backup.packed_sizes import is_one_byte
+from audit_backup.parts import is_part
 
 SMALL = 64 << 10  # up to here all statements of a dump are read; a larger file holds something
 _TINY = 512  # a compressed file below this may be one of nothing but headers
@@ -91,7 +92,7 @@ def _by_held(file: BackupFile, ends: Ends, held: Held | None) -> Content | None:
         return Content.DOUBTFUL if file.size <= _CIPHER else Content.FULL
     if held in _BY_HELD:
         return _BY_HELD[held]
-    sought = names.is_container(file.name) and not names.is_part(file.name)
+    sought = names.is_container(file.name) and not is_part(file.name)
     return Content.DOUBTFUL if sought and not encrypted_as(ends.head) else None
 
 
@@ -153,7 +154,7 @@ def _is_something_else(file: BackupFile, ends: Ends) -> bool:
 
     A small text is what a job that failed leaves: `mysqldump: Got error: 1045`.
     """
-    head, tail = ends.head, b"" if names.is_part(file.name) else ends.tail or b""
+    head, tail = ends.head, b"" if is_part(file.name) else ends.tail or b""
     if is_one_byte(file.size, head, tail):
         return True
     if names.is_packed(file.name):

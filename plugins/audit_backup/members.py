@@ -29,7 +29,7 @@ from audit_core.api.sdk import Absent, Answer, Command, Message, Target
 
 _UNZIP, _ZIPGREP, _SEVENZIP = "/usr/bin/unzip", "/usr/bin/zipgrep", "/usr/bin/7z"
 _ZGREP, _XZGREP, _ZSTDGREP = "/usr/bin/zgrep", "/usr/bin/xzgrep", "/usr/bin/zstdgrep"
-_TAR, _PLAIN_GREP = "/usr/bin/tar", "/usr/bin/grep"
+_BSDTAR, _PLAIN_GREP = "/usr/bin/bsdtar", "/usr/bin/grep"
 _LARGE = 16 << 20  # up to here files whose names do not say what they hold are searched
 _LARGE_PACKED = 2 << 20  # no schema and no header is packed into so much
 
@@ -40,7 +40,7 @@ _NUMBER = "(?:[0-7 ]{6,7}[[:cntrl:] ]++|[^[:print:]].{7})"
 _NAME = f"[^[:cntrl:]]++{_END}++{_NUMBER}{{3}}"
 _REST = (
     f"(?:[0-7 ]{{11}}[[:cntrl:] ]|[^[:print:][:cntrl:]].{{11}}){{2}}"
-    f"(?:[0-7 ]{{6}}{_END} |[0-7 ]{{7}}{_END} )"
+    f"(?:[0-7 ]{{6}}{_END} |[0-7 ]{{7}}{_END})"
 )
 _REGULAR = "[07SM[:cntrl:]]"  # M: continued from another volume
 _ANY_TYPE = "[0-9A-Zxg[:cntrl:]]"
@@ -90,6 +90,14 @@ _SEARCHED = (
 )  # fmt: skip
 
 
+# tar hands each packed member to the program, which prints how many rows are in it.
+_UNPACKED = ("--wildcards", "*.gz", f"--to-command={_ZGREP} -acP '{ROWS}'")
+_PACKED_ROWS = (
+    "(", "-exec", "/usr/bin/timeout", "20", *GREP, "/usr/bin/tar", "-xf", "{}", *_UNPACKED, ";",
+    "-o", "-true", ")",
+)  # fmt: skip
+
+
 def _searched(program: str, whole: tuple[str, ...], others: tuple[str, ...]) -> tuple[str, ...]:
     """What is searched for, one after the other, and the letter for what is found first."""
     grep, small = (*GREP, program), ("-size", f"-{_LARGE + 1}c")
@@ -102,7 +110,7 @@ def _searched(program: str, whole: tuple[str, ...], others: tuple[str, ...]) -> 
         either(ending(*whole), (*small, *ending(*others)), *more),
         Step("c", (*grep, "-aqiP", _MEMBER)),
         *rows(program, "c"),
-        Step("a", (*grep, "-aqP", _ANY_MEMBER)),
+        Step("a", (*grep, "-aqP", _ANY_MEMBER), _PACKED_ROWS),
         Step("e", (*grep, "-aqP", _HEADER), ended),
         Step("e", (*grep, "-acE", "^"), ("!", *printed), only=ending(*whole)),
     )
@@ -126,22 +134,32 @@ _SUMMED = (*GREP, _UNZIP, "-Zt")
 _TESTED = (*GREP, _SEVENZIP, "t", "-bd", "-bse1", "-p-")  # errors among the output
 
 
-def _summed() -> tuple[tuple[str, ...], ...]:
-    """The bytes of all members of zip and 7z archives, and then those of some or all others."""
-    return (
-        stepped(
-            ending(".zip"),
-            Step("c", (*GREP, _ZGREP, "-aqP", ROWS)),  # of the first member
-            Step("c", (*GREP, _ZIPGREP, "-haqm1", _ROW_OF_ZIP, "{}", "*.sql")),
-            Step("c", (*GREP, _ZIPGREP, "-haqm1", _COPY_OF_ZIP, "{}", "*.sql")),
-            Step("z", _SUMMED, _without(lambda names: (*_SUMMED, "{}", "-x", *names))),
-        ),
-        stepped(
-            ending(".7z"),
-            Step("z", _TESTED, _without(
-                lambda names: (*_TESTED, "{}", *(f"-xr!{name}" for name in names))
-            )),
-        ),
+def _as_tar(only: tuple[str, ...], *run: str) -> Step:
+    """bsdtar hands the members as a tar archive to a program; both have to end well."""
+    words = " ".join(f'"{word}"' for word in run)
+    made = (_BSDTAR, "-cf", "/dev/null", "--use-compress-program", words, "@{}")
+    return Step("c", ("/usr/bin/timeout", "20", *GREP, *made), only=only)
+
+
+def _summed() -> tuple[str, ...]:
+    """The bytes of all members of zip and 7z archives, and then those of some or all others.
+
+    What is in dumps is searched before; of packed members all need rows, since tar ends well only
+    if the program does for each.
+    """
+    small, zips = ("-size", f"-{_LARGE + 1}c"), ending(".zip")
+    zipgrep = (*GREP, _ZIPGREP, "-haqm1")
+    return stepped(
+        ending(".zip", ".7z", ".rar"),
+        Step("c", (*zipgrep, _ROW_OF_ZIP, "{}", "*.sql"), only=zips),
+        Step("c", (*zipgrep, _COPY_OF_ZIP, "{}", "*.sql"), only=zips),
+        _as_tar(ending(".rar"), _PLAIN_GREP, "-aciP", _MEMBER),
+        _as_tar(small, _PLAIN_GREP, "-acP", ROWS),
+        _as_tar(small, "/usr/bin/tar", "-xf", "-", *_UNPACKED),
+        Step("z", _SUMMED, _without(lambda names: (*_SUMMED, "{}", "-x", *names)), only=zips),
+        Step("z", _TESTED, _without(
+            lambda names: (*_TESTED, "{}", *(f"-xr!{name}" for name in names))
+        )),
     )  # fmt: skip
 
 
@@ -160,7 +178,7 @@ def ask_members(target: Target) -> Command | Message:
         target,
         lambda folder, pattern, depth: (
             *files_in(folder, pattern, depth), "-size", "+0",
-            *either(*_summed(), *(_searched(*words) for words in _SEARCHED)),
+            *either(_summed(), *(_searched(*words) for words in _SEARCHED)),
         ),
         LIMIT * 4, timeout_s=240,
     )  # fmt: skip
@@ -181,11 +199,14 @@ def _held(text: str, letter: str) -> Held:
         return _by_sums(text)
     if letter == "k":
         return Held.CONTENT if has_rows(text) else Held.NESTED
+    if letter == "a" and _COUNTED.search(text):
+        return Held.CONTENT
     if "Wrong password" in text:
         return Held.ENCRYPTED
     return _LETTERS.get(letter, Held.UNKNOWN)
 
 
+_COUNTED = re.compile(r"^[1-9]\d*$", re.M)
 _ZIP_SUM = re.compile(r"^(\d+) files?, (\d+) bytes uncompressed", re.MULTILINE)
 _FILES, _SIZE = re.compile(r"^Files: +(\d+)$", re.M), re.compile(r"^Size: +(\d+)$", re.M)
 _SUMS = re.compile(r"^(?:Size: |\d+ files?, )", re.M)

@@ -73,35 +73,6 @@ def is_packed(path: str) -> bool:
     return _plain(path).endswith(_PACKED) and not _plain(path).endswith(".tar")
 
 
-_PART_OF_ARCHIVE = re.compile(
-    r"\.(?:tar|t?gz|t?xz|t?bz2|t?zst|lz4|zip)[-._](?:[a-z]{2}|\d{2,3}|part\d+)$"
-)
-
-
-def is_part(path: str) -> bool:
-    """Whether the name is that of a part of an archive, as split(1) makes them."""
-    return bool(_PART_OF_ARCHIVE.search(path.lower()))
-
-
-_NUMBER_OF_PART = re.compile(
-    r"(.*\.(?:tar|t?gz|t?xz|t?bz2|t?zst|lz4|zip|7z|rar)[-._](?:part)?)(?:([a-z]{2})|(\d{2,3}))"
-)
-
-
-def part(path: str) -> tuple[str, int] | None:
-    """What the parts of one archive have in common, and the number of this part.
-
-    split(1) names them aa (here 1), ab, … or 00, 01, …; 7z and rar begin with 1.
-    """
-    found = _NUMBER_OF_PART.fullmatch(path)
-    if found is None:
-        return None
-    stem, letters, number = found.groups()
-    if number and len(number) < 3 and not stem.endswith("part"):
-        stem += "##"  # as those of a rotation
-    return stem, int(number) if number else 26 * ord(letters[0]) + ord(letters[1]) - 2618
-
-
 OWN_DUMPS = (".pgdump", ".backup", ".custom", ".pgc", ".bak")  # in the format of pg_dump
 
 

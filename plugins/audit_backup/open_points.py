@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from audit_backup.model import BackupFile, Content, Files
-from audit_backup.names import is_archive, is_dump, part, snapshot
+from audit_backup.names import is_archive, is_dump, snapshot
 from audit_backup.repositories import written_by
 from audit_core.api.sdk import (
     HOUR,
@@ -171,36 +171,6 @@ def judge_no_content(files: Files, wanted: Message) -> Judgement:
     if why := unseen_files(files) or unknown_content(files.files):
         return undetermined(detail, why, expected=wanted)
     return failed(detail, expected=wanted)
-
-
-def lost_parts(files: Iterable[BackupFile]) -> Message | None:
-    """A message where the parts of an archive do not follow one another.
-
-    Only the last ones may be lost without a trace.
-    """
-    groups: dict[str, list[tuple[int, int]]] = {}
-    for file in files:
-        if found := part(file.name):
-            groups.setdefault(found[0], []).append((found[1], file.size))
-    lost = [stem for stem, every in groups.items() if _has_gap(stem, sorted(every))]
-    return (
-        msg("Parts are missing: {names}", names=capped(s.rstrip("#") for s in lost))
-        if lost
-        else None
-    )
-
-
-def _has_gap(stem: str, every: list[tuple[int, int]]) -> bool:
-    """Whether a number is missing among the numbers and sizes of parts; rotated files are none.
-
-    All parts but the last have one size.
-    """
-    numbers = [number for number, _ in every]
-    if len(every) < 2 or len({size for _, size in every[:-1]}) > 1:
-        return False
-    if stem.endswith("##") and numbers[0]:
-        return False
-    return numbers[0] > 1 or numbers[-1] - numbers[0] >= len(numbers)
 
 
 def without_content(files: tuple[BackupFile, ...]) -> Message | None:

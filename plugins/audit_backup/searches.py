@@ -100,7 +100,7 @@ def stepped(select: tuple[str, ...], *steps: Step) -> tuple[str, ...]:
 
 def _exec(run: tuple[str, ...]) -> tuple[str, ...]:
     """`run` with the file where `{}` stands, or else at its end."""
-    return ("-exec", *run, *(() if "{}" in run else ("{}",)), ";")
+    return ("-exec", *run, *(() if any("{}" in word for word in run) else ("{}",)), ";")
 
 
 def framed(select: tuple[str, ...], *run: str, then: tuple[str, ...] = ()) -> tuple[str, ...]:

@@ -24,17 +24,18 @@ _ZGREP, _XZGREP, _ZSTDGREP = "/usr/bin/zgrep", "/usr/bin/xzgrep", "/usr/bin/zstd
 
 
 _ENTRY = "^dn::? ."  # of LDIF; the first is the directory itself
-# A statement with rows, a row of XML, or one of COPY that begins with a number, a date or a UUID.
+# A statement with rows, a row of XML, or one of COPY that begins with a number, a date or a UUID;
+# packed bytes are no text, so that they hold none of these but by rare chance.
 _ROWS = (
     "^[[:blank:]]*(?:[Ii][Nn][Ss][Ee][Rr][Tt] |[Rr][Ee][Pp][Ll][Aa][Cc][Ee] INTO |UPSERT )|<row>"
-    "|^[0-9][0-9a-f:.-]*+[[:cntrl:]][^[:cntrl:]]"
+    "|^[0-9][0-9a-f:.-]*+[[:cntrl:]][[:print:]]{10}"
 )
 # The rows of a table in pg_dump's own format, packed by zlib or not: pieces behind their lengths.
 # Of a table without rows only the end mark is packed.
 _OWN_ROWS = (
     "[[:cntrl:]]{2}.{2}[[:cntrl:]]{3}.{2}[[:cntrl:]]{2}x[^[:print:]]"
     "(?![^[:print:][:cntrl:]]{5}[[:cntrl:]])"
-    "|^[[:cntrl:]].[[:cntrl:]]{3}[[:print:]]*[[:cntrl:]][[:print:]]{6}"
+    "|^[[:cntrl:]].[[:cntrl:]]{3}[[:print:]]+[[:cntrl:]][[:print:]]{6}"
 )
 ROWS = f"{_ROWS}|{_OWN_ROWS}"
 # Where each COPY of a plain dump begins and where one ends: `.` and a sign before it.

@@ -12,6 +12,7 @@ from audit_backup.generations import generations
 from audit_backup.magic import encrypted_as, plain_as
 from audit_backup.model import BackupFile, Ends, Files, Tested
 from audit_backup.names import is_archive, is_dump, is_packed, is_sql
+from audit_backup.parts import lost_parts, perhaps_cut
 from audit_core.api.sdk import (
     COLLECTED_AT,
     TARGET,
@@ -59,13 +60,14 @@ def whole(
         ahead = open_points.dated_in_future(files, clock, latest)
         return undetermined(why or ahead or open_points.NO_FILE, expected=wanted)
     newest = runs[0].files
-    if empty := open_points.without_content(newest) or open_points.lost_parts(newest):
+    if empty := open_points.without_content(newest) or lost_parts(newest):
         return failed(empty, expected=wanted)
     found = _of(newest, tests, ends)
     if bad := [_bad(test) for test in found.values() if _is_bad(test)]:
         return failed(*few(bad, 10), expected=wanted)
     if (
-        why := _untested(newest, found)
+        why := perhaps_cut(newest)
+        or _untested(newest, found)
         or open_points.unsearched_places(_without_notes(files, newest))
         or open_points.unknown_content(newest)
     ):

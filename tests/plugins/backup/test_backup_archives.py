@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from audit_backup import checks, open_points
+from audit_backup import checks, parts
 from audit_backup.model import BackupFile, Content
 from live.backup_sets import (
     HEADER,
@@ -143,6 +143,10 @@ def test_members_of_archives_of_any_size_are_looked_at(tmp_path: Path) -> None:
     put(source / "rows" / "db.sql", HEADER + TABLE + rows(100) + TRAILER)
     put(source / "schema" / "db.sql", HEADER + many * 900 + TRAILER)
     put(source / "nested" / "db.sql.gz", packed("gzip -c", HEADER + many * 900))
+    put(source / "packed_rows" / "db.sql.gz", packed("gzip -c", HEADER + TABLE + rows(90)))
+    copy = b"COPY public.a (b, c) FROM stdin;\n%b\\.\n"
+    put(source / "pgsql" / "db.sql", copy % b"1\tword\n2\tword\n")
+    put(source / "pgnone" / "db.sql", copy % b"" * 30)
     put(source / "nested" / "none.gz", packed("gzip -c", b""))
     put(source / "logs" / "app.log.1.gz", packed("gzip -c", os.urandom(2000)))
     put(source / "long" / ("n" * 150 + ".conf"), b"content")
@@ -179,7 +183,17 @@ def test_members_of_archives_of_any_size_are_looked_at(tmp_path: Path) -> None:
         "tars.tar.gz": "tar cf j.tar dirs mixed; tar czf - j.tar", "mixed": "tar cf - dirs mixed",
         "sealed.7z": "7z a -bd -psecret z.7z random >&2; cat z.7z",
         "hidden.7z": "7z a -bd -psecret -mhe h.7z random >&2; cat h.7z",
+        "bin.cpio": "find random -type f | cpio -o", "bin.cpio.gz": "find random | cpio -o | gzip",
+        "tar.cpio": "find random -type f | cpio -oH tar", "g.tar": "tar cf - packed_rows",
+        "logs.zip": "zip -qr - logs", "p.zip": "zip -qr - pgsql",
     }  # fmt: skip
+    if shutil.which("bsdtar"):
+        full |= {
+            "r.7z": "7z a -bd r.7z rows >&2; cat r.7z", "g.zip": "zip -qr - packed_rows",
+            "g.7z": "7z a -bd g.7z packed_rows >&2; cat g.7z",
+        }  # fmt: skip
+    nothing["d.cpio_tar.cpio"] = "find dirs | head -9 | cpio -oH ustar"
+    open_ |= {"bin_d.cpio": "find dirs | cpio -o", "none.zip": "zip -qr - pgnone"}
     wanted: dict[str, Content] = {}
     for content, commands in (
         (Content.EMPTY, nothing), (Content.DOUBTFUL, open_), (Content.FULL, full),
@@ -195,7 +209,8 @@ def test_parts_that_do_not_follow_one_another_fail(tmp_path: Path) -> None:
     for night in range(4):
         for number, end in enumerate(("aa", "ab", "ac")):
             name = f"f-{day(night)}.tar.gz.{end}"
-            put(tmp_path / name, whole[number * 2500 : number * 2500 + 2500], night * NIGHT + 3600)
+            part = whole[number * 2500 : min(number * 2500 + 2500, 7000)]
+            put(tmp_path / name, part, night * NIGHT + 3600)
     assert verdicts(tmp_path, copies=4)[3:] == [P, U]
     (tmp_path / f"f-{day(0)}.tar.gz.ab").unlink()
     assert verdicts(tmp_path, copies=4)[3:] == [F, F]
@@ -205,7 +220,7 @@ def test_parts_that_do_not_follow_one_another_fail(tmp_path: Path) -> None:
             BackupFile(name=f"f.{end}", size=size, mode=0, at=0)
             for end, size in zip(ends, sizes or (9,) * len(ends), strict=True)
         ]
-        return open_points.lost_parts(files) is not None
+        return parts.lost_parts(files) is not None
 
     assert lost("tgz.ab", "tgz.ac")
     assert lost("7z.001", "7z.003")
@@ -214,6 +229,33 @@ def test_parts_that_do_not_follow_one_another_fail(tmp_path: Path) -> None:
     assert not lost("tgz.aa", "tgz.ab")
     assert not lost("7z.001", "7z.002")
     assert not lost("gz.08", "gz.10")  # rotated
+    assert lost("part1.rar", "part3.rar")
+    assert lost("part02.rar", "part03.rar")
+    assert lost("z01", "z03", "zip")
+    assert lost("z01", "z02")  # the .zip has the list of the members
+    assert lost("r00", "r01")
+    assert lost("sql.ab", "sql.ac")
+    assert lost("gpg.001", "gpg.003")
+    assert lost("tar.gz.ac", sizes=(1 << 30,))
+    assert not lost("z01", "z02", "zip")
+    assert not lost("rar", "r00", "r01")
+    assert not lost("part1.rar", "part2.rar")
+    assert not lost("tar.gz", "tar.xz", "tar.br", "tar.lz")
+
+    def cut(*ends: str, sizes: tuple[int, ...]) -> bool:
+        files = [
+            BackupFile(name=f"f.{end}", size=size, mode=0, at=0)
+            for end, size in zip(ends, sizes, strict=True)
+        ]
+        return parts.perhaps_cut(files) is not None
+
+    assert cut("tgz.aa", "tgz.ab", sizes=(2500, 2500))
+    assert cut("7z.001", sizes=(100 << 20,))
+    assert cut("part1.rar", "part2.rar", sizes=(9, 9))
+    assert not cut("tgz.aa", "tgz.ab", sizes=(2500, 900))
+    assert not cut("z01", "zip", sizes=(2500, 2500))
+    assert not cut("7z.001", sizes=((100 << 20) + 5,))
+    assert not cut("gz.08", "gz.09", sizes=(9, 9))  # rotated
     assert not lost("tar.gz.009", "tar.gz.011", "tar.gz.012", sizes=(9, 8, 7))
 
 
