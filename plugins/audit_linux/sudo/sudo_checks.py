@@ -169,7 +169,7 @@ def _granted_or_why(pam: Pam | None) -> set[bool] | Message:
         known_or_absent(NAMES),
     ),
     severity=Severity.HIGH,
-    version=9,
+    version=10,
     remedy=msg(
         "Remove NOPASSWD from rules for ALL commands and for programs that start a shell or write "
         "any file, and every Defaults !authenticate; give fixed arguments without wildcards"
@@ -250,7 +250,7 @@ def _entitled(full: list[Grant], groups: Groups | None) -> Values:
         known_or_absent(NAMES),
     ),
     severity=Severity.MEDIUM,
-    version=10,
+    version=11,
     remedy=msg(
         "List the commands that each role needs instead of ALL, with fixed arguments; declare "
         "admin_groups if administrators are in other groups"
@@ -270,10 +270,11 @@ def sudo_scope(
     if sudoers is None:
         return unless_more_sources(_NO_SUDO, sources, "sudoers")
     admins |= {f"%{name}" for name in declared(target, "admin_groups") or ()}
+    expected = msg("full rights only for {admins}", admins=listed(admins))
+    admins |= _other_names(admins, known(accounts), known(groups))
     roots = roots_of(sudoers, groups, known(names), free=False)
     found = by_risk(sudoers, groups, known(names), roots)
     beyond = {what: _beyond(grants, admins) for what, grants in found.items()}
-    expected = msg("full rights only for {admins}", admins=listed(admins))
     bad = [template(names=beyond[what]) for what, template in _EXCESS if beyond.get(what)]
     rights = _rights(sudoers, known(accounts), known(groups))
     if bad:
@@ -290,6 +291,20 @@ def sudo_scope(
     return unless_more_sources(
         passed(detail, *rights, expected=expected), sources, "sudoers", "passwd"
     )
+
+
+def _other_names(
+    admins: frozenset[str], accounts: Accounts | None, groups: Groups | None
+) -> frozenset[str]:
+    """How rules may name the groups of administrators by number, and their members."""
+    if groups is None:
+        return frozenset()
+    numbers = {groups.gids[name[1:]] for name in admins if name[1:] in groups.gids}
+    rows = accounts.rows if accounts else ()
+    teams = groups_of(groups, ((a.name, a.gid) for a in rows))
+    people = {a for a in rows if not admins.isdisjoint(f"%{team}" for team in teams[a.name])}
+    named = {name for a in people for name in (a.name, f"#{a.uid}")}
+    return frozenset(named | {f"%#{number}" for number in numbers})
 
 
 def _not_followed(sudoers: Sudoers, few: list[Grant]) -> list[Message]:

@@ -199,9 +199,21 @@ def _gives(sudoers: Sudoers, grant: Grant) -> Risk:
     program = program_name(grant.command)
     if grant.setenv or any(follows(program, p.variables) for p in passed_on):
         return Risk.ROOT
-    given = risk(grant.command)
+    given = _without_exec(risk(grant.command), program) if grant.no_exec else risk(grant.command)
     # Only root reads any file.
     return Risk.UNSEEN if given is Risk.READS and not _mighty(grant, ONLY_ROOT) else given
+
+
+_PAGERS = frozenset({"less", "more", "most", "pg", "man", "pager", "sensible-pager"})
+
+
+def _without_exec(given: Risk, program: str) -> Risk:
+    """What a command gives that cannot start others (NOEXEC): less still shows any file."""
+    if given is Risk.PAGER:
+        return Risk.NONE
+    if given is Risk.ROOT and program in _PAGERS:
+        return Risk.READS if program == "less" else Risk.UNSEEN
+    return given
 
 
 def by_risk(

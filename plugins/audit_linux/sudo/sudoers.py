@@ -29,7 +29,8 @@ class Grant(Struct, frozen=True, kw_only=True):
 
     `runas` may name groups (`%dba`): as whichever of their members. `setenv`: whoever runs it may
     set any environment variable, LD_PRELOAD among them. `groups` are those that -g may name.
-    `always`: it holds on every host, at any time, for all of `who`; `hosts` are those it is for.
+    `no_exec`: the command cannot start others. `always`: it holds on every host, at any time, for
+    all of `who`; `hosts` are those it is for.
     """
 
     who: tuple[str, ...]
@@ -37,6 +38,7 @@ class Grant(Struct, frozen=True, kw_only=True):
     command: str
     no_password: bool
     setenv: bool = False
+    no_exec: bool = False
     groups: tuple[str, ...] = ()
     always: bool = False
     hosts: tuple[str, ...] = ("ALL",)
@@ -82,7 +84,10 @@ _CONTINUED = re.compile(r"(?<!\\)(?:\\\\)*\\[ \t]*$")
 
 
 def logical_lines(lines: Iterable[str]) -> Iterator[str]:
-    """The lines, joined where a backslash ends one; a comment ends with its line all the same."""
+    """The lines, joined where a backslash ends one; a comment ends with its line all the same.
+
+    A carriage return behind a line without a comment is kept: Reader.take() says what it does.
+    """
     pending: list[str] = []
     for raw in lines:
         whole = raw.rstrip("\r")
@@ -90,7 +95,8 @@ def logical_lines(lines: Iterable[str]) -> Iterator[str]:
         if line == whole and _CONTINUED.search(line):
             pending.append(line.rstrip(" \t")[:-1])
             continue
-        yield "".join([*pending, line]).strip()
+        text = "".join([*pending, line]).strip()
+        yield f"{text}\r" if text and raw == f"{line}\r" else text
         pending = []
     if pending:
         yield "".join(pending).strip()
@@ -168,10 +174,12 @@ _TAG = re.compile(
     r"(NOPASSWD|PASSWD|NOEXEC|EXEC|SETENV|NOSETENV|LOG_INPUT|NOLOG_INPUT|LOG_OUTPUT|NOLOG_OUTPUT"
     r"|MAIL|NOMAIL|FOLLOW|NOFOLLOW|INTERCEPT|NOINTERCEPT)\s*:\s*"
 )
+_SWITCHED_ON = ("NOPASSWD", "SETENV", "NOEXEC")
 _OPTION = re.compile(
     r"(?:ROLE|TYPE|PRIVS|LIMITPRIVS|CWD|CHROOT|TIMEOUT|NOTBEFORE|NOTAFTER|APPARMOR_PROFILE)"
     r"\s*=\s*(?:\"(?:\\.|[^\"\\])*\"|\S+)\s*"
 )
+_DATE = re.compile(r"([0-9]{8})[0-9]{2,6}(?:[.,][0-9]+)?(?:Z|[+-][0-9]{2,4})?")
 _DIGEST = re.compile(r"sha(?:224|256|384|512)\s*:\s*[A-Za-z0-9+/=]+\s*,?\s*")
 _RUNAS = re.compile(r"\(((?:\"(?:\\.|[^\"\\])*\"|[^()\"])*)\)\s*")
 # Members of lists (WORD, ID, STRING of toke.l), and of hosts also IPv6 addresses.
@@ -189,6 +197,7 @@ _COMMAND = re.compile(
     rf"(?:![ \t]*)*(?:{_REGEX}|/(?:\\.|[^\s\\,:=])*|[A-Za-z][A-Za-z0-9_]*)"
     rf"(?:[ \t]+{_REGEX}|(?:\\.|(?<![ \t])=|[^\\,:=])*)"
 )
+_ALIAS_WITH_MORE = re.compile(r"(?:![ \t]*)*(?!sudoedit\s|list\s)[A-Za-z]\w*\s+\S")
 # The PAM services that are judged.
 _SERVICES = frozenset({"pam_service", "pam_login_service", "pam_askpass_service"})
 _FOLDED = re.compile(r"\s*,\s*")
@@ -201,6 +210,12 @@ _LOGGING = frozenset({
     "syslog", "logfile", "log_allowed", "log_denied", "syslog_goodpri", "syslog_badpri",
     "log_input", "log_output",
 })  # fmt: skip
+
+
+def _refused(command: str) -> bool:
+    """Whether sudo refuses a line for the carriage return behind this command, its last."""
+    program = re.match(r"(?:![ \t]*)*(?:/.*[^/\r]\r$|\^|sudoedit\s)", command, re.DOTALL)
+    return command.endswith("\r") and bool(program)
 
 
 class _Unread(Exception):
@@ -220,25 +235,32 @@ class Reader:
         self.unread: list[str] = []
 
     def take(self, line: str) -> None:
-        """Takes a logical line; one that is not understood is remembered as that."""
+        """Takes a logical line; one that is not understood is remembered as that.
+
+        A carriage return is white space behind ALL, aliases, directories and settings. Behind any
+        other command sudo refuses the line.
+        """
         try:
             if len(line) > _LONGEST:
                 raise _Unread
             self._take(line)
         except _Unread:
-            self.unread.append(line)
+            self.unread.append(line.rstrip())
 
     def _take(self, line: str) -> None:
         alias = _ALIAS.match(line)
         if alias:
             for part in _split(line[alias.end() :], ":"):
-                name, equals, members = part.partition("=")
-                if not equals:
+                name, equals, written = part.partition("=")
+                members = _split(written, ",")
+                key = f"{alias[1][0]} {name.strip()}"
+                named = equals and _ALIAS_NAME.fullmatch(name.strip())
+                # of two with one name the first holds
+                if not named or key in self.aliases or _refused(f"{members[-1]}{line[-1]}"):
                     raise _Unread
-                kept = self.aliases.setdefault(f"{alias[1][0]} {name.strip()}", [])
-                kept.extend(_split(members, ","))
+                self.aliases[key] = members
         elif re.match(r"Defaults(?:[\s:@>!]|$)", line):
-            self._defaults(line)
+            self._defaults(line.rstrip())
         else:
             self.specs.append(line)
 
@@ -306,7 +328,7 @@ class Reader:
             try:
                 grants.extend(self._grants(line))
             except _Unread:
-                self.unread.append(line)
+                self.unread.append(line.rstrip())
             if len(grants) > _MOST:
                 raise ParseError(msg("too many grants to judge"))
         some = [s for s, _ in self.exempt if s.startswith("!") and s != "!ALL"]
@@ -371,14 +393,15 @@ class Reader:
         """What the commands before the next host list grant, what follows, and whether one does."""
         found: list[Grant] = []
         runas, groups = [self._default], list[str]()
-        tags, bound = dict.fromkeys(("PASSWD", "SETENV", "EXPIRED"), False), False
+        tags = dict.fromkeys(("PASSWD", "SETENV", "EXEC", "EXPIRED"), False)
+        bound = False
         while True:
             text, found_runas, found_bound = self._before(text, tags)
             runas, groups = found_runas or (runas, groups)
             bound = bound or found_bound
             bare = _without_digests(text)
             command = _COMMAND.match(bare)
-            if command is None:
+            if command is None or _ALIAS_WITH_MORE.match(command[0]):
                 raise _Unread
             for one in self.expand("C", [command[0].strip()]):
                 yielded = Grant(
@@ -388,6 +411,7 @@ class Reader:
                     command=one,
                     no_password=tags["PASSWD"],
                     setenv=tags["SETENV"],
+                    no_exec=tags["EXEC"],
                     always=always and bare == text and not bound,
                 )
                 found.extend([] if tags["EXPIRED"] else [yielded])
@@ -395,9 +419,19 @@ class Reader:
             if not text.startswith(","):
                 break
             text = text[1:].lstrip()
-        if text and not text.startswith(":"):
+        if (text and not text.startswith(":")) or _refused(command[0]):
             raise _Unread
         return found, text[1:].lstrip(), bool(text)
+
+    def _over(self, option: str) -> bool:
+        """Whether an option ends a rule before today; _Unread for a date that sudo refuses."""
+        name, _, value = option.partition("=")
+        if not name.startswith(("NOTBEFORE", "NOTAFTER")):
+            return False
+        date = _DATE.fullmatch(value.strip().strip('"'))
+        if date is None:
+            raise _Unread
+        return name.startswith("NOTAFTER") and date[1] < (self._today or "0")
 
     def _before(
         self, part: str, tags: dict[str, bool]
@@ -406,17 +440,19 @@ class Reader:
 
         Tags are set in `tags`; bound is what has a time or a root that may not be the one at hand.
         """
-        runas, bound = None, False
+        runas, bound, last = None, False, -1
         while found := (_OPTION.match(part) or _RUNAS.match(part) or _TAG.match(part)):
+            place = (_RUNAS, _OPTION, _TAG).index(found.re)
+            if place < last:
+                raise _Unread
+            last = place
             if found.re is _RUNAS:
                 runas = self._runas(found[1])
             elif found.re is _OPTION:
                 bound = True
-                end = re.match(r"NOTAFTER\s*=\s*\"?([0-9]{8})", found[0])
-                if end and self._today and end[1] < self._today:
-                    tags["EXPIRED"] = True
+                tags["EXPIRED"] |= self._over(found[0])
             elif found[1].removeprefix("NO") in tags:
-                tags[found[1].removeprefix("NO")] = found[1] in ("NOPASSWD", "SETENV")
+                tags[found[1].removeprefix("NO")] = found[1] in _SWITCHED_ON
             part = part[found.end() :]
         return part, runas, bound
 

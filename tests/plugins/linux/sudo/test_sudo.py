@@ -413,3 +413,25 @@ def test_declared_administrators(read: Read) -> None:
     )
     assert judged.verdict is PASS
     assert judged.detail[0].args["names"] == ("%sudo: -", "%yunwei: eve")
+
+
+def test_administrators_by_number_and_by_name(read: Read) -> None:
+    groups = Groups(members={"sudo": ("alice",), "ops": ("eve",)}, gids={"sudo": 27, "ops": 900})
+    for rule, verdict in (
+        ("%#27 ALL=(ALL) ALL", PASS), ("%#900 ALL=(ALL) ALL", FAIL), ("alice ALL=(ALL) ALL", PASS),
+        ("#1001 ALL=(ALL) ALL", PASS), ("eve ALL=(ALL) ALL", FAIL), ("alice, eve ALL=ALL", FAIL),
+    ):  # fmt: skip
+        judged = sudo_scope.judge(TARGET, read(f"{BASE}{rule}\n"), groups, LOCAL, ALICE, NAMES)
+        assert judged.verdict is verdict, rule
+
+
+def test_commands_that_cannot_start_others(read: Read) -> None:
+    """As tried with sudo 1.9.13 and less 590: `!id` starts nothing, `:e /etc/shadow` shows it."""
+    for command, verdict in (
+        ("NOEXEC: /usr/bin/less /var/log/x", UNDETERMINED), ("/usr/bin/less /var/log/x", FAIL),
+        ("NOEXEC: EXEC: /usr/bin/less /var/log/x", FAIL), ("NOEXEC: /usr/bin/vim /etc/x", FAIL),
+        ("NOEXEC: /usr/bin/journalctl -u x", PASS), ("NOEXEC: /bin/bash", FAIL),
+    ):  # fmt: skip
+        got = read(f"{BASE}eve ALL=(root) NOPASSWD: {command}\n")
+        judged = judged_password(got, LOCAL, None, Groups(members={}))
+        assert judged.verdict is verdict, command

@@ -103,7 +103,7 @@ def _by_sudo(path: Path) -> list[Row] | None:
         return None
     # Before sudo 1.9.15 these options are no objects.
     text = re.sub(r'^(\s*)("run(?:cwd|chroot)": "[^"]*")', r"\1{\2}", done.stdout, flags=re.M)
-    return [row for spec in json.loads(text).get("User_Specs", ()) for row in _rows(spec)]
+    return [row for spec in json.loads(text or "{}").get("User_Specs", ()) for row in _rows(spec)]
 
 
 _WITHOUT = pytest.mark.skipif(
@@ -151,3 +151,50 @@ def test_rules_are_read_as_sudo_reads_them(
             for g in got.grants
         ]  # fmt: skip
         assert (mine, got.unread) == (real, ()), rule
+
+
+# Lines of odd form, and the commands that each gives to carol; what sudo refuses gives nothing.
+ODD = (
+    "carol ALL=(ALL) NOPASSWD: ALL\r", "carol ALL=(ALL) NOPASSWD: /bin/id\r",
+    "carol ALL=/bin/id, /bin/sh\r", "Cmnd_Alias A = /bin/sh\r\ncarol ALL=/bin/id",
+    "Cmnd_Alias A = /bin/sh\ncarol ALL=A\r", "User_Alias A = carol\r\nA ALL=ALL",
+    "carol ALL=(root) \\\r\n NOPASSWD: ALL\r", "carol ALL=!/bin/id, /bin/sh\r",
+    "carol ALL=(root) sudoedit /etc/hosts\r", "carol ALL=(root) list\r", "carol ALL=(root) /bin/\r",
+    'carol ALL=(root) /bin/sh ""\r', "carol ALL=(root) /bin/sh # x\r", "carol ALL=^/bin/sh$\r",
+    "Cmnd_Alias A = /bin/sh\nCmnd_Alias A = /bin/who\ncarol ALL=A",
+    "Cmnd_Alias A = /bin/sh : A = /bin/who\ncarol ALL=/bin/id", "Cmnd_Alias a = /bin/sh",
+    "Cmnd_Alias A = /bin/sh\nCmnd_Alias A += /bin/who\ncarol ALL=A", "bogus\ncarol ALL=ALL",
+    "carol ALL=ALL junk\ncarol ALL=/bin/who", "carol ALL=(ALL NOPASSWD: ALL\ncarol ALL=/bin/id",
+    "carol ALL=NOPASSWD: (root) ALL", "carol ALL=(root) NOTAFTER=bogus ALL",
+    "carol ALL=(root) NOTBEFORE=20200101 ALL", "carol ALL=(root) NOTBEFORE=2020010100Z ALL",
+    'carol ALL=(root) NOTAFTER="20990101000000+0800" ALL', "\ufeffcarol ALL=ALL",
+    "\ufeff# x\ncarol ALL=ALL", "carol ALL=ALL", "carol ALL=NOPASSWD: TIMEOUT=5 /bin/id",
+)  # fmt: skip
+
+
+@_WITHOUT
+def test_lines_of_odd_form_give_what_sudo_gives(tmp_path: Path) -> None:
+    path = tmp_path / "sudoers"
+    for text in ODD:
+        found: list[str] = []
+        for line in _refused_apart(text, path):
+            path.write_bytes(line.encode())
+            found += [row[3] for row in _by_sudo(path) or () if "carol" in row[0]]
+        got = parse_sudoers(files({"/etc/sudoers": f"{text}\n"}))
+        assert isinstance(got, Sudoers)
+        mine = [grant.command for grant in got.grants if "carol" in grant.who]
+        assert mine == found, text
+
+
+def _refused_apart(text: str, path: Path) -> list[str]:
+    """The lines that cvtsudoers takes, as one file: it stops where sudo goes on behind an error."""
+    kept = ""
+    for line in re.sub(r"\\\r\n", r"\\\n", text).replace("\\\n", "\0").split("\n"):
+        more = f"{kept}{line}\n".replace("\0", "\\\n")
+        path.write_bytes(more.encode())
+        done = subprocess.run(
+            ["cvtsudoers", "-f", "json", str(path)], capture_output=True, check=False
+        )
+        refused = done.returncode or re.search(rb"already defined|duplicate", done.stderr)
+        kept = kept if refused else more
+    return [kept]
