@@ -1,16 +1,15 @@
 """Whether polkit(8) lets ordinary accounts become root, or do what only root may.
 
 Rules (.rules) of four directories are asked in the order of their names, /etc first where names
-are equal: the first that returns something holds. Files of polkit 0.105 (.pkla,
-pklocalauthority(8)) are read by that release, and by others where polkit-pkla-compat is installed;
-there the last entry holds. Where nothing returns, the defaults of the action (.policy) hold.
+are equal: the first that returns something holds. Entries (.pkla) are read by polkit 0.105, which
+has no rules, and by others where polkit-pkla-compat is installed. Where nothing returns, the
+defaults of the action (.policy) hold.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from fnmatch import fnmatchcase
 from typing import Any
 
 from msgspec import Struct
@@ -48,15 +47,21 @@ from audit_linux.declared import declared
 from audit_linux.processes import FIRST_PERSON
 from audit_linux.root_groups import ADMIN_GROUPS
 from audit_linux.ssh.sshd_match import NAMES, Names
+from audit_linux.sudo.polkit_entries import (
+    COMPAT,
+    CONF,
+    TOPS,
+    Entry,
+    admin_script,
+    entries,
+    is_old,
+)
 from audit_linux.sudo.polkit_script import ANYTHING, Request, Rule, rules_of
 from audit_linux.sudo.sudo_risks import starts_anything
 
 _RULES = tuple(
     f"{top}/polkit-1/rules.d" for top in ("/etc", "/run", "/usr/local/share", "/usr/share")
 )
-_LOCAL = ("/etc/polkit-1/localauthority", "/var/lib/polkit-1/localauthority")
-_LOCAL_CONF = "/etc/polkit-1/localauthority.conf.d"
-_COMPAT, _DEFAULT = "49-polkit-pkla-compat.rules", "50-default.rules"
 _ACTIONS = "/usr/share/polkit-1/actions"
 # Whoever may do one of these is root, or as good as root.
 ROOT_ACTIONS = (
@@ -69,15 +74,6 @@ ROOT_ACTIONS = (
     "org.freedesktop.packagekit.package-install-untrusted",
 )
 _POLICIES = ("policykit", "systemd1", "machine1", "accounts")
-
-
-class Entry(Struct, frozen=True, kw_only=True):
-    """An entry of a .pkla file: for whom, which actions (patterns), and the results it gives."""
-
-    path: str
-    identities: tuple[str, ...]
-    actions: tuple[str, ...]
-    results: tuple[str, ...]
 
 
 class Polkit(Struct, frozen=True, kw_only=True):
@@ -107,10 +103,14 @@ def _read(files: Sequence[FileEntry]) -> list[FileEntry]:
 
 
 def _of_files(policies: Sequence[FileEntry], read: Sequence[FileEntry]) -> Polkit:
+    old = is_old(read)
     rules = sorted((f for f in read if f.path.endswith(".rules")), key=_order)
+    taken = [(f.path, f.text) for f in rules if not old and f.path != COMPAT]
+    if old or len(taken) < len(rules):  # what is taken from it stands first
+        taken.insert(0, (CONF, admin_script(read)))
     return Polkit(
-        rules=tuple(rule for f in rules for rule in rules_of(f.path, f.text)),
-        entries=tuple(_entries(read)) if _reads_pkla(read) else (),
+        rules=tuple(rule for path, text in taken for rule in rules_of(path, text)),
+        entries=tuple(entries(read)),
         defaults=tuple(text for f in policies for text in _defaults(f.text)),
         loose=tuple(f"{f.path} ({who})" for f in read if (who := _writer(f))),
     )
@@ -136,37 +136,6 @@ def _writer(file: FileEntry) -> str:
     return f"{file.mode & 0o7777:04o}" if file.mode & 0o002 else ""
 
 
-def _reads_pkla(files: Sequence[FileEntry]) -> bool:
-    names = {f.path.rpartition("/")[2] for f in files}
-    old = any(f.path.startswith(_LOCAL_CONF) for f in files) and _DEFAULT not in names
-    return old or _COMPAT in names
-
-
-def _entries(files: Sequence[FileEntry]) -> Iterator[Entry]:
-    """The entries of .pkla files in the order in which they are asked."""
-    for file in sorted(files, key=lambda f: (f.path.rsplit("/", 2)[-2:], f.path)):
-        if file.path.endswith(".pkla"):
-            yield from _entries_of(file)
-
-
-def _entries_of(file: FileEntry) -> Iterator[Entry]:
-    rows: dict[str, str] = {}
-    for line in [*file.lines, "["]:
-        if line.lstrip().startswith("["):
-            if rows.get("Identity") and rows.get("Action"):
-                results = tuple(v for k, v in rows.items() if k.startswith("Result"))
-                yield Entry(path=file.path, identities=_split(rows["Identity"]),
-                            actions=_split(rows["Action"]), results=results)  # fmt: skip
-            rows = {}
-        elif "=" in line and not line.lstrip().startswith("#"):
-            key, _, value = line.partition("=")
-            rows[key.strip()] = value.strip()
-
-
-def _split(value: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in value.split(";") if part.strip())
-
-
 _ACTION = re.compile(r"<action\s+id=\"([\w.-]+)\">(.*?)</action>", re.DOTALL)
 _ALLOW = re.compile(r"<(allow_\w+)>\s*(yes|auth_self\w*)\s*</")
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
@@ -183,7 +152,7 @@ def _defaults(text: str) -> Iterator[str]:
 def _ask(privilege: Privilege) -> dict[str, Any]:
     return {
         "rules": ReadFiles(
-            paths=(*_RULES, *_LOCAL, _LOCAL_CONF), names=("*.rules", "*.pkla", "*.conf"), depth=2,
+            paths=(*_RULES, *TOPS, CONF), names=("*.rules", "*.pkla", "*.conf"), depth=2,
             privilege=privilege, partial_ok=True,
         ),
         "policies": ReadFiles(
@@ -323,18 +292,22 @@ def _by_entries(
     entries: Sequence[Entry], action: str, who: str | None, groups: frozenset[str] | None,
     admin: bool,
 ) -> list[Grant]:  # fmt: skip
-    held = [one for one in entries if any(fnmatchcase(action, a) for a in one.actions)
-            and any(_is_of(identity, who, groups) for identity in one.identities)]  # fmt: skip
-    return [Grant(who=who or "?", action=action, result=result, path=one.path, sure=who is not None)
-            for one in held[-1:] for result in one.results
-            if _is_root(result.lower(), admin=admin)][:1]  # fmt: skip
+    held = [one for one in entries if _may_concern(one, action, who, groups)]
+    results = held[-1].results if held else ()
+    return [Grant(who=who or "?", action=action, result=result, path=held[-1].path,
+                  sure=who is not None)
+            for result in results if _is_root(result, admin=admin)][:1]  # fmt: skip
 
 
-def _is_of(identity: str, who: str | None, groups: frozenset[str] | None) -> bool:
-    kind, _, name = identity.partition(":")
-    if kind == "unix-user":
-        return name == "*" or who is None or name == who
-    return kind == "unix-group" and (groups is None or name == "*" or name in groups)
+def _may_concern(entry: Entry, action: str, who: str | None, groups: frozenset[str] | None) -> bool:
+    """Whether an entry is for an account, or may be for one that is not known."""
+    if who is None or groups is None:
+        return entry.concerns(action, entry.identities)
+    return entry.concerns(action, _identities(who, groups))
+
+
+def _identities(who: str, groups: frozenset[str] | None) -> tuple[str, ...]:
+    return (f"unix-user:{who}", *(f"unix-group:{name}" for name in groups or ()))
 
 
 def _administrators(polkit: Polkit, host: _Host) -> tuple[list[str], bool]:
@@ -349,7 +322,7 @@ def _administrators(polkit: Polkit, host: _Host) -> tuple[list[str], bool]:
             named += [str(one) for one in result]
     extra = {
         who for who, groups in host.people() for one in named
-        if who is not None and not host.is_admin(groups) and _is_of(one, who, groups)
+        if who is not None and not host.is_admin(groups) and one in _identities(who, groups)
     }  # fmt: skip
     return sorted(extra), unclear
 
@@ -358,6 +331,7 @@ def _administrators(polkit: Polkit, host: _Host) -> tuple[list[str], bool]:
     "linux.polkit-rules",
     needs=(TARGET, POLKIT, known_or_absent(optional(NAMES))),
     severity=Severity.HIGH,
+    version=2,
     when_absent=not_applicable(msg("polkit is not installed")),
     remedy=msg(
         "Remove the named rules, or let them return AUTH_ADMIN; limit rules for units to single "

@@ -125,6 +125,62 @@ def test_administrators_entries_defaults_and_owners() -> None:
     assert judged(found) is FAIL
 
 
+# Entries and what polkit 0.105 (Debian 11) and polkitd-pkla 122 (Debian 12) let bob do by them.
+BOB = f"[x]\nIdentity=unix-user:bob\nAction={EXEC}\nResultAny=yes\n"
+OTHER = "[y]\nIdentity=unix-user:eve\nAction=a.b\n"
+ENTRIES = (
+    (BOB, FAIL), (BOB.replace("[x]\n", ""), PASS), (BOB.replace("Id", "id"), PASS),
+    (BOB.replace("y=", "y = "), FAIL), (BOB.replace("yes", "YES"), PASS),
+    (BOB.replace("yes", "yes "), PASS), (BOB.replace("\n", "\r\n"), FAIL), ("\ufeff" + BOB, PASS),
+    (f"# c\n{BOB}", FAIL), (f"; c\n{BOB}", PASS), (BOB.replace("yes", "yes # c"), PASS),
+    ("  " + BOB.replace("\n", "\n  "), FAIL), (BOB.replace("unix-user:bob", "*"), FAIL),
+    (BOB.replace("user:bob", "user:b?b"), FAIL), (BOB.replace("user:bob", "user:[b]ob"), PASS),
+    (BOB.replace("user:bob", "group:*"), FAIL), (BOB.replace("user:bob", "group:users"), FAIL),
+    (BOB.replace("user:bob", "user:eve;unix-user:bob"), FAIL), (BOB.replace(EXEC, "*"), FAIL),
+    (BOB.replace("user:bob", "user:eve; unix-user:bob"), PASS),
+    (BOB.replace("user:bob", "user:bob "), PASS), (BOB.replace(EXEC, f"a.b;{EXEC}"), FAIL),
+    (BOB + BOB.replace("[x]", "[y]").replace("yes", "no"), PASS), (BOB + "ResultAny=no\n", PASS),
+    (BOB.replace("yes", "no") + BOB, FAIL), (f"junk\n{BOB}", PASS), (f"{BOB}junk\n", PASS),
+    (BOB + OTHER, FAIL), (OTHER + BOB, FAIL), (BOB.replace("[x]", "[x]  "), FAIL),
+    (BOB.replace("[x]", "[x"), PASS), (BOB.replace("yes", "auth_self_one_shot"), PASS),
+    (BOB + "ResultActive=bogus\n", PASS), (BOB.replace("yes", "auth_self"), FAIL),
+)  # fmt: skip
+
+
+def test_entries_are_read_as_polkit_reads_them() -> None:
+    etc, var = (f"/{top}/polkit-1/localauthority" for top in ("etc", "var/lib"))
+    conf = {"/etc/polkit-1/localauthority.conf.d/51.conf": "[Configuration]\n"}
+    compat = {"/usr/share/polkit-1/rules.d/49-polkit-pkla-compat.rules": rule("return decide();"),
+              "/usr/share/polkit-1/rules.d/50-default.rules": DEFAULT}  # fmt: skip
+    for text, expected in ENTRIES:
+        for more in (conf, compat):
+            assert judged(polkit({f"{etc}/50-local.d/x.pkla": text, **more})) is expected, text
+    no = BOB.replace("yes", "no")
+    for first, second in (
+        (f"{var}/50-local.d/b", f"{etc}/50-local.d/a"), (f"{etc}/10-vendor.d/a", f"{var}/50-x.d/a"),
+        (f"{etc}/50-local.d/a", f"{etc}/60-x.d/a"), (f"{etc}/a", f"{etc}/50-local.d/a"),
+    ):  # fmt: skip
+        for more in (conf, compat):
+            for texts, expected in (((BOB, no), PASS), ((no, BOB), FAIL)):
+                held = {f"{first}.pkla": texts[0], f"{second}.pkla": texts[1]}
+                assert judged(polkit({**held, **more})) is expected, (first, second)
+    two = {f"{etc}/50-local.d/a.pkla": BOB, f"{etc}/50-local.d/b.pkla": no}
+    assert judged(polkit({**two, **conf})) is FAIL  # of one folder 0.105 takes the first
+    assert judged(polkit({**two, **compat})) is PASS
+
+
+def test_polkit_0_105_has_no_rules_and_administrators_of_its_own() -> None:
+    conf = "/etc/polkit-1/localauthority.conf.d"
+    rules = {"/etc/polkit-1/rules.d/1.rules": rule("return polkit.Result.YES;")}
+    for named, expected in (
+        ("unix-user:0", PASS), ("unix-group:sudo", PASS), ("unix-group:users", FAIL),
+        ("unix-user:bob", FAIL), ("unix-user:bob\n[Configuration]\nAdminIdentities=", PASS),
+        ("unix-group:sudo\n[Other]\nAdminIdentities=unix-user:bob", PASS),
+    ):  # as pkla-admin-identities of polkitd-pkla 122 answers  # fmt: skip
+        text = f"[Configuration]\nAdminIdentities={named}\n"
+        assert judged(polkit({f"{conf}/60.conf": text, **rules})) is expected, named
+
+
 def test_accounts_that_are_not_known() -> None:
     elsewhere = structs.replace(NAMES, whole=False)
     for body, expected in (
