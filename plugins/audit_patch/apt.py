@@ -37,7 +37,6 @@ from audit_patch.model import (
     Newer,
     Pending,
     Security,
-    Signatures,
     Source,
     Sources,
     Unattended,
@@ -96,19 +95,6 @@ ESM: dict[str, NamedAsk] = {
         timeout_s=60, limit=8 << 20,
     ),
 }  # fmt: skip
-# Only options are printed: an address in a source line may carry a password.
-OPTIONS = Command(
-    argv=(
-        "grep", "-RZEio", "--exclude-dir=auth.conf.d", "--exclude=auth.conf",
-        "-e", r"^[[:space:]]*deb[[:space:]]+(\[[^]]*\])?",
-        "-e", r"^[[:space:]]*(types|enabled|trusted|allow-insecure|allow-weak"
-              r"|allow-downgrade-to-insecure)[[:space:]]*:.*",
-        "-e", r"^[^/#]*Allow(Unauthenticated|InsecureRepositories|WeakRepositories"
-              r"|DowngradeToInsecureRepositories)[[:space:]]+[^;]*",
-        "/etc/apt",
-    ),
-    ok=(0, 1),
-)  # fmt: skip
 AUTOMATIC = Command(
     argv=(
         "apt-config", "shell",
@@ -129,7 +115,6 @@ _PRIORITY = re.compile(r" *(-?\d{1,6}) \S")
 _INSTALLED = 100
 # `buster-lts` is the archive of Freexian's extended LTS: nothing else than security updates.
 _SECURITY = re.compile(r"(^|[-/ ])security($|[-/ ])|^[a-z]+-lts( |$)", re.IGNORECASE)
-_YES = frozenset({"yes", "true", "1", "on", "with", "enable"})
 
 
 def is_security(archive: str) -> bool:
@@ -383,50 +368,6 @@ def parse_lists(answers: Answers) -> Metadata:
 def _security_list(name: str, suite: str) -> bool:
     # Debian 10 and older: security.debian.org_debian-security_dists_buster_updates_InRelease
     return is_security(suite) or name.startswith("security.debian.org_")
-
-
-def _loose(text: str) -> bool:
-    """Whether an option's text says yes to using a source without a good signature."""
-    key, _, value = text.replace("=", ":", 1).partition(":")
-    return key.strip().lower() != "allow-weak" and value.strip().strip('"').lower() in _YES
-
-
-def _one_line(text: str) -> list[str]:
-    """The options in `deb [a=b c=d]` that switch the signature check off."""
-    options = text.partition("[")[2].rstrip("]").split()
-    names = ("trusted=", "allow-insecure=", "allow-downgrade-to-insecure=")
-    return [o for o in options if o.lower().startswith(names) and _loose(o)]
-
-
-def parse_options(answer: Answer) -> Signatures:
-    """The sources and settings of apt that take packages without a signature check."""
-    count = 0
-    unverified: list[str] = []
-    doubtful: list[str] = []
-    rows = grep_rows(answer)
-    switched_off = {p for p, t in rows if re.fullmatch(r"(?i)enabled\s*:\s*(no|false|0)", t)}
-    for path, text in rows:
-        if path.endswith(".list") and text.lower().startswith("deb"):
-            count += 1
-            unverified += [f"{path}: {o}" for o in _one_line(text)]
-        elif path.endswith(".sources") and ":" in text:
-            count += text.lower().startswith("types")
-            if not text.lower().startswith(("types", "enabled")) and _loose(text):
-                (doubtful if path in switched_off else unverified).append(f"{path}: {text}")
-        elif _global(path, text):
-            unverified.append(f"{path}: {text}")
-    return Signatures(sources=count, unverified=tuple(unverified), doubtful=tuple(doubtful))
-
-
-def _global(path: str, text: str) -> bool:
-    """Whether `text` is a setting of apt.conf that switches signature checks off."""
-    if not path.startswith(("/etc/apt/apt.conf.d/", "/etc/apt/apt.conf")):
-        return False
-    name = path.rpartition("/")[2]
-    if "." in name and not name.endswith(".conf"):
-        return False  # apt passes over left-overs such as 50x.bak and 50x.dpkg-old
-    value = text.split()[-1]
-    return "weak" not in text.lower() and value.strip('"').lower() in _YES
 
 
 def parse_automatic(answer: Answer) -> Automatic:

@@ -432,7 +432,7 @@ def _without(unattended: Unattended | None) -> list[Message]:
     "patch.sources-verified",
     needs=SIGNATURES,
     severity=Severity.HIGH,
-    version=4,
+    version=5,
     remedy=msg("Remove trusted=yes / gpgcheck=0 and install the key of the source"),
 )
 def sources_verified(signatures: Signatures) -> Judgement:
@@ -444,12 +444,6 @@ def sources_verified(signatures: Signatures) -> Judgement:
             sources=capped(signatures.unverified),
         )
         return failed(detail, expected=wanted)
-    if signatures.doubtful:
-        detail = msg(
-            "These settings may disable the signature check: {settings}",
-            settings=capped(signatures.doubtful),
-        )
-        return undetermined(detail, expected=wanted)
     if not signatures.sources:
         return undetermined(msg("No package source is configured"), expected=wanted)
     detail = msg("{count} sources, all with their signature checked", count=signatures.sources)

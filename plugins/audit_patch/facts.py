@@ -6,7 +6,7 @@ from typing import Any
 
 from audit_core.api.sdk import Command, Fact, Provider, fact, provider
 from audit_core.model import Answers, NamedAsk, Parser
-from audit_patch import apk, apt, apt_lists, host, rpm, rpm_sources, zypper
+from audit_patch import apk, apt, apt_lists, apt_options, host, rpm, rpm_sources, zypper
 from audit_patch.model import (
     Automatic,
     Builds,
@@ -130,7 +130,7 @@ METADATA = _each(
 )  # fmt: skip
 SIGNATURES = _each(
     "patch.signatures", Signatures,
-    apt=(apt.OPTIONS, apt.parse_options),
+    apt=(apt_options.OPTIONS, apt_options.parse_options),
     dnf=(rpm_sources.REPOS, rpm_sources.parse_signatures),
     zypper=(zypper.REPOS, zypper.parse_signatures),
 )  # fmt: skip

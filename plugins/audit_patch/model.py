@@ -76,12 +76,11 @@ class Sources(Struct, frozen=True, kw_only=True):
 class Signatures(Struct, frozen=True, kw_only=True):
     """Which sources are used without a signature check, as `file: setting`.
 
-    `doubtful` are settings that may or may not be in effect; `sources` counts what was read.
+    `sources` counts what was read.
     """
 
     sources: int
     unverified: tuple[str, ...] = ()
-    doubtful: tuple[str, ...] = ()
 
 
 class Listing(Struct, frozen=True, kw_only=True):

@@ -26,7 +26,7 @@ _ADDRESS = (
     r"^(baseurl|mirrorlist|metalink)[ \t]*=.*[/]((rhel[0-9]*|rocky|almalinux)[/][0-9]+[.][0-9]+)[/]"
 )
 # One mark for each line: what is left of a line is never more than a name or a switch.
-_SKELETON = "\n".join(
+_SKELETON = ";".join(
     (
         r"1F",
         r"1s/^\xef\xbb\xbf//",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -12,7 +11,7 @@ from audit_core.api.testkit import whole
 from audit_core.model import Absent, Answer, Answers, ParseError, Partial, Reason
 from audit_patch import apt
 from audit_patch.model import Esm, Listing, Newer, Pending, Source, Unattended, Update
-from recorded.patch import answer, answers, recording, run, run_all
+from recorded.patch import answer, answers, recording, run_all
 
 
 def test_apt_lists_every_pending_update() -> None:
@@ -243,90 +242,6 @@ def test_the_oldest_layout_of_debian_security_is_known() -> None:
 def test_a_cut_or_misshapen_listing_is_not_read(raw: bytes) -> None:
     with pytest.raises(ParseError):
         apt.parse_lists(_lists(raw))
-
-
-SOURCES = """\
-Types: deb
-URIs: http://user:hunter2@mirror.example/debian
-Suites: bookworm
-Components: main
-"""
-
-
-def options(tmp_path: Path, files: dict[str, str]) -> Any:
-    for name, text in files.items():
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    got = run(apt.OPTIONS, swap={"/etc/apt": str(tmp_path)})
-    assert b"hunter2" not in got.stdout
-    fixed = got.stdout.replace(str(tmp_path).encode(), b"/etc/apt")
-    return apt.parse_options(answer(fixed, exit_code=got.exit_code))
-
-
-@pytest.mark.parametrize(
-    ("name", "text", "unverified"),
-    [
-        ("sources.list", "deb http://user:hunter2@m/debian bookworm main\n", 0),
-        ("sources.list", "deb [trusted=yes] http://m/debian bookworm main\n", 1),
-        ("sources.list", "  deb  [ arch=amd64 trusted=yes ] http://m/ bookworm main\n", 1),
-        ("sources.list", "deb [arch=amd64 signed-by=/k.gpg] http://m/ bookworm main\n", 0),
-        ("sources.list", "deb [trusted=no] http://m/ bookworm main\n", 0),
-        ("sources.list.d/a.list", "deb [allow-insecure=yes] http://m/ bookworm main\n", 1),
-        ("sources.list.d/a.sources", SOURCES, 0),
-        ("sources.list.d/a.sources", SOURCES + "Trusted: yes\n", 1),
-        ("sources.list.d/a.sources", SOURCES + "trusted:   YES\n", 1),
-        ("sources.list.d/a.sources", SOURCES + "Allow-Insecure: yes\n", 1),
-    ],
-)
-def test_apt_options_that_skip_signatures(
-    tmp_path: Path, name: str, text: str, unverified: int
-) -> None:
-    found = options(tmp_path, {name: text})
-    assert (found.sources, len(found.unverified)) == (1, unverified)
-
-
-def test_apt_comments_and_ignored_files_do_not_count(tmp_path: Path) -> None:
-    found = options(
-        tmp_path,
-        {
-            "sources.list": "# deb [trusted=yes] http://m/ x main\n",
-            "sources.list.d/old.list.bak": "deb [trusted=yes] http://m/ x main\n",
-            "apt.conf.d/50x": '// APT::Get::AllowUnauthenticated "true";\n',
-        },
-    )
-    assert (found.sources, found.unverified, found.doubtful) == (0, (), ())
-
-
-def test_a_trusted_stanza_beside_a_disabled_one_is_doubtful(tmp_path: Path) -> None:
-    found = options(
-        tmp_path, {"sources.list.d/a.sources": "Enabled: no\n" + SOURCES + "Trusted: yes\n"}
-    )
-    assert found.unverified == ()
-    assert found.doubtful == ("/etc/apt/sources.list.d/a.sources: Trusted: yes",)
-
-
-@pytest.mark.parametrize(
-    ("text", "count"),
-    [
-        ('APT::Get::AllowUnauthenticated "true";\n', 1),
-        ('APT::Get::AllowUnauthenticated\t"true";\n', 1),
-        ("APT { Get { AllowUnauthenticated 1; }; };\n", 1),
-        ('Acquire::AllowInsecureRepositories "true";\n', 1),
-        ('Acquire::AllowInsecureRepositories "false";\n', 0),
-        ('Acquire::AllowWeakRepositories "true";\n', 0),
-    ],
-)
-def test_apt_settings_that_skip_signatures(tmp_path: Path, text: str, count: int) -> None:
-    assert len(options(tmp_path, {"apt.conf.d/99x": text}).unverified) == count
-
-
-@pytest.mark.parametrize(
-    ("name", "count"), [("99x.conf", 1), ("99x.bak", 0), ("99x.dpkg-old", 0), ("99x.conf.save", 0)]
-)
-def test_left_over_settings_of_apt_do_not_count(tmp_path: Path, name: str, count: int) -> None:
-    text = 'APT::Get::AllowUnauthenticated "true";\n'
-    assert len(options(tmp_path, {f"apt.conf.d/{name}": text}).unverified) == count
 
 
 @pytest.mark.parametrize(

@@ -517,7 +517,6 @@ def test_what_unattended_upgrades_leaves_out() -> None:
         (Signatures(sources=0), UNDETERMINED),
         (Signatures(sources=2, unverified=("a: trusted=yes",)), FAIL),
         (Signatures(sources=0, unverified=("a: AllowUnauthenticated 1",)), FAIL),
-        (Signatures(sources=2, doubtful=("a: Trusted: yes",)), UNDETERMINED),
     ],
 )
 def test_sources_verified(signatures: Signatures, verdict: Verdict) -> None:
