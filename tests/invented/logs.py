@@ -28,8 +28,8 @@ def log_file(
 JOURNAL = "journal/" + "0a" * 16 + "/system@" + "0b" * 16 + "-" + "0" * 16 + "-{:016x}.journal"
 
 
-def journal_file(days: int) -> str:
-    return log_file(JOURNAL.format((NOW - days * DAY) * 1_000_000), age=1)
+def journal_file(days: int, age: int = 1) -> str:
+    return log_file(JOURNAL.format((NOW - days * DAY) * 1_000_000), age=age)
 
 
 COPIES = tuple(log_file(f"syslog.{i}.gz", age=30 * i) for i in range(1, 8))

@@ -264,7 +264,7 @@ def login_recording(
     when = known(journaled)
     own = _fresh(known(session), tree)
     login = max(filter(None, (_newest(known(logins)), own)), default=None)
-    lasting = tree if isinstance(tree, Absent) else _on_disk(tree)
+    lasting = tree if isinstance(tree, Absent) else _on_disk(tree, when)
     last = next(iter(known(samples) or ()), None)
     trail = known(audited) or AuditedLogin()
     detail = (*_newest_records(last, when, login, lasting), *present(trail.as_message))
@@ -362,9 +362,14 @@ def _gaps(gaps: tuple[Message, ...], login: datetime | None) -> tuple[Message, .
     return (*gaps, none) if login is None and not gaps else gaps
 
 
-def _on_disk(tree: LogTree) -> bool:
+def _on_disk(tree: LogTree, newest: datetime | None) -> bool:
+    """Whether the journal that has the `newest` record lies on a disk.
+
+    journald sets the time of its file with each record: an older file is left from before.
+    """
+    since = (newest - timedelta(minutes=1)).timestamp() if newest else 0
     return tree.filesystem not in ("tmpfs", "ramfs") and any(
-        SYSTEM_JOURNAL.fullmatch(f.path) for f in tree.files
+        SYSTEM_JOURNAL.fullmatch(f.path) and f.changed >= since for f in tree.files
     )
 
 

@@ -90,7 +90,7 @@ def test_a_login_without_a_record_fails(subtests: Any) -> None:
     login = (Login(name="alice", last=now.isoformat()), Login(name="bob", last=None))
     never = (Login(name="alice", last=None),)
     shut = Absent(reason=Reason.NOT_PERMITTED, detail=msg("closed"))
-    disk, memory = log_tree(journal_file(3)), log_tree(log_file("auth.log"))
+    disk, memory = log_tree(journal_file(3, age=-6)), log_tree(log_file("auth.log"))
     cases: list[tuple[str, Any, Any, Any, Any, Verdict]] = [
         ("recorded", (fresh,), None, memory, login, Verdict.PASS),
         ("only old records", (record,), None, memory, login, Verdict.FAIL),
@@ -183,7 +183,8 @@ def test_a_session_leaves_a_record_in_what_is_written(subtests: Any) -> None:
     made_at = structs.replace(SAMPLE, at=session)
     older = structs.replace(SAMPLE, at=session - timedelta(minutes=9))
     live, frozen = log_tree(log_file("auth.log")), log_tree(log_file("auth.log", age=1))
-    disk = log_tree(log_file("auth.log", age=1), journal_file(1))
+    stale = log_tree(log_file("auth.log", age=1), journal_file(1))
+    disk = log_tree(log_file("auth.log", age=1), journal_file(1, age=0))
     cases: list[tuple[str, Any, Any, Any, Any, Verdict]] = [
         ("recorded", made_at, None, live, session, Verdict.PASS),
         ("the daemon takes nothing", older, None, frozen, session, Verdict.FAIL),
@@ -197,6 +198,7 @@ def test_a_session_leaves_a_record_in_what_is_written(subtests: Any) -> None:
             Verdict.UNDETERMINED,
         ),
         ("but the journal on disk does", older, session, disk, session, Verdict.PASS),
+        ("the journal on disk is a left-over", older, session, stale, session, Verdict.FAIL),
         ("nor does the journal", older, older.at, disk, session, Verdict.FAIL),
         ("an old session", older, None, frozen, now - timedelta(hours=9), Verdict.UNDETERMINED),
         ("no session", older, None, frozen, None, Verdict.UNDETERMINED),
