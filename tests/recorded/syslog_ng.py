@@ -121,6 +121,32 @@ _RULES = {
     "rewrite": 'rewrite r { set("x", value("PROGRAM")); };\nlog { source(s); rewrite(r); filter { '
                'program("x"); }; destination { file("/var/log/r"); }; };\n',
 }  # fmt: skip
+# syslog-ng does not start with most of these.
+WRONG = {
+    "a semicolon is missing": _ALL + "log { source(s); destination(d) };\n",
+    "a semicolon is missing behind a statement": _FILE + "log { source(s); destination(d); }\n",
+    "a semicolon too many": _ALL + ";;\n",
+    "a bracket is missing": _ALL + "log { source(s); destination(d);\n",
+    "a bracket too many": _ALL + "};\n",
+    "a quote is open": _ALL + 'destination e { file("/var/log/e); };\n',
+    "a path of an unknown source": _ALL + "log { source(none); destination(d); };\n",
+    "a path of an unknown destination": _ALL + "log { source(s); destination(none); };\n",
+    "a path of an unknown filter": _ALL + "log { source(s); filter(none); destination(d); };\n",
+    "an unknown statement": _ALL + "logs { source(s); destination(d); };\n",
+    "an unknown option": "options { keep_forever(yes); };\n" + _ALL,
+    "an unknown driver": 'destination e { fille("/var/log/e"); };\n' + _ALL,
+    "an unknown option of a driver": 'destination e { file("/var/log/e" keep(yes)); };\n' + _ALL,
+    "an unknown part of a path": _ALL + "log { source(s); sink(d); };\n",
+    "an unknown flag": _ALL + "log { source(s); destination(d); flags(last); };\n",
+    "an unknown level": _filtered("level(loud);") + _ALL,
+    "an unknown facility": _filtered("facility(logins);") + _ALL,
+    "an unknown filter function": _filtered("facilities(auth);") + _ALL,
+    "text behind": _ALL + "done\n",
+    "two destinations of a name": _FILE + 'destination d { file("/var/log/a"); };\n'
+                                  + "log { source(s); destination(d); };\n",
+    "an unknown pragma": "@includes \"x\"\n" + _ALL,
+    "an empty path": _ALL + "log { };\n",
+}  # fmt: skip
 CASES: dict[str, dict[str, str]] = {
     **{name: {MAIN: _SOURCE + text} for name, text in _RULES.items()},
     "includes": {
@@ -130,6 +156,14 @@ CASES: dict[str, dict[str, str]] = {
     },
     "an include that is not there": {
         MAIN: _SOURCE + '@include "/etc/syslog-ng/conf.d/*.conf"\n' + _ALL,
+    },
+    **{name: {MAIN: _SOURCE + text} for name, text in WRONG.items()},
+    "byte order mark": {MAIN: f"\ufeff{_SOURCE}{_ALL}"},
+    "CR LF": {MAIN: f"{_SOURCE}{_ALL}".replace("\n", "\r\n")},
+    "no version": {MAIN: _SOURCE.replace("@version: 3.35", "# no version") + _ALL},
+    "an error in an included file": {
+        MAIN: _SOURCE + '@include "/etc/syslog-ng/conf.d/*.conf"\n' + _ALL,
+        "/etc/syslog-ng/conf.d/a.conf": "log { source(s) };\n",
     },
     "files that are not included": {
         MAIN: _SOURCE + _ALL,
@@ -153,10 +187,10 @@ def arrived(files: dict[str, str]) -> dict[str, list[str]]:
         mark = _MARK.format(mark=folder / "mark")
         for path, text in files.items():
             placed = _placed(text, folder, collector.port)
-            if path == MAIN:
+            if path == MAIN and mark:
                 first, source, rest = placed.split("\n", 2)
                 placed = "\n".join((first, source, mark + rest))
-            Path(f"{folder}{path}").write_text(placed)
+            Path(f"{folder}{path}").write_bytes(placed.encode())
         _run(folder)
         time.sleep(0.05)
         return {label(sample): places(sample, folder, collector) for sample in SENT}

@@ -90,7 +90,7 @@ def _uploads(upload: str | None, units: Units | None, target: Target) -> bool:
         optional(complete(UNITS)),
     ),
     severity=Severity.MEDIUM,
-    version=3,
+    version=4,
     remedy=msg("Send all records to the log server, e.g. *.* @@log.example.com:514 in rsyslog.d"),
 )
 def log_remote(

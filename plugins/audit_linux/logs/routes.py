@@ -101,6 +101,12 @@ class Route(Struct, frozen=True, kw_only=True):
         known = [route for name, route in self.by_name if name in names]
         return known[0] if len(known) == 1 else self
 
+    def doubted(self, why: str) -> Route:
+        """The route where it is not sure that the daemon takes its rules."""
+        places = (*self.perhaps, *self.kept, *self.sent)
+        return structs.replace(self, kept=(), sent=(), by_name=(), perhaps=places,
+                               doubts=(why, *self.doubts))  # fmt: skip
+
     @property
     def fate(self) -> Fate:
         """The fate of the record; one that is kept and sent is kept."""

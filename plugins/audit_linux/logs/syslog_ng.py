@@ -12,7 +12,18 @@ from audit_linux.config_files import ConfigPaths
 from audit_linux.logs.daemon_files import in_use
 from audit_linux.logs.forwards import Forward, Forwards
 from audit_linux.logs.routes import LOGINS, SAMPLES, Route, by_every_name
-from audit_linux.logs.syslog_ng_rules import Group, Item, Named, Trial, Word, inputs, outputs, read
+from audit_linux.logs.syslog_ng_errors import refusal
+from audit_linux.logs.syslog_ng_rules import (
+    Group,
+    Item,
+    Named,
+    Trial,
+    Word,
+    inputs,
+    outputs,
+    read,
+    tree,
+)
 
 _MAIN, _FOLDER = "/etc/syslog-ng/syslog-ng.conf", "/etc/syslog-ng/conf.d"
 _FILES = ConfigPaths(files=(_MAIN,), folders=(_FOLDER,), pattern="*.conf")
@@ -29,7 +40,10 @@ def parse_syslog_ng(answer: Answer) -> Forwards | Absent:
     texts = {f.path: "\n".join(f.lines) for f in files}
     if _MAIN not in texts:
         raise ParseError(msg("conf.d without syslog-ng.conf"))
-    return _forwards(read(_Preprocessor(texts).whole(_MAIN, 0)))
+    reader = _Preprocessor(texts)
+    items = tree(reader.whole(_MAIN, 0))
+    named = read(items)
+    return _forwards(named, refusal(texts[_MAIN], tuple(reader.used.values()), items, named))
 
 
 class _Preprocessor:
@@ -37,9 +51,11 @@ class _Preprocessor:
 
     def __init__(self, texts: dict[str, str]) -> None:
         self._texts, self._defined, self._size = texts, dict[str, str](), 0
+        self.used: dict[str, str] = {}
 
     def whole(self, path: str, depth: int) -> str:
         """The text of a file with what it includes."""
+        self.used[path] = self._texts[path]
         self._size += len(self._texts[path])
         if depth > _DEEPEST or self._size > _LONGEST:
             raise ParseError(msg("files are included too deeply"))
@@ -74,8 +90,10 @@ class _Preprocessor:
         return "\n".join(self.whole(path, depth + 1) for path in names)
 
 
-def _forwards(named: Named) -> Forwards:
+def _forwards(named: Named, refused: str) -> Forwards:
     routes = tuple(by_every_name(sample, lambda one: Trial(named, one).run()) for sample in SAMPLES)
+    if refused:
+        routes = tuple(route.doubted(refused) for route in routes)
     every = [pair for body in _used(named) for pair in outputs(body)]
     hosts = dict.fromkeys(place for kind, place in every if kind == "host")
     others = {kind for kind, _ in every} - {"", "file", "host"}

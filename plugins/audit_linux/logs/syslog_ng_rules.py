@@ -114,13 +114,13 @@ class Named(Struct, frozen=True, kw_only=True):
     unread: tuple[str, ...] = ()
 
 
-def read(text: str) -> Named:
+def read(items: tuple[Item, ...]) -> Named:
     """The definitions of a configuration whose includes are in place."""
     named: dict[str, dict[str, tuple[Item, ...]]] = {
         "source": {}, "destination": {}, "filter": {},
     }  # fmt: skip
     paths, unread = [], []
-    for statement in parts(tree(text)):
+    for statement in parts(items):
         kind, body = text_of(statement[0]) if statement else "", group_of(statement, "{")
         if kind == "@unread":
             unread.append(text_of(statement[-1]))

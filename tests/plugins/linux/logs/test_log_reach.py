@@ -180,6 +180,7 @@ def test_a_daemon_that_does_not_run_forwards_nothing(files: Make) -> None:
 
 # invented after the syslog-ng 3.38 manual
 NG = """\
+@version: 3.38
 source s_src { system(); internal(); };
 source s_net { network(ip("0.0.0.0") port(514)); };
 destination d_net { network("192.0.2.7" port(514) transport("tcp")); };

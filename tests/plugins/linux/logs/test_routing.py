@@ -202,13 +202,15 @@ def test_what_suse_includes_from_run_is_read(files: Callable[..., Answer]) -> No
 
 
 def test_what_syslog_ng_keeps(subtests: Any, files: Callable[..., Answer]) -> None:
-    source = "source s { system(); };\n"
+    source = "@version: 3.38\nsource s { system(); };\n"
     path = 'log { source(s); destination { file("/var/log/all"); }; };\n'
     discard = "log { source(s); filter { facility(auth, authpriv); }; flags(final); };\n"
     cases = [
         ("kept", source + path, Verdict.PASS),
         ("discarded", source + discard + path, Verdict.FAIL),
-        ("no source of the host", 'source s { network(port(514)); };\n' + path, Verdict.FAIL),
+        ("no source of the host", source.replace("system()", "network(port(514))") + path,
+         Verdict.FAIL),
+        ("syslog-ng does not start", source + path + "logs { };\n", Verdict.UNDETERMINED),
         ("another parser", source + path.replace("destination", "parser(p); destination"),
          Verdict.UNDETERMINED),
     ]  # fmt: skip
