@@ -388,14 +388,15 @@ def _sized(
         "The newest backup has {size} bytes in {count} files: {names}",
         size=newest.size, count=len(newest.files), names=names,
     )  # fmt: skip
-    if empty := open_points.without_content(newest.files) or lost_parts(newest.files):
+    empty, never = open_points.without_content(runs)
+    if empty := empty or lost_parts(newest.files):
         return failed(detail, empty, *noted, expected=wanted)
     if least is not None and newest.size < least:
         return failed(detail, *noted, expected=wanted)
     small, like, compared = _compared(runs, percent)
     if small and not like:
         return failed(detail, *small, *noted, expected=wanted)
-    if why := _doubts(runs, least, small, compared):
+    if why := never or _doubts(runs, least, small, compared):
         return undetermined(detail, why, *noted, expected=wanted)
     return passed(detail, *noted, expected=wanted)
 

@@ -28,7 +28,8 @@ _CIPHER = 4096  # an encrypted file below this may be one of nothing: keys to ma
 _CIPHER_OF_TAR = 20480  # tar fills its archive up to 10 kB
 # A file up to this size may be a header without data: what the programs write for an empty data
 # base, archive or disk (Redis 7, pg_dump 15, MySQL 8, cpio, dar, 7-Zip); SQLite 3 takes a page for
-# each table, an image (qemu-img 7.2: vmdk, vhdx, vdi, vhd) grows with the disk.
+# each table, etcd 3.4 five of them, an image (qemu-img 7.2: vmdk, vhdx, vdi, vhd) grows with the
+# disk.
 _OF_NOTHING = {
     b"REDIS0": 256, b"PGDMP": 4096, b"SQLite format 3": 64 << 10, b"\xfebin": 256,
     b"XBSTCK01": 4096, b"QFI\xfb": 256 << 10, b"KDMV": 16 << 20, b"vhdxfile": 8 << 20,
@@ -36,7 +37,7 @@ _OF_NOTHING = {
     b"7z\xbc\xaf\x27\x1c": 512, b"Rar!": 512, b"!<arch>\n": 68, b"\x6d\xe2\x99\x81": 512,
     b"TAPE": 4 << 20, b"xFSdump0": 64 << 10, b"VMA\0": 1 << 20, b"partclone-image": 1 << 20,
     b"\xc7q": 64 << 10, b"btrfs-stream": 512, b"\x1f\x9d": 512,
-    b"LZIP": 512, b"\x5d\x00\x00": 512, b"\x89LZO": 512,
+    b"\0" * 8 + b"\4\0\0\0": 32 << 10, b"LZIP": 512, b"\x5d\x00\x00": 512, b"\x89LZO": 512,
     b"\xff\x06\x00\x00sNaPpY": 512,
 }  # fmt: skip
 # How a small configuration file begins, and no message of a job that failed.
@@ -124,6 +125,8 @@ def _is_packed_nothing(file: BackupFile, head: bytes) -> bool:
         return True  # packed twice
     if _needs_row(head) and file.size <= _LOOKED:
         return True
+    if names.is_opaque(stem) and file.size <= _LOOKED // _SPARSELY:
+        return True
     least = next((size for magic, size in _OF_NOTHING.items() if head.startswith(magic)), 0)
     return _is_page(head) or _is_archive(head) or file.size <= least // _SPARSELY
 
@@ -138,7 +141,7 @@ def _is_archive(head: bytes) -> bool:
 
 
 def _by_size(file: BackupFile, ends: Ends) -> Content:
-    if _needs_row(ends.head) and file.size <= _LOOKED:
+    if (_needs_row(ends.head) or names.is_opaque(file.name)) and file.size <= _LOOKED:
         return Content.DOUBTFUL
     if not any(ends.head) or _is_something_else(file, ends) or _is_volume(ends.head):
         return Content.DOUBTFUL

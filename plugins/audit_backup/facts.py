@@ -149,14 +149,15 @@ def _held(
 def _definitions(found: list[BackupFile], insides: dict[str, Inside]) -> list[BackupFile]:
     """The files of definitions and of tables without rows, where others have content.
 
-    mydumper writes each table's own definition, pg_dumpall -g the roles, pg_dump -Fd the tables.
+    mydumper writes each table's own definition, pg_dumpall -g the roles, pg_dump -Fd and mongodump
+    the tables.
     """
     if not any(f.content is Content.FULL for f in found):
         return []
     return [
         f for f in found
         if (names.is_definition(f.name) and f.name in insides and insides[f.name].schema)
-        or (names.is_table(f.name) and f.content is Content.DOUBTFUL)
+        or (names.is_table(f.name) and f.content in (Content.DOUBTFUL, Content.EMPTY))
     ]  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from datetime import date
 from msgspec import Struct
 
 from audit_backup import dates, names
-from audit_backup.model import BackupFile
+from audit_backup.model import BackupFile, Content
 from audit_core.api.sdk import DAY
 
 _LEAST_GAP = 1800.0  # seconds between two generations where no objective is declared
@@ -115,6 +115,13 @@ def regular_and_gone(runs: Sequence[Generation]) -> tuple[str, ...]:
     usual = set.intersection(*({exact_key_of(f) for f in run.files} for run in earlier))
     gone = {exact_key_of(f): f.name for f in earlier[0].files if exact_key_of(f) in usual - here}
     return tuple(gone[key] for key in sorted(gone))
+
+
+def always_empty(runs: Sequence[Generation]) -> frozenset[str]:
+    """The series whose files were all without content, in one generation at least."""
+    every = [f for run in runs for f in run.files]
+    held = {exact_key_of(f) for f in every if f.content is not Content.EMPTY}
+    return frozenset({exact_key_of(f) for f in every} - held)
 
 
 def distinct(generations: Iterable[Generation], prints: Mapping[str, object]) -> int:

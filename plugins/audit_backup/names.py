@@ -30,7 +30,8 @@ _ASIDE = (
     ".note", ".protected", ".readme", ".sh", ".snar", ".toc", ".manifest", ".lst", ".list",
     ".minisig", ".status", ".state", ".touch", "-wal", "-shm", "-journal", ".crdownload",
     ".inprogress", ".in_progress", ".uploading", ".aria2", ".wip", ".p7s", ".tsr", ".error",
-    ".errors", ".stderr", ".bash", ".bat", ".cmd", ".ps1", ".pub", ".pubkey", ".cron",
+    ".errors", ".stderr", ".bash", ".bat", ".cmd", ".ps1", ".pub", ".pubkey", ".cron", ".metadata.json",
+    ".metadata.json.gz",
 )  # fmt: skip
 _ASIDE_NAMES = re.compile(
     r"(?:readme|notes?|lock|lockfile|manifest|metadata|index|latest|last|current|status|stamp|timestamp"
@@ -87,7 +88,7 @@ _DEFINITION = re.compile(
 )
 
 
-_TABLE = re.compile(r"(?:^|/)(?:blob_)?\d+\.dat(?:\.(?:gz|lz4|zst))?$")
+_TABLE = re.compile(r"(?:(?:^|/)(?:blob_)?\d+\.dat|\.bson)(?:\.(?:gz|lz4|zst))?$")
 
 
 def is_definition(path: str) -> bool:
@@ -96,7 +97,7 @@ def is_definition(path: str) -> bool:
 
 
 def is_table(path: str) -> bool:
-    """Whether the name is that of a table in a directory that pg_dump writes."""
+    """Whether the name is that of a table in a directory that pg_dump or mongodump writes."""
     return bool(_TABLE.search(path))
 
 
@@ -106,6 +107,14 @@ _DUMPS = (".sql", ".dump", ".dmp", ".bak", ".rdb", ".img", ".qcow2", ".vma", ".l
 def is_dump(path: str) -> bool:
     """Whether the name is that of a dump or an image."""
     return _plain(path).endswith(_DUMPS)
+
+
+def is_opaque(path: str) -> bool:
+    """Whether the name is that of a dump whose format is not public: of Oracle, 达梦 and others.
+
+    With the metadata only it may have megabytes.
+    """
+    return _plain(path).endswith((".dmp", ".expdp"))
 
 
 def is_tar(path: str) -> bool:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+from audit_backup.generations import Generation, always_empty, exact_key_of
 from audit_backup.model import BackupFile, Content, Files
 from audit_backup.names import is_archive, is_dump, snapshot
 from audit_backup.repositories import written_by
@@ -173,17 +174,24 @@ def judge_no_content(files: Files, wanted: Message) -> Judgement:
     return failed(detail, expected=wanted)
 
 
-def without_content(files: tuple[BackupFile, ...]) -> Message | None:
-    """A message where a backup of one generation holds nothing.
+def without_content(runs: Sequence[Generation]) -> tuple[Message | None, Message | None]:
+    """What of the newest generation holds nothing, and what never did: an empty database, perhaps.
 
     An empty file among others that is no archive or dump by name may be empty in the original.
     """
+    files = runs[0].files
     copied = any(f.content is Content.FULL for f in files)
     empty = [
-        f.name
+        f
         for f in files
         if f.content is Content.EMPTY
         and not snapshot(f.name)
         and (f.size > 0 or not copied or is_archive(f.name) or is_dump(f.name))
     ]
-    return msg("Without content: {names}", names=capped(empty)) if empty else None
+    before = always_empty(runs[1:]) if copied else frozenset()
+    never = [f.name for f in empty if exact_key_of(f) in before]
+    now = [f.name for f in empty if exact_key_of(f) not in before]
+    return (
+        msg("Without content: {names}", names=capped(now)) if now else None,
+        msg("Without content, as before: {names}", names=capped(never)) if never else None,
+    )

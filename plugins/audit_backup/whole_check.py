@@ -60,13 +60,15 @@ def whole(
         ahead = open_points.dated_in_future(files, clock, latest)
         return undetermined(why or ahead or open_points.NO_FILE, expected=wanted)
     newest = runs[0].files
-    if empty := open_points.without_content(newest) or lost_parts(newest):
+    empty, never = open_points.without_content(runs)
+    if empty := empty or lost_parts(newest):
         return failed(empty, expected=wanted)
     found = _of(newest, tests, ends)
     if bad := [_bad(test) for test in found.values() if _is_bad(test)]:
         return failed(*few(bad, 10), expected=wanted)
     if (
-        why := perhaps_cut(newest)
+        why := never
+        or perhaps_cut(newest)
         or _untested(newest, found)
         or open_points.unsearched_places(_without_notes(files, newest))
         or open_points.unknown_content(newest)

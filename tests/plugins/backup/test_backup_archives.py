@@ -365,3 +365,33 @@ def test_large_archives_of_one_content_are_one_generation(tmp_path: Path) -> Non
     same = os.urandom(300_000)
     nights(tmp_path, "db-@.gz", lambda _: packed("gzip -nc", same))
     assert judged(tmp_path)["copies"].verdict is U
+
+
+def test_an_empty_database_among_others_does_not_fail(tmp_path: Path) -> None:
+    """A dump that never had a row is told from one that no longer has any."""
+    for night in range(4):
+        for name, data in (
+            ("app", TABLE + rows(night)), ("none", b""), ("lost", rows(9) if night else b""),
+        ):  # fmt: skip
+            file = tmp_path / name / f"{name}_{day(night)}.sql.gz"
+            put(file, packed("gzip -c", HEADER + data + TRAILER), night * NIGHT + 3600)
+    for file in (tmp_path / "app").iterdir():
+        for other in ("none", "lost"):
+            shutil.copy2(file, tmp_path / other)
+    assert verdicts(tmp_path / "none", copies=4) == [P, P, P, U, U]
+    assert verdicts(tmp_path / "lost", copies=4)[3:] == [F, F]
+    for night in range(3):  # the tables of mongodump --gzip
+        for name, data in (("a.bson.gz", os.urandom(900)), ("e.bson.gz", b"")):
+            file = tmp_path / "mongo" / day(night) / "app" / name
+            put(file, packed("gzip -c", data), night * NIGHT + 3600)
+        put(file.parent / "a.metadata.json.gz", packed("gzip -c", b"{}"), night * NIGHT + 3600)
+    assert verdicts(tmp_path / "mongo", copies=3, depth=3) == [P] * 5
+
+
+def test_dumps_of_formats_that_are_not_public_do_not_pass_while_they_are_small(
+    tmp_path: Path,
+) -> None:
+    put(tmp_path / "full.dmp", b"\3\1" + os.urandom(900_000))  # Data Pump, metadata perhaps
+    put(tmp_path / "full.dmp.gz", packed("gzip -c", b"\3\1" + os.urandom(900_000)))
+    put(tmp_path / "etcd.db", bytes(8) + b"\4" + bytes(20_503))  # as etcd 3.4 writes of no key
+    assert verdicts(tmp_path, copies=1)[:4] == [U] * 4
