@@ -30,8 +30,8 @@ _ASIDE = (
     ".note", ".protected", ".readme", ".sh", ".snar", ".toc", ".manifest", ".lst", ".list",
     ".minisig", ".status", ".state", ".touch", "-wal", "-shm", "-journal", ".crdownload",
     ".inprogress", ".in_progress", ".uploading", ".aria2", ".wip", ".p7s", ".tsr", ".error",
-    ".errors", ".stderr", ".bash", ".bat", ".cmd", ".ps1", ".pub", ".pubkey", ".cron", ".metadata.json",
-    ".metadata.json.gz",
+    ".errors", ".stderr", ".bash", ".bat", ".cmd", ".ps1", ".pub", ".pubkey", ".cron",
+    ".metadata.json", ".metadata.json.gz",
 )  # fmt: skip
 _ASIDE_NAMES = re.compile(
     r"(?:readme|notes?|lock|lockfile|manifest|metadata|index|latest|last|current|status|stamp|timestamp"
