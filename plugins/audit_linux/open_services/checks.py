@@ -21,6 +21,7 @@ from audit_core.api.sdk import (
 )
 from audit_linux.network.listeners import LISTENERS
 from audit_linux.open_services import (
+    clusters,
     containers,
     databases,
     documents,
@@ -29,15 +30,20 @@ from audit_linux.open_services import (
     postgresql,
     redis,
     rsync,
+    samba,
     snmp,
+    squid,
+    tftp,
 )
+from audit_linux.open_services.other_services import other_services
 from audit_linux.open_services.service import Running, ServiceReader, as_check
 from audit_linux.open_services.service_files import ServiceFiles, parse_service_files
 from audit_linux.processes import PROCESSES, Process
 
 READERS: tuple[ServiceReader, ...] = (
     *snmp.READERS, *rsync.READERS, *ftp.READERS, *nfs.READERS, *redis.READERS, *databases.READERS,
-    *documents.READERS,     *postgresql.READERS, *containers.READERS,
+    *documents.READERS, *postgresql.READERS, *containers.READERS, *samba.READERS, *tftp.READERS,
+    *squid.READERS, *clusters.READERS,
 )  # fmt: skip
 
 
@@ -49,6 +55,7 @@ def _every(parts: tuple[tuple[str, ...], ...]) -> tuple[str, ...]:
 def _ask(privilege: Privilege) -> ReadFiles:
     return ReadFiles(
         paths=_every(tuple(reader.places for reader in READERS)),
+        globs=_every(tuple(reader.globs for reader in READERS)),
         depth=3,
         names=_every(tuple(reader.files for reader in READERS)),
         privilege=privilege,
@@ -105,6 +112,7 @@ SERVERS = derive(
     make=_of_host,
 )
 FACTS = (SERVICE_FILES, ARGUMENTS, SERVERS)
-CHECKS: tuple[Check, ...] = tuple(
-    as_check(reader, (SERVICE_FILES, SERVERS, LISTENERS)) for reader in READERS
+CHECKS: tuple[Check, ...] = (
+    *(as_check(reader, (SERVICE_FILES, SERVERS, LISTENERS)) for reader in READERS),
+    other_services(READERS),
 )

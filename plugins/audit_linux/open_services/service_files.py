@@ -6,7 +6,7 @@ import re
 
 from msgspec import Struct
 
-from audit_core.api.sdk import Answer, FileEntry, FileStatus
+from audit_core.api.sdk import Answer, FileEntry, FileStatus, Partial, msg, partial
 
 
 class ServiceFile(Struct, frozen=True, kw_only=True):
@@ -50,9 +50,11 @@ def _may_hold(path: str, heads: list[str]) -> bool:
 _GONE = (FileStatus.NOT_PRESENT, FileStatus.BROKEN_LINK, FileStatus.NOT_REGULAR)
 
 
-def parse_service_files(answer: Answer) -> ServiceFiles:
+def parse_service_files(answer: Answer) -> ServiceFiles | Partial:
     """The files, read or not; a directory that is closed stands for what lies in it."""
-    return ServiceFiles(files=tuple(_file(f) for f in answer.files if f.status not in _GONE))
+    files = tuple(_file(f) for f in answer.files if f.status not in _GONE)
+    cut = [msg("There are more files than one answer can hold")] if answer.truncated else []
+    return partial(ServiceFiles(files=files), cut)
 
 
 def _file(entry: FileEntry) -> ServiceFile:

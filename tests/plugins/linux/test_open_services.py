@@ -11,20 +11,19 @@ from typing import Any
 
 import pytest
 
-from audit_core.model import Absent, Check, Judgement, Message, Reason, Verdict
+from audit_core.model import Absent, Check, Message, Reason, Verdict
 from audit_core.store.redact import redact
 from audit_linux.network.listeners import Listener
 from audit_linux.open_services import CHECKS
 from audit_linux.open_services.checks import parse_running
 from audit_linux.open_services.service import Running
-from audit_linux.open_services.service_files import ServiceFiles, parse_service_files
 from audit_linux.redaction import RULES
-from invented.answers import answer, files
+from invented.answers import answer
+from invented.services import BY_ID, judge, read_files
 from recorded import open_services as real
 from recorded.open_services_cases import CASES
 
 LET_IN = json.loads(real.LET_IN.read_text())["let_in"]
-BY_ID = {check.id.removeprefix("linux."): check for check in CHECKS}
 RSYNC, REDIS, SNMP = BY_ID["rsync-modules"], BY_ID["redis-password"], BY_ID["snmp-community"]
 FTP, NFS, HBA_CHECK = BY_ID["ftp-anonymous"], BY_ID["nfs-exports"], BY_ID["postgresql-trust"]
 MEMCACHED, MYSQL = BY_ID["memcached-open"], BY_ID["mysql-grant-tables"]
@@ -32,33 +31,6 @@ MONGODB, ELASTIC = BY_ID["mongodb-authorization"], BY_ID["elasticsearch-security
 DOCKER_API = BY_ID["docker-api"]
 P, F, U, N = Verdict.PASS, Verdict.FAIL, Verdict.UNDETERMINED, Verdict.NOT_APPLICABLE
 GONE = Absent(reason=Reason.NOT_COLLECTED, detail=Message(id="none"))
-PORTS = {
-    "snmpd": 161, "rsync": 873, "vsftpd": 21, "proftpd": 21, "pure-ftpd": 21, "nfsd": 2049,
-    "redis-server": 6379, "memcached": 11211, "mongod": 27017, "mysqld": 3306, "postgres": 5432,
-    "dockerd": 2375,
-}  # fmt: skip
-
-
-def _read(contents: dict[str, str], **unread: str) -> ServiceFiles:
-    return parse_service_files(files(contents, **unread))
-
-
-def _judge(
-    check: Check, contents: dict[str, str], *lines: str, address: str = "0.0.0.0", **unread: str
-) -> Judgement:
-    """The judgement where processes with these command lines run and listen."""
-    servers = tuple(
-        Running(pid=number, name=line.split()[0].rpartition("/")[2], arguments=line)
-        for number, line in enumerate(lines, 2)
-    )
-    sockets = tuple(
-        Listener(protocol="udp" if p.name == "snmpd" else "tcp", address=address,
-                 port=PORTS[p.name], process=p.name)
-        for p in servers if "fd://" not in p.arguments
-    )  # fmt: skip
-    return check.judge(_read(contents, **unread), servers, sockets)
-
-
 SERVERS: dict[str, tuple[Check, str]] = {
     "rsync": (RSYNC, "rsync --daemon --no-detach"),
     "redis": (REDIS, "redis-server 192.0.2.1:6379"),
@@ -85,7 +57,7 @@ def test_the_verdict_is_what_the_real_server_allows(subtests: Any) -> None:
         for name, contents in cases.items():
             allowed = LET_IN[server][name]
             address = "127.0.0.1" if name == "loopback only" else "0.0.0.0"
-            judged = _judge(check, _cut(contents), line, address=address)
+            judged = judge(check, _cut(contents), line, address=address)
             wanted = any(on for key, on in allowed.items() if not key.endswith(" r"))
             with subtests.test(f"{server}: {name}"):
                 if f"{server}: {name}" in FEW:
@@ -178,7 +150,7 @@ def test_other_services(subtests: Any) -> None:
     ]
     for number, (check, contents, line, verdict) in enumerate(cases):
         with subtests.test(f"{number} {check.id} {contents} {line}"):
-            assert _judge(check, contents, line).verdict is verdict
+            assert judge(check, contents, line).verdict is verdict
 
 
 def test_other_ftp_servers() -> None:
@@ -197,7 +169,7 @@ def test_other_ftp_servers() -> None:
         ({flag: "no\n", "/etc/vsftpd.conf": "anonymous_enable=NO\n"}, "vsftpd", P),
         ({}, "proftpd", U),
     ):  # fmt: skip
-        assert _judge(FTP, contents, line).verdict is verdict, (contents, line)
+        assert judge(FTP, contents, line).verdict is verdict, (contents, line)
 
 
 def test_elasticsearch() -> None:
@@ -211,19 +183,21 @@ def test_elasticsearch() -> None:
         ("cluster.name: x\n", outside, U),
         ("cluster.name: x\n", (), N),
     ):
-        assert check.judge(_read({path: text}), (), sockets).verdict is verdict
+        assert check.judge(read_files({path: text}), (), sockets).verdict is verdict
 
 
 def test_what_does_not_run_or_was_not_read_is_told_so() -> None:
     for check in CHECKS:
-        nothing = _read({})
+        if check.id == "linux.other-services":
+            continue
+        nothing = read_files({})
         assert check.judge(nothing, (), ()).verdict is N
         assert check.judge(GONE, GONE, GONE).verdict is U
         assert check.judge(nothing, GONE, GONE).verdict is U
     public = {"/etc/snmp/snmpd.conf": "rocommunity public\n"}
     closed = {"not_permitted": "/etc/snmp/snmpd.conf"}
     snmpd, redisd = SNMP, REDIS
-    assert snmpd.judge(_read(public), (), ()).verdict is U  # installed, not running
+    assert snmpd.judge(read_files(public), (), ()).verdict is U  # installed, not running
     for source, verdict in (
         ("10.1.2.3", U), ("10.1.2.0/24", U), ("10.1.2.0/255.255.255.0", U), ("mgmt.example", U),
         ("10.0.0.0/8", F), ("0.0.0.0/0", F), ("default", F), ("10.1", F), ("127.0.0.1", P),
@@ -231,26 +205,26 @@ def test_what_does_not_run_or_was_not_read_is_told_so() -> None:
         for directive in ("rocommunity", "rwcommunity"):
             line = {"/etc/snmp/snmpd.conf": f"{directive} public {source}\n"}
             rw = directive == "rwcommunity" and verdict is U
-            assert _judge(snmpd, line, "snmpd -f").verdict is (F if rw else verdict), source
-    assert _judge(snmpd, {}, "snmpd -f", **closed).verdict is U
-    assert _judge(snmpd, public, "snmpd -f -c /srv/other.conf").verdict is U
-    assert _judge(snmpd, public, "snmpd -f", address="127.0.0.1").verdict is P
+            assert judge(snmpd, line, "snmpd -f").verdict is (F if rw else verdict), source
+    assert judge(snmpd, {}, "snmpd -f", **closed).verdict is U
+    assert judge(snmpd, public, "snmpd -f -c /srv/other.conf").verdict is U
+    assert judge(snmpd, public, "snmpd -f", address="127.0.0.1").verdict is P
     # a closed directory may hold what decides; one of another service may not
     mysqld = MYSQL
     mine = {"/etc/mysql/my.cnf": "[mysqld]\n"}
     for path, verdict in (
         ("/etc/mysql/conf.d", U), ("/etc/my.cnf.d", U), ("/etc/redis", P), ("/etc/my", P),
     ):  # fmt: skip
-        assert _judge(mysqld, mine, "mysqld", not_permitted=path).verdict is verdict, path
+        assert judge(mysqld, mine, "mysqld", not_permitted=path).verdict is verdict, path
     shared = {"/etc/exports": "/srv 192.0.2.1(ro)\n"}
-    assert _judge(NFS, shared, "nfsd", not_permitted="/etc/exports.d").verdict is U
+    assert judge(NFS, shared, "nfsd", not_permitted="/etc/exports.d").verdict is U
     weak = {"/etc/redis/redis.conf": "bind 0.0.0.0\nprotected-mode no\n"}
-    assert _judge(redisd, weak, "redis-server *:6379 --requirepass").verdict is U
-    assert _judge(redisd, {}, "redis-server *:6379").verdict is U
+    assert judge(redisd, weak, "redis-server *:6379 --requirepass").verdict is U
+    assert judge(redisd, {}, "redis-server *:6379").verdict is U
     # a client of rsync is no daemon
     drop = CASES["rsync"]["writable"]
     client = Running(pid=2, name="rsync", arguments="rsync -a x y")
-    assert RSYNC.judge(_read(drop), (client,), ()).verdict is U
+    assert RSYNC.judge(read_files(drop), (client,), ()).verdict is U
 
 
 def test_processes_by_name() -> None:
@@ -296,7 +270,7 @@ def test_secrets_are_cut_and_what_decides_stays() -> None:
 def test_a_stopped_service_whose_settings_are_closed_is_not_judged() -> None:
     """An account that may read less must not conclude more: root may find it open."""
     path = "/etc/snmp/snmpd.conf"
-    opened = _judge(SNMP, {path: "rocommunity public default\n"})
-    closed = _judge(SNMP, {}, not_permitted=path)
+    opened = judge(SNMP, {path: "rocommunity public default\n"})
+    closed = judge(SNMP, {}, not_permitted=path)
     assert opened.verdict is closed.verdict is U
-    assert _judge(SNMP, {}).verdict is N
+    assert judge(SNMP, {}).verdict is N

@@ -1,0 +1,84 @@
+"""What listens for other hosts and is judged by none of the readers: it was not looked at.
+
+Whether such a service asks for a login does not show in its socket. `KNOWN` helps the reader of a
+record: services that are often left without one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from audit_core.api.sdk import (
+    Check,
+    Judgement,
+    Severity,
+    capped,
+    check,
+    msg,
+    passed,
+    undetermined,
+)
+from audit_linux.network.listeners import LISTENERS, Listener
+from audit_linux.open_services.service import ServiceReader
+
+# Ports and programs as IANA's register and the makers' manuals have them, collected from memory in
+# 2026-11. A port says little of what listens there: a name only helps to ask.
+KNOWN = {
+    "79/tcp": "finger", "177/udp": "XDMCP", "389/tcp": "LDAP", "631/tcp": "CUPS",
+    "1099/tcp": "Java RMI", "1433/tcp": "SQL Server", "1521/tcp": "Oracle", "1883/tcp": "MQTT",
+    "2380/tcp": "etcd", "3000/tcp": "Grafana", "3260/tcp": "iSCSI", "4222/tcp": "NATS",
+    "4369/tcp": "Erlang", "5236/tcp": "达梦", "5601/tcp": "Kibana", "5984/tcp": "CouchDB",
+    "6443/tcp": "Kubernetes", "7000/tcp": "Cassandra", "7077/tcp": "Spark", "8009/tcp": "AJP",
+    "8086/tcp": "InfluxDB", "8088/tcp": "YARN", "8123/tcp": "ClickHouse", "8500/tcp": "Consul",
+    "8848/tcp": "Nacos", "8888/tcp": "Jupyter", "9000/tcp": "ClickHouse, MinIO",
+    "9042/tcp": "Cassandra", "9090/tcp": "Prometheus, Cockpit", "9092/tcp": "Kafka",
+    "9100/tcp": "node_exporter", "9418/tcp": "Git", "9870/tcp": "HDFS", "10250/tcp": "kubelet",
+    "10255/tcp": "kubelet", "15672/tcp": "RabbitMQ", "26379/tcp": "Redis Sentinel",
+    "50000/tcp": "Db2", "54321/tcp": "KingbaseES", "61616/tcp": "ActiveMQ",
+    **{f"{port}/tcp": "VNC" for port in range(5900, 5911)},
+    **{f"{port}/tcp": "X11" for port in range(6000, 6011)},
+}  # fmt: skip
+# Other checks judge these: SSH, logins in plain text. The rest sends no files and keeps no data:
+# DHCP clients, time, names of the local network.
+_JUDGED = {"22/tcp", "23/tcp", "512/tcp", "513/tcp", "514/tcp"}
+_HARMLESS = {"68/udp", "546/udp", "123/udp", "323/udp", "5353/udp", "5355/udp", "5355/tcp"}
+_PROGRAMS = {"sshd", "chronyd", "ntpd", "dhclient", "systemd-network", "systemd-resolve"}
+
+
+def _rest(listeners: Iterable[Listener], readers: tuple[ServiceReader, ...]) -> list[Listener]:
+    """Those that other hosts may reach and no reader looks at."""
+    ports = {port for reader in readers for port in reader.ports} | _JUDGED | _HARMLESS
+    names = {name for reader in readers for name in reader.names} | _PROGRAMS
+    return [
+        item
+        for item in listeners
+        if not item.loopback and item.number not in ports and item.process not in names
+    ]
+
+
+def _text(item: Listener) -> str:
+    name = KNOWN.get(item.number)
+    return f"{item.text}: {name}?" if name else item.text
+
+
+def other_services(readers: tuple[ServiceReader, ...]) -> Check:
+    """The check of what `readers` do not look at."""
+
+    @check(
+        "linux.other-services",
+        needs=LISTENERS,
+        severity=Severity.MEDIUM,
+        remedy=msg("Bind services that other hosts do not need to 127.0.0.1 or stop them"),
+    )
+    def judge(listeners: tuple[Listener, ...]) -> Judgement:
+        """No service listens for other hosts that none of the checks looks at."""
+        expected = msg("only services whose configuration is judged")
+        rest = _rest(listeners, readers)
+        if not rest:
+            return passed(msg("Every service that listens for other hosts is judged by a check"),
+                          expected=expected)  # fmt: skip
+        asked = msg("Ask whether these ask for a login; nothing was looked at but the socket: "
+                    "{sockets}", sockets=capped(_text(item) for item in rest))  # fmt: skip
+        return undetermined(asked, expected=expected)
+
+    return judge
