@@ -141,6 +141,9 @@ _RULES = {
     "words that are accounts": _ALL + "some_words here\n*.* /var/log/c\n",
     "BSD blocks": "!sshd\n*.* /var/log/a\n!*\n" + _ALL,
     "CR LF": "authpriv.* stop\r\n*.* /var/log/all\r\n",
+    "byte order mark before a rule": "\ufeffauthpriv.* stop\n*.* /var/log/all\n",
+    "byte order mark before a statement": "\ufeffif $programname == 'sshd' then stop\n" + _ALL,
+    "byte order mark before a comment": "\ufeff# rules\n" + _ALL,
     "a module that is missing": 'module(load="omnothing")\n' + _ALL,
 }  # fmt: skip
 

@@ -78,34 +78,40 @@ DEFAULTS = {
 def parse_auditd_conf(answer: Answer) -> AuditdConf:
     """The settings up to the line that auditd refuses, and that line."""
     values: dict[str, str] = {}
-    for line in answer.text.split("\n"):
-        words = [word for word in line.split(" ") if word]
-        if not words or words[0].startswith("#") or len(line.encode(errors="replace")) > _LINE:
-            continue
-        name = words[0].lower()
-        if len(words) < 3 or words[1] != "=" or not _takes(name, words[2:]):
+    for line in filter(_counts, answer.text.split("\n")):
+        name, *rest = (word for word in line.split(" ") if word)
+        if rest[:1] != ["="] or not _takes(name.lower(), rest[1:]):
             return AuditdConf(values=values, refused=line.strip()[:200] or line[:200])
-        value = " ".join(words[2:])
-        values[name] = value if name in _TEXTS else value.lower()
+        value = " ".join(rest[1:])
+        values[name.lower()] = value if name.lower() in _TEXTS else value.lower()
     return AuditdConf(values=values, refused=_together(values) if answer.text else "")
+
+
+def _counts(line: str) -> bool:
+    """Whether auditd reads the line: no comment, not empty, and not too long."""
+    plain = line.strip(" ")
+    short = len(line.encode(errors="replace")) <= _LINE
+    return bool(plain) and not plain.startswith("#") and short
 
 
 def _takes(name: str, words: list[str]) -> bool:
     """Whether auditd takes the value, with its option, for the name."""
-    value = words[0].lower()
-    if len(words) > 1 and name not in _WITH_OPTION:
+    if not words or (len(words) > 1 and name not in _WITH_OPTION):
         return False
+    value = words[0].lower()
     if name in _WORDS:
-        path = words[1] if len(words) > 1 else ""
-        return value in _WORDS[name] and (value != "exec" or path.startswith("/"))
+        runs = "".join(words[1:2]).startswith("/")
+        return value in _WORDS[name] and (value != "exec" or runs)
     if name in _NUMBERS:
-        return bool(re.fullmatch(r"[0-9]{1,10}", value)) and int(value) <= _NUMBERS[name]
+        return re.fullmatch(r"[0-9]{1,10}", value) is not None and int(value) <= _NUMBERS[name]
     if name in _SPACE:
-        return bool(re.fullmatch(r"[0-9]{1,10}%?", value))
-    if name == "log_file":
-        folder, slash, file = value.rpartition("/")
-        return len(folder) > 3 and folder.startswith("/") and bool(slash and file)
-    return name in _TEXTS
+        return re.fullmatch(r"[0-9]{1,10}%?", value) is not None
+    return _is_log_file(value) if name == "log_file" else name in _TEXTS
+
+
+def _is_log_file(value: str) -> bool:
+    folder, slash, file = value.rpartition("/")
+    return len(folder) > 3 and folder.startswith("/") and bool(slash and file)
 
 
 def _together(values: dict[str, str]) -> str:

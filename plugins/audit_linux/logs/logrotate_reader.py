@@ -101,18 +101,21 @@ class _Run:
         if self.deep >= _DEEPEST:
             return defaults
         self.deep += 1
-        if place in self.folders:
-            for name in sorted(self.files):
-                folder, _, base = name.rpartition("/")
-                if folder == place and not any(_is_taboo(base, p) for p in self.taboo):
-                    defaults = self.read(name, defaults)
-        elif place in self.files:
-            defaults = self.read(place, defaults)
-        elif not place.startswith(tuple(f"{folder}/" for folder in self.folders)):
-            # one in a folder that was read, and is not there, cannot be opened by logrotate either
-            self.found.append(Stanza(patterns=("/var/log/*",), unread=path[:200]))
+        for name in self._files_of(place):
+            defaults = self.read(name, defaults)
         self.deep -= 1
+        known = place in self.folders or place.startswith(tuple(f"{d}/" for d in self.folders))
+        if place not in self.files and not known:
+            self.found.append(Stanza(patterns=("/var/log/*",), unread=path[:200]))
         return defaults
+
+    def _files_of(self, place: str) -> list[str]:
+        """The file, or those of the folder that are not passed over, in their order."""
+        if place not in self.folders:
+            return [place] if place in self.files else []
+        rows = [name.rpartition("/") for name in sorted(self.files)]
+        return [f"{folder}/{base}" for folder, _, base in rows
+                if folder == place and not any(_is_taboo(base, p) for p in self.taboo)]  # fmt: skip
 
     def read(self, path: str, defaults: Settings) -> Settings:
         """The settings that hold after the file; those before it where it is refused."""
@@ -422,25 +425,21 @@ def _number(text: str) -> int | None:
     return -value if sign == "-" else value
 
 
+_WORD = re.compile(r"""(?:\\.|"(?:\\.|[^"\\])*(?:"|$)|'(?:\\.|[^'\\])*(?:'|$)|[^\s"'\\])+""",
+                   re.DOTALL)  # fmt: skip
+_PIECE = re.compile(r"""\\(.)|(["'])((?:\\.|(?!\2)[^\\])*)(?:\2|$)|([^\s"'\\])""", re.DOTALL)
+
+
 def split_words(text: str) -> tuple[str, ...] | None:
-    """The words of popt's poptParseArgvString; None where a backslash ends the text."""
-    words: list[str] = []
-    word, quote, at = "", "", 0
-    while at < len(text):
-        char = text[at]
-        escaped = text[at + 1 : at + 2] if char == "\\" else ""
-        if char == "\\":
-            if not escaped:
-                return None
-            word += escaped if not quote or escaped == quote else f"\\{escaped}"
-            at += 1
-        elif quote:
-            word, quote = (word, "") if char == quote else (word + char, quote)
-        elif char in "\"'":
-            quote = char
-        elif char in _SPACE:
-            words, word = ([*words, word] if word else words), ""
-        else:
-            word += char
-        at += 1
-    return (*words, *([word] if word or quote else []))
+    """The words of popt's poptParseArgvString; None where a backslash ends the text.
+
+    A quote that is open reaches to the end. Within quotes a backslash stands before the quote only.
+    """
+    if (len(text) - len(text.rstrip("\\"))) % 2:
+        return None
+    return tuple(_PIECE.sub(_piece, found[0]) for found in _WORD.finditer(text))
+
+
+def _piece(found: re.Match[str]) -> str:
+    escaped, quote, inner, plain = found.groups()
+    return escaped or plain or (inner or "").replace(f"\\{quote}", quote or "")

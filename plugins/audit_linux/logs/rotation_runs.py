@@ -44,9 +44,9 @@ from audit_core.api.sdk import (
     undetermined,
     verbatim,
 )
-from audit_core.model import NamedAsk
+from audit_core.model import Answer, NamedAsk
 from audit_linux.clock import CLOCK, seconds
-from audit_linux.cron_tables import cron_tables
+from audit_linux.cron_tables import cron_tables, ignored_table
 from audit_linux.logs.log_files import LOG_TREE, SECURITY_LOGS, LogTree, is_log
 from audit_linux.logs.log_reach import HOST_SINCE
 from audit_linux.logs.log_rotation import ROTATIONS, Rotation, log_names, stanzas_of
@@ -126,21 +126,31 @@ _SCRIPTS = tuple(f"/etc/cron.{each}/logrotate" for each in ("hourly", "daily", "
 
 def parse_starts(answers: Answers) -> Starts:
     """The state of the timer; the scripts of cron, and the tables that name logrotate."""
-    asked = answers["timer"]
-    systemd = asked is not None and not is_booted_without_systemd(asked)
-    timer = asked.text.strip()[:20] if asked is not None and systemd else ""
-    files = (*answers["scripts"].files, *answers["tables"].files)
-    read = [f for f in files if f.status is FileStatus.READ]
-    jobs = [f.path for f in read if f.path not in _SCRIPTS and _NAMED.search(f.text)]
-    scripts = {f.path: _runs(f, systemd=bool(timer)) for f in read if f.path in _SCRIPTS}
-    closed = [f.path for f in files if f.status not in (FileStatus.READ, FileStatus.NOT_PRESENT)]
+    timer = _timer(answers["timer"])
+    scripts, _ = _read(answers["scripts"])
+    tables, closed = _read(answers["tables"])
+    named = [f.path for f in tables if _NAMED.search(f.text) and not ignored_table(f)]
+    runs = [f.path for f in scripts if _runs(f, systemd=bool(timer))]
     return Starts(
         timer=timer,
-        jobs=(*jobs, *(path for path, runs in scripts.items() if runs)),
-        left=tuple(path for path, runs in scripts.items() if not runs),
-        closed=tuple(closed),
-        states=tuple(state for file in read for state in _STATE.findall(file.text)),
+        jobs=(*named, *runs),
+        left=tuple(f.path for f in scripts if f.path not in runs),
+        closed=closed,
+        states=tuple(state for f in (*scripts, *tables) for state in _STATE.findall(f.text)),
     )
+
+
+def _read(answer: Answer) -> tuple[list[FileEntry], tuple[str, ...]]:
+    """The files that were read, and the paths of those that exist and were not."""
+    there = [f for f in answer.files if f.status is not FileStatus.NOT_PRESENT]
+    closed = tuple(f.path for f in there if f.status is not FileStatus.READ)
+    return [f for f in there if f.status is FileStatus.READ], closed
+
+
+def _timer(asked: Answer | None) -> str:
+    """The state of logrotate.timer; empty without systemd."""
+    absent = asked is None or is_booted_without_systemd(asked)
+    return "" if asked is None or absent else asked.text.strip()[:20]
 
 
 _NAMED = re.compile(r"(?m)^[^#\n]*\blogrotate\b")
@@ -225,19 +235,17 @@ def _goes_on(
     """Whether it will run again, after it ran lately."""
     if passed_over:
         return failed(*detail, expected=expected)
-    if starts is None or starts.timer == "active":
-        return passed(*detail, expected=expected)
     cron = None if processes is None else running(processes, _CRONS)
-    if starts.jobs and (cron is None or cron):
+    if starts is None or starts.timer == "active" or (starts.jobs and cron != ()):
         return passed(*detail, expected=expected)
-    nothing = (
-        msg("Nothing starts logrotate any more: logrotate.timer is {state}, cron has {jobs}, "
-            "running: {cron}",
-            state=starts.timer or "-", jobs=(*starts.jobs, *starts.left),
-            cron="?" if cron is None else tuple(process_labels(cron))),
+    nothing = msg(
+        "Nothing starts logrotate any more: logrotate.timer is {state}, cron has {jobs}, "
+        "running: {cron}",
+        state=starts.timer or "-", jobs=(*starts.jobs, *starts.left),
+        cron="?" if cron is None else tuple(process_labels(cron)),
     )  # fmt: skip
     sure = starts.timer and not starts.closed
-    return (failed if sure else undetermined)(*detail, *nothing, expected=expected)
+    return (failed if sure else undetermined)(*detail, nothing, expected=expected)
 
 
 def _elsewhere(starts: Starts | None) -> tuple[Message, ...]:
@@ -253,21 +261,24 @@ def _passed_over(tree: LogTree, rotations: tuple[Rotation, ...]) -> tuple[Messag
     """The logs that logrotate never rotates although a stanza names them, and why."""
     if any(r.words.startswith("include ") for r in rotations):
         return ()  # what was not read may name them again
-    holding = stanzas_of(log_names(tree), rotations)
-    loose = _loose_folder(tree)
-    found = []
-    for name in _texts(tree):
-        held = holding.get(name)
-        refused = next((r.refused for r in rotations if r.refused and r.covers(name)), "")
-        if held is None and refused:
-            found.append(msg("logrotate passes over /var/log/{name}: it refuses {text}", name=name,
-                             text=verbatim(refused)))  # fmt: skip
-        elif held is not None and loose and not held.su:
-            found.append(
-                msg("logrotate passes over /var/log/{name}: others may write to /var/log ({mode}), "
-                    "and the stanza has no su", name=name, mode=loose)
-            )  # fmt: skip
-    return tuple(found)
+    holding, loose = stanzas_of(log_names(tree), rotations), _loose_folder(tree)
+    every = (_why_passed_over(name, holding.get(name), rotations, loose) for name in _texts(tree))
+    return present(*every)
+
+
+def _why_passed_over(
+    name: str, held: Rotation | None, rotations: tuple[Rotation, ...], loose: str
+) -> Message | None:
+    """Why logrotate does not rotate a log that a stanza names; None where it does."""
+    if held is not None and (not loose or held.su):
+        return None
+    if held is not None:
+        text = msg("others may write to /var/log ({mode}), and the stanza has no su", mode=loose)
+        return msg("logrotate passes over /var/log/{name}: {why}", name=name, why=text)
+    refused = next((r.refused for r in rotations if r.refused and r.covers(name)), "")
+    text = msg("it refuses {text}", text=verbatim(refused))
+    passed_by = msg("logrotate passes over /var/log/{name}: {why}", name=name, why=text)
+    return passed_by if refused else None
 
 
 def _loose_folder(tree: LogTree) -> str:

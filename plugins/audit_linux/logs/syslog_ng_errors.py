@@ -59,37 +59,39 @@ def _of_statements(items: tuple[Item, ...], text: str) -> Iterator[str]:
     rows = list(parts(items))
     if items and not _is_end(items[-1]):
         yield _shown(rows[-1])
-    for row in rows:
-        braces = [
-            n for n, item in enumerate(row) if isinstance(item, Group) and item.opening == "{"
-        ]
-        kind = text_of(row[0]) if row else ""
-        if braces and (kind not in _STATEMENTS or braces[0] != len(row) - 1):
-            yield _shown(row)
-    names = Counter(f"{text_of(row[0])} {text_of(row[1])}" for row in rows
-                    if len(row) == 3 and text_of(row[0]) in _TWICE)  # fmt: skip
+    yield from (_shown(row) for row in rows if not _is_statement(row))
     if "allow-config-dups" not in text:
+        names = Counter(f"{text_of(row[0])} {text_of(row[1])}" for row in rows if _defines(row))
         yield from (name for name, count in names.items() if count > 1)
 
 
+def _is_statement(row: Statement) -> bool:
+    """Whether a statement with a block begins with a known word and ends with that block."""
+    braces = [n for n, item in enumerate(row) if getattr(item, "opening", "") == "{"]
+    return not braces or (text_of(row[0]) in _STATEMENTS and braces[0] == len(row) - 1)
+
+
+def _defines(row: Statement) -> bool:
+    return len(row) == 3 and text_of(row[0]) in _TWICE
+
+
 def _of_paths(named: Named) -> Iterator[str]:
-    known = {"source": named.sources, "destination": named.destinations, "filter": named.filters}
     for body in named.paths:
         if body and not _is_end(body[-1]):
             yield _shown(body)
-        for row in parts(body):
-            kind = text_of(row[0]) if row else ""
-            if row and kind not in _PARTS:
+        for row in filter(None, parts(body)):
+            if text_of(row[0]) not in _PARTS or _is_unknown(row, named):
                 yield _shown(row)
-            inner = row[1].items if len(row) == 2 and isinstance(row[1], Group) else ()
-            plain = len(inner) == 1 and row[1:] and getattr(row[1], "opening", "") == "("
-            if (
-                kind in known
-                and plain
-                and text_of(inner[0]) not in known[kind]
-                and not named.unread
-            ):
-                yield _shown(row)
+
+
+def _is_unknown(row: Statement, named: Named) -> bool:
+    """Whether a part of a path names a source, destination or filter that is not defined."""
+    known = {"source": named.sources, "destination": named.destinations, "filter": named.filters}
+    defined = known.get(text_of(row[0]))
+    group = row[1] if len(row) == 2 else None
+    if defined is None or named.unread or not isinstance(group, Group) or group.opening != "(":
+        return False
+    return len(group.items) == 1 and text_of(group.items[0]) not in defined
 
 
 def _of_functions(named: Named) -> Iterator[str]:
@@ -115,16 +117,17 @@ def _of_filters(items: tuple[Item, ...]) -> Iterator[str]:
     while waiting:
         item = waiting.pop(0)
         if isinstance(item, Group):
-            words = [
-                word for one in item.items for word in re.split(r"\.\.|,", text_of(one)) if word
-            ]
             known = {"level": _LEVELS, "facility": _FACILITIES}.get(before)
             if known and item.opening == "(":
-                yield from (word for word in words if word.lower() not in known)
+                yield from (word for word in _arguments(item) if word.lower() not in known)
             waiting[:0] = item.items
-            before = ""
-        else:
-            before = item.text
+        before = text_of(item)
+
+
+def _arguments(group: Group) -> Iterator[str]:
+    """The words between commas and the ends of ranges."""
+    for item in group.items:
+        yield from filter(None, re.split(r"\.\.|,", text_of(item)))
 
 
 def _is_end(item: Item) -> bool:

@@ -40,7 +40,8 @@ _KNOWN = frozenset({
 class Mandatory(Struct, frozen=True, kw_only=True):
     """`selinux` is enforcing, permissive or off; the counts are AppArmor's loaded profiles.
 
-    `configured` is what SELinux starts with, empty where it is not known; `others` are security
+    `configured` is what SELinux starts with, empty where no file was read and `?` where it names no
+    mode; `others` are security
     modules of the kernel whose state was not looked at.
     """
 
@@ -70,8 +71,7 @@ def _mandatory(lines: list[str]) -> Mandatory:
         if path == _SELINUX and value in ("0", "1"):
             selinux = "enforcing" if value == "1" else "permissive"
         elif path == _CONFIG:
-            found = re.match(r"\s*SELINUX\s*=\s*(\w+)", value)
-            configured = found[1].lower() if found else configured
+            configured = _configured(value, configured)
         elif path == _LSM:
             others = tuple(sorted(set(value.split(",")) - _KNOWN))
         elif path == _APPARMOR and value.endswith(")"):
@@ -82,6 +82,19 @@ def _mandatory(lines: list[str]) -> Mandatory:
     return Mandatory(
         selinux=selinux, enforced=enforced, loaded=loaded, configured=configured, others=others
     )
+
+
+_MODES = re.compile(r"SELINUX=\s*((?i:enforcing|permissive|disabled))")
+_NO_MODE = "?"
+
+
+def _configured(line: str, before: str) -> str:
+    """What the configuration says up to this line: the first mode that libselinux understands.
+
+    The name has no blanks around and its case matters; what stands behind the mode does not.
+    """
+    found = _MODES.match(line)
+    return before if before not in ("", _NO_MODE) else found[1].lower() if found else _NO_MODE
 
 
 MANDATORY = fact(
@@ -114,7 +127,7 @@ MANDATORY = fact(
     "linux.mandatory-access-control",
     needs=MANDATORY,
     severity=Severity.MEDIUM,
-    version=2,
+    version=3,
     remedy=msg("Enable SELinux in enforcing mode, or AppArmor with profiles in enforce mode"),
 )
 def mandatory_access_control(mandatory: Mandatory) -> Judgement:

@@ -13,6 +13,7 @@ import pytest
 
 from audit_core.api.sdk import Absent, Answers, Reason, Verdict
 from audit_core.model import Answer
+from audit_linux.cron_tables import ignored_table
 from audit_linux.logs.log_files import parse_log_tree
 from audit_linux.logs.log_rotation import parse_rotations
 from audit_linux.logs.rotation_runs import (
@@ -99,6 +100,31 @@ def test_what_starts_logrotate_is_looked_for(
             runs = _runs(answers, ran_at)
             judged = log_rotation_runs.judge(logs, runs, NOW - 900 * DAY, (), starts, processes)
             assert judged.verdict is verdict
+
+
+# Which tables in /etc/cron.d cron 3.0pl1 of Debian 12 ran (tried on 2026-11-30), with their mode
+# and owner.
+_EACH = "* * * * * root touch /x\n"
+TABLES: tuple[tuple[str, int, int, bool], ...] = (
+    (_EACH, 0o644, 0, True), (f"\ufeff{_EACH}", 0o644, 0, False),
+    (f"\ufeff# c\n{_EACH}", 0o644, 0, False), (_EACH.replace("\n", "\r\n"), 0o644, 0, True),
+    (_EACH.rstrip("\n"), 0o644, 0, False), (f"{_EACH}{_EACH}".rstrip("\n"), 0o644, 0, False),
+    (f"   {_EACH}", 0o644, 0, True), (_EACH.replace(" ", "\t"), 0o644, 0, True),
+    (f"99 * * * * root touch /y\n{_EACH}", 0o644, 0, False),
+    (f"{_EACH}99 * * * * root touch /y\n", 0o644, 0, False),
+    (f"{_EACH}some text\n{_EACH}", 0o644, 0, False), (_EACH, 0o664, 0, False),
+    (_EACH, 0o666, 0, False), (_EACH, 0o644, 1000, False), (_EACH, 0o755, 0, True),
+    ("*/1 0-23 1-31 * * root touch /x\n", 0o644, 0, True),
+    (f'"PATH" = "/usr/bin:/bin"\n{_EACH}', 0o644, 0, True),
+    (f"@hourlyx root touch /x\n{_EACH}", 0o644, 0, False),
+    ("* * * * * root \\\n touch /x\n", 0o644, 0, False),
+)  # fmt: skip
+
+
+def test_tables_are_ignored_as_cron_ignores_them() -> None:
+    for text, mode, uid, ran in TABLES:
+        file = owned_file("/etc/cron.d/x", text, mode, uid).files[0]
+        assert ignored_table(file) is not ran, (text, mode, uid)
 
 
 def test_a_log_that_logrotate_passes_over_fails(

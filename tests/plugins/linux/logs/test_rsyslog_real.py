@@ -25,7 +25,8 @@ RECORDED = json.loads(real.ARRIVED.read_text())
 OPEN = {
     "text over words", "text of a name", "regular expression", "functions",
     "by name of host", "variables", "an empty block", "an error before all", "stop after a block",
-    "an error in a drop-in", "backquotes",
+    "an error in a drop-in", "backquotes", "byte order mark before a rule",
+    "byte order mark before a statement", "byte order mark before a comment",
 }  # fmt: skip
 
 

@@ -62,6 +62,32 @@ def test_mandatory_is_read_from_the_kernel_and_the_settings(answer: Make) -> Non
     )
 
 
+# What selinux_getenforcemode of libselinux 3.4 (Debian 12) says of the file; `?`: an error.
+SELINUX_CONFIGS = (
+    ("SELINUX=enforcing", "enforcing"), ("SELINUX=Enforcing", "enforcing"),
+    ("selinux=enforcing", "?"), ("  SELINUX=enforcing", "?"), ("SELINUX =enforcing", "?"),
+    ("SELINUX= enforcing", "enforcing"), ('SELINUX="enforcing"', "?"),
+    ("SELINUX=enforcing # x", "enforcing"), ("SELINUX=permissive-x", "permissive"),
+    ("SELINUX=enforcing\nSELINUX=permissive", "enforcing"),
+    ("SELINUX=permissive\nSELINUX=enforcing", "permissive"),
+    ("#SELINUX=enforcing\nSELINUX=permissive", "permissive"), ("\ufeffSELINUX=enforcing", "?"),
+    ("SELINUX=enforcing\r", "enforcing"), ("SELINUX=on", "?"), ("SELINUX=1", "?"),
+    ("SELINUX=on\nSELINUX=permissive", "permissive"), ("SELINUX=perm", "?"),
+    ("SELINUX=disabled", "disabled"), ("SELINUXTYPE=targeted", "?"),
+    ("SELINUXTYPE=targeted\nSELINUX=permissive", "permissive"), ("export SELINUX=permissive", "?"),
+)  # fmt: skip
+
+
+def test_the_configured_mode_is_read_as_libselinux_reads_it(answer: Make) -> None:
+    for text, mode in SELINUX_CONFIGS:
+        lines = "".join(f"/etc/selinux/config:{line}\n" for line in text.split("\n"))
+        got = parse_mandatory(answer(f"/sys/fs/selinux/enforce:1\n{lines}"))
+        assert not isinstance(got, Absent)
+        assert got.configured == mode, text
+        verdict = PASS if mode == "enforcing" else UNDETERMINED
+        assert mandatory_access_control.judge(got).verdict is verdict, text
+
+
 _GONE = b"grep: /sys/fs/selinux/enforce: No such file or directory\n"
 
 
