@@ -253,6 +253,7 @@ def forward_secrecy(endpoint: Endpoint) -> Judgement:
     "tls.tlcp-offered",
     needs=ENDPOINT,
     severity=Severity.LOW,
+    version=2,
     remedy=msg("Offer TLCP with SM2, SM3 and SM4 at public services, beside TLS"),
 )
 def tlcp_offered(endpoint: Endpoint) -> Judgement:

@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from audit_core.model import Verdict
-from audit_tls import probe
+from audit_tls import hellos, questions
 from audit_tls.attempt_results import accepted_suite
 from audit_tls.outcomes import taken_in
+from audit_tls.questions import Asker
 from audit_tls.report import Ended, Outcome, Stopped, TlsAddress
 from audit_tls.suites import TLS10, TLS11, TLS12
 from live.tls_servers import Material, Rule, between, judge, s_server, verdicts
@@ -145,12 +146,12 @@ def test_connections_that_are_lost_now_and_then(
 def test_answers_that_never_come_now_and_then(
     bad: int, seen: dict[str, Verdict], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(probe, "_EACH_S", 0.3)
-    monkeypatch.setattr(probe, "_FIRST_S", 0.3)
+    monkeypatch.setattr(hellos, "_EACH_S", 0.3)
+    monkeypatch.setattr(hellos, "_FIRST_S", 0.3)
     chance = random.Random(3)
     rule: Rule = lambda _, __: (lambda _: None) if chance.random() < 0.1 else None  # noqa: E731
     with between(bad, rule) as port:
-        report = probe.Asker(TlsAddress(address="127.0.0.1", port=port, name="localhost"), 240, 120)
+        report = Asker(TlsAddress(address="127.0.0.1", port=port, name="localhost"), 240, 120)
         found = report.report()
     assert found.stopped is Stopped.NO
     assert all(taken_in(found, version) for version in (TLS10, TLS11, TLS12))
@@ -190,8 +191,8 @@ def test_a_limit_on_connections_at_a_time_is_waited_for(
     bad: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Four connections in 0.4 s, and the rest is reset: all is asked anew, slowly enough."""
-    monkeypatch.setattr(probe, "_LIMIT_S", 0.5)
-    monkeypatch.setattr(probe, "_GAP_S", 0.15)
+    monkeypatch.setattr(questions, "_LIMIT_S", 0.5)
+    monkeypatch.setattr(hellos, "_GAP_S", 0.15)
     begun: list[float] = []
 
     def rule(_: int, __: bytes) -> Callable[[socket.socket], None] | None:
@@ -199,7 +200,7 @@ def test_a_limit_on_connections_at_a_time_is_waited_for(
         return reset if sum(begun[-1] - at < 0.4 for at in begun) > 4 else None
 
     with between(bad, rule) as port:
-        report = probe.Asker(TlsAddress(address="127.0.0.1", port=port), 240, 120).report()
+        report = Asker(TlsAddress(address="127.0.0.1", port=port), 240, 120).report()
     assert report.stopped is Stopped.NO
     assert {a.ended for a in report.attempts if accepted_suite(a) is not None} == {Ended.ANSWERED}
     assert all(taken_in(report, version) for version in (TLS10, TLS11, TLS12))
