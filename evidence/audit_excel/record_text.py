@@ -82,7 +82,10 @@ _STOPS = " .。;；"
 
 _ASK = msg("to be confirmed by a person")
 _TO_DO = {
-    "not_permitted": msg("grant what dengbao plan --grants lists and collect again"),
+    "not_permitted": msg(
+        "grant what dengbao plan --grants lists, or let the account read the named files, and "
+        "collect again"
+    ),
     "unreachable": msg("restore the connection and collect again"),
     "timed_out": msg("collect again while the host is idle"),
     "truncated": msg("check the stored answer by hand"),

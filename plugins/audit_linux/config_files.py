@@ -58,10 +58,16 @@ def _not_read(unread: Iterable[FileEntry]) -> Absent:
     status = min((file.status for file in unread), key=list(FileStatus).index)
     paths = capped(file.path for file in unread if file.status is status)
     reason, detail = {
-        FileStatus.NOT_PERMITTED: (Reason.NOT_PERMITTED, msg("Cannot read {paths}", paths=paths)),
+        FileStatus.NOT_PERMITTED: (Reason.NOT_PERMITTED, unreadable(paths)),
         FileStatus.TOO_BIG: (Reason.TRUNCATED, msg("Too big to be read: {paths}", paths=paths)),
     }.get(status, (Reason.UNPARSABLE, _unsteady(paths)))
     return Absent(reason=reason, detail=detail)
+
+
+def unreadable(paths: Values) -> Message:
+    """That the account of the audit may not read these files, and what lets it."""
+    return msg("Cannot read {paths}; as root, setfacl -m u:ACCOUNT:rX opens each of them to the "
+               "account of the audit", paths=paths)  # fmt: skip
 
 
 def _unsteady(paths: Values) -> Message:

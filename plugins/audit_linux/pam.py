@@ -25,6 +25,7 @@ from audit_core.api.sdk import (
     msg,
     shortened,
 )
+from audit_linux.closed_files import STACKS, also_as_root
 from audit_linux.config_files import files_below
 
 _TYPES = ("auth", "account", "password", "session")
@@ -159,8 +160,7 @@ PAM = fact(
     "linux.pam",
     Pam,
     kind="host",
-    ask=ReadFiles(paths=_FOLDERS, depth=1),
-    parse=parse_pam,
+    providers=also_as_root(ReadFiles(paths=_FOLDERS, depth=1), STACKS, parse_pam),
 )
 
 

@@ -90,7 +90,8 @@ def test_the_words_of_records(make_source: MakeSource, tmp_path: Path) -> None:
         "E00002–E00003",
     )
     assert found["8.1.4.1b"][0].startswith(
-        "1）未能核查：sudo 需要口令，未获授权，请按 dengbao plan --grants 授权后重新采集。\n"
+        "1）未能核查：sudo 需要口令，未获授权，请按 dengbao plan --grants 授权，"
+        "或允许审计账户读取所列文件后重新采集。\n"
     )
     assert found["8.1.4.2c"][0].startswith("未测：没有自动检查项覆盖本测评项\n待补充：")
     assert found["8.1.4.11a"][:2] == ("说明：本机不存储个人信息", "不适用")

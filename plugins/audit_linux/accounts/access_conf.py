@@ -35,6 +35,8 @@ from audit_core.api.sdk import (
     passed,
     undetermined,
 )
+from audit_linux.closed_files import SECURITY, also_as_root
+from audit_linux.config_files import unreadable
 from audit_linux.pam import (
     PAM,
     Pam,
@@ -72,7 +74,7 @@ def parse_access(answer: Answer) -> tuple[AccessRule, ...] | Partial:
     lines = [line for path in order if path in files and path not in unread
              for line in files[path].lines]  # fmt: skip
     rules = tuple(rule for line in lines[:_MOST] if (rule := _rule(line)) is not None)
-    problems = [msg("Cannot read {paths}", paths=capped(unread))] if unread else []
+    problems = [unreadable(capped(unread))] if unread else []
     if len(lines) > _MOST:
         problems.append(msg("{path} has too many lines", path=_FILE))
     return partial(rules, problems)
@@ -91,8 +93,9 @@ ACCESS = fact(
     "linux.access-conf",
     tuple[AccessRule, ...],
     kind="host",
-    ask=ReadFiles(paths=(_FILE, _MORE), depth=1, names=("*.conf",)),
-    parse=parse_access,
+    providers=also_as_root(
+        ReadFiles(paths=(_FILE, _MORE), depth=1, names=("*.conf",)), SECURITY, parse_access
+    ),
 )
 
 

@@ -35,6 +35,7 @@ from audit_linux.accounts.security_conf import (
     parse_faillock,
     scanned,
 )
+from audit_linux.closed_files import SECURITY, also_as_root
 from audit_linux.nsswitch import ELSEWHERE, Sources, unless_more_sources
 from audit_linux.pam import (
     PAM,
@@ -58,8 +59,7 @@ FAILLOCK = fact(
     "linux.faillock",
     Settings,
     kind="host",
-    ask=ReadFile(path="/etc/security/faillock.conf"),
-    parse=parse_faillock,
+    providers=also_as_root(ReadFile(path="/etc/security/faillock.conf"), SECURITY, parse_faillock),
 )
 
 _TALLY = ("pam_tally2.so", "pam_tally.so")

@@ -34,6 +34,8 @@ from audit_core.api.sdk import (
     shortened,
 )
 from audit_linux.accounts.security_conf import search_keys
+from audit_linux.closed_files import STACKS, also_as_root
+from audit_linux.config_files import unreadable
 
 
 class LoginDefs(Struct, frozen=True, kw_only=True):
@@ -85,7 +87,7 @@ def parse_login_defs_drop_ins(
         (by_name[name].path, parse_login_defs(structs.replace(answer, stdout=by_name[name].data)))
         for name in sorted(by_name)
     )
-    return partial(found, [msg("Cannot read {paths}", paths=capped(unread))] if unread else [])
+    return partial(found, [unreadable(capped(unread))] if unread else [])
 
 
 def _with_drop_ins(
@@ -109,8 +111,7 @@ LOGIN_DEFS = fact(
     "linux.login-defs",
     LoginDefs,
     kind="host",
-    ask=ReadFile(path="/etc/login.defs"),
-    parse=parse_login_defs,
+    providers=also_as_root(ReadFile(path="/etc/login.defs"), STACKS, parse_login_defs),
 )
 
 

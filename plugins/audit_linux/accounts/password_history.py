@@ -32,6 +32,7 @@ from audit_linux.accounts.new_password_ways import (
     ways_to_change,
 )
 from audit_linux.accounts.security_conf import Settings, parse_pwhistory, scanned
+from audit_linux.closed_files import SECURITY, also_as_root
 from audit_linux.nsswitch import ELSEWHERE, Sources, unless_more_sources
 from audit_linux.pam import PAM, Pam, Reached, Unresolved, enforced, installed
 
@@ -39,8 +40,9 @@ PWHISTORY = fact(
     "linux.pwhistory",
     Settings,
     kind="host",
-    ask=ReadFile(path="/etc/security/pwhistory.conf"),
-    parse=parse_pwhistory,
+    providers=also_as_root(
+        ReadFile(path="/etc/security/pwhistory.conf"), SECURITY, parse_pwhistory
+    ),
 )
 
 

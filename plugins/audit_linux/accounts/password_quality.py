@@ -39,6 +39,7 @@ from audit_linux.accounts.new_password_ways import (
     ways_to_change,
 )
 from audit_linux.accounts.security_conf import Settings, parse_pwquality, pwquality_option
+from audit_linux.closed_files import SECURITY, also_as_root
 from audit_linux.nsswitch import ELSEWHERE, Sources, unless_more_sources
 from audit_linux.pam import PAM, Pam, Reached, Rule, Unresolved, enforced, installed
 
@@ -46,12 +47,15 @@ PWQUALITY = fact(
     "linux.pwquality",
     Settings,
     kind="host",
-    ask=ReadFiles(
-        paths=("/etc/security/pwquality.conf", "/etc/security/pwquality.conf.d"),
-        depth=1,
-        names=("*.conf",),
+    providers=also_as_root(
+        ReadFiles(
+            paths=("/etc/security/pwquality.conf", "/etc/security/pwquality.conf.d"),
+            depth=1,
+            names=("*.conf",),
+        ),
+        SECURITY,
+        parse_pwquality,
     ),
-    parse=parse_pwquality,
 )
 
 _QUALITY = ("pam_pwquality.so", "pam_cracklib.so")

@@ -23,10 +23,10 @@ from audit_core.api.sdk import (
     ReadFiles,
     capped,
     fact,
-    msg,
     partial,
 )
-from audit_linux.config_files import systemd_settings
+from audit_linux.closed_files import SECURITY, also_as_root
+from audit_linux.config_files import systemd_settings, unreadable
 
 
 class DumpSettings(Struct, frozen=True, kw_only=True):
@@ -60,7 +60,7 @@ def parse_dump_settings(answer: Answer) -> DumpSettings | Partial:
         services=_systemd(files, "system.conf", "Manager", "DefaultLimitCORE"),
         storage=_systemd(files, "coredump.conf", "Coredump", "Storage"),
     )
-    problems = [msg("Cannot read {paths}", paths=capped(unread))] if unread else []
+    problems = [unreadable(capped(unread))] if unread else []
     return partial(value, problems)
 
 
@@ -116,8 +116,9 @@ DUMP_SETTINGS = fact(
     "linux.dump-settings",
     DumpSettings,
     kind="host",
-    ask=ReadFiles(paths=_PATHS, depth=1, names=("*.conf",)),
-    parse=parse_dump_settings,
+    providers=also_as_root(
+        ReadFiles(paths=_PATHS, depth=1, names=("*.conf",)), SECURITY, parse_dump_settings
+    ),
 )
 
 

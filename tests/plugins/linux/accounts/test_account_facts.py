@@ -61,7 +61,7 @@ def test_recorded_shadow_has_schemes_and_no_hash(recording: Make) -> None:
 
 
 def test_recorded_login_defs(recording: Make) -> None:
-    defs = parse_login_defs(recording("linux.login-defs"))
+    defs = parse_login_defs(recording("linux.login-defs.plain"))
     assert defs.integer("PASS_MAX_DAYS") == 99999
     assert defs.raw("UMASK") == "022"
     assert defs.integer("NO_SUCH_KEY") is None
