@@ -252,7 +252,8 @@ def _expected_in(
             yield from ((package, *found) for found in _message(node.value, made))
     for node in ast.walk(tree):
         called = names.get(node.id) if isinstance(node, ast.Name) else None
-        if inspect.isfunction(called) and _package(called) != "audit_core":
+        of_plugin = inspect.isfunction(called) and _package(called).startswith("audit_")
+        if of_plugin and _package(called) != "audit_core":
             yield from _expected_in(called, seen)
 
 

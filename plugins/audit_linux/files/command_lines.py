@@ -26,7 +26,10 @@ class Started(Struct, frozen=True, kw_only=True):
     @property
     def paths(self) -> tuple[str, ...]:
         """Those that are paths, and are known."""
-        return tuple(p for p in self.programs if p.startswith("/") and not _UNKNOWN.search(p))
+        return tuple(
+            p for p in self.programs
+            if p == HERE or (p.startswith("/") and not _UNKNOWN.search(p))
+        )  # fmt: skip
 
 
 def started_by(text: str, folder: str = "") -> Started:
@@ -43,25 +46,37 @@ def started_by_words(words: Sequence[str], folder: str = "") -> Started:
     return reader.result()
 
 
-# Variables that make a program load or start what they name, and those that list directories.
-_LOADING = frozenset({
-    "LD_PRELOAD", "LD_AUDIT", "BASH_ENV", "ENV", "SHELL", "PYTHONSTARTUP", "OPENSSL_CONF",
-    "OPENSSL_MODULES", "OPENSSL_ENGINES", "GCONV_PATH",
-})  # fmt: skip
-_SEARCHED = frozenset({"PATH", "LD_LIBRARY_PATH", "PYTHONPATH", "PERL5LIB", "RUBYLIB"})
+def _names(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+# Variables that make a program load or start what they name, or list where it looks for code.
+_LEADING = _names("""
+    PATH LD_PRELOAD LD_AUDIT LD_LIBRARY_PATH GCONV_PATH OPENSSL_CONF OPENSSL_MODULES OPENSSL_ENGINES
+    KRB5_CONFIG BASH_ENV ENV SHELL ZDOTDIR PROMPT_COMMAND BASH_LOADABLES_PATH FPATH
+    PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONUSERBASE PERL5LIB PERLLIB PERL5OPT PERL5DB
+    RUBYLIB RUBYOPT GEM_HOME GEM_PATH BUNDLE_GEMFILE NODE_PATH NODE_OPTIONS CLASSPATH
+    JAVA_TOOL_OPTIONS JDK_JAVA_OPTIONS _JAVA_OPTIONS JAVA_HOME LUA_PATH LUA_CPATH LUA_INIT
+    TCLLIBPATH PHPRC PHP_INI_SCAN_DIR R_LIBS R_PROFILE EDITOR VISUAL PAGER MANPAGER LESSOPEN
+    LESSCLOSE SYSTEMD_EDITOR SYSTEMD_PAGER SUDO_EDITOR SUDO_ASKPASS SSH_ASKPASS GIT_SSH
+    GIT_SSH_COMMAND GIT_EDITOR GIT_PAGER GIT_ASKPASS GIT_EXEC_PATH GIT_TEMPLATE_DIR
+    GIT_CONFIG_GLOBAL GIT_CONFIG_SYSTEM RSYNC_RSH CVS_RSH XDG_CONFIG_HOME
+""")
+# Also behind an option and its letter: `-I/opt/lib`, `-javaagent:/opt/x.jar`.
+_PLACES = re.compile(r"(?:^|[:;,\s=|!\"']|(?<![\w/])-[A-Za-z])(/[^:;,\s\"'|&]*)")
+HERE = "."
+"""A directory of PATH that is the one at hand: an empty entry, or one that does not begin with /"""
+_AT_HAND = re.compile(r"(?:^|:)(?:\.[^:]*)?(?=:|$)")
 
 
 def of_variable(setting: str) -> Iterator[str]:
     """The paths that `NAME=VALUE` makes a program load, or look for programs in."""
     name, _, value = setting.partition("=")
     name = name.removesuffix("+")
-    if name in _LOADING | _SEARCHED:
-        places = re.split(r"[:\s]", value.strip("\"'"))
-        yield from (place for place in places if place.startswith("/"))
-
-
-def _names(text: str) -> frozenset[str]:
-    return frozenset(text.split())
+    if name in _LEADING:
+        yield from _PLACES.findall(value)
+    if name == "PATH" and "{" not in value and (plain := value.strip().strip("\"'")):
+        yield from [HERE] if _AT_HAND.search(plain) else []
 
 
 _OPEN = re.compile(r"[$`*?]")
@@ -162,7 +177,7 @@ class _Reader:
         self.start(words)
 
     def _set(self, setting: re.Match[str], *, alone: bool) -> None:
-        self._add(*of_variable(setting[0]))
+        self._add(*(self._path(place) for place in of_variable(setting[0])))
         if alone and not _OPEN.search(setting[2]):
             values = (*self._values.get(setting[1], ()), setting[2])
             self._values[setting[1]] = tuple(dict.fromkeys(values))[:_MOST_VALUES]

@@ -1,4 +1,4 @@
-"""The local groups without a member: what only such a group may change, nobody may."""
+"""The local groups without a member besides root: what only such a group may change, root may."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from audit_linux.passwd import ACCOUNTS_LIMIT, Accounts, parse_passwd
 
 
 class EmptyGroups(Struct, frozen=True, kw_only=True):
-    """The numbers of groups that no account is in by the rows that were read.
+    """The numbers of groups that no account but root is in by the rows that were read.
 
     `whole` is False where a row that was not read, or another source, may put somebody in one.
     """
@@ -20,7 +20,7 @@ class EmptyGroups(Struct, frozen=True, kw_only=True):
 
 
 def parse_empty_groups(answers: Answers) -> EmptyGroups:
-    """The groups of /etc/group without members that are no account's own group in /etc/passwd.
+    """The groups of /etc/group without members, or only root, that are nobody else's own group.
 
     A row that was not read does not make the value incomplete: `whole` tells of it, and it matters
     only where one of these groups does.
@@ -29,8 +29,12 @@ def parse_empty_groups(answers: Answers) -> EmptyGroups:
     groups, groups_read = as_far_as_read(parse_group, answers["group"])
     if not isinstance(accounts, Accounts) or not isinstance(groups, Groups):
         raise ParseError(msg("no account at all"))
-    own = {account.gid for account in accounts.rows}
-    empty = (g for name, g in groups.gids.items() if not groups.members[name] and g not in own)
+    own = {account.gid for account in accounts.rows if account.uid}
+    roots = {account.name for account in accounts.rows if not account.uid}
+    empty = (
+        gid for name, gid in groups.gids.items()
+        if roots.issuperset(groups.members[name]) and gid not in own
+    )  # fmt: skip
     whole = accounts_read and groups_read and not accounts.nis and not groups.nis
     return EmptyGroups(gids=frozenset(empty), whole=whole)
 

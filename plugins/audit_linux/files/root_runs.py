@@ -27,13 +27,14 @@ from audit_core.api.sdk import (
     passed,
     undetermined,
 )
-from audit_linux.files.command_lines import started_by_words
+from audit_linux.files.command_lines import HERE, started_by_words
 from audit_linux.files.empty_groups import EMPTY_GROUPS, EmptyGroups
 from audit_linux.files.root_hooks import HOOKS, of_pam
 from audit_linux.files.root_jobs import CRON, Job
-from audit_linux.files.root_settings import ROOT_SETTINGS, ROOT_SHELLS
+from audit_linux.files.root_settings import LINES_OF, ROOT_SETTINGS, ROOT_SHELLS
 from audit_linux.files.root_units import UNIT_FILES, template_of
-from audit_linux.files.sweep import LEVELS, SWEEP, Sweep
+from audit_linux.files.script_lines import programs_of
+from audit_linux.files.sweep import LEVELS, SWEEP, WHOLE, Sweep
 from audit_linux.pam import PAM, Pam
 from audit_linux.processes import FIRST_PERSON
 from audit_linux.ssh.sshd_match import NAMES, Names
@@ -70,6 +71,7 @@ _PLACES = (
     "/etc/bash_completion.d", "/etc/vim", "/etc/vimrc", "/etc/nanorc", "/etc/screenrc",
     "/etc/alternatives", "/etc/dbus-1", "/usr/share/dbus-1", "/usr/local/libexec",
     "/etc/letsencrypt/renewal-hooks", "/etc/networkd-dispatcher", "/etc/acpi", "/etc/ppp",
+    "/etc/perl", "/etc/python", "/etc/python3", "/var/spool/cron", *LINES_OF,
 )  # fmt: skip
 
 
@@ -81,6 +83,7 @@ class Others:
 
     def __init__(self, sweep: Sweep, empty: frozenset[int] = frozenset()) -> None:
         self.empty = empty
+        self._devices = {entry.path for entry in sweep.owned if entry.kind in "bc" and entry.uid}
         self._links = sweep.links
         self._who: dict[str, str] = {}
         for acl in sweep.acls:
@@ -105,6 +108,8 @@ class Others:
 
     def of(self, path: str) -> str | None:
         """Who may change `path` and through what; None where nobody else was seen."""
+        if path == HERE:
+            return "PATH '.' (everybody)"
         if not path.startswith("/"):
             return None
         plain = self._resolved(path)
@@ -120,11 +125,12 @@ class Others:
     def programs(self) -> Iterator[str]:
         """What somebody else may change where the programs and libraries of the system lie.
 
+        So with devices that lie outside of /dev: who writes to one changes a disk, or memory.
         Accounts of services own some of them: at(1) is of daemon.
         """
         for place, who in self._who.items():
             service = who.startswith("uid ") and int(who[4:]) < FIRST_PERSON
-            if _OF_SYSTEM.match(place) and not service:
+            if place in self._devices or (_OF_SYSTEM.match(place) and not service):
                 yield f"{place} ({who})"
 
     def linked(self, places: re.Pattern[str]) -> Iterator[str]:
@@ -159,6 +165,9 @@ _OF_SYSTEM = re.compile(
     r"/usr/(?:local/)?s?bin$|/usr/(?:s?bin|libexec|lib\w*)/|/(?:s?bin|lib\w*)/"
     # what the loader and python of root load from there
     r"|/usr/local/lib(?:64)?(?:/[^/]+\.so[.0-9]*|/python[^/]*(?:/(?:dist|site)-packages(?:/.*)?)?)?$"
+    # and perl, ruby, node
+    r"|/usr/local/(?:share|lib(?:/[^/]+)?)/(?:perl5?|site_perl|site_ruby|ruby|node_modules)(?:/|$)"
+    r"|/usr/share/(?:perl5?|nodejs|ruby[^/]*)(?:/|$)|/var/lib/gems(?:/|$)"
 )
 _OF_SITE = re.compile(r"/usr/local/s?bin/")
 
@@ -209,6 +218,32 @@ def _changed_by_others(jobs: list[Job], others: Others) -> list[str]:
             if who is not None:
                 found.append(f"{job.where}: {who}")
     return list(dict.fromkeys(found))
+
+
+_DEEPEST = 5
+
+
+def _of_scripts(jobs: Sequence[Job], scripts: dict[str, tuple[str, ...]]) -> list[Job]:
+    """What the scripts that `jobs` run start in turn, as far as they were read."""
+    done: set[str] = set()
+    found: list[Job] = []
+    new = list(jobs)
+    for _ in range(_DEEPEST):
+        named = {path for job in new for path in _named(job) if path in scripts} - done
+        done |= named
+        new = [Job(where=path, programs=programs_of(scripts[path]), path=_USUAL)
+               for path in sorted(named)]  # fmt: skip
+        found += new
+    return found
+
+
+def _named(job: Job) -> Iterator[str]:
+    """The paths of what a job runs, where a name without one may be found."""
+    for program in job.programs:
+        if "/" in program:
+            yield program
+        else:
+            yield from (f"{folder}/{program}" for folder in job.path or _USUAL)
 
 
 # cron and run-parts of Debian pass over other names in these folders.
@@ -273,6 +308,8 @@ def root_runs(
     found = (*_every(cron), *begun, *_sudo_jobs(known(sudoers)), *of_pam(known(pam)),
              *_every(*settings))  # fmt: skip
     jobs = _runs_now(found, platform, known(names))
+    jobs += _of_scripts(jobs, sweep.scripts)
+    idle += _of_scripts(idle, sweep.scripts)
     bad = _all_changed(jobs, known(sudoers), others)
     expected = msg("programs and directories above them that only root may change")
     if bad:
@@ -297,7 +334,8 @@ def root_runs(
 
 def _not_followed(jobs: Sequence[Job], sweep: Sweep, others: Others) -> list[Message]:
     """What the search did not reach, and what a person has to look at."""
-    deep = [p for job in jobs for p in job.programs if p.count("/") > LEVELS]
+    deep = [p for job in jobs for p in job.programs
+            if p.count("/") > LEVELS and not p.startswith(WHOLE)]  # fmt: skip
     local = [f"{e.path} (uid {e.uid})" for e in sweep.owned if e.uid and _OF_SITE.match(e.path)]
     local += others.linked(_OF_SITE)
     unclear = [f"{job.where}: {' '.join(job.programs)}" for job in jobs if job.unclear]

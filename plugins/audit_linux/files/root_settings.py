@@ -39,6 +39,7 @@ from audit_core.api.sdk import (
 from audit_linux.files.command_lines import of_variable, started_by
 from audit_linux.files.root_jobs import Job, Reader, jobs_of_files, of_variables
 from audit_linux.files.root_starters import OF_THEIR_OWNERS, READERS, script
+from audit_linux.files.script_lines import files_of, programs_of, sed
 
 
 def of_shell_file(file: FileEntry) -> Iterator[str]:
@@ -193,52 +194,53 @@ ROOT_SETTINGS = fact(
 )
 
 
-# --- root's own start-up files ------------------------------------------------------------------
+# --- settings that may hold secrets -------------------------------------------------------------
 
 _STARTUP = tuple(
     f"/root/.{name}"
     for name in ("bashrc", "profile", "bash_profile", "bash_login", "bash_logout", "zshrc",
                  "zshenv", "zprofile", "kshrc")
 )  # fmt: skip
-_BEFORE = r"^(.*[;&|({[:space:]])?"
-_NAME = r"[\"']?([^][:space:];&|)\"']+)"
-# Only paths leave the host: these files may hold secrets. Each line is tried once per kind.
-_SCRIPT = (
-    "1F", "s/^[[:space:]]*#.*//", "s/[[:space:]]#.*//", "h",
-    rf"s%{_BEFORE}(\.|source)[[:space:]]+{_NAME}.*%source \3%p", "g",
-    rf"s%{_BEFORE}((PATH|LD_PRELOAD|LD_LIBRARY_PATH|BASH_ENV|ENV)=)[\"']?([^[:space:];&|\"']+).*%"
-    r"\2\4%p", "g",
-    rf"s%{_BEFORE}alias[[:space:]]+[A-Za-z0-9_.-]+=[\"']?(/[^[:space:];&|)\"']+).*%run \2%p", "g",
-    r"s%^[[:space:]]*(if|then|eval|exec)?[[:space:]]*[\"']?(\$\(|`)?(/[^[:space:];&|)\"'`]+).*%"
-    r"run \3%p",
+LINES_OF = (
+    *_STARTUP, "/root/.gitconfig", "/root/.ssh/rc", "/root/.config/systemd/user", "/etc/ssh/sshrc",
+    "/etc/gitconfig", "/etc/systemd/user", "/etc/default", "/etc/sysconfig", "/etc/wireguard",
+    "/etc/openvpn", "/etc/samba/smb.conf", "/etc/dnsmasq.conf", "/etc/dnsmasq.d",
+    "/etc/fail2ban/action.d", "/etc/auto.master", "/etc/auto.master.d",
+    "/etc/dnf/plugins/post-transaction-actions.d", "/etc/libvirt/hooks", "/etc/qemu",
+    "/etc/vmware-tools", "/etc/ca-certificates/update.d", "/etc/resolvconf/update.d",
+    "/etc/initramfs-tools/scripts", "/var/lib/cloud/scripts", "/etc/php.ini", "/etc/php.d",
+    "/etc/php",
 )  # fmt: skip
-_OWN_HOME = re.compile(r"^(source |run |\w+=)(?:~|\$HOME|\$\{HOME\})/")
+"""Files and directories of which only the commands are read."""
+_OF_PYTHON = ("/usr/lib", "/usr/lib64", "/usr/local/lib", "/usr/local/lib64")
 
 
 def parse_root_shells(answer: Answer) -> tuple[Job, ...]:
-    """What each start-up file in /root runs, sources, and takes its programs from."""
-    jobs: list[Job] = []
-    path = "/root"
-    for line in answer.lines:
-        if line in _STARTUP:
-            path = line
-            continue
-        row = _OWN_HOME.sub(r"\1/root/", line)
-        verb, blank, name = row.partition(" ")
-        found = (name,) if blank and verb in ("source", "run") else tuple(of_variable(row))
-        jobs.append(Job(where=path, programs=tuple(p for p in found if "$" not in p)))
-    return tuple(jobs)
+    """What each file runs, sources, and takes its programs from."""
+    found = ((path, programs_of(lines)) for path, lines in files_of(answer.lines))
+    return tuple(Job(where=path, programs=programs) for path, programs in found if programs)
+
+
+def _lines(privilege: Privilege) -> Command:
+    named = ("(", "-name", "*.pth", "-o", "-name", "__editable__*.py", ")")
+    return Command(
+        argv=(
+            "/usr/bin/find", *LINES_OF, *_OF_PYTHON, "-maxdepth", "4", "-type", "f",
+            "-size", "-1024k", "(", "!", "-path", "/usr/*", "-o", *named, ")",
+            "-exec", *sed(scripts=False), "{}", "+",
+        ),
+        privilege=privilege,
+        ok=(0, 1),
+    )  # fmt: skip
 
 
 ROOT_SHELLS = fact(
     "linux.root-shells",
     tuple[Job, ...],
     kind="host",
-    ask=Command(
-        argv=("/bin/sed", "-snE", *(w for line in _SCRIPT for w in ("-e", line)), *_STARTUP),
-        privilege=Privilege.ROOT,
-        ok=(0, 2),
+    providers=(
+        provider(_lines(Privilege.ROOT), parse_root_shells, root="yes"),
+        provider(_lines(Privilege.USER), parse_root_shells, root="no"),
     ),
-    parse=parse_root_shells,
 )
 FACTS = (ROOT_SETTINGS, ROOT_SHELLS)

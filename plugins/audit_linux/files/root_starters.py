@@ -23,9 +23,13 @@ Read = Callable[[FileEntry], Iterator[str]]
 
 
 def script(file: FileEntry) -> Iterator[str]:
-    """The programs with a path that a script of a shell starts; nothing of others."""
+    """The interpreter of a script, and the programs with a path that one of a shell starts."""
     first = file.lines[0] if file.lines else ""
-    if file.mode & 0o111 and (not first.startswith("#!") or re.search(r"sh\b", first)):
+    if not file.mode & 0o111:
+        return
+    if first.startswith("#!"):
+        yield from started_by_words(first[2:].split()).paths
+    if not first.startswith("#!") or re.search(r"sh\b", first):
         yield from started_by(file.text).paths
 
 

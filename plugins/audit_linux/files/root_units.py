@@ -25,7 +25,7 @@ from audit_core.api.sdk import (
     partial,
 )
 from audit_linux.config_files import systemd_settings
-from audit_linux.files.command_lines import Started, started_by_words
+from audit_linux.files.command_lines import HERE, Started, started_by_words
 from audit_linux.files.root_jobs import WORD_OF_UNIT, Job, of_variables, owner_of
 
 _EXEC = re.compile(r"Exec(?:Start|StartPre|StartPost|Reload|Stop|StopPost|Condition)")
@@ -195,7 +195,7 @@ def _read_as_code(key: str, value: str) -> Iterator[str]:
     elif key in ("RootDirectory", "RootImage", "ExecSearchPath"):
         yield from value.split(":")
     elif key == "Environment":
-        yield from of_variables(value)
+        yield from (place for place in of_variables(value) if place != HERE)
     elif key in ("BindPaths", "BindReadOnlyPaths"):
         for bound in value.split():
             source, _, target = bound.lstrip("-").partition(":")

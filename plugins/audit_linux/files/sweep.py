@@ -9,8 +9,8 @@ with SIGHUP and hands its exit status on: what was printed until then is an answ
 
     NUL MARK BLANK TYPE MODE UID GID [TARGET NUL] PATH NUL
 
-Between these records getcap(8) and getfacl(1) print, whose lines hold no NUL, and stat(1), which
-prints the numbers of devices (find cannot): NUL N BLANK MAJOR MINOR NUL PATH NUL
+Between these records getcap(8), getfacl(1) and sed(1) print, whose lines hold no NUL, and stat(1),
+which prints the numbers of devices (find cannot): NUL N BLANK MAJOR MINOR NUL PATH NUL
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from audit_core.api.sdk import (
     verbatim,
 )
 from audit_linux.files.mounts import LOCAL
+from audit_linux.files.script_lines import files_of, sed, without
 
 
 class Entry(Struct, frozen=True, kw_only=True):
@@ -75,9 +76,10 @@ class Sweep(Struct, frozen=True, kw_only=True):
 
     `entries`: setuid and setgid files, and what everybody may write. `unowned`: files of numbers
     without a name. `owned`: directories and programs near the root that somebody else than root
-    may change. `links`: symbolic links and where they lead. `devices`: the numbers (`1:3`) of the
-    devices that everybody may write. `as_root` is False where only what an ordinary account can
-    reach was searched. `tools`: whether getcap and getfacl were there.
+    may change. `links`: symbolic links and where they lead. `scripts`: what each script of the site
+    starts, as `script_lines` tells it. `devices`: the numbers (`1:3`) of the devices that everybody
+    may write. `as_root` is False where only what an ordinary account can reach was searched.
+    `tools`: whether getcap and getfacl were there.
     """
 
     entries: tuple[Entry, ...] = ()
@@ -87,6 +89,7 @@ class Sweep(Struct, frozen=True, kw_only=True):
     devices: dict[str, str] = {}
     capable: tuple[Capable, ...] = ()
     acls: tuple[Acl, ...] = ()
+    scripts: dict[str, tuple[str, ...]] = {}
     as_root: bool = True
     no_getcap: bool = False
     no_getfacl: bool = False
@@ -112,6 +115,13 @@ _RUN_BY_OTHERS = (
     "*.rules",
     "*.so",
     "*.so.*",
+    "*.pm",
+    "*.pyc",
+    "*.pth",
+    "*.mjs",
+    "*.lua",
+    "*.ko",
+    "*.ko.*",
     "*.service",
     "*.timer",
     ".bash*",
@@ -138,6 +148,12 @@ _FILE = _any(*_OF_OTHERS, ("-perm", "/6133"))
 
 # Directories of settings, and of programs that do not come with the system.
 _SETTINGS = ("/etc", "/opt", "/root", "/usr/local", "/var/spool/cron")
+# Searched to any depth: who changes a file here changes what root loads.
+WHOLE = ("/etc", "/boot", "/lib", "/usr/lib", "/usr/share/perl", "/usr/share/nodejs",
+         "/usr/share/ruby", "/usr/local/lib/python", "/usr/local/share/perl")  # fmt: skip
+# Above these lie directories that accounts may change: links to them say where programs come from.
+_LINKED = ("home", "opt", "srv", "tmp", "var", "data*", "mnt", "media", "root", "usr/local")
+_SCRIPT_SIZE = "-512k"
 
 
 def _beside(folders: tuple[str, ...]) -> tuple[str, ...]:
@@ -159,16 +175,15 @@ def _tests() -> tuple[str, ...]:
     """What is looked at. The type comes first: find knows it without asking for the modes."""
     named = _any(*(("-name", name) for name in _RUN_BY_OTHERS))
     near = ("!", "-path", "/*" * (LEVELS + 1))
+    counts = _any(near, _beside(WHOLE))
     # Few files are not of root: the names of users are looked up for them only.
     unowned = (*_any(("!", "-uid", "0", "-nouser"), ("!", "-gid", "0", "-nogroup")),
                *_printed("U"))  # fmt: skip
     owned = (
         *_any(("!", "-uid", "0"), ("-perm", "-0020", "!", "-gid", "0")),
-        "(",
-        *near,
+        *counts,
         *_printed("O"),
-        ")",
-    )  # in brackets: find puts a bare -path first
+    )
     everybody = ("-perm", "-0002", *_printed("W"))
     # The mask of an access list that lets somebody write shows as the group's permission.
     listed = ("-perm", "-0020", "-exec", "/usr/bin/getfacl", "-snp", "{}", "+")
@@ -176,16 +191,25 @@ def _tests() -> tuple[str, ...]:
     inherited = (*_beside(_SETTINGS), *near, "-exec", "/usr/bin/getfacl", "-snp", "{}", "+")
     # A file may be read as code without permission to run it, where root has its settings.
     read = (*_beside(_SETTINGS), *near, "!", "-path", "/opt/*/*/*")
+    # Most lie in /usr and its like: two tests in place of seven for them.
+    scripts = ("-perm", "/0111", "!", "-path", "/usr/[!l]*", "!", "-path", "/usr/l[!o]*",
+               *_beside((*_SETTINGS, "/srv")), *_any(near), "-size",
+               _SCRIPT_SIZE, "-exec", *sed(scripts=True), "{}", "+")  # fmt: skip
     able = ("-perm", "/0111", "-exec", "/usr/sbin/getcap", "{}", "+")
     run = _any(("-perm", "/0111"), ("!", "-path", "/home/*", *named), read)
     sticky = ("!", "-perm", "-1000", *everybody)
     # Links to where programs lie that do not come with the system: not /usr, /etc, /lib, /bin;
-    # and links of the site to what lies beside them.
-    away = _any(("-lname", "/[!uelbp]*"), ("-lname", "/usr/local/*"), (
+    # links of the site to what lies beside them, and settings that are elsewhere.
+    relative = ("-lname", "*../[hostvdmru]*/*",
+                *_any(*(("-lname", f"*../{name}/*") for name in _LINKED)))  # fmt: skip
+    away = _any(("-lname", "/[!uelbp]*"), ("-lname", "/usr/local/*"), relative, (
+        "-path", "/etc/*", "-lname", "/usr/share/*", "!", "-path", "/etc/ssl/*",
+        "!", "-lname", "/usr/share/man/*"), (
         "!", "-lname", "/*", *_any(("-path", "/opt/*"), ("-path", "/srv/*"),
                                    ("-path", "/usr/local/*"), ("-path", "/data*/*"))))  # fmt: skip
     link = (*away, "(", *near, "-printf", r"\0L %l\0%p\0", ")")
-    of_file = (unowned, ("-perm", "/6000", *_printed("S")), everybody, (*run, *owned), listed, able)
+    setuid = ("-perm", "/6000", *_printed("S"))
+    of_file = (unowned, setuid, everybody, (*run, *owned), listed, able, scripts)
     numbers = ("-exec", "/usr/bin/stat", "--printf", r"\0N %t %T\0%n\0", "{}", "+")
     device = _any(("-type", "b"), ("-type", "c"))
     special = ("!", "-type", "f", "!", "-type", "d", "!", "-type", "l")
@@ -193,7 +217,7 @@ def _tests() -> tuple[str, ...]:
         ("-type", "f", *_FILE, *_all(*of_file)),
         ("-type", "d", *_all((*_DIRECTORY, *_all(unowned, sticky, owned, listed)), inherited)),
         ("-type", "l", *_all(link, unowned)),
-        (*special, *_DIRECTORY, *_all(unowned, (*device, *everybody, *numbers))),
+        (*special, *_DIRECTORY, *_all(unowned, (*device, *everybody, *numbers), (*device, *owned))),
     )
 
 
@@ -262,6 +286,7 @@ def parse_sweep(answer: Answer, *, as_root: bool) -> Sweep | Partial:
         devices=reader.devices,
         capable=tuple(reader.capable),
         acls=tuple({acl.path: acl for acl in reader.acls}.values()),
+        scripts=reader.scripts,
         as_root=as_root,
         no_getcap=b"/usr/sbin/getcap': No such file" in answer.stderr,
         no_getfacl=b"/usr/bin/getfacl': No such file" in answer.stderr,
@@ -289,6 +314,7 @@ class _Reader:
         self.devices: dict[str, str] = {}
         self.capable: list[Capable] = []
         self.acls: list[Acl] = []
+        self.scripts: dict[str, tuple[str, ...]] = {}
         self.problems: list[Message] = []
 
     def read(self, text: str) -> None:
@@ -318,8 +344,10 @@ class _Reader:
         self.found[mark].append(entry)
 
     def _tools(self, text: str) -> None:
-        """What getcap and getfacl printed between two records."""
-        lines = iter(text.split("\n"))
+        """What getcap, getfacl and sed printed between two records."""
+        for path, told in files_of(text.split("\n")):
+            self.scripts[path] = (*self.scripts.get(path, ()), *told)
+        lines = without(text.split("\n"))
         for line in lines:
             if line.startswith("# file: "):
                 self._acl(line[8:], lines)

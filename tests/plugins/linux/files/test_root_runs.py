@@ -12,14 +12,15 @@ from msgspec import structs
 
 from audit_core.api.sdk import Answers
 from audit_core.api.testkit import target_of
-from audit_core.model import Command, Platform, Verdict
-from audit_linux.files.command_lines import started_by
+from audit_core.model import Platform, Verdict
+from audit_linux.files.command_lines import HERE, of_variable, started_by
 from audit_linux.files.empty_groups import parse_empty_groups
 from audit_linux.files.root_hooks import of_pam, parse_hooks
 from audit_linux.files.root_jobs import Job, parse_cron
 from audit_linux.files.root_runs import root_runs
-from audit_linux.files.root_settings import ROOT_SHELLS, parse_root_settings, parse_root_shells
+from audit_linux.files.root_settings import parse_root_settings, parse_root_shells
 from audit_linux.files.root_units import parse_units_of_root
+from audit_linux.files.script_lines import files_of, programs_of, sed
 from audit_linux.files.sweep import Acl, Entry, Sweep, argv, parse_sweep
 from audit_linux.pam import Line, Pam
 from audit_linux.ssh.sshd_match import Names
@@ -380,25 +381,117 @@ def test_variables_of_jobs_and_units() -> None:
         assert verdict(others, units=found) is expected, line
 
 
-def test_start_up_files_of_root_as_the_real_sed_reads_them(tmp_path: Path) -> None:
-    request = ROOT_SHELLS.providers[0].ask
-    assert isinstance(request, Command)
-    for text, expected in {
-        ". /opt/x": ("/opt/x",), "if [ -f ~/x ]; then . ~/x; fi": ("/root/x",),
-        "export PATH=\"$HOME/bin:/opt/bin:$PATH\"": ("/root/bin", "/opt/bin"), "# . /opt/x": (),
-        "alias ls='/opt/ls -l'": ("/opt/ls",), "/opt/run --password secret": ("/opt/run",),
-        "eval \"$(/opt/tool init)\"": ("/opt/tool",), "source \"$HOME/.cargo/env\"":
-        ("/root/.cargo/env",), "for f in ~/.bashrc.d/*; do . \"$f\"; done": (),
-        "export TOKEN=/abc/secret": (), "x=1 # . /opt/x": (), "echo secret": (),
-    }.items():  # fmt: skip
+# A line of a script or start-up file, and what root then runs or reads.
+_OF_LINES = {
+    ". /opt/x": ("/opt/x",), "if [ -f ~/x ]; then . ~/x; fi": ("/root/x",),
+    "export PATH=\"$HOME/bin:/opt/bin:$PATH\"": ("/root/bin", "/opt/bin"), "# . /opt/x": (),
+    "alias ls='/opt/ls -l'": ("/opt/ls",), "/opt/run --password secret": ("/opt/run",),
+    "eval \"$(/opt/tool init)\"": ("/opt/tool",), "source \"$HOME/.cargo/env\"":
+    ("/root/.cargo/env",), "for f in ~/.bashrc.d/*; do . \"$f\"; done": (),
+    "export TOKEN=/abc/secret": (), "x=1 # . /opt/x": (), "echo secret": (),
+    "PASS='secret; /opt/x'": (), "mysqldump -psecret a | /opt/x": ("/opt/x",),
+    "B=/opt/app\n\"${B}/x\" -p secret && $B/y || /opt/z; true": (
+        "/opt/app/x", "/opt/app/y", "/opt/z",
+    ),
+    "cat >/a <<EOF\n/opt/secret\nEOF\n/opt/x": ("/opt/x",),
+    "grep -vE '(/proc|/opt/no)' x": (), "echo \"a; /opt/secret\"": (),
+    "su - bob -c /opt/x": (), "sudo -u bob /opt/x": (), "sudo -n /opt/x": ("/opt/x",),
+    "runuser -u bob -- /opt/x": (), "su root -c /opt/x": ("/opt/x",),
+    "nice -n 19 ionice -c3 /opt/x": ("/opt/x",), "/usr/bin/python3 -u /opt/x.py": ("/opt/x.py",),
+    "timeout 5 flock -n /run/lock/a /opt/x": ("/opt/x",), "cd /opt/a && ./x": ("/opt/a/x",),
+    "tar czf /opt/x /home": (), "rm -rf /opt/x": (), "[ -x /opt/x ] && echo": (),
+    "A=1 B=secret /opt/x": ("/opt/x",), "/tmp/ { print }": (), "{ /opt/x; } 2>&1 &": ("/opt/x",),
+    "while true; do x=$(/opt/x); done": ("/opt/x",), "PATH=.:/bin": ("/bin", "."),
+    "NODE_PATH='/opt/js'": ("/opt/js",), "run-parts /opt/d": ("/opt/d",),
+}  # fmt: skip
+
+
+def test_scripts_and_start_up_files_as_the_real_sed_reads_them(tmp_path: Path) -> None:
+    startup = sed(scripts=False)
+    paths = []
+    for number, (text, expected) in enumerate(_OF_LINES.items()):
+        script = tmp_path / f"{number}.sh"
+        script.write_text(f"#!/opt/sh\n{text}\n")
+        paths.append(script)
         file = tmp_path / "rc"
         file.write_text(text + "\n")
-        words = [w for w in request.argv if not w.startswith("/root/")]
-        done = subprocess.run([*words, str(file)], capture_output=True, check=True)
-        lines = done.stdout.decode().split("\n", 1)[1]
-        assert "secret" not in lines, text
-        found = parse_root_shells(invented.answer(f"/root/.bashrc\n{lines}".encode()))
+        done = subprocess.run([*startup, str(file)], capture_output=True, check=True)
+        assert b"secret" not in done.stdout, text
+        found = parse_root_shells(invented.answer(done.stdout))
         assert tuple(p for job in found for p in job.programs) == expected, text
+    (tmp_path / "binary").write_bytes(b"\x7fELF\n/opt/x\n")
+    done = subprocess.run([*sed(scripts=True), str(tmp_path / "binary"), *map(str, paths)],
+                          capture_output=True, check=True)  # fmt: skip
+    read = dict(files_of(done.stdout.decode().splitlines()))
+    assert [programs_of(read[str(path)]) for path in paths] == [
+        ("/opt/sh", *expected) for expected in _OF_LINES.values()
+    ]
+    assert len(read) == len(paths)
+
+
+def test_scripts_that_jobs_start_are_followed() -> None:
+    bad = structs.replace(FINE, owned=(entry("/home/bob", uid=1000),))
+    for scripts, expected in (
+        ({"/usr/local/sbin/j": ("run /home/bob/x",)}, FAIL),
+        ({"/usr/local/sbin/j": ("run /opt/k",), "/opt/k": ("source /home/bob/x",)}, FAIL),
+        ({"/usr/local/sbin/j": ("run /usr/bin/env -S /home/bob/py -u",)}, FAIL),
+        ({"/usr/local/sbin/j": ("run /opt/k",), "/opt/k": ("run /usr/local/sbin/j",)}, PASS),
+        ({"/usr/local/sbin/k": ("run /home/bob/x",)}, PASS),  # nothing runs it
+    ):
+        sweep = structs.replace(bad, scripts=scripts)
+        for line in ("@daily root /usr/local/sbin/j\n", "PATH=/usr/local/sbin\n@daily root j\n"):
+            assert verdict(sweep, jobs(x=line)) is expected, (scripts, line)
+    for text, expected in (
+        ("#!/home/bob/py -u\nprint(1)\n", FAIL), ("#!/usr/bin/python3\nrun('/home/bob')\n", PASS),
+    ):  # fmt: skip
+        found = parse_hooks(invented.owned_file("/etc/cron.daily/x", text, 0o755))
+        assert isinstance(found, tuple)
+        assert verdict(bad, hooks=found) is expected, text
+
+
+# A setting, and the path that it names.
+_OF_SETTINGS = {
+    "PERL5OPT=-I/opt/x": True, 'NODE_OPTIONS="--require /opt/x"': True, "GEM_PATH=/a:/opt/x": True,
+    "CLASSPATH=/opt/x:.": True, "JAVA_TOOL_OPTIONS=-javaagent:/opt/x": True,
+    "LESSOPEN=|/opt/x %s": True, "PYTHONHOME=/opt/x": True, "EDITOR=/opt/x": True,
+    "HOME=/opt/x": False, "TZ=/opt/x": False,
+}  # fmt: skip
+
+
+def test_settings_that_name_code(tmp_path: Path) -> None:
+    for setting, expected in _OF_SETTINGS.items():
+        assert ("/opt/x" in of_variable(setting)) is expected, setting
+    for path, expected in (("PATH=.:/bin", True), ("PATH=/bin:", True), ("PATH=$PATH:/bin", False),
+                           ("PATH=${PATH:+$PATH:}/bin", False), ("PATH=", False)):  # fmt: skip
+        assert (HERE in of_variable(path)) is expected, path
+    assert verdict(FINE, hooks=(Job(where="/etc/environment", programs=(HERE,)),)) is FAIL
+    for text, expected in (
+        ("PostUp = /opt/x", True), ("  root preexec = /opt/x %u", True), ("up /opt/x", True),
+        ("actionban = /opt/x <ip>", True), ("dhcp-script=/opt/x", True), ("/opt/x", True),
+        ("\tfsmonitor = /opt/x", True), ("/mnt program:/opt/x", True), ("*:any:/opt/x", True),
+        ("ExecStart=-/opt/x", True), ("extension=/opt/x", True), ("# PostUp = /opt/x", False),
+        ("import sys; sys.path.insert(0,'/opt/x')", True), ("MAPPING = {'x': '/opt/x'}", True),
+        ("PrivateKey = secret", False), ("path = /opt/x", False), ("Address = 10.0.0.1/24", False),
+    ):  # fmt: skip
+        (tmp_path / "file").write_text(f"{text}\n")
+        done = subprocess.run([*sed(scripts=False), str(tmp_path / "file")], capture_output=True,
+                              check=True)  # fmt: skip
+        found = parse_root_shells(invented.answer(done.stdout))
+        assert [job.programs for job in found] == ([("/opt/x",)] if expected else []), text
+        assert b"secret" not in done.stdout
+
+
+def test_what_lies_deep_and_devices() -> None:
+    for path, kind, uid, expected in (
+        ("/usr/lib/python3/dist-packages/a/b/c.py", "f", 1000, FAIL),
+        ("/usr/local/share/perl/5.36.0", "d", 1000, FAIL), ("/etc/perl", "d", 1000, FAIL),
+        ("/usr/local/lib/site_ruby", "d", 1000, FAIL), ("/srv/disk", "b", 1000, FAIL),
+        ("/srv/disk", "b", 0, PASS), ("/srv/data", "f", 1000, PASS),
+    ):  # fmt: skip
+        place = structs.replace(entry(path, uid=uid), kind=kind)
+        assert verdict(structs.replace(FINE, owned=(place,))) is expected, path
+    group = structs.replace(FINE, owned=(entry("/opt", 0o775, gid=9),))
+    assert verdict(group, jobs(x="@daily root /opt/x\n"), groups="ops:x:9:root\n") is PASS
 
 
 def test_programs_of_a_shell_line() -> None:
