@@ -217,7 +217,8 @@ def parse_versions(answer: Answer) -> Newer | Partial:
     listing = _listing(answer)
     packages: set[str] = set()
     security: dict[Update, None] = {}
-    for block in _blocks(listing.rows):
+    blocks = _blocks(listing.rows)
+    for block in blocks:
         installed = next((n for n, row in enumerate(block) if _is_installed(row)), 0)
         for row in block[:installed]:
             packages.add(row["name"])
@@ -228,7 +229,11 @@ def parse_versions(answer: Answer) -> Newer | Partial:
                     archives=archives,
                 )  # fmt: skip
                 security.setdefault(new)
-    newer = Newer(packages=tuple(sorted(packages)), security=tuple(security))
+    local = {b[0]["name"] for b in blocks if "local" in (b[-1]["state"] or "").split(",")}
+    newer = Newer(
+        packages=tuple(sorted(packages)), security=tuple(security),
+        local=tuple(sorted(local - packages)),
+    )  # fmt: skip
     return partial(newer, listing.problems)
 
 
@@ -306,7 +311,7 @@ def _source(fields: str, priority: int) -> Source | None:
     suite = pairs.get("n", "").partition("-")[0].partition("/")[0]
     return Source(
         name=shown or fields, security=is_security(archive), suite=suite, archive=archive,
-        priority=priority,
+        component=pairs.get("c", "").rpartition("/")[2], priority=priority,
     )  # fmt: skip
 
 

@@ -42,6 +42,7 @@ from audit_patch.facts import (
     SOURCES,
     STARTERS,
     UNATTENDED,
+    UNFINISHED,
     UPDATERS,
 )
 from audit_patch.model import (
@@ -181,6 +182,38 @@ def _unlabelled(security: Security, sources: Sources, release: Release) -> bool:
     return not (by_name if security.labelled is None else security.labelled)
 
 
+# The components of which the security archive of Debian and Ubuntu has updates for every host.
+_COMPONENTS = ("main", "universe")
+
+
+def _uncovered(sources: Sources, release: Release) -> Message | None:
+    """Why a security archive is not sufficient: it is in effect for other components only."""
+    own = [s for s in sources.items if s.suite == _own_suite(release) != "" and s.component]
+    covered = {s.component for s in own if s.security}
+    rest = {s.component for s in own if not s.security} - covered
+    names = tuple(name for name in _COMPONENTS if name in rest and covered)
+    if not names:
+        return None
+    return msg("The security archive is not in effect for these components of the release: {names}",
+               names=names)  # fmt: skip
+
+
+def _unfinished(packages: tuple[str, ...] | None) -> Message | None:
+    """Why an update may not be in effect: its installation did not end."""
+    if not packages:
+        return None
+    return msg("The installation of these packages did not end (dpkg --configure -a): {names}",
+               names=capped(packages))  # fmt: skip
+
+
+def _local(newer: Newer | None) -> tuple[Message, ...]:
+    """The note on packages of which nothing is known."""
+    if newer is None or not newer.local:
+        return ()
+    return (msg("No source holds these packages, so nothing is known of their updates: {names}",
+                names=capped(newer.local)),)  # fmt: skip
+
+
 def _hidden(
     newer: Newer | None, sources: Sources | None, release: Release | None
 ) -> tuple[Update, ...]:
@@ -224,9 +257,10 @@ def _lost(lists: tuple[str, ...] | None) -> Message | None:
         known_or_absent(optional(NEWER)),
         known_or_absent(optional(FIXED)),
         known_or_absent(optional(LOST)),
+        known_or_absent(optional(UNFINISHED)),
     ),
     severity=Severity.HIGH,
-    version=10,
+    version=11,
     remedy=msg("Assess and install the pending security updates, then restart what uses them"),
 )
 def security_updates(
@@ -239,6 +273,7 @@ def security_updates(
     newer: Newer | Absent | None,
     fixed: tuple[str, ...] | Absent | None,
     lost: tuple[str, ...] | Absent | None,
+    unfinished: tuple[str, ...] | Absent | None,
     *,
     max_days: Annotated[int, Down] = 7,
     max_published_days: Annotated[int, Down] = 14,
@@ -278,6 +313,8 @@ def security_updates(
         return undetermined(msg("No security update is listed as pending"), why, expected=none)
     doubts = (
         _lost(known(lost)),
+        _uncovered(sources, release),
+        _unfinished(known(unfinished)),
         fixed_to_minor(known(fixed), release),
         unsupported(release, sources, now),
         pro_only(known(esm), sources, release, now, max_published_days),
@@ -289,7 +326,7 @@ def security_updates(
     # A refresh may have left out the very source that carries security updates.
     age = rounded_up(now - _published(metadata, sources), DAY)
     detail = msg("No security update is pending; the metadata are {days} days old", days=age)
-    return passed(detail, expected=none)
+    return passed(detail, *_local(known(newer)), expected=none)
 
 
 @check(

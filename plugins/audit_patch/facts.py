@@ -107,6 +107,15 @@ BUILDS = fact(
         provider(host.RELEASE, host.unheard_of),
     ),
 )
+UNFINISHED = fact(
+    "patch.unfinished",
+    tuple[str, ...],
+    kind="host",
+    providers=(
+        provider(host.STATES, host.parse_unfinished, package_manager="apt"),
+        provider(host.RELEASE, host.unheard_of),
+    ),
+)
 LOST = fact(
     "patch.lost-lists",
     tuple[str, ...],
@@ -177,5 +186,5 @@ RELEASE = fact("patch.release", Release, kind="host", ask=host.RELEASE, parse=ho
 
 FACTS = (
     PENDING, SECURITY, NEWER, FIXED, BUILDS, SOURCES, METADATA, SIGNATURES, AUTOMATIC, UPDATERS,
-    STARTERS, RESTART, KERNELS, RELEASE, ESM, UNATTENDED, LOST,
+    STARTERS, RESTART, KERNELS, RELEASE, ESM, UNATTENDED, LOST, UNFINISHED,
 )  # fmt: skip

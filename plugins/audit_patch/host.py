@@ -17,6 +17,8 @@ from audit_core.api.sdk import (
     msg,
     not_present,
     partial,
+    read_rows,
+    verbatim,
 )
 from audit_core.model import NamedAsk
 from audit_patch.model import Builds, Kernels, Release
@@ -62,6 +64,8 @@ BUILDS: dict[str, NamedAsk] = {
         ok=(0, 1),
     ),
 }
+# The same request as that for the names of packages, so that it is asked once.
+STATES = Command(argv=("dpkg-query", "-W", "-f=${db:Status-Abbrev}\\t${Package}\\n"), limit=4 << 20)
 # A kernel of rpm has the name, the flavour and the build of its package.
 BUILDS_OF_RPM: dict[str, NamedAsk] = {
     "running": BUILDS["running"],
@@ -207,6 +211,23 @@ def parse_release(answer: Answer) -> Release:
         version=found.get("VERSION", ""),
         codename=found.get("VERSION_CODENAME", ""),
     )
+
+
+# dpkg(1): wanted, state and error; unpacked, half configured, half installed, to be reinstalled.
+_UNFINISHED = re.compile(r"..R|.[UFH].")
+
+
+def parse_unfinished(answer: Answer) -> tuple[str, ...] | Partial:
+    """The packages whose installation was begun and not ended."""
+
+    def read(line: str) -> tuple[str, str]:
+        state, tab, name = line.partition("\t")
+        if not tab or not name or len(state) != 3:
+            raise ParseError(msg("not a package: {line}", line=verbatim(line)))
+        return state, name
+
+    rows, problems = read_rows(enumerate(answer.lines, 1), read)
+    return partial(tuple(n for state, n in rows if _UNFINISHED.fullmatch(state)), problems)
 
 
 def unheard_of(answer: Answer) -> Absent:

@@ -38,11 +38,13 @@ class Security(Struct, frozen=True, kw_only=True):
 class Newer(Struct, frozen=True, kw_only=True):
     """Installed packages of which a source has a newer version, hidden by pinning or not.
 
-    `security` are the newer versions that a security archive has, of any release.
+    `security` are the newer versions that a security archive has, of any release, and `local` the
+    packages that no source holds in any version.
     """
 
     packages: tuple[str, ...]
     security: tuple[Update, ...]
+    local: tuple[str, ...] = ()
 
 
 class Esm(Struct, frozen=True, kw_only=True):
@@ -55,14 +57,15 @@ class Esm(Struct, frozen=True, kw_only=True):
 class Source(Struct, frozen=True, kw_only=True):
     """A package source in effect. `security` is None where its name does not tell.
 
-    `suite` is the code name of the release that it is for, `archive` its name in lists, and
-    `priority` that of its versions (all apt), empty where not known.
+    `suite` is the code name of the release that it is for, `archive` its name in lists, `component`
+    a part such as main, and `priority` that of its versions (all apt), empty where not known.
     """
 
     name: str
     security: bool | None = None
     suite: str = ""
     archive: str = ""
+    component: str = ""
     priority: int = 500
 
 

@@ -150,7 +150,7 @@ def test_apt_sources_are_told_by_release_data() -> None:
     sources = whole(apt.parse_policy(recording("debian12-apt-policy.txt")))
     security = Source(
         name="Debian-Security bookworm-security main", security=True, suite="bookworm",
-        archive="oldstable-security",
+        archive="oldstable-security", component="main",
     )  # fmt: skip
     assert security in sources.items
     assert [s.security for s in sources.items].count(True) == 1

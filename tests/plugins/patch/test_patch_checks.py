@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 import audit_patch
 from audit_core.model import Absent, CutList, Judgement, Platform, Reason, Verdict, msg
@@ -617,3 +618,27 @@ def test_without_the_source_of_the_base_system_nothing_pending_does_not_pass() -
         security = Security(updates=(), labelled=True, base=base)
         got = judge(checks.security_updates, security, held, DNF, rocky, NOW)
         assert got.verdict is verdict
+
+
+def test_an_archive_for_other_components_and_packages_that_are_half_installed() -> None:
+    main = Source(name="Debian bookworm main", suite="bookworm", archive="oldstable",
+                  component="main")  # fmt: skip
+    contrib = structs.replace(OWN, component="contrib")
+    own = structs.replace(OWN, component="main")
+    more = structs.replace(main, component="contrib")
+    release = Release(id="debian", name="", version_id="12", version="", codename="bookworm")
+    metadata = Metadata(listings=(Listing(source="s", at=EPOCH, security=True),))
+    local = Newer(packages=(), security=(), local=("agent",))
+    for items, unfinished, verdict in (
+        ((main, own), (), PASS),
+        ((main, more, own), (), PASS),
+        ((main, contrib), (), UNDETERMINED),
+        ((main, own), ("zlib1g",), UNDETERMINED),
+    ):
+        got = judge(checks.security_updates, NONE, metadata, Sources(items=items), release, NOW,
+                    None, local, None, (), unfinished)  # fmt: skip
+        assert got.verdict is verdict, items
+    assert "agent" in str(
+        judge(checks.security_updates, NONE, metadata, Sources(items=(main, own)), release, NOW,
+              None, local, None, (), ()).detail[1]
+    )  # fmt: skip

@@ -138,3 +138,10 @@ def test_the_build_of_a_kernel_is_read() -> None:
     )
     got = host.parse_builds(answers(running=b"x\n", installed=proxmox))
     assert got.installed["6.8.12-4-pve"] == "6.8.12-4"
+
+
+def test_packages_whose_installation_did_not_end() -> None:
+    # dpkg 1.21.22: unpacked, half configured, triggers pending, to be reinstalled, removed
+    text = b"ii \tbash\niU \txz-utils\niF \tlibgnutls30\nit \tlibc-bin\niHR\tzlib1g\nrc \tjq\n"
+    assert whole(host.parse_unfinished(answer(text))) == ("xz-utils", "libgnutls30", "zlib1g")
+    assert isinstance(host.parse_unfinished(answer(b"ii \tbash\nwhat\n")), Partial)

@@ -63,6 +63,6 @@ def test_nothing_is_pending_where_a_list_is_gone() -> None:
     held = (metadata, sources, release, now, None, None, None)
     for lost, verdict in (((), Verdict.PASS), (("bookworm main",), Verdict.UNDETERMINED)):
         security = Security(updates=(), labelled=None)
-        assert checks.security_updates.judge(security, *held, lost).verdict is verdict
+        assert checks.security_updates.judge(security, *held, lost, None).verdict is verdict
         others = (Pending(updates=()), metadata, sources, now, None, release, lost)
         assert checks.other_updates.judge(*others).verdict is verdict
