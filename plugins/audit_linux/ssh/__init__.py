@@ -19,6 +19,7 @@ from audit_linux.ssh import (
     sshd_offered,
     sshd_records,
     sshd_running,
+    sshd_server,
     sshd_sockets,
     sshd_trust,
 )
@@ -31,6 +32,7 @@ FACTS: tuple[Fact, ...] = (
     sshd_match.NAMES,
     *sshd_nobody.FACTS,
     *sshd_offered.FACTS,
+    *sshd_server.FACTS,
     *host_keys.FACTS,
     *authorized_keys.FACTS,
 )

@@ -42,6 +42,7 @@ _SPELLED = {
         "ClientAliveInterval", "GatewayPorts", "HostbasedAuthentication", "IgnoreRhosts",
         "LogLevel", "LoginGraceTime", "MaxAuthTries", "PermitEmptyPasswords", "PermitRootLogin",
         "PermitTunnel", "PermitUserEnvironment", "StrictModes", "UsePAM", "X11Forwarding",
+        "X11UseLocalhost",
     )
 }  # fmt: skip
 

@@ -35,6 +35,7 @@ class Connection(Struct, frozen=True, kw_only=True):
     host: str
     own: str
     port: str
+    domain: str = ""
     sure: bool = True
 
 
@@ -62,7 +63,8 @@ def tried_for(
     for name in accounts:
         classes.setdefault(tuple(_account_fits(*term, name, names) for term in named), name)
     options = _options(terms, sockets)
-    found = tuple(itertools.islice(_connections(*options), _MOST_CONNECTIONS + 1))
+    domains = sockets.domains if any(term == "rdomain" for term, _ in terms) else ("",)
+    found = tuple(itertools.islice(_connections(*options, domains), _MOST_CONNECTIONS + 1))
     return Tried(
         accounts=tuple(classes.values()), connections=found[:_MOST_CONNECTIONS], names=names,
         by_root=of_root, whole=len(found) <= _MOST_CONNECTIONS,
@@ -74,11 +76,13 @@ Options = list[tuple[str, bool]]
 
 
 def _connections(
-    addresses: list[str], hosts: Options, owns: Options, ports: Options
+    addresses: list[str], hosts: Options, owns: Options, ports: Options, domains: tuple[str, ...]
 ) -> Iterator[Connection]:
-    for address, host, own, port in itertools.product(addresses, hosts, owns, ports):
+    for address, host, own, port, domain in itertools.product(
+        addresses, hosts, owns, ports, domains
+    ):
         yield Connection(
-            address=address, host=host[0] or address, own=own[0], port=port[0],
+            address=address, host=host[0] or address, own=own[0], port=port[0], domain=domain,
             sure=host[1] and own[1] and port[1],
         )  # fmt: skip
 
@@ -168,6 +172,8 @@ def _term_holds(
             return False
         case "host":
             return fits(connection.host, argument)
+        case "rdomain":  # that of the listening socket (net.ipv4.tcp_l3mdev_accept is 0 by default)
+            return fits(connection.domain, argument)
         case "address" | "localaddress":
             return fits_address(
                 connection.address if term == "address" else connection.own, argument

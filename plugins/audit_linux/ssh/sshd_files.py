@@ -120,6 +120,33 @@ def _terms(words: list[str]) -> tuple[Term, ...]:
     return tuple(found)
 
 
+_NOBODY = ("invalid-user", "")
+
+
+def _fits_version(patterns: str, known: str) -> bool | None:
+    """Whether a release fits a list of patterns, by its beginning; None where the rest decides."""
+    found: bool | None = False
+    for pattern in patterns.split(","):
+        plain = pattern.removeprefix("!")
+        head = re.split(r"[*?]", plain)[0]
+        if plain.endswith("*") and fnmatchcase(known, plain) and "[" not in plain:
+            if pattern.startswith("!"):
+                return False
+            found = True
+        elif not known or known.startswith(head) or head.startswith(known):
+            return None
+    return found
+
+
+# Older names of keywords (servconf.c of OpenSSH 9.2), which `sshd -T` prints by the new ones.
+_ALIASES = {
+    "challengeresponseauthentication": "kbdinteractiveauthentication",
+    "skeyauthentication": "kbdinteractiveauthentication",
+    "dsaauthentication": "pubkeyauthentication",
+    "hostdsakey": "hostkey",
+}
+
+
 class _Reader:
     """Reads the main file and what it includes, in the order of the server."""
 
@@ -148,13 +175,21 @@ class _Reader:
             key, values = keyword_of(raw)
             if key == "match":
                 self._met[" ".join(values)] += 1
-                terms = (*outer, *_terms(values))
+                terms = (*outer, *self._settled(_terms(values)))
                 criteria = " ".join([*((text,) if text else ()), *values])
             elif key == "include":
                 for included in self._included(values):
                     self.read(included, terms, criteria, depth + 1)
             elif key:
                 self._set(key, " ".join(values), terms, criteria)
+
+    def _settled(self, terms: tuple[Term, ...]) -> tuple[Term, ...]:
+        """The same without what the release of the server settles."""
+        version = self._trace.version if self._trace else ""
+        held = {term: _fits_version(term[1], version) for term in terms if term[0] == "version"}
+        if False in held.values():
+            return (*terms, _NOBODY)
+        return tuple(term for term in terms if not held.get(term)) or (("all", ""),)
 
     def _lines_of(self, path: str) -> tuple[str, ...] | None:
         """The lines of a file; None where neither its text nor what the server read is known."""
@@ -181,7 +216,8 @@ class _Reader:
             for text in there - self._met
         ]
 
-    def _set(self, key: str, value: str, terms: tuple[Term, ...], criteria: str) -> None:
+    def _set(self, name: str, value: str, terms: tuple[Term, ...], criteria: str) -> None:
+        key = _ALIASES.get(name, name)
         if criteria:
             self.overrides.append(Override(criteria=criteria, key=key, value=value, terms=terms))
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from typing import Any
 
 from msgspec import Struct, structs
@@ -18,6 +19,7 @@ from audit_core.api.sdk import (
     Verdict,
     capped,
     check,
+    derive,
     first_of,
     known,
     known_or_absent,
@@ -68,11 +70,25 @@ _REST = (
     known_or_absent(optional(SOCKETS)),
 )
 _NEEDS = (_PROGRAMS, _SETTINGS, _FILES, _RUNNING, *_REST)
-# What the server shows to every client counts whatever else is not known of it.
-_SHOWN_NEEDS = (
-    known_or_absent(optional(_PROGRAMS)), known_or_absent(_SETTINGS), _FILES,
-    known_or_absent(_RUNNING), *_REST, known_or_absent(optional(SHOWN)),
+_NO_SETTINGS = Sshd(values={}, from_files=True)
+# What the server shows to every client counts whatever else is not known of it: files that cannot
+# be read (RHEL closes them) say nothing against it.
+_NO_FILES = derive("linux.sshd-shown-alone", SshdFiles, needs=SHOWN, make=lambda _: SshdFiles())
+_UNSET = derive("linux.sshd-shown-settings", Sshd, needs=SHOWN, make=lambda _: _NO_SETTINGS)
+_UNTIMED = derive(
+    "linux.sshd-shown-times", SshdTimes, needs=SHOWN,
+    make=lambda _: SshdTimes(changed=datetime.min, path=""),  # noqa: DTZ901 (never later)
 )  # fmt: skip
+_SHOWN_NEEDS = (
+    known_or_absent(optional(_PROGRAMS)),
+    known_or_absent(optional(first_of(*SSHD_SETTINGS.facts, _UNSET))),
+    known_or_absent(optional(first_of(*FILES.facts, _NO_FILES))),
+    known_or_absent(_RUNNING),
+    known_or_absent(optional(first_of(TIMES, TIMES_SEEN, _UNTIMED))),
+    *_REST[1:],
+    known_or_absent(optional(SHOWN)),
+)
+FACTS = (_NO_FILES, _UNSET, _UNTIMED)
 _NO_SERVER = not_applicable(msg("No SSH server program is installed"))
 
 
@@ -357,9 +373,6 @@ def shown_check(
         )(asked)
 
     return make
-
-
-_NO_SETTINGS = Sshd(values={}, from_files=True)
 
 
 def _unasked(programs: Servers | Absent | None, sshd: Sshd | Absent | None) -> Judgement:

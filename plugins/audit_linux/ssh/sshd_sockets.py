@@ -17,6 +17,7 @@ class Sockets(Struct, frozen=True, kw_only=True):
     `open` are the ports of TCP on which the host listens, each with the name of the process, empty
     where that is not shown; None where they are not known. `own` are addresses of the host at which
     something listens; it may have others.
+    `domains` are the routing domains (VRF) of the addresses that the settings name, empty for none.
     `names`: whether the server asks for the names of clients (UseDNS), None where not known.
     """
 
@@ -25,6 +26,7 @@ class Sockets(Struct, frozen=True, kw_only=True):
     open: dict[str, str] | None = None
     own: tuple[str, ...] = ()
     names: bool | None = None
+    domains: tuple[str, ...] = ("",)
 
 
 _SS = re.compile(r"tcp\s+LISTEN\s+\d+\s+\d+\s+(\S+):(\d{1,5})\s+\S+(?:\s+users:\(\(\"([^\"]*)\")?")
@@ -67,6 +69,13 @@ def sockets_of(sockets: Sockets, sshd: Sshd) -> Sockets:
         sockets,
         ports=frozenset((*sshd.values.get("port", ()), *(row[2] for row in named))),
         addresses=tuple(row[1] for row in named) if len(named) == len(listed) else (),
+        domains=tuple(
+            dict.fromkeys(
+                text.partition(" rdomain ")[2].strip()
+                for text in sshd.values.get("listenaddress", ())
+            )
+        )
+        or ("",),
         names={"no": False, "yes": True}.get(sshd.one("usedns").lower()),
     )
 

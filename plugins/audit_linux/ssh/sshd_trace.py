@@ -21,7 +21,7 @@ class Trace(Struct, frozen=True, kw_only=True):
     `includes`: each pattern with the files that it stood for; `lines`: each file with its settings
     and includes outside of Match blocks; `whole`: the files that were read outside of them, or are
     empty; `matches`: the criteria of every Match line that was met. `by_root`: no folder was closed
-    to the server.
+    to the server. `version`: its release without the patch level, such as OpenSSH_10.6.
     """
 
     includes: dict[str, tuple[str, ...]]
@@ -29,6 +29,7 @@ class Trace(Struct, frozen=True, kw_only=True):
     whole: frozenset[str]
     matches: tuple[str, ...] = ()
     by_root: bool = False
+    version: str = ""
 
 
 # Behind the files of settings come the host keys; behind those they are read a second time.
@@ -41,6 +42,7 @@ _TAKEN = re.compile(r"debug2: /.{0,4096} line \d{1,9}: including (/.*)")
 _READ = re.compile(r"debug2: parse_server_config(?:_depth)?: config (/.*) len (\d{1,9})( \[.*\])?")
 _SET = re.compile(r"debug3: (/.{0,4096}?):(\d{1,9}) setting (.*)")
 _MATCH = re.compile(r"debug3: checking syntax for 'Match (.*)'(?: on line \d{1,9})?")
+_VERSION = re.compile(r"debug1: sshd version (\S+),.*")
 _EMPTY = 2  # bytes: the program adds a line end, a directory is read as an empty file
 
 
@@ -58,7 +60,7 @@ def read_trace(answer: Answer) -> Trace | None:
         includes={pattern: tuple(paths) for pattern, paths in read.includes.items()},
         lines={path: tuple(text for _, text in sorted(rows.items()))
                for path, rows in read.rows.items()},
-        whole=frozenset(read.whole), matches=tuple(read.matches),
+        whole=frozenset(read.whole), matches=tuple(read.matches), version=read.version,
     )  # fmt: skip
 
 
@@ -70,6 +72,7 @@ class _Read:
         self.rows: dict[str, dict[int, str]] = {}
         self.whole: set[str] = set()
         self.matches: list[str] = []
+        self.version = ""
         self._pattern = ""
 
     def line(self, line: str) -> None:
@@ -86,6 +89,8 @@ class _Read:
             self._row(found, found[3])
         elif found := _MATCH.fullmatch(line):
             self.matches.append(found[1])
+        elif found := _VERSION.fullmatch(line):
+            self.version = found[1]
 
     def _row(self, found: re.Match[str], text: str) -> None:
         rows, number = self.rows.setdefault(found[1], {}), int(found[2])

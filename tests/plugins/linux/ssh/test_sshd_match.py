@@ -87,7 +87,8 @@ PLACED = {
     "Match Address !10.0.0.0/8\nPermitRootLogin yes": PASS,  # nothing but a refusal
     "Match Host 10.1.*\nPermitRootLogin yes": FAIL,
     "Match Host *.corp.example\nPermitRootLogin yes": UNDETERMINED,  # UseDNS is not known
-    "Match RDomain mgmt\nPermitRootLogin yes": UNDETERMINED,
+    "Match RDomain mgmt\nPermitRootLogin yes": PASS,  # no listening socket has one
+    "Match RDomain *\nPermitRootLogin yes": FAIL,
     "Match Version OpenSSH_9.*\nPermitRootLogin yes": UNDETERMINED,
 }
 TRIES = {

@@ -120,6 +120,26 @@ def test_an_include_that_nothing_fits() -> None:
         assert _traced(text, trace.format(pattern)).foreign == by_all
 
 
+def test_criteria_of_the_release() -> None:
+    """Tried with `sshd -T -C` of OpenSSH 10.6p1 (Debian sid)."""
+    trace = (
+        "debug1: sshd version OpenSSH_10.6, OpenSSL 3.6.5 29 Sep 2026\nsshd: no hostkeys available"
+    )
+    for pattern, verdict in (
+        ("OpenSSH_10*", Verdict.FAIL), ("OpenSSH_9*", Verdict.PASS),
+        ("!OpenSSH_9*,*", Verdict.FAIL), ("OpenSSH_10.6p1*", Verdict.UNDETERMINED),
+        ("!OpenSSH_1*,*", Verdict.PASS),
+    ):  # fmt: skip
+        text = f"LoginGraceTime 60\nMaxAuthTries 3\nMatch Version {pattern}\nMaxAuthTries 9\n"
+        assert _tries(_traced({MAIN: text}, trace)) is verdict, pattern
+
+
+def test_older_names_of_keywords() -> None:
+    got = _traced({MAIN: "ChallengeResponseAuthentication no\nDSAAuthentication no\n"}, "")
+    assert got.settings["kbdinteractiveauthentication"] == ("no",)
+    assert got.settings["pubkeyauthentication"] == ("no",)  # tried: no key is accepted (9.2p1)
+
+
 OPTIONS = {
     "-D -e": {},
     "-D -o PermitRootLogin yes -oLogLevel=INFO": {"permitrootlogin": "yes", "loglevel": "INFO"},
