@@ -38,7 +38,8 @@ _MACS = frozenset({
 
 # Every exchange with SHA-1 or with the 1024-bit group is left out (RFC 9142).
 _KEX = frozenset({
-    "mlkem768x25519-sha256", "sntrup761x25519-sha512", "sntrup761x25519-sha512@openssh.com",
+    "mlkem768x25519-sha256", "mlkem768nistp256-sha256", "sntrup761x25519-sha512",
+    "sntrup761x25519-sha512@openssh.com",
     "curve25519-sha256", "curve25519-sha256@libssh.org", "ecdh-sha2-nistp256",
     "ecdh-sha2-nistp384", "ecdh-sha2-nistp521", "diffie-hellman-group14-sha256",
     "diffie-hellman-group16-sha512", "diffie-hellman-group18-sha512",
@@ -60,7 +61,15 @@ def _certified(kind: str) -> str:
     return f"{kind.removesuffix('@openssh.com')}-cert-v01@openssh.com"
 
 
-_HOST_KEYS = frozenset(("sm2", "sm2-cert", *_KINDS, *(_certified(kind) for kind in _KINDS)))
+_HOST_KEYS = frozenset(
+    (
+        "sm2",
+        "sm2-cert",
+        "ssh-mldsa44-ed25519-cert",
+        *_KINDS,
+        *(_certified(kind) for kind in _KINDS),
+    )
+)
 
 
 # What is known to be weak in this table: CBC, RC4, DES and no encryption; MD5, RIPEMD and cut MACs;
