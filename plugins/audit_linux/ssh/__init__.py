@@ -17,6 +17,7 @@ from audit_linux.ssh import (
     sshd_match,
     sshd_nobody,
     sshd_offered,
+    sshd_per_connection,
     sshd_records,
     sshd_running,
     sshd_server,
@@ -27,6 +28,7 @@ from audit_linux.ssh import (
 FACTS: tuple[Fact, ...] = (
     *sshd.FACTS,
     *sshd_running.FACTS,
+    *sshd_per_connection.FACTS,
     *sshd_sockets.FACTS,
     *sshd_files.FACTS,
     sshd_match.NAMES,

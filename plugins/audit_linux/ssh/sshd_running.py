@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
 from msgspec import Struct, structs
@@ -57,15 +57,24 @@ def parse_running(answer: Answer) -> Running:
     """The options of `ps -o args` for sshd; empty where none runs, or none has options."""
     if answer.stderr.strip():
         raise ParseError(msg("ps reported an error: {line}", line=verbatim(answer.stderr)))
+    processes = [_process(line) for line in answer.lines if line.strip()]
+    listening = [(at, line) for at, line in processes if _listens(line)]
+    found = servers_of(line for _, line in listening)
+    if not listening and any(not _asks(line) for _, line in processes):
+        found = structs.replace(found, other=(PER_CONNECTION,))
+    return structs.replace(
+        found, usual=found.usual or not listening,
+        started=min((at for at, _ in listening), default=None),
+    )  # fmt: skip
+
+
+def servers_of(lines: Iterable[str]) -> Running:
+    """What the command lines of servers set; `usual` where one of them reads the usual files."""
     given: dict[str, list[str]] = {}
     other: list[str] = []
     named: list[Named] = []
-    processes = [_process(line) for line in answer.lines if line.strip()]
-    listening = [(at, line) for at, line in processes if _listens(line)]
-    if not listening and any(not _asks(line) for _, line in processes):
-        other.append(PER_CONNECTION)
-    usual = not listening
-    for _, line in listening:
+    usual = False
+    for line in lines:
         program, *words = _command(line)
         own: dict[str, list[str]] = {}
         path = _take_options(words, own) if program in _DISTRIBUTIONS else None
@@ -78,9 +87,8 @@ def parse_running(answer: Answer) -> Running:
             for key, values in own.items():
                 given.setdefault(key, []).extend(values)
     return Running(
-        set=_values(given), other=tuple(dict.fromkeys(other)), usual=usual, named=tuple(named),
-        started=min((at for at, _ in listening), default=None),
-    )  # fmt: skip
+        set=_values(given), other=tuple(dict.fromkeys(other)), usual=usual, named=tuple(named)
+    )
 
 
 def _values(given: dict[str, list[str]]) -> dict[str, tuple[str, ...]]:

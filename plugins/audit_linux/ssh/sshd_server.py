@@ -42,6 +42,7 @@ from audit_linux.ssh.sshd_files import (
 from audit_linux.ssh.sshd_match import NAMES, Names
 from audit_linux.ssh.sshd_nobody import SSHD_OUTSIDE
 from audit_linux.ssh.sshd_offered import SHOWN, OfferedAlgorithms
+from audit_linux.ssh.sshd_per_connection import STARTED
 from audit_linux.ssh.sshd_running import (
     RUNNING,
     RUNNING_SEEN,
@@ -63,7 +64,7 @@ SSHD_SETTINGS = first_of(SSHD, SSHD_OUTSIDE, SSHD_SEEN, SSHD_SET)
 """The settings of the server, from the best of their sources."""
 _SETTINGS = optional(SSHD_SETTINGS)
 _FILES = known_or_absent(optional(FILES))
-_RUNNING = optional(first_of(RUNNING, RUNNING_SEEN))
+_RUNNING = optional(first_of(STARTED, RUNNING, RUNNING_SEEN))
 _REST = (
     known_or_absent(optional(first_of(TIMES, TIMES_SEEN))),
     known_or_absent(optional(NAMES)),
@@ -98,7 +99,10 @@ NO_NAMES = Names(groups_of={}, whole=False)
 
 
 class Server(Struct, frozen=True, kw_only=True):
-    """The distribution's SSH server with the values that hold, and what else there is."""
+    """The distribution's SSH server with the values that hold, and what else there is.
+
+    `path` is the file that it was started with (-f), empty for the usual one.
+    """
 
     programs: Servers
     sshd: Sshd
@@ -107,6 +111,7 @@ class Server(Struct, frozen=True, kw_only=True):
     names: Names | None = None
     shown: OfferedAlgorithms | None = None
     sockets: Sockets = Sockets()
+    path: str = ""
 
     def overrides(self, *keys: str, of_root: bool = False) -> list[Override]:
         """What Match blocks set for `keys`, but for those that concern nobody, or not root."""
@@ -301,7 +306,8 @@ def _named_server(
             msg("The file of another SSH server was not read: {names}", names=(named.line,))
         )
     whole = structs.replace(settings, values=defaults | settings.values)
-    return base.server(with_options(whole, named.set), own)
+    server = base.server(with_options(whole, named.set), own)
+    return structs.replace(server, path=named.path)
 
 
 def _judged(
@@ -310,6 +316,9 @@ def _judged(
     if isinstance(server, Judgement):
         return server
     judgement = judge(server, *more, **parameters)
+    if server.path:
+        which = msg("The server that reads {path}", path=shortened(server.path))
+        judgement = structs.replace(judgement, detail=(which, *judgement.detail))
     return judgement if server.shown else _marked(judgement, server.sshd)
 
 

@@ -20,6 +20,7 @@ from audit_linux.ssh.sshd_files import (
     settings_of_files,
 )
 from audit_linux.ssh.sshd_match import Names
+from audit_linux.ssh.sshd_per_connection import parse_starters, with_starters
 from audit_linux.ssh.sshd_running import parse_running
 from audit_linux.ssh.sshd_trace import read_trace
 from invented.answers import answer, files
@@ -214,3 +215,37 @@ def _compare(got: SshdFiles, sshd: object) -> None:
         if key in ("loglevel", "maxauthtries", "maxsessions", "permittunnel", "logingracetime",
                    "x11forwarding", "banner"):  # fmt: skip
             assert sshd.one(key) == values[0], key
+
+
+STARTERS: tuple[tuple[dict[str, str], tuple[str, ...]], ...] = (
+    ({}, ()),
+    ({"/etc/inetd.conf": "#ssh stream tcp nowait root /usr/sbin/sshd sshd -i\n"
+                         "ssh stream tcp nowait root /usr/sbin/tcpd /usr/sbin/sshd -i -f /opt/x\n"},
+     ("/usr/sbin/sshd -i -f /opt/x",)),
+    ({"/etc/xinetd.d/ssh": "service ssh\n{\n disable = no\n server = /usr/sbin/sshd\n"
+                           " server_args = -i -oLogLevel=QUIET\n}\n"},
+     ("/usr/sbin/sshd -i -oLogLevel=QUIET",)),
+    ({"/etc/xinetd.d/ssh": "disable = yes\nserver = /usr/sbin/sshd\n"}, ()),
+    ({"/usr/lib/systemd/system/ssh@.service": "[Service]\nExecStart=-/sbin/sshd -i $SSHD_OPTS\n",
+      "/etc/default/ssh": "SSHD_OPTS='-o PermitRootLogin=yes'\n"},
+     ("/sbin/sshd -i -o PermitRootLogin=yes",)),
+    ({"/lib/systemd/system/sshd@.service": "[Service]\nExecStart=-/usr/sbin/sshd -i $OPTIONS\n",
+      "/etc/systemd/system/sshd@.service.d/x.conf":
+          "[Service]\nExecStart=\nExecStart=/usr/sbin/sshd -i -f /opt/y\n"},
+     ("/usr/sbin/sshd -i -f /opt/y",)),
+)  # fmt: skip
+
+
+def test_what_starts_a_server_for_each_connection() -> None:
+    sessions = b"Mon Nov 30 04:57:40 2026 sshd: alice [priv]\n"
+    running = parse_running(answer(sessions))
+    for texts, commands in STARTERS:
+        found = parse_starters(files(texts))
+        assert found == commands, texts
+        known = with_starters(running, found)
+        assert bool(known.other) is not bool(commands)
+    assert with_starters(running, ("/usr/sbin/sshd -i",)).usual
+    named = with_starters(running, ("/usr/sbin/sshd -i -f /opt/y",))
+    assert [one.path for one in named.named] == ["/opt/y"]
+    listening = parse_running(answer(b"Mon Nov 30 04:57:40 2026 sshd: /usr/sbin/sshd -D\n"))
+    assert with_starters(listening, ("/usr/sbin/sshd -i -f /opt/y",)) == listening
