@@ -1,9 +1,9 @@
 """Secrets in files of accounts: where one lies and of what kind, never its value.
 
-find(1) looks at files of known names in homes, /etc and /var/backups, and has grep(1) say
-whether one holds a secret (-q: nothing of the file is printed). What comes back is kind, mode,
-owner and path. Of all files in /etc that everybody may read, grep prints the names of those with a
-password in them (-l).
+find(1) looks at files of known names in homes, /etc, /var/backups and tables of cron, and has
+grep(1) say whether one holds a secret (-q: nothing of the file is printed). What comes back is
+kind, mode, owner and path. Of all files in /etc that everybody may read, grep prints the names of
+those with a password in them (-l).
 Of start-up files sed(1) then says by its exit status, line by line, whether a value is a secret for
 sure or may be a placeholder, and prints nothing either (-n).
 """
@@ -43,30 +43,40 @@ from audit_core.api.sdk import (
     undetermined,
     verbatim,
 )
+from audit_linux.files.secret_patterns import (
+    HASHES,
+    HISTORIES,
+    KINDS,
+    OF_CONFIG,
+    PASSWORDS,
+    STRONG,
+    TYPED,
+    B,
+)
 from audit_linux.homes import Homes, homes_of, not_searched
 from audit_linux.passwd import ACCOUNTS, Accounts
 from audit_linux.ssh.sshd import plainly
 
 _GREP, _SED = "/bin/grep", "/bin/sed"
 _DEEP = "4"
+_STARTS = ("/etc", "/var/backups", "/var/spool/cron")
 _BIG = "1024"  # blocks of 512 bytes; none of these files is larger
 # Directories of programs that keep credentials, and of those that they lie in.
 _FOLDERS = (
     ".ssh", ".aws", ".azure", ".docker", ".kube", ".config", ".m2", ".cargo", ".composer", "gh",
-    "rclone", "composer", "containers",
+    "rclone", "composer", "containers", ".gradle", ".terraform.d", ".nuget", "NuGet",
 )  # fmt: skip
 _STARTUP = (
     ".profile", ".bashrc", ".bash_profile", ".bash_login", ".bash_aliases", ".zshrc", ".zprofile",
     ".zshenv", ".kshrc", ".cshrc", ".tcshrc", ".login", ".env", ".envrc", ".pam_environment",
 )  # fmt: skip
 _SYSTEM = ("profile", "environment", "bash.bashrc", "bashrc", "zshrc", "zshenv", "csh.cshrc")
-_B = "[[:blank:]]"
 # A name that ends so, and a value of four characters or more that is neither a path nor made.
 _NAME = (
     r"[A-Za-z0-9_]*(PASSWORD|PASSWD|PASSPHRASE|_PWD|TOKEN|SECRET|SECRET_KEY|API_?KEY|ACCESS_KEY)"
-    rf"(=|{_B}+)[\"']?"
+    rf"(=|{B}+)[\"']?"
 )
-_EXPORT = rf"^{_B}*(export|declare{_B}+-x|setenv){_B}+"  # in any case of letters
+_EXPORT = rf"^{B}*(export|declare{B}+-x|setenv){B}+"  # in any case of letters
 _VALUE = "[^]\"'`$(/~<[:blank:]#;][^\"'`$[:blank:]]{3}"
 # Words that switch something off or on, or say that there is no value.
 _NO_VALUE = "(none|null|true|false|disabled|enabled|undefined|unset|empty)([\"';[:blank:]]|$)"
@@ -76,41 +86,9 @@ _PLACEHOLDER = (
     "([]{%@*<$(~/.[]|(change|replace|your|my[-_]|example|sample|dummy|placeholder|todo|fixme|xxx|insert"
     "|enter|put[-_]|test|foo|oauth|sha-?[0-9]|md5|base64|pkcs|v[0-9])|[a-z][a-z+.-]*:)"
 )
-# Six characters or more, one of them a digit or a sign that passwords need: no plain word.
-_PLAIN, _ODD = "[^\"'`$;[:blank:]]", "[0-9!@#%^&*+=?]"
-_STRONG = "|".join(f"{_PLAIN}{{{at}}}{_ODD}{_PLAIN}{{{5 - at}}}" for at in range(5))
-_STRONG = f"({_STRONG}|{_PLAIN}{{5,}}{_ODD})"
-# The same behind a first character of its own.
-_STRONG_REST = "|".join(f"{_PLAIN}{{{at}}}{_ODD}{_PLAIN}{{{4 - at}}}" for at in range(5))
-_STRONG_REST = f"({_STRONG_REST}|{_PLAIN}{{4,}}{_ODD})"
 _PEM = "^-----BEGIN (RSA |EC |DSA )?PRIVATE KEY-----"
 # The first bytes of OpenSSH's format with the cipher "none", in base64 (PROTOCOL.key).
 _OPENSSH_PLAIN = "b3BlbnNzaC1rZXktdjEAAAAABG5vbmU"
-# Kind, name or path of the file, and what a line of it looks like that holds a secret.
-_KINDS = (
-    ("netrc", "-name", ".netrc", rf"(^|{_B})password{_B}+[^[:blank:]]"),
-    ("pgpass", "-name", ".pgpass", "^[^#:]+:[^:]*:[^:]*:[^:]*:."),
-    ("my.cnf", "-name", ".my.cnf", rf"^{_B}*password{_B}*={_B}*[\"']?[^\"'[:blank:]]"),
-    ("mylogin.cnf", "-name", ".mylogin.cnf", "."),  # only disguised: the key lies in the file
-    ("git-credentials", "-name", ".git-credentials", "://[^/:@]*:[^@]+@"),
-    ("git-credentials", "-path", "*/.config/git/credentials", "://[^/:@]*:[^@]+@"),
-    ("aws", "-path", "*/.aws/credentials", rf"^{_B}*aws_secret_access_key{_B}*={_B}*[^[:blank:]]"),
-    ("azure", "-path", "*/.azure/*.json", '"(refreshToken|refresh_token|secret)"'),
-    ("docker", "-path", "*/.docker/config.json",
-     rf'"(auth|identitytoken|password)"{_B}*:{_B}*"[^"]+"'),
-    ("docker", "-path", "*/containers/auth.json", rf'"auth"{_B}*:{_B}*"[^"]+"'),
-    ("npmrc", "-name", ".npmrc", rf"_(auth|authToken|password){_B}*={_B}*[\"']?[^\"'$[:blank:]]"),
-    ("pypirc", "-name", ".pypirc", rf"^{_B}*password{_B}*[:=]{_B}*[\"']?[^\"'$%[:blank:]]"),
-    ("kubeconfig", "-path", "*/.kube/config",
-     rf"^{_B}*(token|password|client-key-data){_B}*:{_B}*[\"']?[^\"'$[:blank:]]"),
-    ("gh", "-path", "*/gh/hosts.yml", rf"oauth_token{_B}*:{_B}*[^[:blank:]]"),
-    ("rclone", "-path", "*/rclone/rclone.conf",
-     rf"^{_B}*(pass|token|secret_access_key|client_secret){_B}*={_B}*[^[:blank:]]"),
-    ("composer", "-path", "*composer/auth.json", rf'"(password|github-oauth)"{_B}*:'),
-    ("maven", "-path", "*/.m2/settings.xml", "<passwor[d]>[^<{$]"),
-    ("cargo", "-path", "*/.cargo/credentials*", rf"^{_B}*token{_B}*={_B}*[\"']?[^\"'$[:blank:]]"),
-)  # fmt: skip
-_HASHES = "password hashes"
 # A row of shadow(5) or gshadow(5) with a hash; /etc/shadow is judged in linux.file-modes.
 _ROW = r"^[^:]+:[!*]*\$[0-9a-z]+\$[^:]+:"
 _COPIES = (("-name", "*shadow[._~]*"), ("-name", "*shadow-?*"), ("-path", "*/home/*/shadow"))
@@ -120,30 +98,6 @@ _SERVER_KEY = "private key of a server"
 _KEY_NAMES = ("*.key", "*privkey*.pem", "*[-_.]key.pem", "key.pem")
 # Settings of programs that everybody may read: passwords that nobody takes for a word.
 _CONFIG = "password in a configuration file"
-_KEYS_OF_CONFIG = (
-    "password|passwd|passphrase|pwd|secret|secret[_-]?key|api[_-]?key|access[_-]?key|token|psk"
-    "|authtok|privatekey|authpassphrase"
-)
-_BEGINS = "[^]\"'`$(/~<{%@*[:blank:]#;]"
-_PASSWORDS = "|".join((
-    rf"^{_B}*(export{_B}+|Environment=)?[\"']?[A-Za-z0-9_.-]*({_KEYS_OF_CONFIG})[\"']?{_B}*[=:]"
-    rf"{_B}*[\"']?({_BEGINS}{_STRONG_REST})",
-    rf"^{_B}*(requirepass|masterauth|auth_pass|bindpw|rootpw){_B}+[\"']?{_BEGINS}[^\"'[:blank:]]{{3}}",
-    rf"^[^#;]*[],;?&\"'[:blank:]](password|pass|pwd)=[\"']?({_BEGINS}{_STRONG_REST})",
-    "^[^#;]*://[^]/:@[:blank:]$%{<[]+:[^]@/[:blank:]$%{<[]{4,}@",
-))  # fmt: skip
-_OF_CONFIG: tuple[tuple[str, tuple[str, ...], str], ...] = (
-    ("sasl_passwd", ("sasl_passwd", "*sasl*passwd"), rf"^[^#[:blank:]]+{_B}+[^:[:blank:]]+:."),
-    ("ppp secrets", ("chap-secrets", "pap-secrets"),
-     rf"^{_B}*[^#[:blank:]]+{_B}+[^[:blank:]]+{_B}+[^[:blank:]]"),
-    ("ipsec secrets", ("ipsec.secrets", "*.secrets"),
-     rf"^[^#]*(PSK|EAP|XAUTH|NTLM){_B}+[\"0]|^[^#:[:blank:]]+:[^[:blank:]]"),
-    ("ldap secret", ("*ldap.secret", "*ldap*.passwd"), "."), ("keytab", ("*.keytab",), "."),
-    ("tomcat", ("tomcat-users.xml",), "^[^!]*<user[^>]* password=\"[^\"$]"),
-    ("rndc", ("rndc.key", "rndc.conf"), rf"^{_B}*secret{_B}+\"."),
-    (_HASHES, ("*htpasswd*",), r"^[^:#]+:[$\{]"),
-    ("netrc", ("auth.conf", "*.conf"), rf"^{_B}*machine{_B}.*{_B}password{_B}+[^[:blank:]]"),
-)  # fmt: skip
 # What holds no settings with passwords, or much else.
 _CLOSED_IN_ETC = (
     "alternatives",
@@ -155,6 +109,7 @@ _CLOSED_IN_ETC = (
     "apparmor.d",
     "selinux",
 )
+_TYPED = "password in a command"
 _KEY, _PLAIN_KEY, _SETS = "private key", "private key without passphrase", "startup"
 _MAYBE = "startup, perhaps a placeholder"
 _FILE = re.compile(r"(.+) ([0-7]{3,5}) ([0-9]+) (/.*)", re.DOTALL)
@@ -194,7 +149,7 @@ def _grep(pattern: str, fixed: str = "-qE") -> tuple[str, ...]:
 
 def _sets(value: str, unlike: str) -> tuple[str, ...]:
     """True where a line sets such a name to `value` and not to what begins `unlike` it."""
-    lines = (rf"^{_B}*{_NAME}", f"{_EXPORT}{_NAME}")
+    lines = (rf"^{B}*{_NAME}", f"{_EXPORT}{_NAME}")
     script = (
         *(rf"\>{line}{unlike}>I b e" for line in lines),
         rf"\>{lines[0]}{value}> q", rf"\>{lines[1]}{value}>I q", ":e", "$ q 1",
@@ -226,9 +181,13 @@ def search(homes: Homes, top: str = "") -> tuple[str, ...]:
     )  # fmt: skip
     kinds = [
         part
-        for kind, by, name, pattern in (*_KINDS, *((_HASHES, *copy, _ROW) for copy in _COPIES))
+        for kind, by, name, pattern in (*KINDS, *((HASHES, *copy, _ROW) for copy in _COPIES))
         for part in ("-o", by, name, *_grep(pattern), *_record(kind))
     ]
+    typed = (
+        "-o", "(", *_names(HISTORIES), "-o", "-path", f"{top}/var/spool/cron/*", ")",
+        *_grep(TYPED, "-qiaP"), *_record(_TYPED),
+    )  # fmt: skip
     keys = (
         "-o", "-path", "*/.ssh/*", *_grep("PRIVATE KEY-----", "-qF"),
         "(", *_grep(_OPENSSH_PLAIN, "-qF"), *_record(_PLAIN_KEY),
@@ -239,26 +198,26 @@ def search(homes: Homes, top: str = "") -> tuple[str, ...]:
     )  # fmt: skip
     config = [
         part
-        for kind, names, pattern in _OF_CONFIG
+        for kind, names, pattern in OF_CONFIG
         for part in ("-o", "-path", f"{top}/etc/*", "-perm", "-0004", *_names(names),
                      *_grep(pattern), *_record(kind))
     ]  # fmt: skip
     # One grep for many files: it prints the names of those that hold a password.
     others = (
         "-o", "-path", f"{top}/etc/*", "-perm", "-0004", "-not", "-path", f"{top}/etc/ssl/certs/*",
-        "-exec", _GREP, "-lZIiE", "-e", _PASSWORDS, "{}", "+",
+        "-exec", _GREP, "-lZIiP", "-e", PASSWORDS, "{}", "+",
     )  # fmt: skip
     return (
         "/usr/bin/find", "-L",
-        *(f"{top}{start}" for start in (*homes.folders, *homes.single, "/etc", "/var/backups")),
+        *(f"{top}{start}" for start in (*homes.folders, *homes.single, *_STARTS)),
         "-maxdepth", _DEEP,
         "-type", "d", "(", *elsewhere, "-prune", "-o", *_record("d"), ")",
         "-o", "-type", "f", "-size", f"-{_BIG}",
-        "(", *startup, "(", *_grep(rf"^{_B}*{_NAME}{_VALUE}"),
+        "(", *startup, "(", *_grep(rf"^{B}*{_NAME}{_VALUE}"),
         "-o", *_grep(f"{_EXPORT}{_NAME}{_VALUE}", "-qiE"), ")",
-        "(", *_sets(_STRONG, f"({_NO_VALUE}|{_PLACEHOLDER})"), *_record(_SETS),
+        "(", *_sets(STRONG, f"({_NO_VALUE}|{_PLACEHOLDER})"), *_record(_SETS),
         "-o", *_sets(_VALUE, _NO_VALUE), *_record(_MAYBE), ")",
-        *kinds, *keys, *config, *others, ")",
+        *kinds, *typed, *keys, *config, *others, ")",
     )  # fmt: skip
 
 
@@ -328,7 +287,7 @@ def _far(target: Target, accounts: Accounts | Absent) -> list[Message]:
     "linux.private-files",
     needs=_NEEDS,
     severity=Severity.HIGH,
-    version=4,
+    version=5,
     remedy=msg("Make the account the owner of each file and close it to others (chmod 600)"),
 )
 def private_files(target: Target, found: Secrets, accounts: Accounts | Absent) -> Judgement:
@@ -381,7 +340,7 @@ def _owners(homes: Homes, accounts: Accounts | Absent) -> dict[str, set[int]]:
     "linux.stored-secrets",
     needs=_NEEDS,
     severity=Severity.MEDIUM,
-    version=3,
+    version=4,
     remedy=msg(
         "Remove the secrets from these files and change them; keep them in a password store or "
         "give the programs certificates, and protect private keys by a passphrase"
@@ -390,7 +349,7 @@ def _owners(homes: Homes, accounts: Accounts | Absent) -> dict[str, set[int]]:
 def stored_secrets(target: Target, found: Secrets, accounts: Accounts | Absent) -> Judgement:
     """The files of accounts hold no passwords, tokens or unprotected keys in plain text."""
     expected = msg("no secrets in start-up files and dotfiles")
-    apart = (_KEY, _SERVER_KEY, _HASHES, _CONFIG, *(kind for kind, _, _ in _OF_CONFIG))
+    apart = (_KEY, _SERVER_KEY, HASHES, _CONFIG, *(kind for kind, _, _ in OF_CONFIG))
     plain = [file for file in found.files if file.kind not in apart]
     # What a start-up file sets every program of the account is handed; what others may read is out.
     out = [f for f in plain if f.kind == _SETS or (f.kind != _MAYBE and found.open(f, 0o004))]

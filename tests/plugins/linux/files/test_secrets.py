@@ -67,6 +67,29 @@ FREE = {
 }  # fmt: skip
 
 
+HELD |= {
+    ".bash_history": f"mysql -u root -p{VALUE}\n",
+    ".s3cfg": "secret_key = abc123def\n",
+    ".msmtprc": f"password {VALUE}\n",
+    ".vault-token": "s.abcdef1234567890\n",
+    ".smbcredentials": f"username=joe\npassword={VALUE}\n",
+    ".mongorc.js": f'db.auth("joe","{VALUE}")\n',
+    ".ansible_vault_pass": f"{VALUE}\n",
+    ".terraform.d/credentials.tfrc.json": '{"credentials": {"t.io": {"token": "abc123"}}}\n',
+    ".gradle/gradle.properties": f"nexusPassword={VALUE}\n",
+    ".zsh_history": f": 1:0;sshpass -p {VALUE} ssh x\n",
+    ".mysql_history": f"set password = '{VALUE}';\n",
+    ".psql_history": f"alter user joe password '{VALUE}';\n",
+    ".nuget/NuGet/NuGet.Config": f'<add key="ClearTextPassword" value="{VALUE}" />\n',
+}
+FREE |= {
+    ".aws/credentials": "[default]\ncredential_process = /opt/x\n",
+    ".bash_history": "mysql -u root -p\nssh -p 22 host1\nmkdir -p /o/app1\nexport X_TOKEN=$(x1)\n",
+    ".s3cfg": "secret_key = \n",
+    ".gradle/gradle.properties": "org.gradle.jvmargs=-Xmx2g1\n",
+}
+
+
 # Settings of programs in /etc; and what only looks like one that holds a password.
 CONFIG = {
     "mysql/debian.cnf": f"[client]\nhost = localhost\npassword = {VALUE}\n",
@@ -118,6 +141,101 @@ NO_CONFIG = {
 }
 
 
+CONFIG |= {
+    "cron.d/a1": f"0 2 * * * root mysqldump -u root -p{VALUE} db > /x\n",
+    "cron.d/a2": f"0 2 * * * root mysqldump --user=root --password={VALUE} db\n",
+    "cron.d/a3": f"0 2 * * * root curl -u admin:{VALUE} https://x/\n",
+    "cron.d/a5": f"0 2 * * * root PGPASSWORD={VALUE} pg_dump x\n",
+    "cron.d/a6": f"0 2 * * * root sshpass -p {VALUE} rsync x\n",
+    "cron.d/a7": f"0 2 * * * root redis-cli -a {VALUE} save\n",
+    "cron.d/a8": f"0 2 * * * root RESTIC_PASSWORD={VALUE} restic backup /\n",
+    "cron.d/a9": f"0 2 * * * root mongodump --password {VALUE} -u x\n",
+    "cron.daily/b2": f"#!/bin/sh\nPASS='{VALUE}'\nmysqldump -p$PASS\n",
+    "cron.daily/b3": f"#!/bin/sh\nexpdp system/{VALUE}@orcl full=y\n",
+    "cron.daily/b4": "#!/bin/sh\nsqlplus -s scott/T1ger99@db <<E\n",
+    "cron.d/c1": f"0 1 * * * root wget --http-password={VALUE} http://x\n",
+    "cron.d/c2": f"0 1 * * * root lftp -u joe,{VALUE} ftp.x\n",
+    "cron.d/c3": f"0 1 * * * root smbclient //h/s -U joe%{VALUE}\n",
+    "cron.d/c4": f"0 1 * * * root ldapsearch -x -D cn=a -w {VALUE}\n",
+    "cron.d/c5": f"0 1 * * * root snmpwalk -v3 -u x -A {VALUE} host\n",
+    "cron.d/c6": f"0 1 * * * root openssl enc -pass pass:{VALUE} -in x\n",
+    "cron.d/c7": f"0 1 * * * root zip -P {VALUE} a.zip b\n",
+    "systemd/system/s2.service": f'[Service]\nEnvironment=FOO=bar "DB_PASSWORD={VALUE}"\n',
+    "systemd/system/s4.service": f"[Service]\nExecStart=/usr/bin/app --password {VALUE}\n",
+    "systemd/system/s5.service": f"[Service]\nExecStart=/usr/bin/app --db-password={VALUE}\n",
+    "systemd/system/s6.service": f"[Service]\nExecStart=/bin/java -Dspring.db.password={VALUE} x\n",
+    "msmtprc": f"account x\npassword {VALUE}\n",
+    "app/a.json": f'{{"db": {{"password": "{VALUE}"}}}}\n',
+    "app/e.php": f"<?php\n$dbpass='{VALUE}';\ndefine('DB_PASSWORD', '{VALUE}');\n",
+    "app/f.xml": f"<password>{VALUE}</password>\n",
+    "app/chinese.conf": f"密码={VALUE}\n",
+    "app/i.conf": f'smtp_pass: "{VALUE}"\n',
+    "davfs2/secrets": f"https://x joe {VALUE}\n",
+    "app/j.conf": "authorization: Bearer eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abcdefg\n",
+    "exim4/passwd.client": f"*.x:joe:{VALUE}\n",
+    "fetchmailrc": f'poll x user joe password "{VALUE}"\n',
+    "app/m.xml": f'<property name="connection.password">{VALUE}</property>\n',
+}
+NO_CONFIG |= {
+    "cron.d/h1": "0 2 * * * root mysqldump --defaults-extra-file=/root/.my.cnf db\n",
+    "cron.d/h2": '0 2 * * * root mysqldump -p"$(cat /root/pw)" db\n',
+    "cron.d/h3": "0 2 * * * root mysqldump --password=$PW db\n",
+    "cron.d/h4": "0 2 * * * root mkdir -p /var/backups/db1\n",
+    "cron.d/h5": "0 2 * * * root cp -pR /a1 /b2; ps -p 1234; ssh -p 2222 host; tar -pxzf a1.tgz\n",
+    "cron.d/h6": "0 2 * * * root RESTIC_PASSWORD_FILE=/root/pw1 restic backup /\n",
+    "cron.d/h7": '0 2 * * * root curl -u "$USER1:$PASS1" https://x/\n',
+    "cron.d/h8": "0 2 * * * root sshpass -f /root/pw1 rsync x\n",
+    "cron.d/h9": "0 2 * * * root ldapsearch -x -y /root/pw1\n",
+    "cron.daily/hb1": '#!/bin/sh\nPASS=$(cat /root/pw1)\nexport BORG_PASSCOMMAND="cat /root/pw1"\n',
+    "cron.d/ha": '0 2 * * * root redis-cli -a "$REDIS_PW1" save\n',
+    "cron.d/hc": "0 1 * * * root openssl enc -pass file:/root/pw1 -in x\n",
+    "cron.d/hd": "0 1 * * * root find / -perm -4000 -print0\n",
+    "cron.d/he": '0 1 * * * root mysql --protocol=tcp --port=3307 -e "x"\n',
+    "cron.d/hf": "0 1 * * * root /usr/bin/apt-get -u upgrade --print-uris1\n",
+    "systemd/system/t1.service": "[Service]\nEnvironmentFile=/x/se1\nLoadCredential=pw:/x1\n",
+    "systemd/system/t2.service": '[Service]\nEnvironment="DB_PASSWORD=${X1}"\n',
+    "systemd/system/t3.service": "[Service]\nExecStart=/usr/bin/app --password-file=/etc/x1\n",
+    "systemd/system/t4.service": "[Service]\nEnvironment=PASSWORD_FILE=/run/secrets/db1\n",
+    "systemd/system/t5.service": "[Service]\nExecStart=/usr/bin/systemd-ask-password --no-tty1\n",
+    "fstab2": "//h/s /m cifs credentials=/root/cred1,uid=1000 0 0\n",
+    "app/ha.yml": "password: ${DB_PASSWORD1}\n",
+    "app/hb.yml": 'password: "{{ vault_pw1 }}"\n',
+    "app/hc.properties": "db.password=ENC(abcdef1234567)\n",
+    "app/hd.conf": "password_file = /etc/app/pw1\n",
+    "app/he.conf": "# password = S3cretPw1\n",
+    "app/hf.conf": "password_encryption = scram-sha-256\n",
+    "app/hg.conf": "password = changeme1\n",
+    "app/hh.conf": "PasswordAuthentication no\n",
+    "app/hi.conf": "password_command = pass show x1\n",
+    "app/hj.json": '{"password": "$2b$12$abcdefghijklmnopqrstuv"}\n',
+    "app/hk.conf": "min_password_length = 12\npassword_max_age=90d1\n",
+    "login.x": "PASS_MAX_DAYS 90\nPASS_MIN_LEN 8\n",
+    "app/hl.conf": "token_endpoint=https://x1/y\nsecret_name = projects/x1\n",
+    "app/hm.conf": "proxy http://user@host1:8080\n",
+    "app/hn.conf": "url=https://example.com:8443/a@b1\n",
+    "app/ho.conf": "password = <your-password1>\n",
+    "app/hp.conf": "password = xxxxxxxx1\n",
+    "app/hq.conf": "password=********\n",
+    "app/hr.conf": "ssl_key_password_file=/x1\nauth_password_hash=sha256\n",
+    "app/hs.xml": "<password>${env.PW1}</password>\n",
+    "app/ht.conf": "password = vault:secret/data/x#pw1\n",
+    "app/hu.conf": 'password = "%PASSWORD1%"\n',
+    "app/hv.conf": "hbase.token.key=1\nkafka.password.encoder.iterations=4096\n",
+    "app/hw.conf": "password.encoder.secret.type=PBKDF2WithHmacSHA512\n",
+    "pam.x/common": "password [success=1 default=ignore] pam_unix.so obscure yescrypt1\n",
+    "app/hy.conf": "passwd: files systemd1\n",
+    "app/hz.conf": "password = @@PW1@@\n",
+    "app/h1.conf": "secret = arn:aws:secretsmanager:eu1:x\n",
+    "app/h2.conf": "password = !vault1 |\n",
+    "app/h3.conf": "password = file:/etc/x1\n",
+    "app/h4.conf": "password = env:PW1\n",
+    "app/h5.conf": "password = __PASSWORD1__\n",
+    "app/h6.conf": "api_key = YOUR_API_KEY_1\n",
+    "app/h7.conf": 'password = "" # set1\n',
+    "app/h8.sh": 'read -s PASSWORD1\nPASSWORD="$1"\n',
+}
+
+
 def test_passwords_in_settings_that_everybody_may_read(top: Path) -> None:
     folder = top / "etc"
     for files, mode in ((NO_CONFIG, 0o644), (CONFIG, 0o640)):
@@ -151,9 +269,10 @@ def put(top: Path, files: dict[str, str], mode: int = 0o600) -> None:
 
 def found(top: Path, homes: Homes | None = None) -> Secrets:
     """What the search below `top` tells, as if it were the root directory."""
-    for folder in ("var/backups", "var/lib", "opt"):
+    for folder in ("var/backups", "var/lib", "var/spool/cron", "opt"):
         (top / folder).mkdir(parents=True, exist_ok=True)
-    done = subprocess.run(search(homes or Homes(), str(top)), capture_output=True, check=False)
+    done = subprocess.run(search(homes or Homes(), str(top)), capture_output=True, check=False,
+                          env={**os.environ, "LC_ALL": "C"})  # fmt: skip
     assert done.stderr == b""
     assert VALUE.encode() not in done.stdout
     reported = parse_secrets(invented.answer(done.stdout.replace(os.fsencode(top), b""), b"", 0))
