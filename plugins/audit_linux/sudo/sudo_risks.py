@@ -121,7 +121,7 @@ _KEYS_TO_ALL = re.compile(
 _LISTED = _INTERPRETERS | _ALWAYS | _ARGUMENTS
 _ESCAPED = re.compile(r"\\(.)")
 _WILDCARD = re.compile(r"[*?\[]")
-_MOST_WORDS = 1000  # a search of backup sets of our own has some 300
+_MOST_WORDS = 2000  # our own search for secrets has some 1,100
 _MOST_NESTED = 60  # programs that start the next one
 _LONGEST_NAME = 255
 
