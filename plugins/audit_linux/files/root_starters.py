@@ -8,7 +8,8 @@
 | `/etc/incron.d` (incrontab(5)), jobs of at(1) that are root's | the commands |
 | `/etc/supervisor` (supervisord) | `command=` without `user=` |
 | `/etc/mdadm`, `smartd.conf`, `/etc/acpi/events`, keepalived, monit | programs that are notified |
-| generators and hooks of systemd, needrestart, certbot | the scripts |
+| fail2ban, wg-quick(8), openvpn(8), units of root's own systemd | the commands |
+| generators and hooks of systemd, needrestart, certbot, grub, resolvconf, libvirt | the scripts |
 """
 
 from __future__ import annotations
@@ -136,6 +137,13 @@ READERS: tuple[tuple[tuple[str, ...], Read], ...] = (
     (("/etc/systemd/system-generators", "/run/systemd/system-generators",
       "/usr/local/lib/systemd/system-generators", "/usr/lib/systemd/system-sleep",
       "/usr/lib/systemd/system-shutdown", "/etc/systemd/system-sleep", "/etc/needrestart/hook.d",
-      "/etc/needrestart/restart.d", "/etc/needrestart/notify.d", "/etc/acpi",
-      "/etc/letsencrypt/renewal-hooks"), script),
+      "/etc/needrestart/restart.d", "/etc/needrestart/notify.d", "/etc/acpi", "/etc/grub.d",
+      "/etc/letsencrypt/renewal-hooks", "/etc/resolvconf/update.d", "/etc/libvirt/hooks",
+      "/etc/resolvconf/update-libc.d", "/etc/pm/sleep.d", "/etc/apcupsd"), script),
+    (("/etc/fail2ban/action.d",), _commands(r"action\w+[ \t]*=[ \t]*(.*)$")),
+    (("/etc/wireguard",), _commands(r"(?:Pre|Post)(?:Up|Down)[ \t]*=[ \t]*(.*)$")),
+    (("/etc/openvpn",),
+     _commands(r"(?:up|down|route-up|route-pre-down|ipchange|learn-address|tls-verify|"
+               r"auth-user-pass-verify|client-connect|client-disconnect)[ \t]+(.*)$")),
+    (("/root/.config/systemd/user",), _commands(r"Exec\w+[ \t]*=[ \t]*[-@:+!|]*(.*)$")),
 )  # fmt: skip

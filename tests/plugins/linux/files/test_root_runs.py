@@ -309,6 +309,12 @@ def test_settings_that_make_root_start_or_load_programs() -> None:
         "/etc/keepalived/keepalived.conf": 'vrrp_script a {\n script "X -a"\n}',
         "/etc/monitrc": 'check process a\n start program = "X"',
         "/etc/systemd/system-generators/x": "#!/bin/sh\nX",
+        "/etc/grub.d/99_x": "#!/bin/sh\nX",
+        "/etc/resolvconf/update.d/x": "#!/bin/sh\nX",
+        "/etc/fail2ban/action.d/x.conf": "[Definition]\nactionban = X <ip>",
+        "/etc/wireguard/wg0.conf": "[Interface]\nPostUp = X %i",
+        "/etc/openvpn/server.conf": "script-security 2\nclient-connect X",
+        "/root/.config/systemd/user/x.service": "[Service]\nExecStart=-X -a",
         "/etc/NetworkManager/dispatcher.d/pre-up.d/x": "#!/bin/sh\nX",
     }
     others = structs.replace(FINE, owned=(entry("/opt", uid=1000),))
