@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Annotated
 
 from msgspec import Struct, structs
@@ -25,6 +26,7 @@ from audit_core.api.sdk import (
     fact,
     failed,
     first_of,
+    known,
     known_or_absent,
     msg,
     not_present,
@@ -42,10 +44,12 @@ class LoginDefs(Struct, frozen=True, kw_only=True):
     """login.defs(5): the value of each key as the programs of shadow read it: the last one holds.
 
     `searched` are those that PAM modules find, by key in lower case: there the first one holds.
+    `econf` are those that libeconf gives, by which shadow and PAM read it on openSUSE.
     """
 
     values: dict[str, str]
     searched: dict[str, str] = {}
+    econf: dict[str, str] = {}
 
     def integer(self, key: str) -> int | None:
         """The number of `key` as shadow reads it; None where it is missing or no int."""
@@ -70,13 +74,33 @@ def parse_login_defs(answer: Answer) -> LoginDefs:
         if found and not line.startswith("#"):
             value = line[found.end() :].lstrip(' "\t').split('"', 1)[0]
             values[found[1]] = value
-    return LoginDefs(values=values, searched=search_keys(answer.lines))
+    return LoginDefs(
+        values=values, searched=search_keys(answer.lines), econf=_by_econf(answer.lines)
+    )
+
+
+_ECONF = re.compile(r"[ \t]*([^\s#\[][^ \t]*)[ \t]+([^#]*)")
+
+
+def _by_econf(lines: Iterable[str]) -> dict[str, str]:
+    """The keys as libeconf reads them: the first of a file holds, `#` is a comment anywhere.
+
+    What stands below `[section]` is another key.
+    """
+    found: dict[str, str] = {}
+    for raw in lines:
+        if raw.lstrip().startswith("["):
+            break
+        line = _ECONF.match(raw.rstrip())
+        if line:
+            found.setdefault(line[1], line[2].strip().strip('"'))
+    return found
 
 
 def parse_login_defs_drop_ins(
     answer: Answer,
 ) -> tuple[tuple[str, LoginDefs], ...] | Partial | Absent:
-    """The drop-ins in the order of their names; one in /etc hides the vendor's of its name."""
+    """The vendor's drop-ins by name, then those of /etc, which hide the vendor's of their name."""
     there = [f for f in answer.files if f.status is not FileStatus.NOT_PRESENT]
     if not there:
         return not_present(msg("There are no drop-ins of login.defs"))
@@ -85,13 +109,15 @@ def parse_login_defs_drop_ins(
                if f.status is FileStatus.READ}  # fmt: skip
     found = tuple(
         (by_name[name].path, parse_login_defs(structs.replace(answer, stdout=by_name[name].data)))
-        for name in sorted(by_name)
+        for name in sorted(by_name, key=lambda n: (by_name[n].path.startswith("/etc/"), n))
     )
     return partial(found, [unreadable(capped(unread))] if unread else [])
 
 
 def _with_drop_ins(
-    own: LoginDefs | Absent | None, vendor: LoginDefs, drop_ins: tuple[tuple[str, LoginDefs], ...]
+    own: LoginDefs | Absent | None,
+    vendor: LoginDefs,
+    drop_ins: tuple[tuple[str, LoginDefs], ...] | Absent | None,
 ) -> LoginDefs | Absent:
     """The file with its drop-ins, as shadow built with libeconf reads them (openSUSE).
 
@@ -100,11 +126,9 @@ def _with_drop_ins(
     if isinstance(own, Absent):
         return own
     values: dict[str, str] = {}
-    searched: dict[str, str] = {}
-    for one in (own or vendor, *(defs for _, defs in drop_ins)):
-        values |= one.values
-        searched |= one.searched
-    return LoginDefs(values=values, searched=searched)
+    for one in (own or vendor, *(defs for _, defs in known(drop_ins) or ())):
+        values |= one.econf
+    return LoginDefs(values=values, searched={name.lower(): v for name, v in values.items()})
 
 
 LOGIN_DEFS = fact(
@@ -150,7 +174,11 @@ _DROP_INS = fact(
 LOGIN_DEFS_IN_FORCE = derive(
     "linux.login-defs-in-force",
     LoginDefs,
-    needs=(known_or_absent(optional(LOGIN_DEFS)), _VENDOR_DEFS, _DROP_INS),
+    needs=(
+        known_or_absent(optional(LOGIN_DEFS)),
+        _VENDOR_DEFS,
+        known_or_absent(optional(_DROP_INS)),
+    ),
     make=_with_drop_ins,
 )
 
@@ -161,7 +189,7 @@ ANY_LOGIN_DEFS = first_of(LOGIN_DEFS_IN_FORCE, LOGIN_DEFS, VENDOR_LOGIN_DEFS)
     "linux.password-age-default",
     needs=ANY_LOGIN_DEFS,
     severity=Severity.MEDIUM,
-    version=4,
+    version=5,
     remedy=msg("Set PASS_MAX_DAYS 90 and PASS_MIN_DAYS 1 in /etc/login.defs"),
 )
 def password_age_default(

@@ -221,7 +221,7 @@ def _declared_umask(defs: LoginDefs | Absent | None) -> str | None:
         known_or_absent(ACCOUNTS),
     ),
     severity=Severity.LOW,
-    version=11,
+    version=12,
     remedy=msg("Set `umask 027` in /etc/profile and UMASK 027 in /etc/login.defs"),
 )  # fmt: skip
 def umask(

@@ -461,10 +461,28 @@ def test_drop_ins_of_login_defs_where_the_vendor_has_a_file(files: Make, answer:
         ({f"{etc}/a.defs": "PASS_MAX_DAYS 99999\n"}, own, "99999"),
         ({f"{usr}/a.defs": "PASS_MAX_DAYS 99999\n"}, None, "99999"),
         ({f"{etc}/a.defs": "UMASK 077\n", f"{usr}/a.defs": "PASS_MAX_DAYS 1\n"}, own, "90"),
-        ({f"{usr}/b.defs": "PASS_MAX_DAYS 5\n", f"{etc}/a.defs": "PASS_MAX_DAYS 6\n"}, own, "5"),
+        ({f"{usr}/b.defs": "PASS_MAX_DAYS 5\n", f"{etc}/a.defs": "PASS_MAX_DAYS 6\n"}, own, "6"),
         ({f"{etc}/a.defs": "# nothing\n"}, None, "80"),
     ):
         drop_ins = login_defs.parse_login_defs_drop_ins(files(texts))
         found = login_defs.LOGIN_DEFS_IN_FORCE.make(main, vendor, drop_ins)
         assert found.values["PASS_MAX_DAYS"] == days, texts
     assert isinstance(login_defs.parse_login_defs_drop_ins(files({})), Absent)
+
+
+# Lines of login.defs and what libeconf 0.5.1 and 0.7.7 give for PASS_MAX_DAYS.
+ECONF = (
+    ("PASS_MAX_DAYS 90", "90"), ("PASS_MAX_DAYS 90 # c", "90"), ('PASS_MAX_DAYS "90"', "90"),
+    ("PASS_MAX_DAYS 90\nPASS_MAX_DAYS 80", "90"), ("PASS_MAX_DAYS=90", None),
+    ("  PASS_MAX_DAYS 90", "90"), ("\ufeffPASS_MAX_DAYS 90", None), ("PASS_MAX_DAYS 90\r", "90"),
+    ("pass_max_days 90", None), ("X\nPASS_MAX_DAYS 90", "90"), ("PASS_MAX_DAYS\t\t90", "90"),
+    ("#PASS_MAX_DAYS 90", None), ("PASS_MAX_DAYS 90 7", "90 7"), ("[x]\nPASS_MAX_DAYS 90", None),
+)  # fmt: skip
+
+
+def test_login_defs_as_libeconf_reads_it(answer: Make) -> None:
+    assert login_defs.LOGIN_DEFS_IN_FORCE.make is not None
+    for text, days in ECONF:
+        vendor = login_defs.parse_login_defs(answer(f"{text}\n"))
+        found = login_defs.LOGIN_DEFS_IN_FORCE.make(None, vendor, None)
+        assert found.values.get("PASS_MAX_DAYS") == days, text
