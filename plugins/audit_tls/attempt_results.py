@@ -17,6 +17,7 @@ from functools import lru_cache
 from audit_tls.report import Attempt, Ended
 from audit_tls.suites import (
     TLCP,
+    TLS13,
     exchange_of,
     has_hint,
     is_elliptic,
@@ -52,10 +53,30 @@ def alert_of(attempt: Attempt) -> int | None:
     return flight.alert[1] if flight.hello is None and flight.alert is not None else None
 
 
+# Less than the shortest certificate with its signature: an alert of 19 bytes, and extensions.
+LEAST_SEALED = 300
+OF_KINDS = frozenset({HelloSubset.RSA, HelloSubset.ECDSA, HelloSubset.EDDSA})
+
+
+def _has_no_certificate(attempt: Attempt) -> bool:
+    """Whether a server of TLS 1.3 hung up behind its hello, where it had to send a certificate.
+
+    Java chooses a certificate only then; what it says of that is encrypted.
+    """
+    asked = attempt.version == TLS13 and attempt.narrow in OF_KINDS
+    ended = attempt.ended in (Ended.CLOSED, Ended.RESET)
+    return asked and ended and 0 < flight_of(attempt).sealed < LEAST_SEALED
+
+
 def accepted_suite(attempt: Attempt) -> int | None:
     """The suite the server took, when it took one of those offered in the version asked for."""
     hello = hello_of(attempt)
-    if hello is None or hello.version != attempt.version or hello.suite not in attempt.suites:
+    if (
+        hello is None
+        or _has_no_certificate(attempt)
+        or hello.version != attempt.version
+        or hello.suite not in attempt.suites
+    ):
         return None
     return hello.suite
 
@@ -77,6 +98,8 @@ def share_of(attempt: Attempt) -> KeyExchange | None:
 def is_refusal(attempt: Attempt) -> bool:
     """Whether the answer says that nothing offered will do."""
     hello = hello_of(attempt)
+    if hello is not None and _has_no_certificate(attempt):
+        return True
     if hello is not None:  # another version than the only one offered
         older = hello.version < attempt.version
         return older or (attempt.version == TLCP and hello.version != TLCP)

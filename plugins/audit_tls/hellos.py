@@ -13,6 +13,8 @@ from typing import Any
 
 from audit_core.model import Message
 from audit_tls.attempt_results import (
+    LEAST_SEALED,
+    OF_KINDS,
     accepted_suite,
     alert_of,
     hello_of,
@@ -23,7 +25,7 @@ from audit_tls.attempt_results import (
 )
 from audit_tls.connection import GREETING_S, HELLO_CAP, Connections, talk
 from audit_tls.report import Attempt, Ended, Stopped, TlsAddress
-from audit_tls.suites import TLCP, authenticates_with, exchange_of
+from audit_tls.suites import TLCP, TLS13, authenticates_with, exchange_of
 from audit_tls.wire import Flight, HelloSubset, client_hello
 
 _EACH_S = 5.0
@@ -181,7 +183,7 @@ class Hellos:
         begun = time.monotonic()
         reply, ended, detail = talk(
             self.where, self.connections, hello, until=until, each=self._pace, left=self.left,
-            enough=self._enough(whole),
+            enough=self._enough(whole, certificate=version == TLS13 and narrow in OF_KINDS),
         )  # fmt: skip
         if ended is Ended.ANSWERED and not self.where.starttls:
             took = time.monotonic() - begun
@@ -195,10 +197,17 @@ class Hellos:
         self.attempts.append(attempt)
         return attempt
 
-    def _enough(self, whole: bool) -> Callable[[Flight], tuple[bool, int]]:
-        """Whether a flight says all that is wanted, and how many bytes of it may be read."""
+    def _enough(
+        self, whole: bool, *, certificate: bool
+    ) -> Callable[[Flight], tuple[bool, int]]:  # fmt: skip
+        """Whether a flight says all that is wanted, and how many bytes of it may be read.
+
+        `certificate`: whether one comes is seen by the length of what is encrypted.
+        """
 
         def enough(flight: Flight) -> tuple[bool, int]:
+            if certificate and flight.hello is not None and flight.alert is None:
+                return flight.sealed >= LEAST_SEALED, HELLO_CAP
             if flight.over or flight.hello is None:
                 return flight.over, HELLO_CAP
             kind = authenticates_with(flight.hello.suite)

@@ -230,7 +230,7 @@ class Flight:
 
     `hello`, `alert` (level, description), `certificates` (DER, the server's own first),
     `key_exchange` (the body of ServerKeyExchange), `stapled` (an OCSP response) and `done` tell
-    what is there.
+    what is there; `sealed` counts the bytes that came encrypted behind the hello of TLS 1.3.
     """
 
     def __init__(self) -> None:
@@ -240,6 +240,7 @@ class Flight:
         self.key_exchange: bytes | None = None
         self.stapled = False
         self.done = False
+        self.sealed = 0
         self._raw = bytearray()
         self._handshake = bytearray()
 
@@ -253,6 +254,18 @@ class Flight:
             if len(self._raw) - start < 5 + size:
                 break
             self._record(kind, bytes(self._raw[start + 5 : start + 5 + size]))
+            start += 5 + size
+        del self._raw[:start]
+        if self.done:
+            self._count()
+
+    def _count(self) -> None:
+        start = 0
+        while len(self._raw) - start >= 5:
+            kind, _, size = struct.unpack_from(">BHH", self._raw, start)
+            if len(self._raw) - start < 5 + size:
+                break
+            self.sealed += size if kind == _DATA else 0
             start += 5 + size
         del self._raw[:start]
 
