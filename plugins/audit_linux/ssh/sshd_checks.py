@@ -64,11 +64,14 @@ def settings_as(
     weak = [o for o in server.overrides(*keys) if not good(o.key, o.value)]
     if weak:
         detail.append(msg("Match blocks allow more: {names}", names=_matched(weak)))
-    known = [key for key in keys if sshd.one(key)]
-    bad = any(not good(key, sshd.one(key)) for key in known) or bool(server.surely(weak))
-    if not bad and len(known) < len(keys):
+    outside = {key: server.outside(key) for key in keys}
+    used = [key for key in keys if outside[key] is not False]
+    known = [key for key in used if sshd.one(key)]
+    poor = [key for key in known if not good(key, sshd.one(key))]
+    bad = any(outside[key] for key in poor) or bool(server.surely(weak))
+    if not bad and len(known) < len(used):
         return undetermined(*detail, expected=expected)
-    if weak and not bad:
+    if (weak or poor) and not bad:
         return undetermined(*detail, _WHOM, expected=expected)
     return server.settled(expect(not bad, detail=tuple(detail), expected=expected))
 

@@ -202,6 +202,24 @@ def effects(overrides: list[Override], tried: Tried) -> list[bool | None]:
     return [_of_others(one, held, tried) for one, held in zip(overrides, found, strict=True)]
 
 
+def outside_holds(overrides: list[Override], tried: Tried) -> bool | None:
+    """Whether what stands outside of blocks holds for a login; None where that is not known.
+
+    It does for none where blocks that set the keyword, all of `overrides`, fit every login.
+    """
+    logins = list(itertools.product(tried.accounts, tried.connections))
+    found = [
+        [holds(one, name, connection, tried.names) for one in overrides]
+        for name, connection in logins
+    ]
+    if not found or any(not any(held is not False for held in each) for each in found):
+        return True
+    of_accounts = any(term in _OF_ACCOUNTS for one in overrides for term, _ in one.terms)
+    others = of_accounts and not tried.names.whole and not tried.by_root
+    sure = all(True in each for each in found) and tried.whole and not others
+    return False if sure else None
+
+
 def _of_others(override: Override, held: bool | None, tried: Tried) -> bool | None:
     """The same with what accounts of other sources may bring.
 

@@ -30,7 +30,7 @@ from audit_core.api.sdk import (
     undetermined,
 )
 from audit_linux.ssh.sshd import SERVERS, SERVERS_SEEN, SSHD, SSHD_SEEN, Servers, Sshd
-from audit_linux.ssh.sshd_connections import Tried, effects, tried_for
+from audit_linux.ssh.sshd_connections import Tried, effects, outside_holds, tried_for
 from audit_linux.ssh.sshd_files import (
     FILES,
     INCLUDE,
@@ -122,6 +122,13 @@ class Server(Struct, frozen=True, kw_only=True):
         found = self._effects({one.key for one in overrides}, False)
         sure = [one for one, held in found if held]
         return [one for one in overrides if any(one is each for each in sure)]
+
+    def outside(self, key: str) -> bool | None:
+        """Whether the value outside of Match blocks holds for a login; None where not known."""
+        given = [one for one in self.files.overrides if one.key == key]
+        if not given or self.names is None:
+            return True
+        return outside_holds(given, self.tried(given, of_root=key in _OF_ROOT))
 
     def _effects(self, keys: Iterable[str], of_root: bool) -> list[tuple[Override, bool | None]]:
         wanted = frozenset(keys)

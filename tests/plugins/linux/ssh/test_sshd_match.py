@@ -116,6 +116,27 @@ def test_whom_a_match_block_concerns(files: Make) -> None:
     assert _root(files, "Match User deploy\nPermitRootLogin yes", some) is PASS
 
 
+# PermitRootLogin yes stands outside; what `sshd -T -C` of OpenSSH 9.2 says for root decides.
+REPLACED = {
+    "Match all\nPermitRootLogin no": PASS,
+    "Match User root\nPermitRootLogin no": PASS,
+    "Match User root Address 10.0.0.0/8\nPermitRootLogin no": FAIL,
+    "Match Address *,!10.0.0.0/8\nPermitRootLogin no": FAIL,
+    "Match Address 0.0.0.0/0\nPermitRootLogin no": FAIL,  # IPv6
+    "Match Address 0.0.0.0/0,::/0\nPermitRootLogin no": PASS,
+    "Match User alice\nPermitRootLogin no": FAIL,
+    "Match Newer thing\nPermitRootLogin no": UNDETERMINED,
+}
+
+
+def test_a_value_that_blocks_replace_for_every_login(files: Make) -> None:
+    weak = structs.replace(GOOD, values=GOOD.values | {"permitrootlogin": ("yes",)})
+    for text, verdict in REPLACED.items():
+        found = _read(files, {MAIN: text})
+        judged = checks.sshd_root_login.judge(USUAL, weak, found, None, None, PEOPLE, HERE)
+        assert judged.verdict is verdict, text
+
+
 # AllowUsers alice stands outside. Asked of sshd 9.2 with -T -C user=root: a list of a Match block
 # takes its place, and those of several blocks are put together.
 SHUT_OUT = {
