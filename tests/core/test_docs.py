@@ -409,3 +409,11 @@ def test_formats_name_modules_and_tests_that_exist() -> None:
             assert shown_by or unproved in row[3], row
         named[lang] = [sorted(re.findall(r"`(\w+(?:/\w+)*\.py)`", " ".join(row))) for row in rows]
     assert named["en"] == named["zh"]
+
+
+def test_the_page_of_faults_names_tests_that_exist() -> None:
+    text = (DOCS / "truth.md").read_text(encoding="utf-8")
+    tests = {path.name for path in (ROOT / "tests").rglob("*.py")}
+    named = set(re.findall(r"`(?:live/)?(\w+\.py)`", text))
+    assert len(named) > 50
+    assert named - tests == set()

@@ -187,6 +187,85 @@ CASES: dict[str, tuple[str, str, str, str]] = {
     "needless package": ("linux.packages", "sudo\n", "telnetd\n", "needless-packages"),
 }  # fmt: skip
 
+# The same for faults that show in one place only, and in several answers at once.
+_SUDOERS, _MERGED_SUDOERS, _NOBODY = "linux.sudoers", "linux.sudoers-merged", "linux.sshd-nobody"
+_ACL = (
+    "# file: /etc/hosts\n# owner: 0\n# group: 0\nuser::rw-\nuser:1002:rw-\nmask::rw-\nother::r--\n"
+)
+_DELETED = "/proc/9/maps:7fb-7fc r-xp 0000 fe:00 2083363      /usr/lib/libssl.so.3 (deleted)\n"
+TOGETHER: dict[str, tuple[tuple[tuple[str, str, str], ...], str]] = {
+    "user name twice": ((("linux.accounts", "games:x:5:", "man:x:5:"),), "user-name-unique"),
+    "password of a group": ((("linux.gshadow", "", "adm:$1$\n"),), "group-passwords"),
+    "account for many": ((("linux.accounts", "bob:x:1002:1002:", "test:x:1002:1002:"),),
+                         "shared-accounts? stale-accounts?"),
+    "sudo without password": (
+        ((_SUDOERS, "\tuse_pty\n", "\tuse_pty\nbob ALL = (root) NOPASSWD: /usr/bin/vim\n"),),
+        "sudo-password sudo-scope",
+    ),
+    "sudo records nothing": (((_SUDOERS, "\tuse_pty\n", "\t!syslog\n"),
+                              (_MERGED_SUDOERS, " use_pty\n", " !syslog\n")), "sudo-logging"),
+    "root may log in": (
+        ((_SSHD, "permitrootlogin no", "permitrootlogin yes"),
+         (_SSHD, "allowusers audit@10.79.0.1", "allowusers root"),
+         (_NOBODY, "permitrootlogin no", "permitrootlogin yes")),
+        "sshd-root-login sshd-source-limited?",
+    ),
+    "no PAM": (((_SSHD, "usepam yes", "usepam no"), (_NOBODY, "usepam yes", "usepam no")),
+               "sshd-pam login-lockout"),
+    "logins from everywhere": (((_SSHD, "allowusers ", "xallowusers "),), "sshd-source-limited?"),
+    "old signatures of keys": (
+        ((_SSHD, "pubkeyacceptedalgorithms ", "pubkeyacceptedalgorithms ssh-rsa,"),),
+        "sshd-user-signatures",
+    ),
+    "access list on hosts": (((_SWEEP, "/usr/bin/ping cap_net_raw=ep",
+                               f"/usr/bin/ping cap_net_raw=ep\n{_ACL}"),), "file-acls"),
+    "key of the server for all": (
+        (("linux.secrets", "d 755 0 /etc/ssh\0",
+          "d 755 0 /etc/ssh\0f 644 0 /etc/ssh/ssh_host_rsa_key\0"),),
+        "private-files stored-secrets",
+    ),
+    "lost audit records": ((("linux.audit-status", "lost 0", "lost 40"),), "audit-losses"),
+    "auditd of bob": ((("linux.processes.ps", "     0 auditd\n", "  1002 auditd\n"),),
+                      "audit-process-owner audit-daemon audit-storage"),
+    "no room for logs": ((("linux.log-space", "53785025_14329732", "0_0"),), "log-space"),
+    "log is a device": ((("linux.log-links", "", "auth.log//"),), "log-links"),
+    "logrotate stopped": ((("linux.logrotate-runs.files", "1795916401_", "1690000000_"),),
+                          "log-rotation-runs?"),
+    "telnetd from inetd": ((("linux.plain-login-programs", "", "/usr/sbin/in.telnetd\n"),),
+                           "no-plain-logins?"),
+    "needless service": ((("linux.processes.ps", " siteav\n", " siteav\n     99     0 rpcbind\n"),),
+                         "risky-services"),
+    "another agent, old signatures": ((("linux.processes.ps", " siteav\n", " clamd\n"),),
+                                      "malware-signatures"),
+    "library replaced": ((("linux.deleted-code", "", _DELETED),), "replaced-code?"),
+    "umask of a service": ((("linux.service-masks", "UMask=0022\nId=cron.service",
+                             "UMask=0000\nId=cron.service"),), "service-umask"),
+}  # fmt: skip
+
+# Not shown by a change of this recording: a container, or programs that it does not have.
+ELSEWHERE = {
+    "access-conf": "test_access_conf.py", "second-factor": "test_second_factor.py",
+    "password-length-floor": "test_security_conf.py", "mount-options": "test_dumps_and_mounts.py",
+    "sshd-host-key-size": "test_sshd_offered.py", "log-oldest": "test_logrotate_real.py",
+    "log-durable": "test_journald_real.py", "log-kept-or-sent": "test_log_reach.py",
+    "login-recording": "test_login_records.py", "log-routing": "test_routing.py",
+    "process-accounting": "test_process_accounting.py", "file-integrity": "test_agents.py",
+    "secure-boot": "test_trusted_start.py", "measured-boot": "test_trusted_start.py",
+    "data-encrypted": "test_storage.py", "swap-encrypted": "test_storage.py",
+    "kernel-hardening": "test_kernel.py", "core-dumps": "test_dumps_and_mounts.py",
+    "kernel-settings-persistent": "test_sysctl_files.py",
+    "package-integrity": "test_package_integrity.py", "mandatory-access-control": "test_mac.py",
+    **dict.fromkeys(
+        ("snmp-community", "rsync-modules", "ftp-anonymous", "nfs-exports", "memcached-open",
+         "mysql-grant-tables", "mongodb-authorization", "elasticsearch-security",
+         "postgresql-trust", "docker-api"), "test_open_services.py",
+    ),
+    **dict.fromkeys(
+        ("samba-guests", "tftp-open", "squid-open", "etcd-open", "zookeeper-open",
+         "rabbitmq-guest"), "test_open_services_more.py",
+    ),
+}  # fmt: skip
+
 # What both the settings of the server and its key exchange tell.
 _WEAK = {
     "ciphers": ("ciphers ", "ciphers_in", "aes128-cbc", "sshd-ciphers"),
@@ -230,13 +309,15 @@ def _put(raw: bytes, request: Request, old: bytes, new: bytes) -> bytes:
     return encode_files(structs.replace(f, data=f.data.replace(old, new)) for f in files)
 
 
-def _changes(recording: str, old: str, new: str) -> dict[tuple[str, str], bytes]:
+def _changes(
+    recording: str, old: str, new: str, before: Mapping[tuple[str, str], bytes] = {}
+) -> dict[tuple[str, str], bytes]:
     """The changed answers to the questions with this recording; nftables is asked in two forms."""
     found = {}
     for question in ASKED:
         key = (HOST.id, question.request.identity())
         if question.name == recording and key in BUNDLE.observations:
-            raw = BUNDLE.blob(BUNDLE.observations[key].stdout_sha256)
+            raw = before.get(key) or BUNDLE.blob(BUNDLE.observations[key].stdout_sha256)
             changed = _put(raw, question.request, old.encode(), new.encode())
             assert changed != raw, "the recording does not hold what is to be changed"
             found[key] = changed
@@ -276,6 +357,36 @@ def _cases() -> Iterator[tuple[str, dict[tuple[str, str], bytes], str]]:
         stated = _changes(_SSHD, f"\n{setting}", f"\n{setting}{weak},")
         heard = _changes(_WIRE, f'"{reported}":[', f'"{reported}":["{weak}",')
         yield f"weak {name}", {**stated, **heard} if stated and heard else {}, turns
+    for name, (rows, turns) in TOGETHER.items():
+        yield name, _together(rows), turns
+
+
+def _together(rows: tuple[tuple[str, str, str], ...]) -> dict[tuple[str, str], bytes]:
+    """The changed answers after each of `rows`; empty where one of them is not recorded."""
+    found: dict[tuple[str, str], bytes] = {}
+    for recording, old, new in rows:
+        changed = _changes(recording, old, new, found)
+        if not changed:
+            return {}
+        found |= changed
+    return found
+
+
+def test_each_check_of_a_host_has_a_fault() -> None:
+    """A check is turned by a case above, or its row of docs/truth.md names the test of another."""
+    rows = [*(row[3] for row in (*CASES.values(), *_WEAK.values())),
+            *(turns for _, turns in TOGETHER.values())]  # fmt: skip
+    turned = {check.rstrip("?+-") for row in rows for check in row.split()}
+    checks = {c.id.partition(".")[2] for c in CHECKS if c.id.startswith("linux.")}
+    assert turned & ELSEWHERE.keys() == set()
+    assert checks - turned - ELSEWHERE.keys() == set(), "add a fault that turns these"
+    truth = (Path(__file__).parents[2] / "docs" / "truth.md").read_text(encoding="utf-8")
+    lines = truth.splitlines()
+    assert [
+        (check, test)
+        for check, test in ELSEWHERE.items()
+        if not any(f"`linux.{check}`" in line and test in line for line in lines)
+    ] == [], "docs/truth.md does not say that the test shows the check"
 
 
 def test_exactly_the_right_checks_turn(subtests: Any) -> None:
@@ -297,4 +408,6 @@ def test_exactly_the_right_checks_turn(subtests: Any) -> None:
             # A check whose other questions are new ones says nothing here.
             expected = {t for t in turns.split() if before[t.rstrip("?+")].why != "not_collected"}
             assert expected <= turned <= set(turns.split())
-    assert tried > 0.8 * (len(CASES) + len(_WEAK)), "record debian-12-hard anew, see README.md"
+    assert tried > 0.8 * (len(CASES) + len(_WEAK) + len(TOGETHER)), (
+        "record debian-12-hard anew, see README.md"
+    )
