@@ -136,14 +136,21 @@ def looked_into(
 def _held(
     archives: tuple[BackupFile, ...], newest: Content | Absent | None
 ) -> tuple[BackupFile, ...]:
-    """`archives` with what is known of the newest, which is doubtful where it was not seen."""
-    if newest is None or (isinstance(newest, Absent) and newest.reason is Reason.NOT_PRESENT):
+    """`archives` with what is known of the newest, which is doubtful where it was not seen.
+
+    Where the repository has lost its data, all are.
+    """
+    if not archives or newest is None or newest is Content.FULL:
         return archives
-    content = newest if isinstance(newest, Content) else Content.DOUBTFUL
-    sized = bool(archives) and archives[0].size > 1
-    if not archives or sized or content is Content.FULL:
-        return archives
-    return (structs.replace(archives[0], content=content), *archives[1:])
+    if isinstance(newest, Absent):
+        if newest.reason is Reason.NOT_PRESENT or archives[0].size > 1:
+            return archives
+        return (structs.replace(archives[0], content=Content.DOUBTFUL), *archives[1:])
+    if newest is Content.EMPTY:
+        return (structs.replace(archives[0], content=newest), *archives[1:])
+    return tuple(
+        f if f.content is Content.EMPTY else structs.replace(f, content=newest) for f in archives
+    )
 
 
 def _definitions(found: list[BackupFile], insides: dict[str, Inside]) -> list[BackupFile]:

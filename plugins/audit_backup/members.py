@@ -20,6 +20,7 @@ from audit_backup.searches import (
     either,
     ending,
     files_in,
+    may_match,
     refusal,
     runs,
     stepped,
@@ -34,21 +35,22 @@ _LARGE = 16 << 20  # up to here files whose names do not say what they hold are 
 _LARGE_PACKED = 2 << 20  # no schema and no header is packed into so much
 
 # A header of tar: name, mode, owner, group, size, time, checksum, type. Numbers are octal texts,
-# or binary with the highest bit set. In a name of 100 bytes or more no NUL stands before the mode.
+# or binary with the highest bit set. Signs that can be printed are written from the blank to `~`,
+# as each word stands in sudoers. In a name of 100 bytes or more no NUL stands before the mode.
 _END = "[[:cntrl:]]"
-_NUMBER = "(?:[0-7 ]{6,7}[[:cntrl:] ]++|[^[:print:]].{7})"
+_NUMBER = "(?:[0-7 ]{6,7}[[:cntrl:] ]++|[^ -~].{7})"
 _NAME = f"[^[:cntrl:]]++{_END}++{_NUMBER}{{3}}"
 _REST = (
-    f"(?:[0-7 ]{{11}}[[:cntrl:] ]|[^[:print:][:cntrl:]].{{11}}){{2}}"
+    f"(?:[0-7 ]{{11}}[[:cntrl:] ]|[^ -~[:cntrl:]].{{11}}){{2}}"
     f"(?:[0-7 ]{{6}}{_END} |[0-7 ]{{7}}{_END})"
 )
 _REGULAR = "[07SM[:cntrl:]]"  # M: continued from another volume
 _ANY_TYPE = "[0-9A-Zxg[:cntrl:]]"
 # A header of cpio, in hexadecimal (newc), in octal digits (odc) and in binary numbers: there two
 # bytes have the type, and a size of control characters only may be none.
-_NEWC = "07070[12][[:xdigit:]]{8}00008[[:xdigit:]]{35}(?!0{8})[[:xdigit:]]{56}"
-_ODC = "070707[0-7]{12}100[0-7]{38}[0-7]{6}(?!0{11})[0-7]{11}"
-_HIGH = "[^[:print:][:cntrl:]]"
+_NEWC = "07070[12].{8}00008.{35}(?!0{8})[0-9a-f]{16}.{40}"
+_ODC = "070707.{12}100[0-7]{9}.{35}(?!0{11})[0-7]{11}"
+_HIGH = "[^ -~[:cntrl:]]"
 _BINARY = f"{_HIGH}q.{{5}}{_HIGH}.{{4}}{_END}{{4}}.{{5}}{_END}(?!{_END}{{4}}).{{4}}"
 
 # What has to be looked into itself, by the ends of names, and what is no content.
@@ -104,7 +106,7 @@ def _searched(program: str, whole: tuple[str, ...], others: tuple[str, ...]) -> 
     unnamed = (*small, "!", "-name", "*.*", "-exec", _PLAIN_GREP, "-aqP", f"^PGDMP|{_HEADER}", "{}",
                ";")  # fmt: skip
     ended = ("-exec", *grep, "-acE", "^", "{}", ";")
-    printed = ("-exec", *grep, "-aqE", "[[:graph:]]", "{}", ";")
+    printed = ("-exec", *grep, "-aqE", "[!-~]", "{}", ";")
     more = (unnamed,) if program == _ZGREP else ()
     return stepped(
         either(ending(*whole), (*small, *ending(*others)), *more),
@@ -172,13 +174,20 @@ def _without(run: Callable[[tuple[str, ...]], tuple[str, ...]]) -> tuple[str, ..
     )
 
 
+def _parts(pattern: str) -> tuple[tuple[str, ...], ...]:
+    """What is searched in the files that can fit the pattern."""
+    searched = (_searched(*words) for words in _SEARCHED if may_match(pattern, words[0]))
+    summed = (_summed(),) if may_match(pattern, _UNZIP) else ()
+    return (*summed, *searched)
+
+
 def ask_members(target: Target) -> Command | Message:
     """Search archives of any size, and smaller packed files, for members with content."""
     return command(
         target,
         lambda folder, pattern, depth: (
             *files_in(folder, pattern, depth), "-size", "+0",
-            *either(_summed(), *(_searched(*words) for words in _SEARCHED)),
+            *either(*_parts(pattern)),
         ),
         LIMIT * 4, timeout_s=240,
     )  # fmt: skip

@@ -77,22 +77,27 @@ def _argv(program: str, folder: str, target: Target) -> tuple[str, ...] | Messag
     return ("/usr/bin/barman", "-f", "json", "list-backup", "all")
 
 
-def ask_newest(target: Target) -> Command | Message:
-    """What shows whether the newest backup holds something, where the list does not.
+# What the directory of a repository holds as long as its backups are there. borg would have to
+# fill its cache to tell: it is enough that files are larger than those of an archive of nothing.
+_KEPT = {
+    "borg": ("data", ("-type", "f", "-size", "+8k")),
+    "pgbackrest": ("backup", ("-maxdepth", "3", "-name", "backup.manifest", "-size", "+0")),
+    "barman": ("", ("-maxdepth", "5", "-path", "*/base/*/data/*", "-size", "+0")),
+}
 
-    restic adds up the newest snapshot. borg would have to fill its cache for that: here it is
-    enough that its files are larger than those of an archive of nothing.
-    """
+
+def ask_newest(target: Target) -> Command | Message:
+    """What shows whether the listed backups hold something: restic adds up the newest snapshot."""
     folder, root = declared.folder(target), declared.as_root(target)
-    if isinstance(folder, Message):
-        return folder
-    if (program := target.settings.get("program")) == "restic":
+    program = target.settings.get("program")
+    if isinstance(folder, Message) or program is None:
+        return folder if isinstance(folder, Message) else CLOCK
+    if program == "restic":
         words = ("stats", "--json", "--mode", "restore-size", "latest")
         argv = _restic_argv(folder.rstrip("/"), target, *words)
-    elif program == "borg":
-        argv = (FIND, "-H", f"{folder}data", "-type", "f", "-size", "+8k", "-printf", "y", "-quit")
     else:
-        return CLOCK
+        below, kept = _KEPT[str(program)]
+        argv = (FIND, "-H", folder + below, *kept, "-printf", "y", "-quit")
     if isinstance(argv, Message):
         return argv
     return Command(
@@ -102,11 +107,11 @@ def ask_newest(target: Target) -> Command | Message:
 
 
 def parse_newest(answer: Answer) -> Content | Absent:
-    """Whether the newest backup holds something; NOT_PRESENT where the list itself shows it."""
+    """Whether the newest backup holds something; NOT_PRESENT where only the list can show it."""
     program = answer.target.settings.get("program")
-    if program not in ("restic", "borg"):
-        return not_present(msg("The list of the backup program shows it"))
-    if program == "borg":
+    if program is None or (program in ("pgbackrest", "barman") and answer.exit_code):
+        return not_present(msg("Only the list of the backup program shows it"))
+    if program != "restic":
         return Content.FULL if answer.stdout else Content.DOUBTFUL
     try:
         total = json.loads(answer.text)["total_size"]

@@ -14,6 +14,7 @@ from audit_backup.searches import (
     either,
     ending,
     files_in,
+    may_match,
     refusal,
     runs,
     stepped,
@@ -28,14 +29,14 @@ _ENTRY = "^dn::? ."  # of LDIF; the first is the directory itself
 # packed bytes are no text, so that they hold none of these but by rare chance.
 _ROWS = (
     "^[[:blank:]]*(?:[Ii][Nn][Ss][Ee][Rr][Tt] |[Rr][Ee][Pp][Ll][Aa][Cc][Ee] INTO |UPSERT )|<row>"
-    "|^[0-9][0-9a-f:.-]*+[[:cntrl:]][[:print:]]{10}"
+    "|^[0-9][0-9a-f:.-]*+[[:cntrl:]][ -~]{10}"
 )
 # The rows of a table in pg_dump's own format, packed by zlib or not: pieces behind their lengths.
 # Of a table without rows only the end mark is packed.
 _OWN_ROWS = (
-    "[[:cntrl:]]{2}.{2}[[:cntrl:]]{3}.{2}[[:cntrl:]]{2}x[^[:print:]]"
-    "(?![^[:print:][:cntrl:]]{5}[[:cntrl:]])"
-    "|^[[:cntrl:]].[[:cntrl:]]{3}[[:print:]]+[[:cntrl:]][[:print:]]{6}"
+    "[[:cntrl:]]{2}.{2}[[:cntrl:]]{3}.{2}[[:cntrl:]]{2}x[^ -~]"
+    "(?![^ -~[:cntrl:]]{5}[[:cntrl:]])"
+    "|^[[:cntrl:]].[[:cntrl:]]{3}[ -~]+[[:cntrl:]][ -~]{6}"
 )
 ROWS = f"{_ROWS}|{_OWN_ROWS}"
 # Where each COPY of a plain dump begins and where one ends: `.` and a sign before it.
@@ -81,7 +82,7 @@ def ask_insides(target: Target) -> Command | Message:
                     either(ending(*large), (*small, *ending(*others))), *rows(program, "r"),
                     Step("y", (*GREP, program, "-aoE", "-m", "500", _STATEMENTS), only=small),
                 )
-                for program, large, others in _TEXTS
+                for program, large, others in _TEXTS if may_match(pattern, program)
             )),
         ),
         LIMIT * 4, timeout_s=180,

@@ -15,7 +15,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from audit_backup import archive_tests, bytes_read, checks, declared, facts, listing
+from audit_backup import (
+    archive_tests,
+    bytes_read,
+    checks,
+    declared,
+    facts,
+    listing,
+    members,
+    searches,
+    statements,
+)
 from audit_backup.model import Files
 from audit_core.model import (
     Absent,
@@ -431,3 +441,25 @@ def test_whatever_is_declared_stays_one_argument(path: str, pattern: str) -> Non
         assert asked.argv[asked.argv.index("-printf") - 2] == pattern
         assert len(asked.argv) == 28
         assert not any(c in "".join(asked.argv) for c in "\0\n\x1b")
+
+
+def test_only_what_the_pattern_can_hold_is_searched() -> None:
+    """A line of sudoers has 30 kB for any name, and 6 kB for `*.sql.gz`."""
+
+    def lengths(**settings: str) -> tuple[int, int]:
+        where = Target(id="w/b", kind="backup_set", object_type="business_data",
+                       settings={"path": "/b", **settings})  # fmt: skip
+        asked = (members.ask_members(where), statements.ask_insides(where))
+        first, second = (len(" ".join(a.argv)) for a in asked if isinstance(a, Command))
+        return first, second
+
+    every = lengths()
+    for pattern in ("*", "*.*", "*gz", "*.[gx]z", "*.tar.gz*", "*.xml", "db-?", "*.sql.1"):
+        longer = 8 * (len(pattern) - 1)
+        assert all(a <= b + longer for a, b in zip(every, lengths(pattern=pattern), strict=True))
+    for pattern in ("*.sql.gz", "*.tar", "*.TXZ", "*.zst", "*.7z"):
+        assert sum(lengths(pattern=pattern)) < sum(every) / 2.5
+    assert searches.may_match("*.sql.gz", "/usr/bin/zgrep")
+    assert not searches.may_match("*.sql.gz", "/usr/bin/xzgrep")
+    assert searches.may_match("*.sql.gz*", "/usr/bin/xzgrep")
+    assert searches.may_match("*.xz.1", "/usr/bin/xzgrep")

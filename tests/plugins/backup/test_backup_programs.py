@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from audit_backup import checks, facts, programs, whole_check
-from audit_backup.model import Files
+from audit_backup.model import Content, Files
 from audit_core.model import Absent, Answer, Command, Message, ParseError, Reason, Target, Verdict
 
 # restic 0.14.0: restic -r … --no-lock --no-cache snapshots --json
@@ -105,20 +105,23 @@ def test_the_newest_backup_is_looked_into_where_the_list_does_not_show_it() -> N
     """Outputs of restic 0.14.0: `stats --json --mode restore-size latest`; borg by its files."""
     cases = (
         ("restic", b'{"total_size":200003,"total_file_count":3,"snapshots_count":1}\n', 0, P),
-        ("restic", b'{"total_size":0,"total_file_count":1,"snapshots_count":1}\n', 0, F),
+        ("restic", b'{"total_size":0,"total_file_count":1,"snapshots_count":1}\n', 0, P),
         ("restic", b"", 1, U), ("borg", b"y", 0, P), ("borg", b"", 0, U), ("borg", b"", 1, U),
+        ("pgbackrest", b"y", 0, P), ("pgbackrest", b"", 0, U), ("pgbackrest", b"", 1, P),
+        ("barman", b"y", 0, P), ("barman", b"", 0, U),
     )  # fmt: skip
     for program, text, status, want in cases:
         newest = programs.parse_newest(answer(declared(program), text, b"", status))
-        one = {"restic": RESTIC.replace(b'"703f","tree"', b'"x","tree"'), "borg": BORG}[program]
+        one = LISTS[program].replace(b"WAITING_FOR_WALS", b"DONE")
         archives = programs.parse_archives(answer(declared(program), one))
         assert not isinstance(archives, Absent)
-        files = facts.looked_into(
-            Files(files=(), complete=True), {}, {}, {}, {}, archives[:1], newest
-        )
-        got = checks.fresh.judge(files, CLOCK, declared(program), NOW).verdict
+        files = facts.looked_into(Files(files=(), complete=True), {}, {}, {}, {}, archives, newest)
+        got = checks.present.judge(files).verdict
         assert got is want, (program, text, got)
-    none = programs.parse_newest(answer(declared("barman"), b"1795932000\n"))
+        assert len([f for f in files.files if f.content is Content.FULL]) == (
+            0 if want is U else len(archives) - (b'"total_size":0' in text)
+        )
+    none = programs.parse_newest(answer(declared(None), b"1795932000\n"))
     assert isinstance(none, Absent)
     assert none.reason is Reason.NOT_PRESENT
     # restic 0.17 and later, as its documentation has it
