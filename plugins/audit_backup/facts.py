@@ -20,7 +20,6 @@ from audit_backup.model import BackupFile, Content, Ends, Files, Held, Inside, T
 from audit_core.api.sdk import (
     Absent,
     Answer,
-    Reason,
     complete,
     derive,
     fact,
@@ -143,7 +142,7 @@ def _held(
     if not archives or newest is None or newest is Content.FULL:
         return archives
     if isinstance(newest, Absent):
-        if newest.reason is Reason.NOT_PRESENT or archives[0].size > 1:
+        if archives[0].size > 1:
             return archives
         return (structs.replace(archives[0], content=Content.DOUBTFUL), *archives[1:])
     if newest is Content.EMPTY:
@@ -183,7 +182,7 @@ SET = derive(
     needs=(
         complete(FILES), known_or_absent(ENDS), known_or_absent(INSIDES),
         known_or_absent(MEMBERS), known_or_absent(PACKED_HEADS), optional(ARCHIVES),
-        known_or_absent(NEWEST),
+        known_or_absent(optional(NEWEST)),
     ),
 )  # fmt: skip
 

@@ -136,10 +136,11 @@ _SUMMED = (*GREP, _UNZIP, "-Zt")
 _TESTED = (*GREP, _SEVENZIP, "t", "-bd", "-bse1", "-p-")  # errors among the output
 
 
-def _as_tar(only: tuple[str, ...], *run: str) -> Step:
+def _as_tar(*run: str) -> Step:
     """bsdtar hands the members as a tar archive to a program; both have to end well."""
     words = " ".join(f'"{word}"' for word in run)
     made = (_BSDTAR, "-cf", "/dev/null", "--use-compress-program", words, "@{}")
+    only = ("-size", f"-{_LARGE + 1}c", "-exec", "/usr/bin/test", "-x", _BSDTAR, ";")
     return Step("c", ("/usr/bin/timeout", "20", *GREP, *made), only=only)
 
 
@@ -149,15 +150,14 @@ def _summed() -> tuple[str, ...]:
     What is in dumps is searched before; of packed members all need rows, since tar ends well only
     if the program does for each.
     """
-    small, zips = ("-size", f"-{_LARGE + 1}c"), ending(".zip")
-    zipgrep = (*GREP, _ZIPGREP, "-haqm1")
+    zips, zipgrep = ending(".zip"), (*GREP, _ZIPGREP, "-haqm1")
     return stepped(
         ending(".zip", ".7z", ".rar"),
+        _as_tar(_PLAIN_GREP, "-aciP", _MEMBER),
+        _as_tar(_PLAIN_GREP, "-acP", ROWS),
+        _as_tar("/usr/bin/tar", "-xf", "-", *_UNPACKED),
         Step("c", (*zipgrep, _ROW_OF_ZIP, "{}", "*.sql"), only=zips),
         Step("c", (*zipgrep, _COPY_OF_ZIP, "{}", "*.sql"), only=zips),
-        _as_tar(ending(".rar"), _PLAIN_GREP, "-aciP", _MEMBER),
-        _as_tar(small, _PLAIN_GREP, "-acP", ROWS),
-        _as_tar(small, "/usr/bin/tar", "-xf", "-", *_UNPACKED),
         Step("z", _SUMMED, _without(lambda names: (*_SUMMED, "{}", "-x", *names)), only=zips),
         Step("z", _TESTED, _without(
             lambda names: (*_TESTED, "{}", *(f"-xr!{name}" for name in names))

@@ -96,7 +96,7 @@ i=$1; c=$2; shift 2
 printf '\n%s B %s\n' "$N" "$i"; printf '\n%s B %s\n' "$N" "$i" >&2
 { w=$( { { { "$@" </dev/null 3>&- 5>&- 6>&- 7>&-; echo $? >&7; } 2>&3 |
   { head -c "$c" >&5; echo o$? >&7; }; } 3>&1 |
-  { head -c %ERR% >&6; echo e$? >&7; }; } 7>&1 ); } 5>&1 6>&2
+  { head -c %ERR% >&6; echo e$? >&7; cat >/dev/null; }; } 7>&1 ); } 5>&1 6>&2
 rc=; k=
 for x in $w; do case $x in o0|e0) k=$k$x;; [0-9]*) rc=$x;; esac; done
 [ ${#k} = 4 ] || rc=
