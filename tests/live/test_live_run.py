@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from core.toy import toy
+from live.backup_sets import HEADER, TABLE, TRAILER, nights, packed, rows
 from live.island import USER, Island, host, inventory, need_namespaces
 from live.product import Done, dengbao, environment, every_byte
 from live.sshd import Sshd
@@ -136,6 +137,8 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
                 f"      port: {port}\n      key: {strong.client_key}\n"
             )
 
+        dump = HEADER + TABLE + TRAILER
+        nights(base / "set", "db-@.sql.gz", lambda n: packed("gzip -c", dump + rows(n)), 3)
         inv = inventory(
             base / "inventory.yaml",
             host("strong", strong),
@@ -145,7 +148,8 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
             host("jumped", jumped) + jump,
             nobody("silent", silent.getsockname()[1]),
             nobody("closed", closed.getsockname()[1]),
-            "  - {id: here, access: {via: local}}\n",
+            "  - {id: here, access: {via: local}, backups: [{id: db, rpo_hours: 26, copies: 3, "
+            f"path: {base}/set}}]}}\n",
             head="scope: [127.0.0.0/8]\n",
         )
         env = environment(base, PLAIN_PASSWORD=plain.password)
@@ -158,6 +162,12 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
             "strong": strong, "weak": weak, "plain": plain, "stranger": stranger, "jumped": jumped,
         }  # fmt: skip
         yield Fleet(base, done, servers)
+
+
+def test_a_sound_backup_set_passes_in_a_run(fleet: Fleet) -> None:
+    for check in ("present", "fresh", "copies", "size"):
+        found = fleet.by_id[f"backup.{check}@here/backup:db"]
+        assert found["verdict"] == "pass", found
 
 
 def test_every_check_has_a_finding_on_every_host_whatever_happened_to_it(fleet: Fleet) -> None:

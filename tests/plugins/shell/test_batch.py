@@ -41,7 +41,7 @@ def test_every_way_to_end(shell: list[str], tmp_path: Path) -> None:
     if shutil.which(shell[0]) is None:
         pytest.skip(f"{shell[0]} is not installed")
     both = "printf 'a\\0b'; echo e >&2; exit 3"
-    answered, cut, late, none, streams, empty = asked(
+    answered, cut, late, none, streams, empty, loud = asked(
         [
             Command(argv=("echo", "x y")),
             Command(argv=("yes",), limit=1000),
@@ -49,9 +49,13 @@ def test_every_way_to_end(shell: list[str], tmp_path: Path) -> None:
             Command(argv=("no-such-program",)),
             Command(argv=("sh", "-c", both)),
             Command(argv=("true",)),
+            Command(argv=("sh", "-c", "head -c 200000 /dev/zero >&2 && echo done")),
         ],
         shell,
     )
+    assert loud is not None
+    assert (loud.exit_code, loud.stdout) == (0, b"done\n")
+    assert len(loud.stderr) == batch.STDERR_LIMIT
     assert answered == batch.ScriptResponse(status=Status.ANSWERED, exit_code=0, stdout=b"x y\n")
     assert cut is not None
     assert (cut.status, cut.truncated, len(cut.stdout)) == (Status.ANSWERED, True, 1000)
