@@ -13,6 +13,7 @@ from audit_linux.logs import (
     auditing,
     daemon_files,
     journald,
+    log_cleaners,
     log_files,
     log_reach,
     log_rotation,
@@ -28,7 +29,7 @@ from audit_linux.logs import (
 )
 
 FACTS: tuple[Fact, ...] = (
-    *auditing.FACTS, *audit_rules.FACTS, *log_files.FACTS, *log_rotation.FACTS,
+    *auditing.FACTS, *audit_rules.FACTS, *log_files.FACTS, *log_rotation.FACTS, *log_cleaners.FACTS,
     journald.JOURNAL_CONF, *log_reach.FACTS, daemon_files.STARTED, rsyslog.RSYSLOG_FILES,
     rsyslog.RSYSLOG, syslog_ng.SYSLOG_NG_FILES, syslog_ng.SYSLOG_NG,
     *audited_logins.FACTS, *audit_rule_files.FACTS,

@@ -29,6 +29,7 @@ from audit_core.api.sdk import (
 from audit_core.model import Answer, Judgement, Message, Verdict
 from audit_linux.config_files import ConfigPaths, whole_files
 from audit_linux.logs.journald import JOURNAL_CONF, JournalConf, JournalStorage
+from audit_linux.logs.log_cleaners import CLEANERS, Cleaner
 from audit_linux.logs.log_files import LOG_TREE, SECURITY_LOGS, SYSTEM_JOURNAL, LogTree
 from audit_linux.logs.logrotate_reader import Settings, Stanza, read_stanzas
 
@@ -165,6 +166,7 @@ def stanzas_of(names: Iterable[str], rotations: tuple[Rotation, ...]) -> dict[st
         complete(LOG_TREE),
         known_or_absent(optional(ROTATIONS)),
         known_or_absent(optional(JOURNAL_CONF)),
+        known_or_absent(CLEANERS),
     ),
     severity=Severity.HIGH,
     version=5,
@@ -174,6 +176,7 @@ def log_retention(
     tree: LogTree,
     rotations: tuple[Rotation, ...] | Absent | None,
     journal: JournalConf | Absent | None,
+    cleaners: tuple[Cleaner, ...] | Absent,
     *,
     min_days: Annotated[int, Up] = 180,
 ) -> Judgement:
@@ -185,7 +188,10 @@ def log_retention(
         return _journal(journal, min_days, expected)
     if isinstance(rotations, Absent):
         return undetermined(_NOT_READ, expected=expected)
+    removed = _removed(present, known(cleaners) or (), min_days)
     judged = _by_stanzas(_keeping(tree, present, rotations or ()), tree.links, min_days, expected)
+    if removed:
+        judged = failed(*judged.detail, *removed, expected=expected)
     if judged.verdict is Verdict.FAIL and _journal_may_keep(tree, known(journal), min_days):
         longer = msg("A journal on disk may hold the same records; its size decides for how long")
         return undetermined(*judged.detail, longer, expected=expected)
@@ -198,6 +204,18 @@ def _keeping(
     """The stanza of each log that is there."""
     holding = stanzas_of(log_names(tree), rotations)
     return {name: holding.get(name) for name in present}
+
+
+def _removed(
+    present: list[str], cleaners: tuple[Cleaner, ...], min_days: int
+) -> tuple[Message, ...]:
+    """What removes the logs that are there before their time."""
+    return tuple(
+        msg("{path} removes logs of more than {days} days: {line}", path=one.where,
+            days=int(one.days), line=verbatim(one.text))
+        for one in cleaners
+        if one.days + 1 < min_days and any(map(one.removes, present))
+    )  # fmt: skip
 
 
 def log_names(tree: LogTree) -> list[str]:

@@ -15,6 +15,7 @@ from audit_core.api.sdk import (
     complete,
     fact,
     failed,
+    known_or_absent,
     msg,
     optional,
     passed,
@@ -24,6 +25,7 @@ from audit_core.model import Answer, Judgement, Target, Verdict
 from audit_linux.config_files import ConfigPaths
 from audit_linux.logs.forwards import Forward, Forwards, is_local
 from audit_linux.logs.journald import JOURNAL_CONF, JournalConf
+from audit_linux.logs.log_cleaners import CLEANERS, Cleaner
 from audit_linux.logs.log_files import LOG_TREE, LogTree
 from audit_linux.logs.log_reach import HOST_SINCE, log_oldest
 from audit_linux.logs.log_rotation import ROTATIONS, Rotation, log_retention
@@ -152,6 +154,7 @@ def _unsettled(
         optional(ROTATIONS),
         optional(HOST_SINCE),
         optional(JOURNAL_CONF),
+        known_or_absent(CLEANERS),
         *log_remote.needs,
     ),
     severity=Severity.HIGH,
@@ -163,12 +166,13 @@ def log_kept_or_sent(
     rotations: tuple[Rotation, ...] | None,
     since: int | None,
     journal: JournalConf | None,
+    cleaners: tuple[Cleaner, ...] | Absent,
     *sending: Any,
     min_days: Annotated[int, Up] = 180,
 ) -> Judgement:
     """The system log is kept at least 180 days on the host or is sent to another machine."""
     expected = msg("kept at least {days} days, or forwarded to another machine", days=min_days)
-    kept = log_retention.judge(tree, rotations, journal, min_days=min_days)
+    kept = log_retention.judge(tree, rotations, journal, cleaners, min_days=min_days)
     # The audit trail is not the system log: neither its files nor its settings count here.
     oldest = log_oldest.judge(tree, None, since, rotations, None, min_days=min_days)
     sent = log_remote.judge(*sending)

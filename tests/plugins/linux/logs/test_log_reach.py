@@ -269,7 +269,7 @@ def test_kept_or_sent(
     rotations = (log_rotation.Rotation(paths=("/var/log/syslog",), days=days, words=""),)
     sending = (TARGET, RUNNING, _rsyslog(files, config), None, None, None)
     judgement = remote_log.log_kept_or_sent.judge(
-        log_tree(*logs), rotations, NOW - 900 * DAY, None, *sending
+        log_tree(*logs), rotations, NOW - 900 * DAY, None, (), *sending
     )
     assert judgement.verdict is verdict
     assert len(judgement.detail) >= 3
@@ -280,7 +280,7 @@ def test_a_journal_that_forgets_early_is_not_kept(days: int, verdict: Verdict, f
     sending = (TARGET, RUNNING, _rsyslog(files, ""), None, None, None)
     conf = journald.JournalConf(max_retention=f"{days}day")
     judgement = remote_log.log_kept_or_sent.judge(
-        log_tree(journal_file(200)), None, NOW - 900 * DAY, conf, *sending
+        log_tree(journal_file(200)), None, NOW - 900 * DAY, conf, (), *sending
     )
     assert judgement.verdict is verdict
 
@@ -298,13 +298,15 @@ def test_a_journal_on_disk_may_keep_longer_than_text_logs(files: Make) -> None:
         (log_tree(log_file("auth.log")), None, 9, Verdict.FAIL),
     ]
     for tree, conf, days, verdict in cases:
-        judgement = remote_log.log_kept_or_sent.judge(tree, short, NOW - days * DAY, conf, *sending)
+        judgement = remote_log.log_kept_or_sent.judge(
+            tree, short, NOW - days * DAY, conf, (), *sending
+        )
         assert judgement.verdict is verdict
 
 
 def test_audit_records_that_nobody_looked_for_are_not_told_to_be_missing(files: Make) -> None:
     sending = (TARGET, RUNNING, _rsyslog(files, ""), None, None, None)
-    judgement = remote_log.log_kept_or_sent.judge(log_tree(), None, None, None, *sending)
+    judgement = remote_log.log_kept_or_sent.judge(log_tree(), None, None, None, (), *sending)
     assert judgement.verdict is Verdict.FAIL
     assert "No system log or journal holds records" in [m.id for m in judgement.detail]
     oldest = log_reach.log_oldest.judge(log_tree(), (), None, None, None)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from msgspec import structs
 
 from audit_core.model import Absent, Answer, ParseError, Verdict
-from audit_linux.logs import auditd_conf, journald, log_reach, log_rotation
+from audit_linux.logs import auditd_conf, journald, log_cleaners, log_reach, log_rotation
 from invented.logs import COPIES, DAY, NOW, journal_file, log_file, log_tree
 
 Make = Callable[..., Answer]
@@ -98,7 +99,7 @@ def test_of_two_stanzas_the_first_holds() -> None:
         rotations = tuple(
             log_rotation.Rotation(paths=("/var/log/syslog",), days=d, words="") for d in days
         )
-        judged = log_rotation.log_retention.judge(log_tree(log_file("syslog")), rotations, None)
+        judged = log_rotation.log_retention.judge(log_tree(log_file("syslog")), rotations, None, ())
         assert judged.verdict is verdict, days
 
 
@@ -106,14 +107,14 @@ def test_hourly_may_be_daily() -> None:
     for count, verdict in ((4400, Verdict.PASS), (200, Verdict.UNDETERMINED), (24, Verdict.FAIL)):
         least, most = count // 24, count
         hourly = log_rotation.Rotation(paths=("/var/log/syslog",), days=least, most=most, words="")
-        judged = log_rotation.log_retention.judge(log_tree(log_file("syslog")), (hourly,), None)
+        judged = log_rotation.log_retention.judge(log_tree(log_file("syslog")), (hourly,), None, ())
         assert judged.verdict is verdict, count
 
 
 def test_debian_s_own_four_weeks_fail(recorded: Read) -> None:
     rotations = log_rotation.parse_rotations(recorded("logrotate"))
     judgement = log_rotation.log_retention.judge(
-        log_tree(log_file("syslog"), log_file("auth.log")), rotations, None
+        log_tree(log_file("syslog"), log_file("auth.log")), rotations, None, ()
     )
     assert judgement.verdict is Verdict.FAIL
     assert judgement.detail[0].args["days"] == 28
@@ -133,7 +134,7 @@ def test_debian_s_own_four_weeks_fail(recorded: Read) -> None:
 def test_retention(files: tuple[str, ...], days: int | None, verdict: Verdict) -> None:
     rotation = log_rotation.Rotation(paths=("/var/log/syslog",), days=days, words="")
     judgement = log_rotation.log_retention.judge(
-        log_tree(*(log_file(f) for f in files)), (rotation,), None
+        log_tree(*(log_file(f) for f in files)), (rotation,), None, ()
     )
     assert judgement.verdict is verdict
 
@@ -157,7 +158,7 @@ def test_a_journal_that_is_told_to_forget_is_not_kept(
 ) -> None:
     conf = journald.JournalConf(max_retention=value)
     assert conf.most_days == days
-    judgement = log_rotation.log_retention.judge(log_tree(journal_file(3)), None, conf)
+    judgement = log_rotation.log_retention.judge(log_tree(journal_file(3)), None, conf, ())
     assert judgement.verdict is verdict
     assert judgement.detail[-1].args.get("days") == days
     assert ("kept by size, not by time" in judgement.detail[-1].id) is (days is None)
@@ -166,14 +167,14 @@ def test_a_journal_that_is_told_to_forget_is_not_kept(
 def test_a_log_that_lies_elsewhere_is_not_passed() -> None:
     tree = structs.replace(log_tree(log_file("auth.log")), links=("messages", "README"))
     rotation = log_rotation.Rotation(paths=("/var/log/*",), days=200, words="")
-    judgement = log_rotation.log_retention.judge(tree, (rotation,), None)
+    judgement = log_rotation.log_retention.judge(tree, (rotation,), None, ())
     assert judgement.verdict is Verdict.UNDETERMINED
     assert judgement.detail[-1].args["names"] == ("messages",)
 
 
 def test_without_logrotate_retention_is_not_settled() -> None:
     assert (
-        log_rotation.log_retention.judge(log_tree(log_file("syslog")), None, None).verdict
+        log_rotation.log_retention.judge(log_tree(log_file("syslog")), None, None, ()).verdict
         is Verdict.UNDETERMINED
     )
 
@@ -281,5 +282,40 @@ def test_a_journal_on_disk_beside_short_text_logs_leaves_it_open() -> None:
         (journald.JournalConf(max_retention="1month"), Verdict.FAIL),
         (journald.JournalConf(max_retention="1year"), Verdict.UNDETERMINED),
     ):
-        assert check.judge(tree, (weeks,), journal).verdict is expected, journal
-    assert check.judge(log_tree(log_file("syslog")), (weeks,), None).verdict is Verdict.FAIL
+        assert check.judge(tree, (weeks,), journal, ()).verdict is expected, journal
+    assert check.judge(log_tree(log_file("syslog")), (weeks,), None, ()).verdict is Verdict.FAIL
+
+
+def test_what_removes_logs_before_their_time_fails(
+    subtests: Any, answers: Callable[..., Any], files: Make
+) -> None:
+    """Invented lines, after find(1), tmpreaper(8) and tmpfiles.d(5)."""
+    half_a_year = log_rotation.Rotation(paths=("/var/log/*",), days=210, words="")
+    tree = log_tree(log_file("syslog"), log_file("auth.log"))
+    tab, tmp = "/etc/cron.d/x", "/etc/tmpfiles.d/x.conf"
+    removes = "0 3 * * * root find /var/log {} \n"
+    cases: list[tuple[str, str, Verdict]] = [
+        (tab, removes.format("-name '*.gz' -mtime +30 -delete"), Verdict.FAIL),
+        (tab, removes.format("-type f -mtime +7 -exec rm -f {} +"), Verdict.FAIL),
+        (tab, removes.format("-mtime +30 -print0 | xargs -0 rm"), Verdict.FAIL),
+        (tab, removes.format("-name '*.gz' -mtime +200 -delete"), Verdict.PASS),
+        (tab, removes.format("-name 'nginx*' -mtime +30 -delete"), Verdict.PASS),
+        (tab, removes.format("-name '*.gz' -mtime +30 -ls"), Verdict.PASS),
+        (tab, removes.replace("/var/log", "/var/log/nginx").format("-mtime +30 -delete"),
+         Verdict.PASS),
+        (tab, "# " + removes.format("-mtime +30 -delete"), Verdict.PASS),
+        (tab, "0 3 * * * root tmpreaper 30d /var/log\n", Verdict.FAIL),
+        (tmp, "e /var/log - - - 30d\n", Verdict.FAIL),
+        (tmp, "d /var/log 0755 root root 4w\n", Verdict.FAIL),
+        (tmp, "d /var/log 0755 root root -\n", Verdict.PASS),
+        (tmp, "d /var/log 0755 root root ~30d\n", Verdict.PASS),
+        (tmp, "d /var/log 0755 root root 200d\n", Verdict.PASS),
+        (tmp, "d /var/log/nginx 0755 root root 3d\n", Verdict.PASS),
+    ]  # fmt: skip
+    for path, text, verdict in cases:
+        with subtests.test(text):
+            read, none = files({path: text}), files({}, not_present="/etc/a")
+            folder, tables = (read, none) if path == tmp else (none, read)
+            cleaners = log_cleaners.parse_cleaners(answers(files=folder, tables=tables))
+            judged = log_rotation.log_retention.judge(tree, (half_a_year,), None, cleaners)
+            assert judged.verdict is verdict
