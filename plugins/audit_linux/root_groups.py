@@ -19,6 +19,7 @@ ROOT_GROUPS: dict[str, Message] = {
     "lxd": _CONTAINERS,
     "incus": _CONTAINERS,
     "incus-admin": _CONTAINERS,
+    "mock": _CONTAINERS,  # builds packages in containers that root fills (Fedora)
     "libvirt": _MACHINES,
     "libvirtd": _MACHINES,
     "disk": _DISKS,

@@ -116,7 +116,7 @@ def _members(accounts: Accounts, groups: Groups, name: str) -> set[str]:
     "linux.root-groups",
     needs=(TARGET, ACCOUNTS, GROUPS, ELSEWHERE),
     severity=Severity.MEDIUM,
-    version=3,
+    version=4,
     remedy=msg(
         "Take the named accounts out of these groups (gpasswd -d ACCOUNT GROUP), or declare "
         "admin_groups if they administer the host"

@@ -169,7 +169,7 @@ def _granted_or_why(pam: Pam | None) -> set[bool] | Message:
         known_or_absent(NAMES),
     ),
     severity=Severity.HIGH,
-    version=10,
+    version=11,
     remedy=msg(
         "Remove NOPASSWD from rules for ALL commands and for programs that start a shell or write "
         "any file, and every Defaults !authenticate; give fixed arguments without wildcards"
@@ -250,7 +250,7 @@ def _entitled(full: list[Grant], groups: Groups | None) -> Values:
         known_or_absent(NAMES),
     ),
     severity=Severity.MEDIUM,
-    version=11,
+    version=12,
     remedy=msg(
         "List the commands that each role needs instead of ALL, with fixed arguments; declare "
         "admin_groups if administrators are in other groups"

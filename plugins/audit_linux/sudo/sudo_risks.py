@@ -48,6 +48,11 @@ _ALWAYS = _names("""
     script scriptreplay rlwrap ipython cpan debugfs parted fdisk iftop mail mailx mutt at batch
     parallel chpasswd newusers newgrp sg ghostscript gs dialog capsh setpriv pkexec doas
 """)
+# With one of these as first argument they show something and end (their manual pages).
+_LISTING = {
+    "fdisk": ("-l", "--list"), "parted": ("-l", "--list"), "screen": ("-ls", "-list"),
+    "tmux": ("ls", "list-sessions"), "redis-cli": ("info", "ping", "dbsize"),
+}  # fmt: skip
 # Their arguments decide: free ones run a command or write a file.
 _ARGUMENTS = _names("""
     7z 7za 7zr aa-exec add-shell adduser alien alternatives ansible ansible-playbook ansible-test
@@ -214,7 +219,7 @@ def _pattern(folder: str, name: str) -> Risk:
 def _known(name: str, args: list[str]) -> Risk:
     none = args in (['""'], ["''"])
     if name in _ALWAYS:
-        return Risk.ROOT
+        return Risk.NONE if _only_lists(name, args) else Risk.ROOT
     if name in _PAGERS:
         return Risk.NONE if "--no-pager" in args else Risk.PAGER
     if name in _READERS:
@@ -226,6 +231,11 @@ def _known(name: str, args: list[str]) -> Risk:
     if name in _INTERPRETERS:
         return _script(args, none)
     return _fixed(name, [] if none else args)
+
+
+def _only_lists(name: str, args: list[str]) -> bool:
+    """Whether a program that else takes commands shows something with these arguments and ends."""
+    return args[:1] != [] and args[0] in _LISTING.get(name, ()) and not any(map(_wild, args))
 
 
 def _shown(args: list[str]) -> Risk:

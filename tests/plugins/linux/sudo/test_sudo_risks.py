@@ -93,6 +93,11 @@ def test_container_engines(subtests: pytest.Subtests) -> None:
 TURNED_INTO = [
     ("ALL", Risk.ROOT),
     ("!/bin/bash", Risk.NONE),
+    ("/usr/sbin/fdisk -l", Risk.NONE),
+    ("/usr/sbin/fdisk", Risk.ROOT),
+    ("/usr/sbin/fdisk -l *", Risk.ROOT),
+    ("/usr/bin/redis-cli info memory", Risk.NONE),
+    ("/usr/bin/screen -r", Risk.ROOT),
     ("list", Risk.NONE),
     ("^/usr/bin/[a-z]+$", Risk.ROOT),
     ("^/usr/bin/[[:alpha:]0-9]+$ -v", Risk.ROOT),
