@@ -8,6 +8,7 @@ from __future__ import annotations
 from audit_core.model import Check, Fact
 from audit_linux import processes, units
 from audit_linux.system import (
+    agents,
     core_dumps,
     intrusion,
     kernel,
@@ -27,7 +28,7 @@ from audit_linux.system import (
 
 FACTS: tuple[Fact, ...] = (
     processes.PROCESSES, *units.FACTS, *mac.FACTS, *timesync.FACTS, *packages.FACTS,
-    *malware.FACTS, *intrusion.FACTS, *trust.FACTS, *storage.FACTS, *kernel.FACTS,
+    *agents.FACTS, *malware.FACTS, *intrusion.FACTS, *trust.FACTS, *storage.FACTS, *kernel.FACTS,
     *sysctl_files.FACTS, *core_dumps.FACTS, *stale.FACTS, *package_integrity.FACTS,
     *service_umask.FACTS,
 )  # fmt: skip

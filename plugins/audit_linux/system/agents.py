@@ -1,4 +1,4 @@
-"""Agents of security products, known by their processes, packages and units."""
+"""Agents of security products, known by their processes, packages, units and programs."""
 
 from __future__ import annotations
 
@@ -8,26 +8,58 @@ from collections.abc import Iterable
 
 from audit_core.api.sdk import (
     Absent,
+    Answer,
+    Command,
+    ParseError,
     capped,
+    fact,
     failed,
     known,
     known_or_absent,
     msg,
+    not_present,
     optional,
     passed,
     undetermined,
 )
 from audit_core.model import Judgement, Message, Target
 from audit_linux.declared import declared
+from audit_linux.find_errors import refused
 from audit_linux.processes import Process, process_labels, running
 from audit_linux.system.packages import PACKAGES
-from audit_linux.system.products import Product
+from audit_linux.system.products import PROGRAMS, Product
 from audit_linux.units import UNITS, Units
 
+
+def parse_programs(answer: Answer) -> frozenset[str] | Absent:
+    """The programs of known products that are there; NOT_PRESENT when there is none."""
+    denied = refused(answer.stderr)
+    if denied is not None:
+        return denied
+    found = {path.decode("utf-8", "surrogateescape") for path in answer.stdout.split(b"\0") if path}
+    if found - set(PROGRAMS):
+        raise ParseError(msg("a path that was not requested"))
+    return frozenset(found) or not_present(msg("No program of a known product is there"))
+
+
+AGENT_PROGRAMS = fact(
+    "linux.agent-programs",
+    frozenset[str],
+    kind="host",
+    ask=Command(argv=("find", "-L", *PROGRAMS, "-maxdepth", "0", "-print0"), ok=(0, 1)),
+    parse=parse_programs,
+)
+
+
 # What besides processes shows an agent, in the order in which `judged` is given it.
-SHOWN_BY = (known_or_absent(PACKAGES), known_or_absent(optional(UNITS)))
+SHOWN_BY = (
+    known_or_absent(PACKAGES),
+    known_or_absent(optional(UNITS)),
+    known_or_absent(optional(AGENT_PROGRAMS)),
+)
 Packages = frozenset[str] | Absent
 Booted = Units | Absent | None
+Programs = frozenset[str] | Absent | None
 
 # What a security product that is not in the list may be called. The rest of a name may be anything.
 _HINT = re.compile(
@@ -62,13 +94,19 @@ def _base(unit: str) -> str:
     return unit.rpartition(".")[0].partition("@")[0] if "." in unit else unit
 
 
-def installed(products: tuple[Product, ...], packages: Packages, units: Booted) -> tuple[str, ...]:
-    """What of `products` is installed or starts at boot, as `NAME (package or unit)`."""
+def installed(
+    products: tuple[Product, ...], packages: Packages, units: Booted, programs: Programs
+) -> tuple[str, ...]:
+    """What of `products` is installed or starts at boot, as `NAME (package, unit or program)`."""
     names = known(packages) or frozenset()
     booted = known(units)
     started = booted.active | booted.enabled if booted else frozenset()
     bases = {_base(unit) for unit in started}
-    found = ((p.name, {*p.packages} & names | {*p.units} & bases) for p in products)
+    there = known(programs) or frozenset()
+    found = (
+        (p.name, {*p.packages} & names | {*p.units} & bases | {*p.programs} & there)
+        for p in products
+    )
     return tuple(f"{name} ({', '.join(sorted(by))})" for name, by in found if by)
 
 
@@ -98,6 +136,7 @@ def judged(
     setting: str,
     packages: Packages,
     units: Booted,
+    programs: Programs,
 ) -> Judgement:
     """PASS when an agent runs, with its name and owner; FAIL when nothing looks like one."""
     named = _products(target, products, setting)
@@ -111,7 +150,7 @@ def judged(
     none = msg("None of {count} processes has the name of a known or declared agent",
                count=len(processes))  # fmt: skip
     others = _declared_otherwise(target, setting)
-    maybe = tuple(_maybe(processes, named, products, packages, units, setting, others))
+    maybe = tuple(_maybe(processes, named, products, packages, units, programs, setting, others))
     return (
         undetermined(none, *maybe, expected=expected) if maybe else failed(none, expected=expected)
     )
@@ -135,6 +174,7 @@ def _maybe(
     products: tuple[Product, ...],
     packages: Packages,
     units: Booted,
+    programs: Programs,
     setting: str,
     others: frozenset[str],
 ) -> Iterable[Message]:
@@ -146,12 +186,15 @@ def _maybe(
     active = {_base(unit) for unit in (booted.active if booted else ())}
     # A declared agent whose unit is active may run under another name.
     own = tuple(sorted(name for name in active if name[:15] in named))
-    if there := installed(products, packages, units) or own:
+    if there := installed(products, packages, units, programs) or own:
         yield msg("Installed, but none of its known processes runs: {products}",
                   products=capped(there))  # fmt: skip
     if unknown := unknown_agents(processes, units, others):
         yield msg("May be agents that are not in the list of products; declare them in {setting} "
                   "if they are: {names}", setting=setting, names=capped(unknown))  # fmt: skip
-    for gap in (packages, units):
+    for gap in (packages, units, programs):
         if isinstance(gap, Absent):
             yield gap.detail
+
+
+FACTS = (AGENT_PROGRAMS,)

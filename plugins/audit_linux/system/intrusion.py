@@ -34,7 +34,7 @@ from audit_core.model import Judgement, Target
 from audit_linux.clock import CLOCK, seconds
 from audit_linux.find_errors import refused
 from audit_linux.processes import PROCESSES, Process, process_labels, running
-from audit_linux.system.agents import SHOWN_BY, Booted, Packages, judged
+from audit_linux.system.agents import SHOWN_BY, Booted, Packages, Programs, judged
 from audit_linux.system.products import INTRUSION
 
 
@@ -42,15 +42,19 @@ from audit_linux.system.products import INTRUSION
     "linux.intrusion-agent",
     needs=(TARGET, complete(PROCESSES), *SHOWN_BY),
     severity=Severity.MEDIUM,
-    version=4,
+    version=5,
     remedy=msg("Install a host intrusion detection agent; declare intrusion_agents if its name "
                "differs"),
 )  # fmt: skip
 def intrusion_agent(
-    target: Target, processes: tuple[Process, ...], packages: Packages, units: Booted
+    target: Target,
+    processes: tuple[Process, ...],
+    packages: Packages,
+    units: Booted,
+    programs: Programs,
 ) -> Judgement:
     """A host intrusion detection agent is running."""
-    return judged(target, processes, INTRUSION, "intrusion_agents", packages, units)
+    return judged(target, processes, INTRUSION, "intrusion_agents", packages, units, programs)
 
 
 class Baseline(Struct, frozen=True, kw_only=True):

@@ -32,7 +32,7 @@ _PLAIN = frozenset({"bash", "openssh-server"})
 
 
 def _malware(host: Target, processes: tuple[Process, ...]) -> Judgement:
-    return malware.malware_agent.judge(host, processes, _PLAIN, None)
+    return malware.malware_agent.judge(host, processes, _PLAIN, None, None)
 
 
 def test_agents_are_known_by_their_names_cut_to_fifteen_bytes(
@@ -43,7 +43,9 @@ def test_agents_are_known_by_their_names_cut_to_fifteen_bytes(
             with subtests.test(name):
                 seen = (INIT, Process(pid=5, uid=0, name=name[:15]))
                 setting = "malware_agents" if product.malware else "intrusion_agents"
-                found = agents.judged(target(), seen, products.PRODUCTS, setting, _PLAIN, None)
+                found = agents.judged(
+                    target(), seen, products.PRODUCTS, setting, _PLAIN, None, None
+                )
                 assert found.verdict is Verdict.PASS
                 assert found.detail[0].args["products"] == (product.name,)
 
@@ -54,24 +56,29 @@ def test_what_looks_like_an_agent_is_told_and_does_not_fail(
     units = Units(active=frozenset({"ssh.service"}), enabled=frozenset())
     known = Units(active=frozenset(), enabled=frozenset({"falcon-sensor.service"}))
     closed = Absent(reason=Reason.NOT_PERMITTED, detail=msg("closed"))
-    # (process, packages, units) -> verdict
-    cases: list[tuple[str, Any, Any, Verdict]] = [
-        ("bash", _PLAIN, units, Verdict.FAIL),
-        ("ssh-agent", _PLAIN, units, Verdict.FAIL),
-        ("qemu-guest-agen", _PLAIN, units, Verdict.FAIL),
-        ("acme-edr", _PLAIN, units, Verdict.UNDETERMINED),
-        ("NewProtectSvc", _PLAIN, units, Verdict.UNDETERMINED),
-        ("bash", frozenset({"efs"}), units, Verdict.UNDETERMINED),
-        ("bash", _PLAIN, known, Verdict.UNDETERMINED),
-        ("bash", closed, units, Verdict.UNDETERMINED),
-        ("bash", _PLAIN, closed, Verdict.UNDETERMINED),
+    edr = frozenset({"/opt/CrowdStrike/falcond"})
+    # (process, packages, units, programs) -> verdict
+    cases: list[tuple[str, Any, Any, Any, Verdict]] = [
+        ("bash", _PLAIN, units, None, Verdict.FAIL),
+        ("ssh-agent", _PLAIN, units, None, Verdict.FAIL),
+        ("qemu-guest-agen", _PLAIN, units, None, Verdict.FAIL),
+        ("acme-edr", _PLAIN, units, None, Verdict.UNDETERMINED),
+        ("NewProtectSvc", _PLAIN, units, None, Verdict.UNDETERMINED),
+        ("bash", frozenset({"efs"}), units, None, Verdict.UNDETERMINED),
+        ("bash", _PLAIN, known, None, Verdict.UNDETERMINED),
+        ("bash", closed, units, None, Verdict.UNDETERMINED),
+        ("bash", _PLAIN, closed, None, Verdict.UNDETERMINED),
+        ("bash", _PLAIN, units, edr, Verdict.UNDETERMINED),
+        ("bash", _PLAIN, units, closed, Verdict.UNDETERMINED),
     ]
-    for name, packages_, booted, verdict in cases:
+    for name, packages_, booted, there, verdict in cases:
         with subtests.test(f"{name} {booted}"):
             seen = (INIT, Process(pid=5, uid=0, name=name))
-            judged = malware.malware_agent.judge(target(), seen, packages_, booted)
+            judged = malware.malware_agent.judge(target(), seen, packages_, booted, there)
             assert judged.verdict is verdict
-            signed = malware.malware_signatures.judge(target(), seen, packages_, booted, None)
+            signed = malware.malware_signatures.judge(
+                target(), seen, packages_, booted, there, None
+            )
             assert signed.verdict is verdict
 
 
@@ -112,7 +119,7 @@ def test_an_agent_in_a_container_does_not_guard_the_host(target: MakeTarget) -> 
 def test_intrusion_agent(name: str, verdict: Verdict, target: MakeTarget) -> None:
     processes = (INIT, Process(pid=5, uid=0, name=name))
     host = target(intrusion_agents=["hids"])
-    assert intrusion.intrusion_agent.judge(host, processes, _PLAIN, None).verdict is verdict
+    assert intrusion.intrusion_agent.judge(host, processes, _PLAIN, None, None).verdict is verdict
 
 
 HEADER = "ClamAV-VDB:{} 2026 08-24 +0000:27500:2048123:90:0123456789abcdef:sig"
@@ -170,7 +177,7 @@ def test_signatures(
     built = (
         None if age is None else malware.Signatures(version=1, built=NOW - age * 86_400, now=NOW)
     )
-    judgement = malware.malware_signatures.judge(target(), processes, _PLAIN, None, built)
+    judgement = malware.malware_signatures.judge(target(), processes, _PLAIN, None, None, built)
     assert judgement.verdict is verdict
 
 
@@ -204,7 +211,7 @@ def test_an_agent_of_the_other_kind_is_no_unknown_one(target: MakeTarget) -> Non
     runs = (Process(pid=1, uid=0, name="systemd"), Process(pid=7, uid=0, name="sitehids"))
     judge = malware.malware_agent.judge
     both = target(malware_agents=["siteav"], intrusion_agents=["sitehids"])
-    assert judge(both, runs, frozenset(), None).verdict is Verdict.FAIL
+    assert judge(both, runs, frozenset(), None, None).verdict is Verdict.FAIL
     # It may be both where the site tells of no other.
     one = target(intrusion_agents=["sitehids"])
-    assert judge(one, runs, frozenset(), None).verdict is Verdict.UNDETERMINED
+    assert judge(one, runs, frozenset(), None, None).verdict is Verdict.UNDETERMINED
