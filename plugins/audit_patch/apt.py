@@ -382,7 +382,9 @@ def parse_automatic(answer: Answer) -> Automatic:
         raise ParseError(msg("not the output of apt-config shell"))
     values = {key: value.strip("'") for key, _, value in rows}
     on = values.get("enable", "1") != "0" and values.get("upgrade", "0") not in {"", "0"}
-    return Automatic(installs=on, settings=tuple(f"{k}={v}" for k, v in sorted(values.items())))
+    shown = tuple(f"{k}={v}" for k, v in sorted(values.items()))
+    lists = values.get("lists", "0") not in {"", "0"}
+    return Automatic(installs=on, settings=shown, refreshes=lists)
 
 
 _SETTING = re.compile(r'(?P<key>\S+) "(?P<value>.*)";')

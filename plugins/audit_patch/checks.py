@@ -417,7 +417,7 @@ def metadata_fresh(
     "patch.automatic-updates",
     needs=(AUTOMATIC, UPDATERS, optional(STARTERS), known_or_absent(optional(UNATTENDED))),
     severity=Severity.LOW,
-    version=3,
+    version=4,
 )
 def automatic_updates(
     automatic: Automatic,
@@ -433,6 +433,8 @@ def automatic_updates(
             settings=capped(automatic.settings), programs=capped(updaters),
         )  # fmt: skip
         without = _without(known(unattended))
+        if not automatic.refreshes:
+            without.append(msg("The lists of packages are not fetched beforehand"))
         if not starters:
             without.append(msg("No active timer of systemd starts them"))
         if without or not starters:

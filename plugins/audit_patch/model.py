@@ -134,10 +134,14 @@ class Builds(Struct, frozen=True, kw_only=True):
 
 
 class Automatic(Struct, frozen=True, kw_only=True):
-    """The settings of the distribution's own mechanism that installs updates by itself."""
+    """The settings of the distribution's own mechanism that installs updates by itself.
+
+    `refreshes`: whether it also fetches new metadata first.
+    """
 
     installs: bool
     settings: tuple[str, ...]
+    refreshes: bool = True
 
 
 class Unattended(Struct, frozen=True, kw_only=True):

@@ -41,7 +41,11 @@ class Mapped(Struct, frozen=True, kw_only=True):
 
 
 _LINE = re.compile(r"/proc/(\d{1,10})/maps:\S+ ..([x-]). \S+ \S+ \d+ +(\S.*) \(deleted\)", re.ASCII)
-_OF_PACKAGES = re.compile(r"/(?:usr|lib|lib32|lib64|bin|sbin|opt)/.*")
+# The second form is that of a daemon in a directory of its own (chroot), such as named.
+_OF_PACKAGES = re.compile(
+    r"/(?:usr|lib|lib32|lib64|bin|sbin|opt)/.*"
+    r"|/(?:srv|var|chroot|jail)/.*/(?:usr/(?:s?bin|libexec|lib\w*)|lib64|s?bin)/.*"
+)
 
 
 def parse_mapped(answer: Answer) -> tuple[Mapped, ...] | Partial:
@@ -83,6 +87,7 @@ MAPPED = fact(
     "linux.replaced-code",
     needs=(MAPPED, PROCESSES),
     severity=Severity.MEDIUM,
+    version=2,
     remedy=msg("Restart the named services (needrestart, or needs-restarting -s), or the host"),
 )
 def replaced_code(mapped: tuple[Mapped, ...], processes: tuple[Process, ...]) -> Judgement:

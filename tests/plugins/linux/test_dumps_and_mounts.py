@@ -190,6 +190,9 @@ def test_replaced_code() -> None:
         (row.format(7, f"{lib}.#prelink#.ab12"), P),
         (row.format(7, lib).replace("r-xp", "rw-p"), P),
         (row.format(7, "/memfd:jit"), P),
+        (row.format(7, "/var/named/chroot/usr/sbin/named"), F),
+        (row.format(7, "/var/lib/app/cache/lib/jit.so"), P),
+        (row.format(7, "/tmp/x/usr/lib/y.so"), P),
         (row.format(7, "/dev/shm/usr/x").replace("r-xp", "r-xs"), P),
         (row.format(7, "/SYSV00000000"), P),
     ):

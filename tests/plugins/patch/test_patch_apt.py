@@ -254,7 +254,8 @@ def test_a_cut_or_misshapen_listing_is_not_read(raw: bytes) -> None:
     ],
 )
 def test_apt_periodic(text: str, installs: bool) -> None:
-    assert apt.parse_automatic(answer(text.encode())).installs is installs
+    got = apt.parse_automatic(answer(text.encode()))
+    assert (got.installs, got.refreshes) == (installs, "lists" in text)
 
 
 def test_what_apt_lists_holds_beside_what_it_could_not_read() -> None:

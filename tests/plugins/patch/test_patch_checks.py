@@ -509,6 +509,9 @@ def test_what_unattended_upgrades_leaves_out() -> None:
         (Unattended(), UNDETERMINED),
     ):
         assert judge(checks.automatic_updates, automatic, *rest, given).verdict is verdict, given
+    stale = structs.replace(automatic, refreshes=False)
+    good = Unattended(origins=(security,))
+    assert judge(checks.automatic_updates, stale, *rest, good).verdict is UNDETERMINED
 
 
 @pytest.mark.parametrize(
