@@ -268,6 +268,7 @@ _NETWORK = (
              "management-sources?", "", "nft flush ruleset; " + _NFT),
     Mutation("dormant table", "nft 'table inet filter { flags dormant; }'", (),
              "firewall-input management-sources?", "", "nft flush ruleset; " + _NFT),
+    _edit("emptied file of the filter", "/etc/nftables.conf", "d", "firewall-persistent"),
     Mutation("early accept", "nft insert rule inet filter input accept", (),
              "firewall-input management-sources?", "", "nft flush ruleset; " + _NFT),
     _listener("cache port", 6379, "listening-allowed listening-high-risk "

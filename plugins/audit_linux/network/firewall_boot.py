@@ -30,11 +30,11 @@ from audit_linux.network.port_forwards import LEGACY, LEGACY6, SAVED, SAVED6, Sa
 from audit_linux.system.kernel import SYSCTL
 from audit_linux.units import LINKS, UNITS, Units
 
-# ferm, shorewall, CSF, agents that divide networks (Illumio, Guardicore, Calico, Cilium), and what
-# a site may call its own.
+# ferm, shorewall, CSF, agents that divide networks (Illumio, Guardicore, Calico, Cilium), nodes of
+# Kubernetes, what sets the host up anew at boot, and what a site may call its own.
 _LOADERS = re.compile(
     r"nft|tables|netfilter|firewall|ufw|ferm|shorewall|filter|fw(?!upd)|csf|lfd|illumio|guardicore"
-    r"|gc-agent|calico|cilium"
+    r"|gc-agent|calico|cilium|kubelet|k3s|rke2|puppet|salt-minion|chef-client|cfengine"
 )
 
 

@@ -115,7 +115,7 @@ _NOTES = frozenset(
      "--hashlimit-mode", "--hashlimit-name", "--hashlimit-srcmask", "--hashlimit-dstmask",
      "--hashlimit-htable-expire", "--hashlimit-htable-size", "--hashlimit-htable-max",
      "--hashlimit-htable-gcinterval", "--connlimit-mask", "--connlimit-saddr", "--connlimit-daddr",
-     "--dir"}
+     "--dir", "--limit-iface-in"}
 )  # fmt: skip
 # Conditions on who sends.
 _SENDERS = frozenset(

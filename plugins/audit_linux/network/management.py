@@ -69,7 +69,8 @@ MANAGEMENT = frozenset({
 })  # fmt: skip
 _SERVERS = re.compile(
     r"sshd(?:-\w+)?|dropbear|telnetd|in\.telnetd|xrdp|cockpit-(?:ws|tls)|X\w*vnc\w*|x11vnc"
-    r"|vino-server|wayvnc|snmpd|miniserv(?:\.pl)?|ttyd|shellinaboxd|gotty|BT-Panel|1panel\S*"
+    r"|x0vncserver|vino-server|wayvnc|anydesk|rustdesk|ToDesk\S*|sunlogin\S*|teamviewerd"
+    r"|snmpd|miniserv(?:\.pl)?|ttyd|shellinaboxd|gotty|BT-Panel|1panel\S*"
     r"|libvirtd|pveproxy"
 )
 # Who holds the port of the SSH server: it itself, who starts it, or nobody that is shown.
