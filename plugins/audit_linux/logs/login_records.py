@@ -273,6 +273,7 @@ def login_recording(
     if _is_kept(last, kept, trail, login) and not silent:
         return passed(*detail, expected=expected)
     unseen = not trail.readable or bool(_gap_details(samples, journaled, audited))
+    unseen = unseen and not (silent and lasting is False and not _audits(processes))
     unsure = own is not None and not silent  # a record in another zone may be its own
     if (
         login is None
@@ -285,6 +286,11 @@ def login_recording(
     if elsewhere := _elsewhere(tree, login, rsyslog, syslog_ng, processes):
         return undetermined(*detail, *elsewhere, expected=expected)
     return failed(*detail, expected=expected)
+
+
+def _audits(processes: tuple[Process, ...] | Absent) -> bool:
+    """Whether auditd may write records of logins."""
+    return isinstance(processes, Absent) or bool(running(processes, ("auditd",)))
 
 
 def _is_kept(

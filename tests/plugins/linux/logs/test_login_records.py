@@ -209,6 +209,17 @@ def test_a_session_leaves_a_record_in_what_is_written(subtests: Any) -> None:
                 (sample,), journal, tree, (), None, None, None, (), began
             )
             assert judged.verdict is verdict
+    # without sudo the time of the file is seen, its records are not
+    shut = Absent(reason=Reason.NOT_PERMITTED, detail=msg("closed"))
+    auditd = (Process(pid=9, uid=0, name="auditd"),)
+    for tree, processes, verdict in (
+        (frozen, (), Verdict.FAIL), (frozen, auditd, Verdict.UNDETERMINED),
+        (live, (), Verdict.UNDETERMINED), (stale, (), Verdict.UNDETERMINED),
+    ):  # fmt: skip
+        judged = login_records.login_recording.judge(
+            shut, shut, tree, (), shut, None, None, processes, session
+        )
+        assert judged.verdict is verdict
 
 
 def test_the_newest_record_of_the_journal_is_read_without_its_text(answers: MakeAll) -> None:
