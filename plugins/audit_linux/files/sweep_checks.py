@@ -151,14 +151,14 @@ def setuid_files(
     if bad:
         detail = msg("{count} files are setuid or setgid and should not be: {names}",
                      count=len(bad), names=_names(bad))  # fmt: skip
-        return failed(detail, *_of_none(alien), expected=expected)
+        return failed(detail, *_of_none(alien), *_unused(wanted, sweep), expected=expected)
     if unknown:
         detail = msg("Ask whether these setuid or setgid programs are needed: {names}",
                      names=_names(unknown))  # fmt: skip
         return undetermined(detail, expected=expected)
     fine = msg("{count} setuid or setgid programs, all known: {names}", count=len(live),
                names=capped(e.path for e in live) or ("-",))  # fmt: skip
-    return _settled(passed(fine, expected=expected), sweep, mounts)
+    return _settled(passed(fine, *_unused(wanted, sweep), expected=expected), sweep, mounts)
 
 
 def _of_no_package(
@@ -179,6 +179,14 @@ def _of_no_package(
 
 def _setuid(sweep: Sweep) -> Iterator[Entry]:
     return (e for e in sweep.entries if e.kind == "f" and e.bits & 0o6000)
+
+
+def _unused(wanted: tuple[str, ...] | None, sweep: Sweep) -> tuple[Message, ...]:
+    """What is declared and no longer there, or no longer setuid: the declaration can go."""
+    used = {e.path for e in _setuid(sweep)} | {c.path for c in sweep.capable}
+    rest = sorted(set(wanted or ()) - used)
+    detail = msg("setuid_files declares what was not found: {names}", names=capped(rest))
+    return (detail,) if rest else ()
 
 
 def _of_none(alien: list[str]) -> tuple[Message, ...]:

@@ -240,6 +240,11 @@ def test_the_site_says_what_is_expected() -> None:
     assert verdicts(sweep)["setuid-files"] is UNDETERMINED
     assert verdicts(sweep, setuid_files=["/opt/x/tool", "/usr/bin/su"])["setuid-files"] is PASS
     assert verdicts(sweep, setuid_files=["/opt/x/tool"])["setuid-files"] is FAIL
+    settings = {"setuid_files": ["/opt/x/tool", "/usr/bin/su", "/opt/gone"]}
+    target = structs.replace(target_of("host"), settings=settings)
+    judged = sweep_checks.setuid_files.judge(target, sweep, ROOT, None, None)
+    assert judged.verdict is PASS
+    assert "/opt/gone" in str(judged.detail)
 
 
 @pytest.mark.skipif(not Path("/var/lib/dpkg/info").exists(), reason="no dpkg")
