@@ -123,7 +123,7 @@ def looked_into(
         ))
         for f in files.files if f not in beside
     ]  # fmt: skip
-    beside = (*beside, *_definitions(found, insides))
+    beside = (*beside, *_definitions(found, insides, files.aside))
     found = [f for f in found if f not in beside]
     return structs.replace(
         files,
@@ -152,18 +152,22 @@ def _held(
     )
 
 
-def _definitions(found: list[BackupFile], insides: dict[str, Inside]) -> list[BackupFile]:
+def _definitions(
+    found: list[BackupFile], insides: dict[str, Inside], aside: tuple[BackupFile, ...]
+) -> list[BackupFile]:
     """The files of definitions and of tables without rows, where others have content.
 
     mydumper writes each table's own definition, pg_dumpall -g the roles, pg_dump -Fd and mongodump
-    the tables.
+    the tables and a list of them.
     """
     if not any(f.content is Content.FULL for f in found):
         return []
+    dumps = {f.name.rpartition("/")[0] for f in aside if names.is_table_list(f.name)}
     return [
         f for f in found
         if (names.is_definition(f.name) and f.name in insides and insides[f.name].schema)
-        or (names.is_table(f.name) and f.content in (Content.DOUBTFUL, Content.EMPTY))
+        or (names.is_table(f.name) and f.name.rpartition("/")[0] in dumps
+            and f.content in (Content.DOUBTFUL, Content.EMPTY))
     ]  # fmt: skip
 
 

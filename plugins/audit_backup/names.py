@@ -88,7 +88,7 @@ _DEFINITION = re.compile(
 )
 
 
-_TABLE = re.compile(r"(?:(?:^|/)(?:blob_)?\d+\.dat|\.bson)(?:\.(?:gz|lz4|zst))?$")
+_TABLE = re.compile(r"(?:(?:^|/)(?:blob_)?\d{3,5}\.dat|\.bson)(?:\.(?:gz|lz4|zst))?$")
 
 
 def is_definition(path: str) -> bool:
@@ -115,6 +115,11 @@ def is_opaque(path: str) -> bool:
     With the metadata only it may have megabytes.
     """
     return _plain(path).endswith((".dmp", ".expdp"))
+
+
+def is_table_list(path: str) -> bool:
+    """Whether the name is that of what these write beside the tables."""
+    return path.endswith(("toc.dat", ".metadata.json", ".metadata.json.gz"))
 
 
 def is_tar(path: str) -> bool:

@@ -70,6 +70,21 @@ def lost_parts(files: Iterable[BackupFile]) -> Message | None:
     return msg("Parts are missing: {names}", names=capped(map(_shown, lost))) if lost else None
 
 
+_TABLE = re.compile(r"(?:^|/)\d{3,5}\.dat(?:\.(?:gz|lz4|zst))?$")
+
+
+def without_list(files: Iterable[BackupFile], beside: Iterable[BackupFile]) -> Message | None:
+    """A message where tables of pg_dump -Fd lack the list without which they cannot be restored."""
+    tables = {_folder(f) for f in files if _TABLE.search(f.name)}
+    lists = {_folder(f) for f in beside if f.name.rpartition("/")[2] == "toc.dat"}
+    lost = [f"{folder}/toc.dat".lstrip("/") for folder in sorted(tables - lists)]
+    return msg("Parts are missing: {names}", names=capped(lost)) if lost else None
+
+
+def _folder(file: BackupFile) -> str:
+    return file.name.rpartition("/")[0]
+
+
 def _shown(stem: str) -> str:
     return stem.rstrip("#")
 

@@ -12,7 +12,7 @@ from audit_backup.generations import generations
 from audit_backup.magic import encrypted_as, plain_as
 from audit_backup.model import BackupFile, Ends, Files, Tested
 from audit_backup.names import is_archive, is_dump, is_packed, is_sql
-from audit_backup.parts import lost_parts, perhaps_cut
+from audit_backup.parts import lost_parts, perhaps_cut, without_list
 from audit_core.api.sdk import (
     COLLECTED_AT,
     TARGET,
@@ -68,6 +68,7 @@ def whole(
         return failed(*few(bad, 10), expected=wanted)
     if (
         why := never
+        or (declared.pattern(target) == "*" and without_list(newest, files.aside))
         or perhaps_cut(newest)
         or _untested(newest, found)
         or open_points.unsearched_places(_without_notes(files, newest))

@@ -302,6 +302,11 @@ def test_the_list_of_a_dump_in_a_directory_is_no_backup(tmp_path: Path) -> None:
     assert verdicts(tmp_path, copies=1)[:4] == [U] * 4
     put(tmp_path / "3342.dat.gz", packed("gzip -c", os.urandom(9000)))
     assert verdicts(tmp_path, copies=1) == [P, P, P, U, P]
+    (tmp_path / "toc.dat").unlink()
+    assert verdicts(tmp_path, copies=1)[4] is U
+    put(tmp_path / "n" / f"{day(1)}.dat.gz", packed("gzip -c", os.urandom(900)), NIGHT)
+    put(tmp_path / "n" / f"{day(0)}.dat.gz", packed("gzip -c", b""))  # no table of pg_dump
+    assert verdicts(tmp_path / "n", copies=1)[3:] == [F, F]
 
 
 def test_what_a_failed_job_leaves_does_not_pass(tmp_path: Path) -> None:
