@@ -301,11 +301,8 @@ def management_sources(
             msg("admin_sources: not a network: {entries}", entries=capped(bad)) if bad else None,
             msg("ports: not a port like 23/tcp: {entries}", entries=capped(odd)) if odd else None,
         ))  # fmt: skip
-    if not asked and server is None and any(not i.loopback and not i.process for i in listeners):
-        return undetermined(msg("Which programs listen, and the ports of the SSH server, are not "
-                                "known"))  # fmt: skip
     if not asked:
-        return not_applicable(msg("No management port accepts connections from outside"))
+        return _nothing_asked(listeners, server)
     if gaps:
         return undetermined(*gaps)
     tables = chains_of(saved, saved6, legacy, legacy6)
@@ -339,6 +336,14 @@ def _real_interfaces(settings: dict[str, str]) -> tuple[str, ...]:
 def _published(*saved: Saved | Absent | None) -> Iterator[tuple[Published, ...]]:
     """What each tool's saved rules hand on."""
     return ((known(one) or Saved()).published for one in saved)
+
+
+def _nothing_asked(listeners: tuple[Listener, ...], server: Sshd | None) -> Judgement:
+    """None of the sockets is known to be one over which the host is administered."""
+    if server is None and any(not i.loopback and not i.process for i in listeners):
+        return undetermined(msg("Which programs listen, and the ports of the SSH server, are not "
+                                "known"))  # fmt: skip
+    return not_applicable(msg("No management port accepts connections from outside"))
 
 
 _Rows = tuple[tuple[Published, ...], ...]

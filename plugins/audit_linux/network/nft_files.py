@@ -92,15 +92,21 @@ def _statements(
         elif part == "{":
             at = _inline(tokens, at)
             words.append("{}")
-        elif part in (";", "\n", "}"):
-            found += [_Statement(words=tuple(words))] if words else []
-            words = []
-            if part == "}" and inside:
-                break
-        else:
+        elif part not in _ENDS_OF_STATEMENTS:
             words.append(part)
-    found += [_Statement(words=tuple(words))] if words else []
-    return tuple(found), at
+        else:
+            found += _whole(words)
+            words = []
+        if part == "}" and inside:
+            break
+    return (*found, *_whole(words)), at
+
+
+_ENDS_OF_STATEMENTS = (";", "\n", "}")
+
+
+def _whole(words: list[str]) -> list[_Statement]:
+    return [_Statement(words=tuple(words))] if words else []
 
 
 def _named(words: list[str], count: int) -> tuple[tuple[str, str], list[str]] | None:
@@ -108,6 +114,13 @@ def _named(words: list[str], count: int) -> tuple[tuple[str, str], list[str]] | 
     known = bool(words) and words[0] in (*_FAMILIES, *_OTHERS)
     family, rest = (words[0], words[1:]) if known else ("ip", words)
     return ((family, rest[0]), rest[1:]) if len(rest) > count else None
+
+
+def _split(words: tuple[str, ...]) -> tuple[str, str, list[str]]:
+    """What a command does (`add` goes without saying), to what kind of thing, and the rest."""
+    verb = words[0] if words[0] in (*_ADDING, *_VERBS) else ""
+    rest = list(words[bool(verb) :])
+    return verb or "add", "".join(rest[:1]), rest[1:]
 
 
 class _Reader:
@@ -138,21 +151,26 @@ class _Reader:
 
     def command(self, statement: _Statement) -> None:
         """One statement outside of tables."""
-        words = list(statement.words)
-        verb = words.pop(0) if words[0] in (*_ADDING, *_VERBS) else "add"
-        kind = words.pop(0) if words else ""
-        if verb == "flush" and kind == "ruleset":
-            family = words[0] if words else ""
-            self.tables = {k: t for k, t in self.tables.items() if family and k[0] != family}
-        elif kind == "table" and (named := _named(words, 0)):
+        verb, kind, words = _split(statement.words)
+        if (verb, kind) == ("flush", "ruleset"):
+            self.flush("".join(words[:1]))
+        named = _named(words, 0 if kind == "table" else 1)
+        if named and kind == "table":
             self.table(verb, named[0], statement.block)
-        elif kind == "chain" and (named := _named(words, 1)):
+        elif named and kind == "chain":
             self.chain(verb, self.tables.get(named[0]), named[1][0], statement.block)
-        elif kind == "rule" and (named := _named(words, 1)):
-            table = self.tables.get(named[0], _Table())
-            chain = table.chains.get(named[1][0])
-            if chain is not None and verb in ("add", "insert"):
-                chain.rules.append(tuple(named[1][1:]))
+        elif named and kind == "rule" and verb in ("add", "insert"):
+            self.rule(self.tables.get(named[0]), named[1])
+
+    def flush(self, family: str) -> None:
+        """Takes all tables back, or those of a family."""
+        self.tables = {k: t for k, t in self.tables.items() if family and k[0] != family}
+
+    def rule(self, table: _Table | None, words: list[str]) -> None:
+        """A rule that is added to the chain that the first word names."""
+        chain = table.chains.get(words[0]) if table else None
+        if chain is not None:
+            chain.rules.append(tuple(words[1:]))
 
     def table(
         self, verb: str, key: tuple[str, str], block: tuple[_Statement, ...] | None
@@ -177,20 +195,22 @@ class _Reader:
         """A chain that is added, emptied or deleted."""
         if table is None:
             return
-        if verb in ("delete", "destroy", "flush"):
-            if verb != "flush":
-                table.chains.pop(name, None)
-            elif name in table.chains:
-                table.chains[name].rules = []
-            return
-        chain = table.chains.setdefault(name, _Chain())
-        for one in block or ():
-            if one.words[0] == "type" and "hook" in one.words[:-1]:
-                chain.hook = one.words[one.words.index("hook") + 1]
-            elif one.words[0] == "policy" and len(one.words) == 2:
-                chain.policy = one.words[1]
-            else:
-                chain.rules.append(one.words)
+        if verb in ("delete", "destroy"):
+            table.chains.pop(name, None)
+        elif verb == "flush":
+            table.chains.get(name, _Chain()).rules = []
+        else:
+            _fill(table.chains.setdefault(name, _Chain()), block or ())
+
+
+def _fill(chain: _Chain, block: tuple[_Statement, ...]) -> None:
+    for one in block:
+        if one.words[0] == "type" and "hook" in one.words[:-1]:
+            chain.hook = one.words[one.words.index("hook") + 1]
+        elif one.words[0] == "policy" and len(one.words) == 2:
+            chain.policy = one.words[1]
+        else:
+            chain.rules.append(one.words)
 
 
 _VERBS = frozenset({"delete", "destroy", "flush", "insert", "list", "replace", "reset", "rename"})

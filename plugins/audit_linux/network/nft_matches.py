@@ -319,20 +319,25 @@ def _below(key: str, value: Any, verdict: str) -> bool | None:
     """
     if not isinstance(value, dict):
         return None
-    if key in ("set", "meter"):  # adds an element; with a limit for each of them
-        inner = value.get("stmt") or []
-        inner = [inner] if isinstance(inner, dict) else inner
-        adds = key == "meter" or value.get("op") in ("add", "update")
-        if not adds or not isinstance(inner, list):
-            return None
-        held = [_below(k, v, verdict) for one in inner if isinstance(one, dict)
-                for k, v in one.items() if k not in _NO_MATCH]  # fmt: skip
-        return False if False in held else None if None in held else True
+    if key in ("set", "meter"):
+        return _below_of_set(key, value, verdict)
     if key not in ("limit", "ct count"):
         return None
     if value.get("inv"):
         return False
     return None if verdict == "drop" else True
+
+
+def _below_of_set(key: str, value: dict[str, Any], verdict: str) -> bool | None:
+    """The same for what adds an element to a set, with a limit for each of them."""
+    inner = value.get("stmt") or []
+    inner = [inner] if isinstance(inner, dict) else inner
+    adds = key == "meter" or value.get("op") in ("add", "update")
+    if not adds or not isinstance(inner, list):
+        return None
+    held = [_below(k, v, verdict) for one in inner if isinstance(one, dict)
+            for k, v in one.items() if k not in _NO_MATCH]  # fmt: skip
+    return False if False in held else None if None in held else True
 
 
 def _arriving(rule: Rule, match: dict[str, Any]) -> Rule:
