@@ -127,6 +127,16 @@ def test_what_boots_and_where_decides() -> None:
     assert _judge({}, {}, NONE).verdict is U
 
 
+def test_a_byte_order_mark_is_part_of_the_first_name() -> None:
+    """systemd-sysctl 252 and sysctl 4.0.2 set the second key only, and both after a comment."""
+    first, second = "net.ipv4.conf.all.accept_source_route", "net.ipv4.conf.all.accept_redirects"
+    for head, value in (("", False), ("# c\n", True), ("\n", True)):
+        read = _read({"/etc/sysctl.d/a.conf": f"\ufeff{head}{first}=5\n{second}=5\n"})
+        for init in ("systemd", ""):
+            assert isinstance(at_boot(read, first, init), Assigned) is value
+            assert isinstance(at_boot(read, second, init), Assigned)
+
+
 def test_a_file_that_was_not_read_leaves_earlier_values_open(files: Make) -> None:
     for name, verdict in (("99-last.conf", U), ("00-first.conf", P)):
         found = parse_files(files({CONF: WHOLE}, not_permitted=f"/etc/sysctl.d/{name}"))
