@@ -269,14 +269,8 @@ def second_factor(
     fits one, unless a place is declared that asks for the second factor (`second_factor_at`), or
     the host was reached through a jump host, which may ask for it: then it is undetermined.
     """
-    methods, token = server.sshd.one(_METHODS) or "any", _by_token(server)
-    asked = _of_stack(pam)
-    detail = (
-        msg("AuthenticationMethods is {methods}", methods=shortened(methods)),
-        msg("One-time password modules in PAM: {names}", names=asked.otp),
-        *((msg("Modules in PAM that may ask for more: {names}", names=asked.may),)
-          if asked.may and asked is not _UNKNOWN else ()),
-    )  # fmt: skip
+    token, asked = _by_token(server), _of_stack(pam)
+    detail = _shown_settings(server, asked)
     if _is_settled_by_pam(server, pam):
         return server.settled(passed(*detail, _BOTH, expected=_EXPECTED))
     changed = server.overrides(_METHODS)
@@ -294,6 +288,25 @@ def second_factor(
         return undetermined(*detail, _OTHER_KEYS, expected=_EXPECTED)
     if not changed and _one_opens(server.sshd, asked, keys=not token):
         return _one_factor(shown, detail)
+    return _of_accounts(server, asked, detail, shown, token=token)
+
+
+def _shown_settings(server: Server, asked: _Stack) -> tuple[Message, ...]:
+    methods = server.sshd.one(_METHODS) or "any"
+    detail = (
+        msg("AuthenticationMethods is {methods}", methods=shortened(methods)),
+        msg("One-time password modules in PAM: {names}", names=asked.otp),
+    )
+    if not asked.may or asked is _UNKNOWN:
+        return detail
+    return (*detail, msg("Modules in PAM that may ask for more: {names}", names=asked.may))
+
+
+def _of_accounts(
+    server: Server, asked: _Stack, detail: tuple[Message, ...],
+    shown: OfferedAlgorithms | Absent | None, *, token: bool,
+) -> Judgement:  # fmt: skip
+    """The judgement by the accounts that Match blocks set something for."""
     if weak := _weak_logins(server, none=asked.one_proof, token=token):
         named = msg("One factor is enough for these accounts: {names}", names=capped(weak))
         return _one_factor(shown, (*detail, named))

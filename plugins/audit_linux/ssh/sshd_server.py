@@ -133,14 +133,15 @@ class Server(Struct, frozen=True, kw_only=True):
     def _effects(self, keys: Iterable[str], of_root: bool) -> list[tuple[Override, bool | None]]:
         wanted = frozenset(keys)
         given = [one for one in self.files.overrides if one.key in wanted or one.key == INCLUDE]
-        if self.names is None:
-            return [(one, True) for one in given if one.key in wanted]
         found: dict[int, bool | None] = {}
-        for key in dict.fromkeys(one.key for one in given if one.key in wanted):
-            rows = [one for one in given if one.key in (key, INCLUDE)]
-            held = effects(rows, self.tried(given, of_root=of_root or key in _OF_ROOT))
-            found |= {id(one): how for one, how in zip(rows, held, strict=True) if one.key == key}
-        return [(one, found[id(one)]) for one in given if one.key in wanted]
+        for key in wanted if self.names is not None else ():
+            found |= self._effects_of(key, given, of_root)
+        return [(one, found.get(id(one), True)) for one in given if one.key in wanted]
+
+    def _effects_of(self, key: str, given: list[Override], of_root: bool) -> dict[int, bool | None]:
+        rows = [one for one in given if one.key in (key, INCLUDE)]
+        held = effects(rows, self.tried(given, of_root=of_root or key in _OF_ROOT))
+        return {id(one): how for one, how in zip(rows, held, strict=True) if one.key == key}
 
     def tried(self, overrides: Iterable[Override], *, of_root: bool = False) -> Tried:
         """The logins on which Match blocks are tried."""
