@@ -23,6 +23,7 @@ from audit_core.api.sdk import (
     Absent,
     Answer,
     Answers,
+    Command,
     Fact,
     FileEntry,
     FileStatus,
@@ -75,12 +76,14 @@ class Override(Struct, frozen=True, kw_only=True):
 class SshdFiles(Struct, frozen=True, kw_only=True):
     """What Match blocks set in their order, and what each keyword is set to outside of them.
 
-    `foreign` are files that are included and were not read. `others` are further files that a
-    server may be started with (-f), by path.
+    `foreign` are files that are included and were not read. `unsettled` are files from elsewhere of
+    which it is not sure that the running server has read them as they are. `others` are further
+    files that a server may be started with (-f), by path.
     """
 
     overrides: tuple[Override, ...] = ()
     foreign: tuple[str, ...] = ()
+    unsettled: tuple[str, ...] = ()
     settings: dict[str, tuple[str, ...]] = {}
     others: dict[str, SshdFiles] = {}
 
@@ -159,6 +162,7 @@ class _Reader:
         self._met: Counter[str] = Counter()
         self.overrides: list[Override] = []
         self.foreign: dict[str, None] = {}
+        self.read_files: dict[str, None] = {}
         self.settings: dict[str, list[str]] = {}
 
     def read(self, path: str, outer: tuple[Term, ...], text: str, depth: int) -> None:
@@ -170,6 +174,7 @@ class _Reader:
         if lines is None or depth > _DEEPEST or len(self.overrides) > _MOST:
             self.foreign[path] = None
             return
+        self.read_files[path] = None
         terms, criteria = outer, text
         for raw in lines:
             key, values = keyword_of(raw)
@@ -273,7 +278,7 @@ def _searched(folder: str, name: str) -> bool:
 def parse_sshd_files(answer: Answer) -> SshdFiles | Absent:
     """The settings of sshd_config and of what it includes; Absent where it was not read."""
     entries = files_below(answer, (*_MAINS, *_FOLDERS))
-    return entries if isinstance(entries, Absent) else _files(entries, None)
+    return entries if isinstance(entries, Absent) else _files(entries, None, None)
 
 
 def parse_traced(answers: Answers) -> SshdFiles | Absent:
@@ -281,7 +286,7 @@ def parse_traced(answers: Answers) -> SshdFiles | Absent:
     entries = _entries(answers)
     if isinstance(entries, Absent):
         return entries
-    return _files(entries, read_trace(answers["trace"]))
+    return _files(entries, read_trace(answers["trace"]), newer_files(answers["newer"]))
 
 
 def _entries(answers: Answers) -> tuple[FileEntry, ...] | Absent:
@@ -299,13 +304,35 @@ def parse_traced_as_root(answers: Answers) -> SshdFiles | Absent:
     if isinstance(entries, Absent):
         return entries
     trace = read_trace(answers["trace"])
-    return _files(entries, trace and structs.replace(trace, by_root=True))
+    seen = trace and structs.replace(trace, by_root=True)
+    return _files(entries, seen, newer_files(answers["newer"]))
 
 
 _CLOSED = (FileStatus.NOT_PERMITTED, FileStatus.TOO_BIG)
 
 
-def _files(entries: tuple[FileEntry, ...], trace: Trace | None) -> SshdFiles | Absent:
+def newer_files(answer: Answer) -> frozenset[str] | None:
+    """The files that were changed after the server wrote its pid file; None where it has none."""
+    if _PID_FILE.encode() in answer.stderr:
+        return None
+    found = answer.stdout.split(b"\0")
+    return frozenset(path.decode("utf-8", "surrogateescape") for path in found if path)
+
+
+def _unsettled(path: str, newer: frozenset[str] | None) -> bool:
+    """Whether a file may have been changed after the server read it; those near have a time."""
+    if path == _POLICY or any(path.startswith(f"{top}/") for top in _FOLDERS):
+        return False
+    near = any(
+        path.startswith(f"{top}/") and path.count("/") - top.count("/") <= _FAR for top in _TOPS
+    )
+    named = any(fnmatchcase(path.rpartition("/")[2], name) for name in _NEWER_NAMES)
+    return newer is None or path in newer or not (near and named)
+
+
+def _files(
+    entries: tuple[FileEntry, ...], trace: Trace | None, newer: frozenset[str] | None
+) -> SshdFiles | Absent:
     found = {entry.path for entry in entries}
     main = next((path for path in _MAINS if path in found), None)
     if main is None:
@@ -316,17 +343,21 @@ def _files(entries: tuple[FileEntry, ...], trace: Trace | None) -> SshdFiles | A
     ]  # fmt: skip
     others = [path for path in named if path not in _MAINS][:_MOST_MAINS]
     return structs.replace(
-        _settings(entries, main, trace), others={path: _settings(entries, path) for path in others}
+        _settings(entries, main, trace, newer),
+        others={path: _settings(entries, path, None, newer) for path in others},
     )
 
 
-def _settings(entries: tuple[FileEntry, ...], main: str, trace: Trace | None = None) -> SshdFiles:
+def _settings(
+    entries: tuple[FileEntry, ...], main: str, trace: Trace | None, newer: frozenset[str] | None
+) -> SshdFiles:
     reader = _Reader(entries, trace)
     reader.read(main, (), "", 0)
     reader.end()
     return SshdFiles(
         overrides=tuple(reader.overrides),
         foreign=tuple(reader.foreign),
+        unsettled=tuple(path for path in reader.read_files if _unsettled(path, newer)),
         settings={key: tuple(values) for key, values in reader.settings.items()},
     )
 
@@ -348,10 +379,22 @@ _ELSEWHERE = ReadFiles(
 )  # fmt: skip
 
 
+_PID_FILE = "/run/sshd.pid"  # written at each start, and when the settings are read anew
+_NEWER_NAMES = ("*conf*", "*cfg*", "*ssh*", "*.inc")
+_NEWER = Command(
+    argv=(
+        "/usr/bin/find", "-L", *_TOPS, "-maxdepth", str(_FAR), "-type", "f",
+        "(", *[word for name in _NEWER_NAMES for word in ("-o", "-name", name)][1:], ")",
+        "-newer", _PID_FILE, "-print0",
+    ),
+    ok=(0, 1), privilege=Privilege.ROOT, aside=True,
+)  # fmt: skip
+
+
 def _traced(
     id: str, asked: Callable[[Any], Any], parse: Callable[[Answers], SshdFiles | Absent]
 ) -> Fact:
-    asks = {"files": _ASK, "far": _ELSEWHERE, "trace": TRACE}
+    asks = {"files": _ASK, "far": _ELSEWHERE, "trace": TRACE, "newer": _NEWER}
     return fact(
         id, SshdFiles, kind="host", asks={name: asked(ask) for name, ask in asks.items()},
         parse=parse,

@@ -170,6 +170,10 @@ class Server(Struct, frozen=True, kw_only=True):
         unread = (*self.files.foreign, *(one.value for one in self.overrides(INCLUDE)))
         if unread and not self.shown:
             why.append(msg("Included files were not read: {names}", names=capped(unread)))
+        if self.files.unsettled and not self.shown:
+            paths = capped(self.files.unsettled)
+            why.append(msg("Whether the server has read these files as they are is not known: "
+                           "{paths}", paths=paths))  # fmt: skip
         if self.unread:
             why.append(
                 msg(

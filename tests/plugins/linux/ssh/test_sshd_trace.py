@@ -37,9 +37,9 @@ debug2: /etc/ssh/sshd_config line 1: including /opt/l1.conf\r
 debug2: load_server_config: filename /opt/l1.conf\r
 debug2: parse_server_config_depth: config /opt/l1.conf len 79\r
 debug2: /opt/l1.conf line 1: new include /srv/l2/*\r
-debug2: /opt/l1.conf line 1: including /srv/l2/z\r
-debug2: parse_server_config_depth: config /srv/l2/z len 17\r
-debug3: /srv/l2/z:1 setting LogLevel QUIET # why\r
+debug2: /opt/l1.conf line 1: including /srv/l2/z.conf\r
+debug2: parse_server_config_depth: config /srv/l2/z.conf len 17\r
+debug3: /srv/l2/z.conf:1 setting LogLevel QUIET # why\r
 debug3: /opt/l1.conf:2 setting MaxAuthTries 9\r
 debug3: /etc/ssh/sshd_config:2 setting LogLevel VERBOSE\r
 debug3: checking syntax for 'Match User alice'\r
@@ -54,12 +54,18 @@ SETTINGS = "Include /opt/l1.conf\nLogLevel VERBOSE\nMatch User alice\nInclude /o
 
 
 def _traced(
-    texts: dict[str, str], trace: str, far: dict[str, str] | None = None, *, root: bool = False
+    texts: dict[str, str],
+    trace: str,
+    far: dict[str, str] | None = None,
+    *,
+    root: bool = False,
+    newer: tuple[str, str] = ("", ""),
 ) -> SshdFiles:
     asked = {
         "files": files(texts),
         "far": files(far or {}),
         "trace": answer(b"", trace.encode(), 1),
+        "newer": answer(newer[0], newer[1].encode(), 1),
     }
     parse = parse_traced_as_root if root else parse_traced
     got = parse(Answers(target=asked["files"].target, named=asked))
@@ -119,6 +125,22 @@ def test_an_include_that_nothing_fits() -> None:
         text = {MAIN: f"Include {pattern}\n"}
         assert _traced(text, trace.format(pattern), root=True).foreign == as_root
         assert _traced(text, trace.format(pattern)).foreign == by_all
+
+
+def test_files_that_were_changed_after_the_server_read_them() -> None:
+    """Tried with OpenSSH 9.2p1: sshd -T tells what the next start will read."""
+    good = AS_9_2.replace("MaxAuthTries 9", "MaxAuthTries 3").replace("User alice", "User bob")
+    text = {MAIN: SETTINGS.replace("alice", "bob")}
+    other = good.replace("/srv/l2/z.conf", "/srv/l2/z")
+    assert _tries(_traced(text, other)) is Verdict.UNDETERMINED  # nobody asked when it changed
+    assert _tries(_traced(text, good)) is Verdict.PASS
+    newer = _traced(text, good, newer=("/opt/l1.conf\0/opt/other.conf\0", ""))
+    assert newer.unsettled == ("/opt/l1.conf",)
+    assert _tries(newer) is Verdict.UNDETERMINED
+    no_pid = _traced(text, good, newer=("", "find: '/run/sshd.pid': No such file or directory"))
+    assert _tries(no_pid) is Verdict.UNDETERMINED
+    weak = good.replace("MaxAuthTries 3", "MaxAuthTries 9")
+    assert _tries(_traced(text, weak)) is Verdict.FAIL
 
 
 def test_criteria_of_the_release() -> None:
