@@ -181,17 +181,18 @@ def without_content(runs: Sequence[Generation]) -> tuple[Message | None, Message
     """
     files = runs[0].files
     copied = any(f.content is Content.FULL for f in files)
-    empty = [
-        f
-        for f in files
-        if f.content is Content.EMPTY
-        and not snapshot(f.name)
-        and (f.size > 0 or not copied or is_archive(f.name) or is_dump(f.name))
-    ]
     before = always_empty(runs[1:]) if copied else frozenset()
+    empty = [f for f in files if _lacks_content(f, copied)]
     never = [f.name for f in empty if exact_key_of(f) in before]
     now = [f.name for f in empty if exact_key_of(f) not in before]
     return (
         msg("Without content: {names}", names=capped(now)) if now else None,
         msg("Without content, as before: {names}", names=capped(never)) if never else None,
     )
+
+
+def _lacks_content(file: BackupFile, copied: bool) -> bool:
+    """Whether a file without content is no copy of an empty original; `copied`: others have it."""
+    if file.content is not Content.EMPTY or snapshot(file.name):
+        return False
+    return file.size > 0 or not copied or is_archive(file.name) or is_dump(file.name)
