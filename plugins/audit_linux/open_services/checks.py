@@ -55,7 +55,6 @@ def _every(parts: tuple[tuple[str, ...], ...]) -> tuple[str, ...]:
 def _ask(privilege: Privilege) -> ReadFiles:
     return ReadFiles(
         paths=_every(tuple(reader.places for reader in READERS)),
-        globs=_every(tuple(reader.globs for reader in READERS)),
         depth=3,
         names=_every(tuple(reader.files for reader in READERS)),
         privilege=privilege,

@@ -26,7 +26,7 @@ from audit_linux.open_services.service import (
 )
 from audit_linux.open_services.service_files import ServiceFile, ServiceFiles
 
-_MAIN, _USERS = "/etc/samba/smb.conf", "/var/lib/samba/usershares"
+_MAIN = "/etc/samba/smb.conf"
 _SAME = {
     "public": "guestok", "onlyguest": "guestonly", "printok": "printable",
     "allowhosts": "hostsallow", "denyhosts": "hostsdeny",
@@ -110,7 +110,7 @@ def _setting(key: str, value: str) -> tuple[str, str]:
 
 
 def shares(files: ServiceFiles, file: ServiceFile) -> tuple[tuple[Share, ...], list[str]]:
-    """The shares, and what was not read or keeps Samba from starting."""
+    """[global] and the shares, and what was not read or keeps Samba from starting."""
     common: dict[str, str] = {}
     found: dict[str, dict[str, str]] = {}
     odd: list[str] = []
@@ -127,14 +127,15 @@ def shares(files: ServiceFiles, file: ServiceFile) -> tuple[tuple[Share, ...], l
         else:
             current[name] = value
     made = (Share(name=n, values={**common, **own}) for n, own in found.items())
-    return tuple(made), odd
+    return (Share(name="global", values=common), *made), odd
 
 
-def _of_users(files: ServiceFiles) -> list[str]:
-    """The shares that users made (`net usershare`), open to guests."""
-    own = files.matching(re.escape(_USERS) + "/.+")
-    return [f.path for f in own if any(re.fullmatch(r"\s*guest_ok\s*=\s*y\s*", line, re.IGNORECASE)
-                                       for line in f.lines or ())]  # fmt: skip
+def _of_users(found: tuple[Share, ...]) -> tuple[Message, ...]:
+    """That shares which users made (`net usershare`) may be open to guests; they are not read."""
+    allowed = any(share.values.get("usershareallowguests", "").lower() in _YES for share in found)
+    none = any(share.values.get("usersharemaxshares") == "0" for share in found)
+    ask = msg("Ask whether users made shares for guests (net usershare list)")
+    return (ask,) if allowed and not none else ()
 
 
 @service_check(
@@ -142,7 +143,6 @@ def _of_users(files: ServiceFiles) -> list[str]:
     names=("smbd",),
     ports=("445/tcp", "139/tcp"),
     places=("/etc/samba",),
-    globs=(f"{_USERS}/*",),
     expected=msg("guest ok = no in every share, at least in those that can be written"),
     remedy=msg("Set guest ok = no and valid users in smb.conf, then restart smbd"),
     version=1,
@@ -154,13 +154,13 @@ def samba_guests(files: ServiceFiles, service: Service) -> ServiceState:
         # a closed directory stands for what lies in it
         closed = files.matching(re.escape(_MAIN))
         return ServiceState(doubts=() if closed else (not_identified("445"),), files=closed)
-    found, odd = shares(files, main)
+    (general, *found), odd = shares(files, main)
     open_ = [s for s in found if s.for_guests and not s.only_loopback]
     if service.only_loopback:
         open_ = []
     bad = [s.text for s in open_ if s.writable and not s.limits]
     limited = [f"{s.text} ({s.limits})" for s in open_ if s.writable and s.limits]
-    readable = [s.text for s in open_ if not s.writable] + _of_users(files)
+    readable = [s.text for s in open_ if not s.writable]
     other = [p for p in options(service.words, "-s", "--configfile") if p != _MAIN]
     certain: tuple[Message, ...] = ()
     if bad:
@@ -172,7 +172,7 @@ def samba_guests(files: ServiceFiles, service: Service) -> ServiceState:
     return ServiceState(
         open=certain,
         overrides=not_read([*odd, *other]),
-        doubts=tuple(text for names, text in rows if names),
+        doubts=(*(text for names, text in rows if names), *_of_users((general, *found))),
         files=files.matching(r"/etc/samba/.*\.conf"),
         fine=msg("{count} shares, none for guests", count=len(found)),
     )

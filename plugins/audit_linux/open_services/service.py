@@ -106,8 +106,8 @@ class ServiceReader(Struct, frozen=True, kw_only=True):
     """One kind of service: what is asked about it, and the look at the answers.
 
     `names` are those of its processes, `ports` its sockets as `873/tcp`; `places` are files, and
-    directories in which files called as one of `files` are read, `globs` patterns of files. With
-    `argument` only processes count that were started with it.
+    directories in which files called as one of `files` are read. With `argument` only processes
+    count that were started with it.
     """
 
     id: str
@@ -118,7 +118,6 @@ class ServiceReader(Struct, frozen=True, kw_only=True):
     expected: Message
     remedy: Message
     files: tuple[str, ...] = ("*.conf",)
-    globs: tuple[str, ...] = ()
     argument: str = ""
     severity: Severity = Severity.HIGH
     version: int = 3
@@ -133,7 +132,6 @@ def service_check(
     expected: Message,
     remedy: Message,
     files: tuple[str, ...] = ("*.conf",),
-    globs: tuple[str, ...] = (),
     argument: str = "",
     version: int = 3,
 ) -> Callable[[Look], ServiceReader]:
@@ -142,7 +140,7 @@ def service_check(
     def make(look: Look) -> ServiceReader:
         return ServiceReader(
             id=id, names=names, ports=ports, places=places, look=look, expected=expected,
-            remedy=remedy, files=files, globs=globs, argument=argument, version=version,
+            remedy=remedy, files=files, argument=argument, version=version,
         )  # fmt: skip
 
     return make

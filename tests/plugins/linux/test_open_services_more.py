@@ -61,7 +61,7 @@ def test_samba(subtests: Any) -> None:
         with subtests.test(f"{number} {text}"):
             contents = {_SMB: text, "/etc/samba/more.conf": "guest ok = yes\nread only = no\n"}
             assert judge(BY_ID["samba-guests"], contents, "smbd --foreground").verdict is verdict
-    made = {_SMB: _PUB, "/var/lib/samba/usershares/x": "path=/srv/x\nguest_ok=y\n"}
+    made = {_SMB: "[global]\nusershare allow guests = yes\n" + _PUB}
     assert judge(BY_ID["samba-guests"], made, "smbd").verdict is U
     assert judge(BY_ID["samba-guests"], {_SMB: _RW}, "smbd", address="127.0.0.1").verdict is P
     assert judge(BY_ID["samba-guests"], {_SMB: _RW}, "smbd -s /opt/smb.conf").verdict is U
