@@ -18,11 +18,10 @@ from audit_core.api.sdk import (
     verbatim,
 )
 
-# Types of file systems whose files lie on the host. find(1) names the subvolumes of btrfs
-# `unknown`: their device is none that is mounted.
+# Types of file systems whose files lie on the host.
 LOCAL = (
     "ext2", "ext3", "ext4", "xfs", "btrfs", "zfs", "f2fs", "jfs", "reiserfs", "bcachefs", "vfat",
-    "exfat", "ntfs3", "tmpfs", "ramfs", "overlay", "unknown",
+    "exfat", "ntfs3", "tmpfs", "ramfs", "overlay",
 )  # fmt: skip
 # What the kernel makes up: nobody puts a file of their own there.
 _MADE_UP = frozenset({

@@ -1,13 +1,16 @@
 """One pass of find(1) over the local file systems, which all checks of files share.
 
 It is one exact argv, so that one line of sudoers permits it. File systems are chosen by their type
-and not by `-xdev`: that one does not enter the other local file systems, nor subvolumes of btrfs.
-Directories of other types are not entered, so that no network file system is read.
+and not by `-xdev`: that one does not enter the other local file systems.
+Directories of other types are not entered, so that no network file system is read. Where the device
+of a directory is none of mountinfo (btrfs, the root of a chroot) find knows no type (`%F` is
+`unknown`, and no `-fstype` is true): it is not entered either, and is named.
 
 `nice` lowers the priority of the disk, too (ioprio follows the nice value). `timeout` ends find
 with SIGHUP and hands its exit status on: what was printed until then is an answer.
 
     NUL MARK BLANK TYPE MODE UID GID [TARGET NUL] PATH NUL
+    NUL X BLANK TYPE_OF_FILE_SYSTEM NUL PATH NUL    (not entered)
 
 Between these records getcap(8), getfacl(1) and sed(1) print, whose lines hold no NUL, and stat(1),
 which prints the numbers of devices (find cannot): NUL N BLANK MAJOR MINOR NUL PATH NUL
@@ -28,6 +31,7 @@ from audit_core.api.sdk import (
     Partial,
     Privilege,
     Target,
+    capped,
     fact,
     msg,
     partial,
@@ -225,7 +229,8 @@ def argv(*starts: str) -> tuple[str, ...]:
     """The argv of find(1) that searches below `starts`."""
     types = _any(*(("-fstype", name) for name in LOCAL))
     left_out = _any(*(("-path", path) for path in ("/dev", "/proc", "/sys", *CONTAINERS)))
-    closed = ("-type", "d", *_any(("!", *types), left_out), "-prune")
+    elsewhere = ("!", *types, "-printf", r"\0X %F\0%p\0")
+    closed = ("-type", "d", *_any(left_out, elsewhere), "-prune")
     return (
         "/usr/bin/timeout", "-s", "HUP", "--preserve-status", str(_SECONDS),
         "/usr/bin/nice", "-n", "19", "/usr/bin/find", *starts, *closed, "-o", *_tests(),
@@ -276,7 +281,7 @@ def parse_sweep(answer: Answer, *, as_root: bool) -> Sweep | Partial:
     """What the pass printed, and what it did not get to."""
     reader = _Reader(cut=answer.truncated or answer.exit_code == _HUNG_UP)
     reader.read(answer.text)
-    problems = [*reader.problems, *_gaps(answer, as_root=as_root)]
+    problems = [*reader.problems, *_gaps(answer, as_root=as_root), *_of_no_type(reader.closed)]
     found = reader.found
     sweep = Sweep(
         entries=tuple(dict.fromkeys([*found["S"], *found["W"]])),
@@ -304,6 +309,13 @@ def _gaps(answer: Answer, *, as_root: bool) -> Iterator[Message]:
         yield msg("Searched without root rights: only what an ordinary account can reach")
 
 
+def _of_no_type(closed: dict[str, str]) -> Iterator[Message]:
+    paths = [path for path, type_ in closed.items() if type_ == "unknown"]
+    if paths:
+        yield msg("Not searched, because find cannot tell the type of the file system (btrfs, or a "
+                  "chroot): {paths}", paths=capped(paths))  # fmt: skip
+
+
 class _Reader:
     """The records of find, and between them what getcap and getfacl print."""
 
@@ -312,6 +324,7 @@ class _Reader:
         self.found: dict[str, list[Entry]] = {mark: [] for mark in "USWO"}
         self.links: dict[str, str] = {}
         self.devices: dict[str, str] = {}
+        self.closed: dict[str, str] = {}
         self.capable: list[Capable] = []
         self.acls: list[Acl] = []
         self.scripts: dict[str, tuple[str, ...]] = {}
@@ -330,6 +343,9 @@ class _Reader:
                 self._entry(head)
             elif parts[at].startswith("L ") and at + 1 < len(parts):
                 self.links[parts[at + 1]] = parts[at][2:]
+                at += 1
+            elif parts[at].startswith("X ") and at + 1 < len(parts):
+                self.closed[parts[at + 1]] = parts[at][2:]
                 at += 1
             elif (numbers := _NUMBERS.fullmatch(parts[at])) and at + 1 < len(parts):
                 self.devices[parts[at + 1]] = ":".join(str(int(n, 16)) for n in numbers.groups())

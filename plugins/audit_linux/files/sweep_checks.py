@@ -126,7 +126,7 @@ def _place(path: str, open_folders: frozenset[str]) -> bool:
     "linux.setuid-files",
     needs=(*_NEEDS, known_or_absent(optional(PACKAGED)), known_or_absent(optional(ALIEN))),
     severity=Severity.HIGH,
-    version=4,
+    version=5,
     remedy=msg(
         "Remove the named files or their setuid bit (chmod u-s,g-s); declare setuid_files for what "
         "the host needs"
@@ -221,7 +221,7 @@ def _surely_wrong(
     "linux.file-capabilities",
     needs=(*_NEEDS, known_or_absent(optional(PACKAGED)), known_or_absent(optional(ALIEN))),
     severity=Severity.HIGH,
-    version=2,
+    version=3,
     remedy=msg("Remove the file capabilities of the named programs (setcap -r)"),
 )
 def file_capabilities(
@@ -279,7 +279,7 @@ _FOR_EVERYBODY = ("1:3", "1:5", "1:7", "1:8", "1:9", "5:0", "5:2", "10:229", "10
     "linux.world-writable",
     needs=_NEEDS,
     severity=Severity.HIGH,
-    version=2,
+    version=3,
     remedy=msg(
         "Remove write permission for others from the named files (chmod o-w); set the "
         "sticky bit on shared directories (chmod +t)"
@@ -314,6 +314,7 @@ def _image(path: str, mounts: Mounts | Absent) -> bool:
     "linux.unowned-files",
     needs=(*_NEEDS, ELSEWHERE),
     severity=Severity.LOW,
+    version=2,
     remedy=msg("Give the named files an owner and a group (chown), or remove them"),
 )
 def unowned_files(
@@ -343,7 +344,7 @@ _GUARDED = re.compile(r"/(?:etc|usr|boot|root|bin|sbin|lib\w*|var/spool/cron)(?:
     "linux.file-acls",
     needs=_NEEDS,
     severity=Severity.MEDIUM,
-    version=2,
+    version=3,
     remedy=msg("Remove the named entries from the access lists (setfacl -x ENTRY PATH)"),
 )
 def file_acls(target: Target, sweep: Sweep, mounts: Mounts | Absent) -> Judgement:

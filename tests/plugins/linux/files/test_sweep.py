@@ -216,6 +216,24 @@ def test_other_file_systems_are_not_entered(tree: Path) -> None:
     assert not any(e.path.startswith(f"{tree}/pseudo/") for e in (*found.entries, *found.owned))
 
 
+@as_root
+def test_directories_of_no_known_mount_leave_it_open(tree: Path) -> None:
+    """The root of a chroot lies on no mount that find knows, as files of btrfs do."""
+    script = """
+    mount --make-rprivate / && mount -t tmpfs tmpfs "$1" && cd "$1" && mkdir -p in/usr in/proc &&
+    for name in bin sbin lib lib64; do [ ! -e /$name ] || ln -s usr/$name in/$name; done &&
+    mount --bind /usr in/usr && mount -t proc proc in/proc && mkdir -m 777 in/open && shift &&
+    exec chroot in "$@"
+    """
+    done = subprocess.run(
+        ["unshare", "-m", "sh", "-ec", script, "sh", tree, *argv("/open")],
+        capture_output=True, check=False,
+    )  # fmt: skip
+    found = parse_sweep(invented.answer(done.stdout, done.stderr, done.returncode), as_root=True)
+    assert isinstance(found, Partial), done.stderr
+    assert "/open" in str(found.problems)
+
+
 def test_mounts_decide_what_counts() -> None:
     lines = (
         b"1 0 8:1 / / rw - ext4 /dev/sda1 rw\n"
