@@ -340,7 +340,7 @@ def _owners(homes: Homes, accounts: Accounts | Absent) -> dict[str, set[int]]:
     "linux.stored-secrets",
     needs=_NEEDS,
     severity=Severity.MEDIUM,
-    version=4,
+    version=5,
     remedy=msg(
         "Remove the secrets from these files and change them; keep them in a password store or "
         "give the programs certificates, and protect private keys by a passphrase"
@@ -349,8 +349,7 @@ def _owners(homes: Homes, accounts: Accounts | Absent) -> dict[str, set[int]]:
 def stored_secrets(target: Target, found: Secrets, accounts: Accounts | Absent) -> Judgement:
     """The files of accounts hold no passwords, tokens or unprotected keys in plain text."""
     expected = msg("no secrets in start-up files and dotfiles")
-    apart = (_KEY, _SERVER_KEY, HASHES, _CONFIG, *(kind for kind, _, _ in OF_CONFIG))
-    plain = [file for file in found.files if file.kind not in apart]
+    plain = [file for file in found.files if not _apart(file)]
     # What a start-up file sets every program of the account is handed; what others may read is out.
     out = [f for f in plain if f.kind == _SETS or (f.kind != _MAYBE and found.open(f, 0o004))]
     if out:
@@ -364,6 +363,12 @@ def stored_secrets(target: Target, found: Secrets, accounts: Accounts | Absent) 
     if doubts:
         return undetermined(*doubts, expected=expected)
     return passed(msg("No secrets were found in start-up files and dotfiles"), expected=expected)
+
+
+def _apart(file: SecretFile) -> bool:
+    """Whether it is none of start-up files and dotfiles: keys, hashes, settings of programs."""
+    of_config = file.path.startswith("/etc/") and file.kind in {kind for kind, _, _ in OF_CONFIG}
+    return of_config or file.kind in (_KEY, _SERVER_KEY, HASHES, _CONFIG)
 
 
 FACTS = (SECRETS, SECRETS_SEEN)

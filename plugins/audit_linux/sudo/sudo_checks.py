@@ -169,7 +169,7 @@ def _granted_or_why(pam: Pam | None) -> set[bool] | Message:
         known_or_absent(NAMES),
     ),
     severity=Severity.HIGH,
-    version=11,
+    version=12,
     remedy=msg(
         "Remove NOPASSWD from rules for ALL commands and for programs that start a shell or write "
         "any file, and every Defaults !authenticate; give fixed arguments without wildcards"

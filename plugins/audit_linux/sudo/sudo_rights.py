@@ -6,6 +6,7 @@ Of several rules that match sudo takes the last; what a rule gives is judged by 
 from __future__ import annotations
 
 import functools
+import re
 
 from audit_core.api.sdk import Absent, known
 from audit_linux.groups import Groups
@@ -131,12 +132,18 @@ def exempt_of(sudoers: Sudoers, names: Names | None) -> tuple[str, ...]:
 def _concerns(scope: str, who: set[str], names: Names | None) -> bool:
     """Whether a scope of Defaults is that of somebody in `who`; True where that is not known."""
     users = scope[1:].split(",") if scope.startswith(":") else []
-    if not users or names is None or not all(user in names.groups_of for user in users):
+    if not users or names is None or not all(_plain(user, names) for user in users):
         return True
-    called = {name for user in users for name in (user, *(f"%{g}" for g in names.groups_of[user]))}
+    groups = {f"%{name}" for user in users for name in names.groups_of.get(user, ())}
+    called = {*users, *groups}
     numbered = {f"#{names.uids[user]}" for user in users if user in names.uids}
     odd = any(name[:1] in ("+", "#") or name.startswith(("%#", "%:")) for name in who)
     return bool(who & (called | numbered | {"ALL"})) or odd
+
+
+def _plain(user: str, names: Names) -> bool:
+    """Whether `user` names an account, or nobody, and no group, number or netgroup."""
+    return user in names.groups_of or (names.whole and bool(re.fullmatch(r"[a-z_][\w.-]*", user)))
 
 
 def free_of(

@@ -295,6 +295,8 @@ def test_each_place_is_told_with_its_kind_and_never_its_value(top: Path) -> None
     reported = found(top)
     assert {file.path.removeprefix("/home/bob/") for file in reported.files} == HELD.keys()
     assert verdicts(reported) == (PASS, FAIL)  # set in start-up files
+    alone = (structs.replace(reported, files=(file,)) for file in reported.files)
+    assert not [one.files for one in alone if verdicts(one)[1] is PASS]
     shown = repr(stored_secrets.judge(target_of("host"), reported, Accounts(rows=())))
     assert ".bashrc (startup, 0600)" in shown
     assert VALUE not in shown

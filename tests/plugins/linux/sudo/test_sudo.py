@@ -133,9 +133,9 @@ RULES = [
     ("bob ALL=(ALL) NOPASSWD: ALL# since May", FAIL, FAIL),
     ("Defaults\t!authenticate", FAIL, PASS),
     ("Defaults env_reset, ! authenticate", FAIL, PASS),
-    ("Defaults:bob !authenticate", FAIL, PASS),
+    ("Defaults:bob !authenticate\nbob ALL=ALL", FAIL, FAIL),
     ("Defaults:root !authenticate", PASS, PASS),
-    ("Defaults:rootless !authenticate", FAIL, PASS),
+    ("Defaults:rootless !authenticate\nrootless ALL=ALL", FAIL, FAIL),
     ("Defaults authenticate", PASS, PASS),
     ("Defaults!/usr/bin/id !authenticate", PASS, PASS),
     ("Defaults!/bin/x*, !/bin/y !authenticate", UNDETERMINED, UNDETERMINED),
@@ -148,7 +148,7 @@ RULES = [
     # Of users who have no rules, of other hosts, and of the past.
     ("Defaults:games !authenticate", PASS, PASS),
     ("Defaults:games !authenticate\n%games ALL=/usr/bin/vim", FAIL, FAIL),
-    ("Defaults:nobody-knows !authenticate", FAIL, PASS),
+    ("Defaults:nobody-knows !authenticate", PASS, PASS),
     ("User_Alias A = bob, !bob\nA ALL=NOPASSWD: ALL", PASS, PASS),
     ("User_Alias A = !bob, bob\nA ALL=NOPASSWD: ALL", FAIL, FAIL),
     ("bob ALL=NOTAFTER=20200101000000Z NOPASSWD: ALL", PASS, PASS),
@@ -187,9 +187,9 @@ RULES = [
     ("Defaults !authenticate\nDefaults authenticate", PASS, PASS),
     # Of a line for all and one for some the later holds, but for commands (sudo 1.9.13).
     ("Defaults:bob !authenticate\nDefaults authenticate", PASS, PASS),
-    ("Defaults authenticate\nDefaults:bob !authenticate", FAIL, PASS),
+    ("Defaults authenticate\nDefaults:bob !authenticate\nbob ALL=ALL", FAIL, FAIL),
     ("Defaults!ALL !authenticate\nDefaults authenticate", FAIL, PASS),
-    ("Defaults:bob, eve !authenticate", FAIL, PASS),
+    ("Defaults:bob, eve !authenticate\nbob ALL=ALL", FAIL, FAIL),
     ("Defaults>oracle !authenticate", PASS, PASS),
     ("Defaults>oracle,root !authenticate", FAIL, PASS),
     ("Defaults>ORACLE !authenticate", FAIL, PASS),
@@ -305,6 +305,22 @@ def test_accounts_of_a_directory_service(read: Read) -> None:
     assert judged_password(got, LOCAL, None, None).verdict is PASS
     assert judged_password(got, LOCAL, None, None, names=far).verdict is UNDETERMINED
     assert scoped(got, None, LOCAL, names=far).verdict is UNDETERMINED
+
+
+def test_settings_of_accounts_that_do_not_exist(read: Read) -> None:
+    names = Names(groups_of={"root": frozenset({"root"}), "bob": frozenset({"bob"})})
+    some = BASE + "bob ALL=(ALL) ALL\nUser_Alias U = bob\n"
+    for scope, verdict in {
+        ":ghost": PASS, ":bob": FAIL, ":ghost,bob": FAIL, ":U": FAIL, ":%ghost": FAIL, ":ALL": FAIL,
+        ":#1000": FAIL, ":+net": FAIL, "": FAIL, ":NO_ALIAS": FAIL,
+    }.items():  # fmt: skip
+        got = read(some + f"Defaults{scope} !authenticate\n")
+        assert judged_password(got, LOCAL, None, None, names=names).verdict is verdict, scope
+    got = read(some + "Defaults:ghost !authenticate\nghost ALL=(ALL) ALL\n")
+    assert judged_password(got, LOCAL, None, None, names=names).verdict is FAIL
+    got = read(some + "Defaults:ghost !authenticate\n")
+    far = structs.replace(names, whole=False)
+    assert judged_password(got, LOCAL, None, None, names=far).verdict is FAIL
 
 
 def test_rules(subtests: pytest.Subtests, read: Read) -> None:
