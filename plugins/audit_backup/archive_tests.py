@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import re
+from datetime import date
 
 from audit_backup import declared
+from audit_backup.dates import days
 from audit_backup.model import Tested
 from audit_backup.searches import (
     GREP,
@@ -28,15 +30,19 @@ _ZSTD, _LZ4 = "/usr/bin/zstd", "/usr/bin/lz4"
 
 # What mysqldump, mariadb-dump, pg_dump and pg_dumpall write first and last.
 _MARKS = (
-    "^(-- (MySQL|MariaDB) dump |-- Dump completed|-- PostgreSQL database( cluster)? dump"
-    "( complete)?$)"
+    "^(-- (MySQL|MariaDB) dump |-- Dump completed( on [-0-9]+)?"
+    "|-- PostgreSQL database( cluster)? dump( complete)?$)"
 )
+_READ_TAR = (_TAR, "-t", "--exclude=*", "-f")  # read to its end, and no name is printed
+# What was packed may be a tar archive that was cut before it was packed.
 _TARS = (
-    (_GZIP, ("-tq",), (".tar.gz", ".tgz")), (_XZ, ("-tq",), (".tar.xz", ".txz")),
-    (_BZIP2, ("-tq",), (".tar.bz2", ".tbz2", ".tbz")), (_ZSTD, ("-tq",), (".tar.zst", ".tzst")),
-    (_LZ4, ("-tq",), (".lz4",)), (_UNZIP, ("-tqq",), (".zip",)),
-    ("/usr/bin/7z", ("t", "-bso0", "-bsp0", "-p-"), (".7z",)),
-    (_TAR, ("-t", "--exclude=*", "-f"), (".tar",)),  # read to its end, and no name is printed
+    (_GZIP, ("-tq",), (".tar.gz", ".tgz"), _READ_TAR),
+    (_XZ, ("-tq",), (".tar.xz", ".txz"), _READ_TAR),
+    (_BZIP2, ("-tq",), (".tar.bz2", ".tbz2", ".tbz"), _READ_TAR),
+    (_ZSTD, ("-tq",), (".tar.zst", ".tzst"), _READ_TAR),
+    (_LZ4, ("-tq",), (".lz4",), ()), (_UNZIP, ("-tqq",), (".zip",), ()),
+    ("/usr/bin/7z", ("t", "-bso0", "-bsp0", "-p-"), (".7z",), ()),
+    (*_READ_TAR[:1], _READ_TAR[1:], (".tar",), ()),
 )  # fmt: skip
 _PACKED = (
     (_GZIP, _ZGREP, ".gz"), (_XZ, _XZGREP, ".xz"), (_BZIP2, _XZGREP, ".bz2"),
@@ -57,7 +63,8 @@ def ask_tests(target: Target) -> Command | Message:
         lambda folder, pattern, depth: (
             *files_in(folder, pattern, depth), *young,
             *either(
-                *(framed(ending(*ends), program, *words) for program, words, ends in _TARS),
+                *(framed(ending(*ends), program, *words, then=_also(more))
+                  for program, words, ends, more in _TARS),
                 *(framed(ending(end), program, "-tq", then=_marks(grep))
                   for program, grep, end in _PACKED),
                 framed(ending(*_PLAIN_TEXT), "/usr/bin/true", then=_marks(_ZGREP)),
@@ -65,6 +72,11 @@ def ask_tests(target: Target) -> Command | Message:
         ),
         LIMIT * 4, timeout_s=180,
     )  # fmt: skip
+
+
+def _also(run: tuple[str, ...]) -> tuple[str, ...]:
+    """The expression that is true where `run` ends well, too."""
+    return ("-exec", *run, "{}", ";") if run else ()
 
 
 def _marks(grep: str) -> tuple[str, ...]:
@@ -85,6 +97,7 @@ def parse_tests(answer: Answer) -> tuple[Tested, ...] | Absent:
 
 
 _END = re.compile("Dump completed|dump complete$")
+_DATED = re.compile(r"Dump completed on (\d{4}-\d{2}-\d{2})$", re.M)
 _SEALED = re.compile("unable to get password|incorrect password")  # as unzip prints it
 _NOT_RUN = re.compile(
     "Wrong password|No such file or directory|not found|memory exhausted|[Pp]ermission denied"
@@ -107,4 +120,11 @@ def _tested(name: str, folder: str, lines: list[str], ended: bool, errors: list[
         error="" if ended or not_run else next((x for x in complaints if path in x), name),
         dump=not not_run and headers > 0,
         ended=last,
+        dumped=_last_day(lines),
     )
+
+
+def _last_day(lines: list[str]) -> date | None:
+    """The last day that a dump says it was made on; None where it says none."""
+    found = filter(None, map(_DATED.search, lines))
+    return max((day for row in found for day in days(row[1])), default=None)

@@ -7,7 +7,7 @@ matters, the result is undetermined.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from statistics import median
 from typing import Annotated
 
@@ -54,7 +54,7 @@ from audit_core.api.sdk import (
     "backup.present",
     needs=SET,
     severity=Severity.HIGH,
-    version=8,
+    version=9,
     when_absent=open_points.NO_FOLDER,
     remedy=msg("Set the backup up, or correct what the inventory declares"),
 )
@@ -88,7 +88,7 @@ def _no_full_backup(files: Files) -> Message | None:
     "backup.fresh",
     needs=(SET, CLOCK, TARGET, COLLECTED_AT),
     severity=Severity.HIGH,
-    version=8,
+    version=9,
     when_absent=open_points.NO_FOLDER,
     remedy=msg("Find out why the backup job did not run or did not finish"),
 )
@@ -130,17 +130,36 @@ def _nothing_to_date(files: Files, clock: int, latest: float, wanted: Message) -
 _ANYWHERE = 14 * HOUR  # seconds by which a day may end later in another time zone
 
 
+def _over(day: date | None, clock: int, allowed: float) -> bool:
+    """Whether `day` ended too long ago, wherever."""
+    if day is None:
+        return False
+    over = datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp() + DAY + _ANYWHERE
+    return clock - over > allowed * HOUR
+
+
 def _older_by_name(newest: BackupFile, clock: int, allowed: float) -> Message | None:
     """A message where the name has too old a date: a copied old backup has the time of the copy."""
     day = max(days(newest.name), default=None)
-    if day is None:
-        return None
-    over = datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp() + DAY + _ANYWHERE
-    if clock - over <= allowed * HOUR:
+    if day is None or not _over(day, clock, allowed):
         return None
     return msg(
         "Its name has the date {day}: it may be the copy of an older backup", day=day.isoformat()
     )
+
+
+def _older_by_content(newest: BackupFile, clock: int, allowed: float) -> Message | None:
+    """A message where the last line of a dump has too old a date."""
+    if newest.dumped is None or not _over(newest.dumped, clock, allowed):
+        return None
+    return msg(
+        "Its last line says that it was made on {day}: it is the copy of an older backup",
+        day=newest.dumped.isoformat(),
+    )
+
+
+def _older(file: BackupFile, clock: int, allowed: float) -> Message | None:
+    return _older_by_content(file, clock, allowed) or _older_by_name(file, clock, allowed)
 
 
 def _younger_by_name(files: Iterable[BackupFile], clock: int, allowed: float) -> Message | None:
@@ -179,7 +198,7 @@ def _dated(
 ) -> Judgement:
     near = [f for f in full if clock - f.at + skew <= allowed * HOUR]
     # Of several files of one time, as hard links are, one with a fitting name will do.
-    newest = next((f for f in near if not _older_by_name(f, clock, allowed)), full[0])
+    newest = next((f for f in near if not _older(f, clock, allowed)), full[0])
     age = clock - newest.at
     # A file dated after the host's clock was dated by another: the collector's has to do.
     hours = rounded_up(age if age >= 0 else age + skew, HOUR)
@@ -190,6 +209,8 @@ def _dated(
                      name=newest.name.rstrip("'"), hours=hours)  # fmt: skip
     noted = open_points.still_written(files, clock)
     if age + skew <= allowed * HOUR:
+        if old := _older_by_content(newest, clock, allowed):
+            return failed(detail, old, *noted, expected=wanted)
         if why := _older_by_name(newest, clock, allowed) or _stopped(full, clock, allowed):
             return undetermined(detail, why, *noted, expected=wanted)
         return passed(detail, *noted, expected=wanted)
@@ -237,7 +258,7 @@ def _why_not_old(
         COLLECTED_AT,
     ),
     severity=Severity.MEDIUM,
-    version=8,
+    version=9,
     when_absent=open_points.NO_FOLDER,
     remedy=msg("Keep more generations, or correct the declared number"),
 )
@@ -327,7 +348,7 @@ def _too_few(
     "backup.size",
     needs=(SET, CLOCK, TARGET, COLLECTED_AT),
     severity=Severity.HIGH,
-    version=8,
+    version=9,
     when_absent=open_points.NO_FOLDER,
     remedy=msg("Check the log of the backup job: the newest backup may be incomplete"),
 )

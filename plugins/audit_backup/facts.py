@@ -106,6 +106,7 @@ def looked_into(
     packed: dict[str, bytes] | Absent,
     archives: tuple[BackupFile, ...] | None = None,
     newest: Content | Absent | None = None,
+    tests: tuple[Tested, ...] | Absent = (),
 ) -> Files:
     """`files` with what is known of the content of each, or what the backup program lists.
 
@@ -116,9 +117,10 @@ def looked_into(
         return Files(files=_held(archives, newest), complete=True, listed=True)
     ends, insides = known(ends) or {}, known(insides) or {}
     held, packed = known(held) or {}, known(packed) or {}
+    dumped = {test.name: test.dumped for test in known(tests) or ()}
     beside = tuple(f for f in files.files if f.name in ends and is_beside(ends[f.name].head))
     found = [
-        structs.replace(f, at=_made(f, files), content=content(
+        structs.replace(f, at=_made(f, files), dumped=dumped.get(f.name), content=content(
             f, ends.get(f.name), insides.get(f.name), held.get(f.name), packed.get(f.name, b""),
         ))
         for f in files.files if f not in beside
@@ -186,7 +188,7 @@ SET = derive(
     needs=(
         complete(FILES), known_or_absent(ENDS), known_or_absent(INSIDES),
         known_or_absent(MEMBERS), known_or_absent(PACKED_HEADS), optional(ARCHIVES),
-        known_or_absent(optional(NEWEST)),
+        known_or_absent(optional(NEWEST)), known_or_absent(TESTS),
     ),
 )  # fmt: skip
 

@@ -48,7 +48,7 @@ _REGULAR = "[07SM[:cntrl:]]"  # M: continued from another volume
 _ANY_TYPE = "[0-9A-Zxg[:cntrl:]]"
 # A header of cpio, in hexadecimal (newc), in octal digits (odc) and in binary numbers: there two
 # bytes have the type, and a size of control characters only may be none.
-_NEWC = "07070[12].{8}00008.{35}(?!0{8})[0-9a-f]{16}.{40}"
+_NEWC = "07070[12].{8}00008.{35}(?!0{8})[[:xdigit:]]{16}.{40}"
 _ODC = "070707.{12}100[0-7]{9}.{35}(?!0{11})[0-7]{11}"
 _HIGH = "[^ -~[:cntrl:]]"
 _BINARY = f"{_HIGH}q.{{5}}{_HIGH}.{{4}}{_END}{{4}}.{{5}}{_END}(?!{_END}{{4}}).{{4}}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from enum import StrEnum
 
 from msgspec import Struct
@@ -22,6 +23,7 @@ class BackupFile(Struct, frozen=True, kw_only=True):
     Names are for display: bytes that are not UTF-8 stand as `\\xff`. `reachable`: every folder
     between the set's and the file lets others through. `sparse`: not one block of it is on disk,
     though it has a size. `inode` is device and inode number: two names with one are one file.
+    `dumped` is the day that a dump says it was made on.
     """
 
     name: str
@@ -32,6 +34,7 @@ class BackupFile(Struct, frozen=True, kw_only=True):
     sparse: bool = False
     inode: str = ""
     content: Content = Content.UNREAD
+    dumped: date | None = None
 
 
 class Files(Struct, frozen=True, kw_only=True):
@@ -96,7 +99,7 @@ class Tested(Struct, frozen=True, kw_only=True):
 
     `error` is what the program found wrong with the file, empty where it passed. `passed` is False
     without an error where the program could not be run. `dump` is True where the text has the
-    header of a dump program, `ended` where it has its last line.
+    header of a dump program, `ended` where it has its last line, `dumped` the day in that.
     """
 
     name: str
@@ -104,3 +107,4 @@ class Tested(Struct, frozen=True, kw_only=True):
     error: str = ""
     dump: bool = False
     ended: bool = False
+    dumped: date | None = None

@@ -35,7 +35,7 @@ from audit_core.api.sdk import (
     "backup.whole",
     needs=(SET, TESTS, ENDS, CLOCK, TARGET, COLLECTED_AT),
     severity=Severity.HIGH,
-    version=4,
+    version=5,
     remedy=msg("Check the log of the backup job, and make the backup again"),
 )
 def whole(

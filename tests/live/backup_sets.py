@@ -19,7 +19,7 @@ HEADER = b"-- MySQL dump 10.13  Distrib 8.0.36, for Linux (x86_64)\n"
 TABLE = b"CREATE TABLE `t` (`a` int);\nINSERT INTO `t` VALUES (1),(2);\n"
 # In pg_dump's own format: rows of table 13, and the length of the next piece.
 OWN_BLOCK = b"\1\0\x0d\0\0\0\0\x0d\0\0\0"
-TRAILER = b"-- Dump completed on 2026-11-29  2:00:01\n"
+TRAILER = time.strftime("-- Dump completed on %Y-%m-%d  2:00:01\n").encode()
 P, F, U = Verdict.PASS, Verdict.FAIL, Verdict.UNDETERMINED
 PACKERS = {"gz": "gzip -c", "xz": "xz -c", "bz2": "bzip2 -c", "zst": "zstd -qc", "lz4": "lz4 -qc"}
 
@@ -98,7 +98,9 @@ def looked_at(folder: Path, **settings: Any) -> Files:
     listed = read(facts.FILES, where)
     assert not isinstance(listed, (Absent, Partial))
     parts = (facts.ENDS, facts.INSIDES, facts.MEMBERS, facts.PACKED_HEADS)
-    return facts.looked_into(listed, *(read(part, where) for part in parts))
+    ends, insides, held, heads = (read(part, where) for part in parts)
+    tests = read(facts.TESTS, where)
+    return facts.looked_into(listed, ends, insides, held, heads, tests=tests)
 
 
 def made(folder: Path, command: str) -> bytes:

@@ -114,6 +114,8 @@ def test_what_is_cut_is_told(tmp_path: Path, subtests: Any) -> None:
     cases["all.sql"] = whole + b"-- PostgreSQL database dump complete\n"  # pg_dumpall, one of two
     cases |= {f"d.sql.{e}": packed(p, dump)[:-30] for e, p in PACKERS.items() if e != "gz"}
     cases |= {f"t.tar.{e}": packed(p, tar)[:-30] for e, p in PACKERS.items()}
+    cut = {e: packed(p, tar[:9000]) for e, p in PACKERS.items() if e != "lz4"}
+    cases |= {f"u.tar.{e}": data for e, data in cut.items()}  # tar was cut, not what packed it
     cases |= {f"b.{e}": packed(p, tar)[:-30] for e, p in PACKERS.items() if e != "zst"}
     cases |= {"z.zip": (tmp_path / "e.zip").read_bytes()[:-30]}
     for name, content in cases.items():

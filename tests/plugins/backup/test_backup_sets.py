@@ -250,6 +250,18 @@ def test_links_notes_and_marks_in_the_set_leave_nothing_open(tmp_path: Path) -> 
     assert verdicts(tmp_path)[4] is U
 
 
+def test_an_old_dump_under_a_new_name_is_not_fresh(tmp_path: Path) -> None:
+    old = HEADER + TABLE + rows(99) + b"-- Dump completed on 2024-02-30\n-- Dump completed on %s\n"
+    for number, (made, want) in enumerate(((b"2024-02-29  2:00:01", F), (b"2999-01-01", P))):
+        folder = tmp_path / str(number)
+        nights(
+            folder, "db_@.sql.gz", lambda n: packed("gzip -c", HEADER + TABLE + rows(n) + TRAILER)
+        )
+        (folder / f"db_{day(1)}.sql.gz").unlink()
+        put(folder / f"db_{day(0)}.sql.gz", packed("gzip -c", old % made))
+        assert verdicts(folder)[1] is want
+
+
 def test_definitions_beside_dumps_and_directories_of_users(tmp_path: Path) -> None:
     create = packed("gzip -c", HEADER + b"CREATE TABLE `t` (`a` int);\n" + TRAILER)
     nights(tmp_path / "a", "app_schema_@.sql.gz", lambda _: create)
