@@ -260,6 +260,13 @@ _DENIED = re.compile(
     rb"|may not run sudo)",
     re.MULTILINE,
 )
+# What the loader of glibc prints before every program where ld.so.preload names a library that is
+# not there; the program runs all the same.
+_NOT_PRELOADED = re.compile(
+    rb"^ERROR: ld\.so: object '[^\n']*' from (?:/etc/ld\.so\.preload|LD_PRELOAD) "
+    rb"cannot be preloaded[^\n]*: ignored\.\n?",
+    re.MULTILINE,
+)
 # A program may end with 127 for reasons of its own, as a script does that misses one of its tools:
 # only `timeout` (GNU, BusyBox, uutils) tells that the program asked for is not there.
 _NO_PROGRAM = re.compile(
@@ -341,7 +348,7 @@ def unframe(
     NO_REPLY on a closed connection); its partial bytes are kept.
     """
     head = header(stdout, nonce)
-    out, err = _frames(stdout, nonce), _frames(stderr, nonce)
+    out, err = _frames(stdout, nonce), _frames(_NOT_PRELOADED.sub(b"", stderr), nonce)
     replies = tuple(
         _reply(str(i), request, head, out, err, cut) for i, request in enumerate(requests)
     )

@@ -222,6 +222,21 @@ def test_a_warning_of_sudo_is_not_a_refusal(stderr: bytes, status: Status) -> No
     assert b"unable to resolve" not in got.replies[0].stderr  # of sudo, not of the command
 
 
+def test_a_library_that_cannot_be_preloaded_is_no_error_of_the_command() -> None:
+    """As glibc 2.36 prints it before every program."""
+    warning = (
+        b"ERROR: ld.so: object '/x.so' from /etc/ld.so.preload cannot be preloaded (cannot open "
+        b"shared object file): ignored.\n"
+    )
+    command = Command(argv=("/bin/ps",))
+    err = warning + batch.frame("0", NONCE, warning * 2 + b"ps: real\n", 1)
+    got = batch.unframe(
+        [command], NONCE, _header(1000) + batch.frame("0", NONCE, b"x", 1), err, cut=Status.NO_REPLY
+    )
+    assert got.replies[0] is not None
+    assert got.replies[0].stderr == b"ps: real\n"
+
+
 @pytest.mark.parametrize("shell", SHELLS, ids=lambda s: s[0])
 def test_a_warning_of_sudo_hides_no_file(shell: list[str], tmp_path: Path) -> None:
     (tmp_path / "sudo").write_text(
