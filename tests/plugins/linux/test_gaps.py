@@ -51,7 +51,7 @@ from audit_linux.processes import PROCESSES, Process
 from audit_linux.ssh import sshd_checks
 from audit_linux.ssh.sshd import SERVERS, SSHD, Servers, Sshd, parse_sshd_t
 from audit_linux.ssh.sshd_match import NAMES, Names
-from audit_linux.ssh.sshd_running import RUNNING
+from audit_linux.ssh.sshd_per_connection import STARTED
 from audit_linux.sudo import sudo_checks
 from audit_linux.sudo.sudoers_files import SUDOERS, parse_sudoers
 from audit_linux.units import LINKS, UNITS, Units
@@ -224,7 +224,7 @@ def test_logs_that_are_kept_too_short_show_without_the_other_settings() -> None:
 def test_lines_of_the_server_s_settings_that_were_not_read_may_say_anything(answer: Make) -> None:
     reported = "port 22\npermitrootlogin yes\nciphers a\nmacs b\nmaxauthtries 9\n"
     part = parse_sshd_t(answer(reported + "Some odd line\n"))
-    servers = {SERVERS: Servers(distribution=True, others=()), RUNNING: NONE}
+    servers = {SERVERS: Servers(distribution=True, others=()), STARTED: NONE}
     facts = {**servers, SSHD: part}
     assert verdict(sshd_checks.sshd_login_limits, facts) is F, "MaxAuthTries is told"
     few = parse_sshd_t(answer(reported.replace("tries 9", "tries 3") + "Some odd line\n"))
