@@ -42,6 +42,7 @@ from audit_core.api.sdk import (
 )
 from audit_linux.logs.audited_logins import AUDITED, AuditedLogin
 from audit_linux.logs.forwards import Forwards
+from audit_linux.logs.journald import JOURNAL_CONF, JournalConf, JournalStorage
 from audit_linux.logs.log_files import LOG_TREE, SYSTEM_JOURNAL, LogTree
 from audit_linux.logs.routes import LOGINS
 from audit_linux.logs.rsyslog import RSYSLOG
@@ -241,9 +242,10 @@ def _at_time(name: Message, at: datetime) -> Message:
         known_or_absent(optional(SYSLOG_NG)),
         known_or_absent(complete(PROCESSES)),
         known_or_absent(optional(NEWEST_SESSION)),
+        known_or_absent(optional(JOURNAL_CONF)),
     ),
     severity=Severity.HIGH,
-    version=5,
+    version=6,
     remedy=msg("Let the log daemon run and write auth and authpriv to a file or to a journal on "
                "disk; remove rules that discard them"),
 )  # fmt: skip
@@ -257,6 +259,7 @@ def login_recording(
     syslog_ng: Forwards | Absent | None,
     processes: tuple[Process, ...] | Absent,
     session: datetime | Absent | None,
+    conf: JournalConf | Absent | None,
 ) -> Judgement:
     """The newest login left a record that survives a restart."""
     expected = msg("a record about a login in a text log, a journal on disk or the audit log, not "
@@ -264,7 +267,7 @@ def login_recording(
     when = known(journaled)
     own = _fresh(known(session), tree)
     login = max(filter(None, (_newest(known(logins)), own)), default=None)
-    lasting = tree if isinstance(tree, Absent) else _on_disk(tree, when)
+    lasting = tree if isinstance(tree, Absent) else _on_disk(tree, when, known(conf))
     last = next(iter(known(samples) or ()), None)
     trail = known(audited) or AuditedLogin()
     detail = (*_newest_records(last, when, login, lasting), *present(trail.as_message))
@@ -368,12 +371,16 @@ def _gaps(gaps: tuple[Message, ...], login: datetime | None) -> tuple[Message, .
     return (*gaps, none) if login is None and not gaps else gaps
 
 
-def _on_disk(tree: LogTree, newest: datetime | None) -> bool:
+def _on_disk(tree: LogTree, newest: datetime | None, conf: JournalConf | None) -> bool:
     """Whether the journal that has the `newest` record lies on a disk.
 
-    journald sets the time of its file with each record: an older file is left from before.
+    journald sets the time of its file with each record: an older file is left from before. A record
+    that came after the files were listed is newer than they are; where journald is set to keep
+    records in memory, such a file was closed when the setting was made.
     """
-    since = (newest - timedelta(minutes=1)).timestamp() if newest else 0
+    memory = conf is not None and conf.place(folder=True) is not JournalStorage.DISK
+    slack = _TICK if memory else timedelta(minutes=1)
+    since = (newest - slack).timestamp() if newest else 0
     return tree.filesystem not in ("tmpfs", "ramfs") and any(
         SYSTEM_JOURNAL.fullmatch(f.path) and f.changed >= since for f in tree.files
     )

@@ -16,6 +16,7 @@ from audit_core.api.sdk import Absent, Answer, Answers, Command, Reason, Verdict
 from audit_core.api.testkit import whole
 from audit_linux.logs import login_records
 from audit_linux.logs.audited_logins import AuditedLogin
+from audit_linux.logs.journald import JournalConf
 from audit_linux.logs.login_records import Sample
 from audit_linux.logs.rsyslog import parse_rsyslog
 from audit_linux.logs.ssh_sessions import parse_sessions
@@ -107,7 +108,7 @@ def test_a_login_without_a_record_fails(subtests: Any) -> None:
     for name, samples, journal, tree, logins, verdict in cases:
         with subtests.test(name):
             judged = login_records.login_recording.judge(
-                samples, journal, tree, logins, None, None, None, (), None
+                samples, journal, tree, logins, None, None, None, (), None, None
             )
             assert judged.verdict is verdict
     audited = AuditedLogin(at=now, kind="USER_LOGIN", result="success")
@@ -117,7 +118,7 @@ def test_a_login_without_a_record_fails(subtests: Any) -> None:
         (AuditedLogin(readable=False), Verdict.UNDETERMINED), (shut, Verdict.UNDETERMINED),
     ):  # fmt: skip
         judged = login_records.login_recording.judge(
-            (record,), None, memory, login, trail, None, None, (), None
+            (record,), None, memory, login, trail, None, None, (), None, None
         )
         assert judged.verdict is verdict
 
@@ -149,7 +150,7 @@ def test_a_record_may_lie_where_the_rules_put_it(subtests: Any, files: Make) -> 
             given = parse_rsyslog(files({"/etc/rsyslog.conf": text}))
         with subtests.test(name):
             judged = login_records.login_recording.judge(
-                (), None, tree, login, None, given, None, processes, None
+                (), None, tree, login, None, given, None, processes, None, None
             )
             assert judged.verdict is verdict
 
@@ -206,9 +207,20 @@ def test_a_session_leaves_a_record_in_what_is_written(subtests: Any) -> None:
     for name, sample, journal, tree, began, verdict in cases:
         with subtests.test(name):
             judged = login_records.login_recording.judge(
-                (sample,), journal, tree, (), None, None, None, (), began
+                (sample,), journal, tree, (), None, None, None, (), began, None
             )
             assert judged.verdict is verdict
+    # a journal that was just set to memory: its file on disk is from before the login
+    login = now - timedelta(seconds=20)
+    before = journal_file(1, age=0).replace(f"_{NOW}.", f"_{NOW - 40}.")
+    closed = log_tree(log_file("auth.log", age=1), before)
+    for conf, verdict in (
+        (JournalConf(storage="volatile"), Verdict.FAIL), (JournalConf(), Verdict.PASS),
+    ):  # fmt: skip
+        judged = login_records.login_recording.judge(
+            (older,), login, closed, (), None, None, None, (), login, conf
+        )
+        assert judged.verdict is verdict
     # without sudo the time of the file is seen, its records are not
     shut = Absent(reason=Reason.NOT_PERMITTED, detail=msg("closed"))
     auditd = (Process(pid=9, uid=0, name="auditd"),)
@@ -217,7 +229,7 @@ def test_a_session_leaves_a_record_in_what_is_written(subtests: Any) -> None:
         (live, (), Verdict.UNDETERMINED), (stale, (), Verdict.UNDETERMINED),
     ):  # fmt: skip
         judged = login_records.login_recording.judge(
-            shut, shut, tree, (), shut, None, None, processes, session
+            shut, shut, tree, (), shut, None, None, processes, session, None
         )
         assert judged.verdict is verdict
 
