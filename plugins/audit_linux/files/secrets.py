@@ -95,7 +95,7 @@ _COPIES = (("-name", "*shadow[._~]*"), ("-name", "*shadow-?*"), ("-path", "*/hom
 # Keys of servers have no passphrase, and a group of their own may read them: only those count that
 # everybody may read.
 _SERVER_KEY = "private key of a server"
-_KEY_NAMES = ("*.key", "*privkey*.pem", "*[-_.]key.pem", "key.pem")
+_KEY_NAMES = ("*.key", "*.pem")
 # Settings of programs that everybody may read: passwords that nobody takes for a word.
 _CONFIG = "password in a configuration file"
 # What holds no settings with passwords, or much else.
@@ -194,6 +194,7 @@ def search(homes: Homes, top: str = "") -> tuple[str, ...]:
         "-o", *_grep(_PEM), "-not", *_grep("ENCRYPTED", "-qF"), *_record(_PLAIN_KEY),
         "-o", *_record(_KEY), ")",
         "-o", "-path", f"{top}/etc/*", "-perm", "-0004", *_names(_KEY_NAMES),
+        "-not", "-path", f"{top}/etc/ssl/certs/*",
         *_grep("PRIVATE KEY-----", "-qF"), *_record(_SERVER_KEY),
     )  # fmt: skip
     config = [
@@ -287,7 +288,7 @@ def _far(target: Target, accounts: Accounts | Absent) -> list[Message]:
     "linux.private-files",
     needs=_NEEDS,
     severity=Severity.HIGH,
-    version=5,
+    version=6,
     remedy=msg("Make the account the owner of each file and close it to others (chmod 600)"),
 )
 def private_files(target: Target, found: Secrets, accounts: Accounts | Absent) -> Judgement:

@@ -422,7 +422,8 @@ def test_private_keys_of_servers(top: Path) -> None:
         ("etc/ssl/private/x.key", 0o640, 0o755, PASS),
         ("etc/ssl/private/x.key", 0o644, 0o710, PASS), ("etc/nginx/ssl/x.key", 0o604, 0o755, FAIL),
         ("etc/letsencrypt/archive/example.org/privkey1.pem", 0o644, 0o755, FAIL),
-        ("etc/ssl/certs/x.pem", 0o644, 0o755, PASS),
+        ("etc/ssl/certs/x.pem", 0o644, 0o755, PASS), ("etc/deploy.pem", 0o644, 0o755, FAIL),
+        ("etc/pki/tls/host.pem", 0o640, 0o755, PASS),
     ):  # fmt: skip
         path = top / name
         path.parent.mkdir(parents=True, exist_ok=True)
