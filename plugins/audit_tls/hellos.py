@@ -206,7 +206,8 @@ class Hellos:
         """
 
         def enough(flight: Flight) -> tuple[bool, int]:
-            if certificate and flight.hello is not None and flight.alert is None:
+            hello = flight.hello
+            if certificate and hello and not hello.retry and flight.alert is None:
                 return flight.sealed >= LEAST_SEALED, HELLO_CAP
             if flight.over or flight.hello is None:
                 return flight.over, HELLO_CAP

@@ -41,7 +41,7 @@ _PARTS = (b"c2VjcmV0LWtleS1ib2R5", b"Hh4shOfAPassword", b"Pl4nted-S3cret", b"Url
 COMMANDS: dict[str, tuple[int, str, str, str, str]] = {
     "endless": (1, "yes", "undetermined", "truncated", "limit=100000"),
     "drip": (2, "while :; do echo x; sleep 0.2; done", "undetermined", "timed_out", "timeout_s=2"),
-    "flood": (3, "head -c 6000000 /dev/zero >&2", "undetermined", "unparsable", ""),
+    "flood": (3, "head -c 6000000 /dev/zero >&2", "fail", "", ""),  # its answer is whole, and empty
     "stubborn": (4, "trap '' TERM; sleep 60", "undetermined", "timed_out", "timeout_s=1"),
     "line": (9, "head -c 10000000 /dev/zero | tr '\\\\0' a", "fail", "", "limit=11000000"),
     "nul": (10, "printf 'a\\\\0b'", "fail", "", ""),
