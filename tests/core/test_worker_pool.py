@@ -183,7 +183,7 @@ def test_closing_the_pool_wakes_whoever_waits_and_leaves_no_process(
     hangs = kind(what="hangs", timeout_s=int(PATIENCE_S))  # type: ignore[call-arg]
     thread = threading.Thread(target=lambda: reported.extend(opened.ask([hangs])))
     thread.start()
-    assert eventually(lambda: (tmp_path / "child").exists())
+    assert eventually(lambda: (tmp_path / "child").exists() and (tmp_path / "child").read_text())
     pool.close()
     thread.join(PATIENCE_S)
     assert not thread.is_alive()
@@ -213,7 +213,7 @@ def test_when_the_collector_is_killed_its_workers_end(connector: Connector, tmp_
     killed = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
     assert killed.stdout is not None
     worker = int(killed.stdout.readline())
-    assert eventually(lambda: (tmp_path / "child").exists())
+    assert eventually(lambda: (tmp_path / "child").exists() and (tmp_path / "child").read_text())
     child = int((tmp_path / "child").read_text())
     killed.send_signal(signal.SIGKILL)
     killed.wait(PATIENCE_S)
