@@ -270,8 +270,8 @@ def _caps(found: Iterable[Capable]) -> Values:
     return capped(f"{one.path} {one.caps}" for one in found)
 
 
-# Null, zero, full, random, urandom, tty, ptmx, fuse and tun: the kernel gives these to everybody,
-# and a directory that programs are locked into has copies.
+# Null, zero, full, random, urandom, tty, ptmx, fuse and tun: everybody may write to these devices,
+# and a chroot has copies of them.
 _FOR_EVERYBODY = ("1:3", "1:5", "1:7", "1:8", "1:9", "5:0", "5:2", "10:229", "10:200")
 
 

@@ -12,6 +12,7 @@ import re
 from audit_core.api.sdk import Message, capped, msg
 from audit_linux.open_services.documents import flattened
 from audit_linux.open_services.service import (
+    ONLY_LOOPBACK,
     Service,
     ServiceState,
     is_loopback,
@@ -67,7 +68,7 @@ def etcd_open(files: ServiceFiles, service: Service) -> ServiceState:
     if not service.processes:
         return ServiceState(doubts=(not_identified("2379"),))
     if service.only_loopback:
-        return ServiceState(fine=msg("It listens on the loopback interface only"))
+        return ServiceState(fine=ONLY_LOOPBACK)
     named = options(service.words, "--config-file", "-config-file")
     lacking = [path for path in named if files.at(path) is None]
     used = tuple(file for path in named if (file := files.at(path)))
@@ -114,7 +115,7 @@ def zookeeper_open(files: ServiceFiles, service: Service) -> ServiceState:
     """ZooKeeper asks who connects to it over the network."""
     own = files.matching(_ZOO)
     if service.only_loopback:
-        return ServiceState(fine=msg("It listens on the loopback interface only"))
+        return ServiceState(fine=ONLY_LOOPBACK)
     if not own:
         return ServiceState(doubts=(not_identified("2181"),))
     bad = []
@@ -151,7 +152,7 @@ def rabbitmq_guest(files: ServiceFiles, service: Service) -> ServiceState:
     """The factory account of RabbitMQ (guest) may not log in from other hosts."""
     own = files.matching(r"/etc/rabbitmq/.*\.(conf|config)")
     if service.only_loopback:
-        return ServiceState(fine=msg("It listens on the loopback interface only"))
+        return ServiceState(fine=ONLY_LOOPBACK)
     away = [file.path for file in own if _lets_guest_in(file)]
     others = any(re.match(r"\s*default_(user|pass)\s*=", line)
                  for file in own for line in file.lines or ())  # fmt: skip

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from audit_core.api.sdk import Message, capped, msg
 from audit_linux.open_services.service import (
+    ONLY_LOOPBACK,
     Service,
     ServiceState,
     is_loopback,
@@ -160,7 +161,7 @@ def elasticsearch_security(files: ServiceFiles, service: Service) -> ServiceStat
     if not own:
         return ServiceState(doubts=(not_identified("9200"),))
     if service.only_loopback:
-        return ServiceState(fine=msg("It listens on the loopback interface only"))
+        return ServiceState(fine=ONLY_LOOPBACK)
     certain: list[Message] = []
     doubts: list[Message] = []
     for file in own:

@@ -19,10 +19,10 @@ from audit_linux.open_services.service import (
     Service,
     ServiceState,
     is_loopback,
-    not_identified,
     not_read,
     options,
     service_check,
+    without_settings,
 )
 from audit_linux.open_services.service_files import ServiceFile, ServiceFiles
 
@@ -151,9 +151,7 @@ def samba_guests(files: ServiceFiles, service: Service) -> ServiceState:
     """Samba lets nobody write into a share without a password."""
     main = files.at(_MAIN)
     if main is None:
-        # a closed directory stands for what lies in it
-        closed = files.matching(re.escape(_MAIN))
-        return ServiceState(doubts=() if closed else (not_identified("445"),), files=closed)
+        return without_settings(files, _MAIN, "445")
     (general, *found), odd = shares(files, main)
     open_ = [s for s in found if s.for_guests and not s.only_loopback]
     if service.only_loopback:

@@ -206,9 +206,19 @@ def _judged(state: ServiceState, service: Service, reader: ServiceReader) -> Jud
 # --- what readers share --------------------------------------------------------------------------
 
 
+ONLY_LOOPBACK = msg("It listens on the loopback interface only")
+
+
 def not_identified(port: str) -> Message:
     """That nothing tells what answers on `port`."""
     return msg("Port {port} is open; the service behind it was not identified", port=port)
+
+
+def without_settings(files: ServiceFiles, path: str, port: str) -> ServiceState:
+    """The state where `path`, the one file of settings, was not read or is not there."""
+    # a closed directory stands for what lies in it
+    closed = files.matching(re.escape(path))
+    return ServiceState(doubts=() if closed else (not_identified(port),), files=closed)
 
 
 def not_read(names: list[str] | tuple[str, ...]) -> tuple[Message, ...]:

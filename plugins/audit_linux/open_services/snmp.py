@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from audit_core.api.sdk import Message, capped, msg
 from audit_linux.open_services.service import (
+    ONLY_LOOPBACK,
     Service,
     ServiceState,
     is_loopback,
@@ -123,8 +124,7 @@ def snmp_community(files: ServiceFiles, service: Service) -> ServiceState:
     if not own and not service.processes:
         return ServiceState(doubts=(not_identified("161"),))
     if service.only_loopback:
-        local = msg("It listens on the loopback interface only")
-        return ServiceState(files=own, fine=local)
+        return ServiceState(files=own, fine=ONLY_LOOPBACK)
     rows = _rows(own)
     known = _known_to_all(rows, service)
     certain: tuple[Message, ...] = ()

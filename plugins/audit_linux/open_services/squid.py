@@ -16,10 +16,10 @@ from audit_linux.open_services.service import (
     Service,
     ServiceState,
     is_loopback,
-    not_identified,
     not_read,
     options,
     service_check,
+    without_settings,
 )
 from audit_linux.open_services.service_files import ServiceFile, ServiceFiles
 
@@ -125,8 +125,7 @@ def squid_open(files: ServiceFiles, service: Service) -> ServiceState:
     """Squid does not forward requests of everybody."""
     main = files.at(_MAIN)
     if main is None:
-        closed = files.matching(re.escape(_MAIN))
-        return ServiceState(doubts=() if closed else (not_identified("3128"),), files=closed)
+        return without_settings(files, _MAIN, "3128")
     rows = list(_rows(files, main))
     bad, maybe = _decided(rows)
     if service.only_loopback or not _serves(rows):

@@ -10,6 +10,7 @@ import re
 
 from audit_core.api.sdk import Message, capped, msg
 from audit_linux.open_services.service import (
+    ONLY_LOOPBACK,
     Running,
     Service,
     ServiceState,
@@ -41,7 +42,7 @@ def _creates(process: Running) -> bool:
 def tftp_open(files: ServiceFiles, service: Service) -> ServiceState:
     """TFTP takes no files from everybody."""
     if service.only_loopback:
-        return ServiceState(fine=msg("It listens on the loopback interface only"))
+        return ServiceState(fine=ONLY_LOOPBACK)
     creating = [f"pid {p.pid}" for p in service.processes or () if _creates(p)]
     certain: tuple[Message, ...] = ()
     if creating:
