@@ -37,7 +37,7 @@ TOOLS := sshd:openssh-server ssh-keygen:openssh-client ssh-agent:openssh-client 
 	sudo:sudo visudo:sudo openssl:openssl busybox:busybox useradd:passwd sha256sum:coreutils \
 	pg_ctlcluster:postgresql pwscore:libpwquality-tools nginx:nginx-light gnutls-serv:gnutls-bin \
 	haproxy:haproxy stunnel4:stunnel4 nft:nftables iptables:iptables ip:iproute2 \
-	redis-server:redis-server rsyslogd:rsyslog logrotate:logrotate rsync:rsync mariadbd:mariadb-server
+	mkfs.btrfs:btrfs-progs redis-server:redis-server rsyslogd:rsyslog logrotate:logrotate rsync:rsync mariadbd:mariadb-server
 
 .NOTPARALLEL:
 .PHONY: help audit test test-all test-latest bench golden recordings docs messages lock clean check tools

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable, Iterator
 
 from msgspec import Struct
 
@@ -34,12 +35,17 @@ _IMAGES = frozenset({"squashfs", "erofs", "iso9660", "udf"})
 
 
 class Mount(Struct, frozen=True, kw_only=True):
-    """One line of proc_pid_mountinfo(5): where, which type, and the options of the mount."""
+    """One line of proc_pid_mountinfo(5): where, which type, and the options of the mount.
+
+    `device` is the number of the file system, `root` the directory of it that the mount shows.
+    """
 
     path: str
     type: str
     nosuid: bool = False
     options: tuple[str, ...] = ()
+    device: str = ""
+    root: str = "/"
 
     @property
     def local(self) -> bool:
@@ -51,10 +57,21 @@ class Mount(Struct, frozen=True, kw_only=True):
         """Whether it shows the files of a container, which lie elsewhere on the host."""
         return self.type == "overlay" and self.path != "/"
 
-    @property
-    def left_out(self) -> bool:
-        """Whether it may hold files of people that the sweep does not see."""
-        return not self.local and self.type not in _MADE_UP | _IMAGES
+    def inner(self, path: str) -> str:
+        """Where `path`, which lies on this mount, lies in its file system."""
+        return f"{self.root.rstrip('/')}/{path[len(self.path) :].lstrip('/')}".rstrip("/") or "/"
+
+    def outer(self, inner: str) -> str | None:
+        """The path on this mount of what lies at `inner`; None where it shows another part."""
+        top = self.root.rstrip("/") + "/"
+        if not f"{inner}/".startswith(top):
+            return None
+        return f"{self.path.rstrip('/')}/{inner[len(top) :]}".rstrip("/") or "/"
+
+
+def left_out(type_: str) -> bool:
+    """Whether a file system that the sweep does not enter may hold files of people."""
+    return type_ not in _MADE_UP | _IMAGES
 
 
 class Mounts(Struct, frozen=True, kw_only=True):
@@ -64,12 +81,39 @@ class Mounts(Struct, frozen=True, kw_only=True):
 
     def at(self, path: str) -> Mount | None:
         """The mounted file system that `path` is on; None where no mount is known above it."""
-        best = None
+        return self.finder()(path)
+
+    def finder(self) -> Callable[[str], Mount | None]:
+        """`at` for many paths."""
+        rows = {row.path: row for row in self.rows}
+
+        def at(path: str) -> Mount | None:
+            while path not in rows and path != "/":
+                path = path.rpartition("/")[0] or "/"
+            return rows.get(path)
+
+        return at
+
+    def first_names(self, paths: Iterable[str]) -> dict[str, str]:
+        """Each of `paths`, and the name of the same file on `/`, or else its shortest.
+
+        Bind mounts, and mounts of a disk of btrfs as a whole, show one file under several names.
+        """
+        at = self.finder()
+        shown: dict[str, list[Mount]] = {}
         for row in self.rows:
-            inside = path == row.path or path.startswith(row.path.rstrip("/") + "/")
-            if inside and (best is None or len(row.path) >= len(best.path)):
-                best = row
-        return best
+            if row.device and at(row.path) is row:
+                shown.setdefault(row.device, []).append(row)
+
+        def names(path: str) -> Iterator[tuple[bool, int, str]]:
+            yield True, len(path), path
+            on = at(path)
+            for row in shown.get(on.device, ()) if on else ():
+                name = row.outer(on.inner(path)) if on else None
+                if name is not None and at(name) is row:
+                    yield row.path != "/", len(name), name
+
+        return {path: min(names(path))[2] for path in paths}
 
 
 _ESCAPED = re.compile(r"\\([0-7]{3})")
@@ -80,9 +124,10 @@ def _mount(line: str) -> Mount:
     words, rest = head.split(" "), tail.split(" ")
     if not dash or len(words) < 6 or not words[4].startswith("/"):
         raise ParseError(msg("not a line of mountinfo: {line}", line=verbatim(line)))
-    path = _ESCAPED.sub(lambda hit: chr(int(hit[1], 8) & 255), words[4])
+    root, path = (_ESCAPED.sub(lambda hit: chr(int(hit[1], 8) & 255), word) for word in words[3:5])
     options = tuple(words[5].split(","))
-    return Mount(path=path, type=rest[0], nosuid="nosuid" in options, options=options)
+    return Mount(path=path, type=rest[0], nosuid="nosuid" in options, options=options,
+                 device=words[2], root=root)  # fmt: skip
 
 
 def parse_mounts(answer: Answer) -> Mounts | Partial:

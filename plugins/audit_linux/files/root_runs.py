@@ -282,7 +282,7 @@ def _runs_now(jobs: Iterable[Job], platform: Platform, names: Names | None) -> l
         known_or_absent(optional(ROOT_SHELLS)),
     ),
     severity=Severity.HIGH,
-    version=9,
+    version=10,
     remedy=msg(
         "Make root the owner of the named programs and of all directories above them, "
         "and remove write permission for others (chown root, chmod go-w)"

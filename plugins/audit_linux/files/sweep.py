@@ -2,15 +2,21 @@
 
 It is one exact argv, so that one line of sudoers permits it. File systems are chosen by their type
 and not by `-xdev`: that one does not enter the other local file systems.
-Directories of other types are not entered, so that no network file system is read. Where the device
-of a directory is none of mountinfo (btrfs, the root of a chroot) find knows no type (`%F` is
-`unknown`, and no `-fstype` is true): it is not entered either, and is named.
+Directories of other types are not entered and named, so that no network file system is read. The
+inventory can declare further types (`file_systems`).
+
+find takes the type from the line of mountinfo with the st_dev of a directory. Each subvolume of
+btrfs has a number of its own that no line has, and the root of a plain chroot has no line: the type
+is `unknown` there, which `-fstype unknown` finds from -O1 down only (-O2 drops types that are in no
+line). These are entered. Lustre changes its number in mountinfo, too; its inodes have numbers above
+2^56, which no disk has. A network file system that is mounted while find runs would be entered.
+Snapshots of snapper and Timeshift are not entered and named.
 
 `nice` lowers the priority of the disk, too (ioprio follows the nice value). `timeout` ends find
 with SIGHUP and hands its exit status on: what was printed until then is an answer.
 
     NUL MARK BLANK TYPE MODE UID GID [TARGET NUL] PATH NUL
-    NUL X BLANK TYPE_OF_FILE_SYSTEM NUL PATH NUL    (not entered)
+    NUL X BLANK TYPE_OF_FILE_SYSTEM NUL PATH NUL    (not entered; `snapshot` for one)
 
 Between these records getcap(8), getfacl(1) and sed(1) print, whose lines hold no NUL, and stat(1),
 which prints the numbers of devices (find cannot): NUL N BLANK MAJOR MINOR NUL PATH NUL
@@ -19,7 +25,7 @@ which prints the numbers of devices (find cannot): NUL N BLANK MAJOR MINOR NUL P
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from msgspec import Struct
 
@@ -31,7 +37,6 @@ from audit_core.api.sdk import (
     Partial,
     Privilege,
     Target,
-    capped,
     fact,
     msg,
     partial,
@@ -82,7 +87,8 @@ class Sweep(Struct, frozen=True, kw_only=True):
     without a name. `owned`: directories and programs near the root that somebody else than root
     may change. `links`: symbolic links and where they lead. `scripts`: what each script of the site
     starts, as `script_lines` tells it. `devices`: the numbers (`1:3`) of the devices that everybody
-    may write. `as_root` is False where only what an ordinary account can reach was searched.
+    may write. `closed`: the directories that were not entered, and the types of their file systems.
+    `as_root` is False where only what an ordinary account can reach was searched.
     `tools`: whether getcap and getfacl were there.
     """
 
@@ -91,6 +97,7 @@ class Sweep(Struct, frozen=True, kw_only=True):
     owned: tuple[Entry, ...] = ()
     links: dict[str, str] = {}
     devices: dict[str, str] = {}
+    closed: dict[str, str] = {}
     capable: tuple[Capable, ...] = ()
     acls: tuple[Acl, ...] = ()
     scripts: dict[str, tuple[str, ...]] = {}
@@ -225,24 +232,35 @@ def _tests() -> tuple[str, ...]:
     )
 
 
-def argv(*starts: str) -> tuple[str, ...]:
-    """The argv of find(1) that searches below `starts`."""
-    types = _any(*(("-fstype", name) for name in LOCAL))
+SNAPSHOT = "snapshot"
+"""Stands in `closed` for the type of a snapshot's file system."""
+_SNAPSHOTS = (("-name", "snapshot", "-path", "*/.snapshots/*"),
+              ("-name", "snapshots", "-path", "*/timeshift*"))  # fmt: skip
+_ON_NO_DISK = ("-inum", f"+{1 << 56}")
+
+
+def argv(*starts: str, types: Iterable[str] = ()) -> tuple[str, ...]:
+    """The argv of find(1) that searches below `starts`, file systems of `types` too."""
+    searched = _any(
+        *(("-fstype", name) for name in dict.fromkeys((*LOCAL, *types))),
+        ("-fstype", "unknown", "!", *_ON_NO_DISK),
+    )
     left_out = _any(*(("-path", path) for path in ("/dev", "/proc", "/sys", *CONTAINERS)))
-    elsewhere = ("!", *types, "-printf", r"\0X %F\0%p\0")
-    closed = ("-type", "d", *_any(left_out, elsewhere), "-prune")
+    elsewhere = ("!", *searched, "-printf", r"\0X %F\0%p\0")
+    snapshot = (*_any(*_SNAPSHOTS), "-uid", "0", "-printf", rf"\0X {SNAPSHOT}\0%p\0")
+    closed = ("-type", "d", *_any(left_out, elsewhere, snapshot), "-prune")
     return (
-        "/usr/bin/timeout", "-s", "HUP", "--preserve-status", str(_SECONDS),
-        "/usr/bin/nice", "-n", "19", "/usr/bin/find", *starts, *closed, "-o", *_tests(),
+        "/usr/bin/timeout", "-s", "HUP", "--preserve-status", str(_SECONDS), "/usr/bin/nice", "-n",
+        "19", "/usr/bin/find", "-O1", *starts, *closed, "-o", *_tests(),
     )  # fmt: skip
 
 
 _HUNG_UP = 129  # 128 and SIGHUP
 
 
-def _ask(privilege: Privilege) -> Command:
+def _ask(privilege: Privilege, types: Iterable[str]) -> Command:
     return Command(
-        argv=argv("/", "/dev/shm"),  # noqa: S108
+        argv=argv("/", "/dev/shm", types=types),  # noqa: S108
         privilege=privilege,
         ok=(0, 1, _HUNG_UP),
         timeout_s=_SECONDS + 20,
@@ -257,7 +275,7 @@ def _asked(privilege: Privilege) -> Callable[[Target], Command | Message]:
             return msg(
                 "The inventory switches the search of the file systems off: switch file_sweep on"
             )
-        return _ask(privilege)
+        return _ask(privilege, target.settings.get("file_systems") or ())
 
     return ask
 
@@ -281,7 +299,7 @@ def parse_sweep(answer: Answer, *, as_root: bool) -> Sweep | Partial:
     """What the pass printed, and what it did not get to."""
     reader = _Reader(cut=answer.truncated or answer.exit_code == _HUNG_UP)
     reader.read(answer.text)
-    problems = [*reader.problems, *_gaps(answer, as_root=as_root), *_of_no_type(reader.closed)]
+    problems = [*reader.problems, *_gaps(answer, as_root=as_root)]
     found = reader.found
     sweep = Sweep(
         entries=tuple(dict.fromkeys([*found["S"], *found["W"]])),
@@ -289,6 +307,7 @@ def parse_sweep(answer: Answer, *, as_root: bool) -> Sweep | Partial:
         owned=tuple(found["O"]),
         links=reader.links,
         devices=reader.devices,
+        closed=reader.closed,
         capable=tuple(reader.capable),
         acls=tuple({acl.path: acl for acl in reader.acls}.values()),
         scripts=reader.scripts,
@@ -301,19 +320,15 @@ def parse_sweep(answer: Answer, *, as_root: bool) -> Sweep | Partial:
 
 def _gaps(answer: Answer, *, as_root: bool) -> Iterator[Message]:
     if answer.exit_code == _HUNG_UP:
-        yield msg("The search of the file systems was ended after {seconds} seconds",
-                  seconds=_SECONDS)  # fmt: skip
+        yield msg(
+            "The search of the file systems was ended after {seconds} seconds (very many files, a "
+            "slow disk, or a mount that does not answer)",
+            seconds=_SECONDS,
+        )
     if answer.truncated:
         yield msg("The search of the file systems found more than one answer can hold")
     if not as_root:
         yield msg("Searched without root rights: only what an ordinary account can reach")
-
-
-def _of_no_type(closed: dict[str, str]) -> Iterator[Message]:
-    paths = [path for path, type_ in closed.items() if type_ == "unknown"]
-    if paths:
-        yield msg("Not searched, because find cannot tell the type of the file system (btrfs, or a "
-                  "chroot): {paths}", paths=capped(paths))  # fmt: skip
 
 
 class _Reader:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
+from typing import TypeVar
+
+from msgspec import structs
 
 from audit_core.api.sdk import (
     TARGET,
@@ -25,9 +28,9 @@ from audit_core.api.sdk import (
     undetermined,
 )
 from audit_linux.declared import declared
-from audit_linux.files.mounts import MOUNTS, Mounts
+from audit_linux.files.mounts import MOUNTS, Mounts, left_out
 from audit_linux.files.package_files import ALIEN, PACKAGED, beside_usr, of_no_package
-from audit_linux.files.sweep import CONTAINERS, SWEEP, Acl, Capable, Entry, Sweep
+from audit_linux.files.sweep import CONTAINERS, SNAPSHOT, SWEEP, Acl, Capable, Entry, Sweep
 from audit_linux.nsswitch import ELSEWHERE, Sources
 from audit_linux.sudo.sudo_risks import starts_anything
 
@@ -85,33 +88,63 @@ def _inert(path: str, mounts: Mounts | Absent) -> bool:
     return at is not None and (at.nosuid or at.image)
 
 
+E = TypeVar("E", Entry, Capable, Acl)
+
+
+def _each_once(found: Iterable[E], mounts: Mounts | Absent) -> list[E]:
+    """`found` with each file once, though bind mounts show it under several names."""
+    every = list(found)
+    names = {one.path: one.path for one in every}
+    if isinstance(mounts, Mounts):
+        names = mounts.first_names(names)
+    named = (structs.replace(one, path=names[one.path]) for one in every)
+    return list({one.path: one for one in named}.values())
+
+
+# Where the system lies: what is not searched there leaves the question open.
+_OF_HOST = frozenset({"/", "/usr", "/usr/local", "/etc", "/opt", "/var", "/boot", "/root"})
+
+
 def _left_out(sweep: Sweep, mounts: Mounts | Absent) -> tuple[Message, ...]:
     """What the search left out, for the reader of a pass."""
     rows = mounts.rows if isinstance(mounts, Mounts) else ()
-    away = [f"{row.path} ({row.type})" for row in rows if row.left_out]
+    types = {path: _type(path, type_, mounts) for path, type_ in sweep.closed.items()}
+    away = [f"{path} ({type_})" for path, type_ in types.items() if type_ != SNAPSHOT
+            and left_out(type_)]  # fmt: skip
+    kept = [path for path, type_ in types.items() if type_ == SNAPSHOT]
     inside = [path for path in CONTAINERS if any(r.path.startswith(path + "/") for r in rows)]
-    found = []
-    if away:
-        found.append(msg("Not searched, because not on local disks: {names}", names=capped(away)))
-    if inside:
-        found.append(msg("Not searched, because they are storage of containers: {names}",
-                         names=capped(inside)))  # fmt: skip
-    return tuple(found)
+    details = (
+        (away, msg("Not searched, because not on local disks: {names}", names=capped(away))),
+        (kept, msg("Not searched, because they are snapshots: {names}", names=capped(kept))),
+        (inside, msg("Not searched, because they are storage of containers: {names}",
+                     names=capped(inside))),
+    )  # fmt: skip
+    return tuple(detail for names, detail in details if names)
 
 
-def _hidden(mounts: Mounts | Absent) -> tuple[str, ...]:
-    """Local file systems below one that is not entered: the search did not get there."""
+def _type(path: str, type_: str, mounts: Mounts | Absent) -> str:
+    """The type of a file system that was left out, also where find cannot tell."""
+    at = mounts.at(path) if type_ == "unknown" and isinstance(mounts, Mounts) else None
+    return at.type if at else type_
+
+
+def _hidden(sweep: Sweep, mounts: Mounts | Absent) -> tuple[str, ...]:
+    """What of the host's own files the search did not get to, as what lies above is closed."""
+    closed = [path for path, type_ in sweep.closed.items() if type_ != SNAPSHOT]
+    below = tuple(path.rstrip("/") + "/" for path in closed)
     rows = mounts.rows if isinstance(mounts, Mounts) else ()
-    closed = tuple(row.path.rstrip("/") + "/" for row in rows if row.left_out and row.path != "/")
-    return tuple(r.path for r in rows if r.local and closed and r.path.startswith(closed))
+    more = (r.path for r in rows if r.local and below and r.path.startswith(below))
+    return tuple(dict.fromkeys([*(p for p in closed if p in _OF_HOST), *more]))
 
 
 def _settled(judgement: Judgement, sweep: Sweep, mounts: Mounts | Absent) -> Judgement:
-    """`judgement` with what was left out; undetermined where a local file system was left out."""
-    hidden = _hidden(mounts)
+    """`judgement` with what was left out; undetermined where a part of the host was left out."""
+    hidden = _hidden(sweep, mounts)
     detail_ = (*judgement.detail, *_left_out(sweep, mounts))
     if hidden:
-        detail = msg("Local file systems that were not searched: {names}", names=capped(hidden))
+        detail = msg("Parts of the host that were not searched: {names}; declare the type of "
+                     "their file system as settings.file_systems if their files lie on the host",
+                     names=capped(hidden))  # fmt: skip
         return undetermined(*detail_, detail, expected=judgement.expected)
     return passed(*detail_, expected=judgement.expected)
 
@@ -126,7 +159,7 @@ def _place(path: str, open_folders: frozenset[str]) -> bool:
     "linux.setuid-files",
     needs=(*_NEEDS, known_or_absent(optional(PACKAGED)), known_or_absent(optional(ALIEN))),
     severity=Severity.HIGH,
-    version=5,
+    version=6,
     remedy=msg(
         "Remove the named files or their setuid bit (chmod u-s,g-s); declare setuid_files for what "
         "the host needs"
@@ -140,7 +173,7 @@ def setuid_files(
     unowned: frozenset[str] | Absent | None,
 ) -> Judgement:
     """Only programs that the system needs are setuid or setgid."""
-    live = [e for e in _setuid(sweep) if not _inert(e.path, mounts)]
+    live = _each_once((e for e in _setuid(sweep) if not _inert(e.path, mounts)), mounts)
     wanted = declared(target, "setuid_files")
     expected = _expected(wanted)
     open_folders = _open_folders(sweep)
@@ -221,7 +254,7 @@ def _surely_wrong(
     "linux.file-capabilities",
     needs=(*_NEEDS, known_or_absent(optional(PACKAGED)), known_or_absent(optional(ALIEN))),
     severity=Severity.HIGH,
-    version=3,
+    version=4,
     remedy=msg("Remove the file capabilities of the named programs (setcap -r)"),
 )
 def file_capabilities(
@@ -232,7 +265,7 @@ def file_capabilities(
     unowned: frozenset[str] | Absent | None,
 ) -> Judgement:
     """No program has file capabilities that give root rights to whoever runs it."""
-    live = [c for c in sweep.capable if not _inert(c.path, mounts)]
+    live = _each_once((c for c in sweep.capable if not _inert(c.path, mounts)), mounts)
     wanted = declared(target, "setuid_files")
     expected = _expected(wanted)
     open_folders = _open_folders(sweep)
@@ -279,7 +312,7 @@ _FOR_EVERYBODY = ("1:3", "1:5", "1:7", "1:8", "1:9", "5:0", "5:2", "10:229", "10
     "linux.world-writable",
     needs=_NEEDS,
     severity=Severity.HIGH,
-    version=3,
+    version=4,
     remedy=msg(
         "Remove write permission for others from the named files (chmod o-w); set the "
         "sticky bit on shared directories (chmod +t)"
@@ -288,11 +321,11 @@ _FOR_EVERYBODY = ("1:3", "1:5", "1:7", "1:8", "1:9", "5:0", "5:2", "10:229", "10
 def world_writable(target: Target, sweep: Sweep, mounts: Mounts | Absent) -> Judgement:
     """No file is world-writable, and no world-writable directory lacks the sticky bit."""
     expected = msg("no file with write permission for others, no such directory without sticky bit")
-    open_ = [
+    open_ = _each_once((
         e for e in sweep.entries
         if e.bits & 0o002 and not _image(e.path, mounts)
         and not (e.kind == "c" and sweep.devices.get(e.path) in _FOR_EVERYBODY)
-    ]  # fmt: skip
+    ), mounts)  # fmt: skip
     if open_:
         detail = msg("{count} world-writable paths: {names}", count=len(open_),
                      names=_names(sorted(open_, key=_folders_first)))  # fmt: skip
@@ -314,7 +347,7 @@ def _image(path: str, mounts: Mounts | Absent) -> bool:
     "linux.unowned-files",
     needs=(*_NEEDS, ELSEWHERE),
     severity=Severity.LOW,
-    version=2,
+    version=3,
     remedy=msg("Give the named files an owner and a group (chown), or remove them"),
 )
 def unowned_files(
@@ -322,7 +355,7 @@ def unowned_files(
 ) -> Judgement:
     """Every file has an owner and a group that exist."""
     expected = msg("an existing owner and group for every file")
-    found = [e for e in sweep.unowned if not _image(e.path, mounts)]
+    found = _each_once((e for e in sweep.unowned if not _image(e.path, mounts)), mounts)
     if not found:
         none = msg("Every file has an existing owner and group")
         return _settled(passed(none, expected=expected), sweep, mounts)
@@ -344,13 +377,13 @@ _GUARDED = re.compile(r"/(?:etc|usr|boot|root|bin|sbin|lib\w*|var/spool/cron)(?:
     "linux.file-acls",
     needs=_NEEDS,
     severity=Severity.MEDIUM,
-    version=3,
+    version=4,
     remedy=msg("Remove the named entries from the access lists (setfacl -x ENTRY PATH)"),
 )
 def file_acls(target: Target, sweep: Sweep, mounts: Mounts | Absent) -> Judgement:
     """No access list lets accounts change system files."""
     expected = msg("no entry with write permission on files of the system")
-    named = [acl for acl in sweep.acls if not _image(acl.path, mounts)]
+    named = _each_once((acl for acl in sweep.acls if not _image(acl.path, mounts)), mounts)
     bad = [acl for acl in named if _GUARDED.match(acl.path) and _lets_others(acl)]
     if bad:
         detail = msg("Access lists that let others change files of the system: {names}",

@@ -216,22 +216,72 @@ def test_other_file_systems_are_not_entered(tree: Path) -> None:
     assert not any(e.path.startswith(f"{tree}/pseudo/") for e in (*found.entries, *found.owned))
 
 
-@as_root
-def test_directories_of_no_known_mount_leave_it_open(tree: Path) -> None:
-    """The root of a chroot lies on no mount that find knows, as files of btrfs do."""
-    script = """
-    mount --make-rprivate / && mount -t tmpfs tmpfs "$1" && cd "$1" && mkdir -p in/usr in/proc &&
-    for name in bin sbin lib lib64; do [ ! -e /$name ] || ln -s usr/$name in/$name; done &&
-    mount --bind /usr in/usr && mount -t proc proc in/proc && mkdir -m 777 in/open && shift &&
-    exec chroot in "$@"
-    """
+def _mounted(tree: Path, script: str, *words: str) -> tuple[Sweep, Mounts]:
+    """The search below `words` and the mounts, in a mount namespace that `script` arranges."""
+    start = f"mount --make-rprivate / && {script.strip()} && cat /proc/self/mountinfo >&2 && exec"
     done = subprocess.run(
-        ["unshare", "-m", "sh", "-ec", script, "sh", tree, *argv("/open")],
-        capture_output=True, check=False,
+        ["unshare", "-m", "sh", "-ec", f'tree="$1"; shift; {start} "$@"', "sh", tree, *words],
+        capture_output=True, check=False, env={"LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin"},
     )  # fmt: skip
-    found = parse_sweep(invented.answer(done.stdout, done.stderr, done.returncode), as_root=True)
-    assert isinstance(found, Partial), done.stderr
-    assert "/open" in str(found.problems)
+    lines = b"\n".join(li for li in done.stderr.split(b"\n") if b" - " in li and b"/" in li)
+    found = parse_sweep(invented.answer(done.stdout, b"", done.returncode), as_root=True)
+    mounts = parse_mounts(invented.answer(lines))
+    assert isinstance(found, Sweep), done.stderr
+    assert isinstance(mounts, Mounts), done.stderr
+    return found, mounts
+
+
+@as_root
+def test_the_root_of_a_chroot_is_searched(tree: Path) -> None:
+    script = """
+    mount -t tmpfs tmpfs "$tree" && cd "$tree" && mkdir -p in/usr in/proc &&
+    for name in bin sbin lib lib64; do [ ! -e /$name ] || ln -s usr/$name in/$name; done &&
+    mount --bind /usr in/usr && mount -t proc proc in/proc && mkdir -m 777 in/open
+    """
+    found, _ = _mounted(tree, script, "chroot", "in", *argv("/open", "/proc"))
+    assert [entry.path for entry in found.entries] == ["/open"]
+    assert found.closed == {}  # /proc is left out by its name
+
+
+_BTRFS = """
+    truncate -s 200M "$tree/disk" && mkfs.btrfs -q "$tree/disk" >/dev/null &&
+    mkdir "$tree/whole" "$tree/root" &&
+    mount -o loop "$tree/disk" "$tree/whole" && cd "$tree/whole" &&
+    btrfs -q subvolume create @ && btrfs -q subvolume create @home &&
+    for name in @/.snapshots @/var; do btrfs -q subvolume create $name; done &&
+    mkdir -p @/home @/usr @/run @/.snapshots/1 @/bound @/proc && cp /bin/true @/usr/tool &&
+    chmod 4755 @/usr/tool && btrfs -q subvolume snapshot -r @ @/.snapshots/1/snapshot &&
+    mkdir -m 777 @/var/open @home/open &&
+    mount -o subvol=@ "$(losetup -nO NAME -j "$tree/disk")" "$tree/root" &&
+    cd "$tree/root" && mount -o subvol=@home "$(losetup -nO NAME -j "$tree/disk")" home &&
+    mount -t mqueue none run && mount --bind usr bound && mount -t proc proc proc
+"""
+BTRFS = os.path.exists("/dev/loop-control") and shutil.which("mkfs.btrfs")
+
+
+@as_root
+@pytest.mark.skipif(not BTRFS, reason="needs btrfs-progs and loop devices")
+def test_subvolumes_of_btrfs_are_searched_once(tree: Path) -> None:
+    """find knows no type of theirs; the same disk is mounted a second time with all of it."""
+    found, mounts = _mounted(tree, _BTRFS, *argv(str(tree / "whole"), str(tree / "root")))
+    root = f"{tree}/root"
+    assert found.closed == {
+        f"{root}/.snapshots/1/snapshot": "snapshot", f"{root}/run": "mqueue",
+        f"{tree}/whole/@/.snapshots/1/snapshot": "snapshot", f"{root}/proc": "proc",
+    }  # fmt: skip
+    names = {entry.path.removeprefix(str(tree)) for entry in found.entries}
+    assert names == {
+        "/root/usr/tool", "/root/bound/tool", "/root/home/open", "/root/var/open",
+        "/whole/@/usr/tool", "/whole/@home/open", "/whole/@/var/open",
+    }  # fmt: skip
+    judged = sweep_checks.world_writable.judge(target_of("host"), found, mounts)
+    assert judged.verdict is FAIL
+    [detail] = judged.detail
+    assert detail.args["count"] == 2
+    assert f"{root}/home/open" in str(detail)
+    assert f"{root}/var/open" in str(detail)
+    shown = mounts.first_names([f"{root}/bound/tool", f"{tree}/whole/@/usr/tool"])
+    assert set(shown.values()) == {f"{root}/usr/tool"}
 
 
 def test_mounts_decide_what_counts() -> None:
@@ -243,9 +293,15 @@ def test_mounts_decide_what_counts() -> None:
     )
     mounts = parse_mounts(invented.answer(lines))
     assert isinstance(mounts, Mounts)
-    assert [row.path for row in mounts.rows if row.left_out] == ["/mnt/a b"]
-    assert set(verdicts(Sweep(), mounts).values()) == {UNDETERMINED}  # /mnt/a b/in was not reached
-    some = structs.replace(mounts, rows=(mounts.rows[0], mounts.rows[3]))
+    closed = Sweep(closed={"/mnt/a b": "nfs4", "/sys": "sysfs", "/.snapshots/1/x": "snapshot"})
+    assert set(verdicts(closed, mounts).values()) == {UNDETERMINED}  # /mnt/a b/in was not reached
+    some = structs.replace(mounts, rows=(mounts.rows[0], mounts.rows[1], mounts.rows[3]))
+    judged = sweep_checks.world_writable.judge(target_of("host"), closed, some)
+    assert judged.verdict is PASS
+    assert "/mnt/a b (nfs4)" in str(judged.detail)
+    assert "/.snapshots/1/x" in str(judged.detail)
+    for root in ("/", "/usr", "/etc"):  # a host without disk, or with programs from elsewhere
+        assert set(verdicts(Sweep(closed={root: "nfs4"}), some).values()) == {UNDETERMINED}, root
     entry = Entry(path="/tmp/x", kind="f", bits=0o4755, uid=0, gid=0)
     assert verdicts(Sweep(entries=(entry,)), some)["setuid-files"] is PASS  # nosuid
     assert verdicts(Sweep(entries=(entry,)))["setuid-files"] is FAIL
