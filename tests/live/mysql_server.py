@@ -45,6 +45,8 @@ class MysqlServer:
         self.socket = self.folder / "s"
         self._held: pymysql.Connection[Any] | None = None
         self._like, self._options = like, options
+        # A server that starts deletes the temporary tables it finds in its tmpdir.
+        self._small = (*_SMALL, f"--tmpdir={self.folder}")
 
     def __enter__(self) -> Self:
         ca_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
@@ -83,8 +85,9 @@ class MysqlServer:
             os.chown(path, NOBODY, NOBODY)
 
     def _run(self, program: str, *words: str) -> None:
-        argv = [*self._drop, program, "--no-defaults", *words, *_SMALL]
-        subprocess.run(argv, check=True, capture_output=True, cwd="/")
+        argv = [*self._drop, program, "--no-defaults", *words, *self._small]
+        done = subprocess.run(argv, capture_output=True, text=True, errors="replace", cwd="/")
+        assert not done.returncode, (program, done.returncode, done.stdout, done.stderr)
 
     def start(self, *more: str) -> None:
         """Starts it on its data, with `more` options."""
@@ -96,7 +99,7 @@ class MysqlServer:
                  f"--socket={self.socket}", f"--port={self.port}", "--bind-address=127.0.0.1",
                  f"--ssl-cert={pem}", f"--ssl-key={pem}", f"--pid-file={self.folder / 'pid'}",
                  f"--log-error={self.log}",
-                 "--skip-name-resolve", *_SMALL, *more,
+                 "--skip-name-resolve", *self._small, *more,
                  *(option.format(folder=self.folder) for option in self._options)],
                 stdout=log, stderr=log, cwd="/",
             )  # fmt: skip
