@@ -6,9 +6,11 @@ Imports the shared modules of `audit_linux` only.
 from __future__ import annotations
 
 from audit_core.model import Check, Fact
+from audit_linux.clock import HOST_CLOCK
 from audit_linux.ssh import (
     authorized_keys,
     host_keys,
+    key_files,
     second_factor,
     sshd,
     sshd_algorithms,
@@ -36,7 +38,8 @@ FACTS: tuple[Fact, ...] = (
     *sshd_offered.FACTS,
     *sshd_server.FACTS,
     *host_keys.FACTS,
-    *authorized_keys.FACTS,
+    HOST_CLOCK,
+    *key_files.FACTS,
 )
 CHECKS: tuple[Check, ...] = (
     *sshd_checks.CHECKS,

@@ -12,12 +12,14 @@ from msgspec import Struct
 class PublicKey(Struct, frozen=True, kw_only=True):
     """One public key: its type, and its length in bits where the type does not fix it.
 
-    `authority`: it signs the certificates that open an account, and opens none itself.
+    `authority`: it signs the certificates that open an account, and opens none itself. `until`: the
+    second since 1970 after which it surely opens nothing (expiry-time); None without one.
     """
 
     kind: str
     bits: int | None = None
     authority: bool = False
+    until: int | None = None
 
     @property
     def text(self) -> str:

@@ -9,6 +9,7 @@ from typing import Annotated
 from audit_core.api.sdk import (
     DAY,
     HOUR,
+    Absent,
     Down,
     Judgement,
     Message,
@@ -19,8 +20,11 @@ from audit_core.api.sdk import (
     expect,
     failed,
     integer,
+    known,
+    known_or_absent,
     listed,
     msg,
+    optional,
     passed,
     shortened,
     undetermined,
@@ -28,6 +32,7 @@ from audit_core.api.sdk import (
 from audit_linux.ssh.sshd import Sshd
 from audit_linux.ssh.sshd_files import Override
 from audit_linux.ssh.sshd_match import like
+from audit_linux.ssh.sshd_offered import SHOWN, OfferedAlgorithms
 from audit_linux.ssh.sshd_server import Server, sshd_check
 
 
@@ -297,11 +302,13 @@ def _values(outside: str, changed: list[Override], key: str) -> list[str]:
 @sshd_check(
     "linux.sshd-idle",
     severity=Severity.LOW,
-    version=8,
+    version=9,
+    also=(known_or_absent(optional(SHOWN)),),
     remedy=msg("Set ClientAliveInterval 300 and ClientAliveCountMax 2 in sshd_config"),
 )
 def sshd_idle(
     server: Server,
+    offered: OfferedAlgorithms | Absent | None,
     *,
     max_seconds: Annotated[int, Down] = 900,
 ) -> Judgement:
@@ -311,7 +318,9 @@ def sshd_idle(
     shown = msg("ClientAliveInterval {interval}, ClientAliveCountMax {count}",
                 interval=seconds(interval), count=integer(count))  # fmt: skip
     expected = msg("interval × count of 1 to {seconds} s", seconds=max_seconds)
-    never = "pubkeyauthoptions" in sshd.values  # printed since OpenSSH 8.2
+    # sshd -T prints this since OpenSSH 8.2
+    named = known(offered)
+    never = "pubkeyauthoptions" in sshd.values or (named is not None and named.is_since(8, 2))
 
     def drops(interval: str, count: str) -> bool | None:
         return _drops(interval, count, max_seconds, never)

@@ -63,7 +63,7 @@ def tried_for(
     for name in accounts:
         classes.setdefault(tuple(_account_fits(*term, name, names) for term in named), name)
     options = _options(terms, sockets)
-    domains = sockets.domains if any(term == "rdomain" for term, _ in terms) else ("",)
+    domains = _domains([text for term, text in terms if term == "rdomain"], sockets)
     found = tuple(itertools.islice(_connections(*options, domains), _MOST_CONNECTIONS + 1))
     return Tried(
         accounts=tuple(classes.values()), connections=found[:_MOST_CONNECTIONS], names=names,
@@ -76,14 +76,14 @@ Options = list[tuple[str, bool]]
 
 
 def _connections(
-    addresses: list[str], hosts: Options, owns: Options, ports: Options, domains: tuple[str, ...]
+    addresses: list[str], hosts: Options, owns: Options, ports: Options, domains: Options
 ) -> Iterator[Connection]:
     for address, host, own, port, domain in itertools.product(
         addresses, hosts, owns, ports, domains
     ):
         yield Connection(
-            address=address, host=host[0] or address, own=own[0], port=port[0], domain=domain,
-            sure=host[1] and own[1] and port[1],
+            address=address, host=host[0] or address, own=own[0], port=port[0],
+            domain=domain[0], sure=host[1] and own[1] and port[1] and domain[1],
         )  # fmt: skip
 
 
@@ -148,6 +148,14 @@ def _ports(wanted: list[str], sockets: Sockets) -> Options:
     return [*asked, *others] if surely else [*asked, ("0", True)]
 
 
+def _domains(wanted: list[str], sockets: Sockets) -> Options:
+    """The routing domains of connections: those of the listening sockets, if not of all."""
+    if not wanted:
+        return [("", True)]
+    more = [_sample(p) for text in wanted for p in text.split(",")] if sockets.any_domain else []
+    return [*(dict.fromkeys(more, False) | dict.fromkeys(sockets.domains, True)).items()]
+
+
 def _account_fits(term: str, argument: str, name: str, names: Names) -> bool:
     return fits(name, argument) if term == "user" else in_group(name, argument, names)
 
@@ -172,7 +180,7 @@ def _term_holds(
             return False
         case "host":
             return fits(connection.host, argument)
-        case "rdomain":  # that of the listening socket (net.ipv4.tcp_l3mdev_accept is 0 by default)
+        case "rdomain":
             return fits(connection.domain, argument)
         case "address" | "localaddress":
             return fits_address(

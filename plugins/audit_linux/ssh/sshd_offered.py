@@ -6,6 +6,7 @@ settings may be those of another server, or of the next start.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from msgspec import Struct
@@ -17,19 +18,26 @@ from audit_linux.ssh.sshd import Sshd
 _COMPARED = ("kexalgorithms", "ciphers", "macs", "hostkeyalgorithms")
 # Taken in besides those that `kexalgorithms` names, each with the mark of a mechanism at its end.
 _GSS = "gss-"
+_RELEASE = re.compile(r"SSH-2\.0-OpenSSH_(\d{1,3})\.(\d{1,3})")
 
 
 class OfferedAlgorithms(Struct, frozen=True, kw_only=True):
     """What a server shows: the algorithms by the keyword that sets them, and its keys by type.
 
     `unread`: algorithms of host keys whose length was not looked at. `through`: the jump host over
-    which it was reached, empty where there is none.
+    which it was reached, empty where there is none. `server` is how it names itself.
     """
 
     algorithms: dict[str, tuple[str, ...]]
     keys: dict[str, PublicKey] = {}
     unread: tuple[str, ...] = ()
     through: str = ""
+    server: str = ""
+
+    def is_since(self, major: int, minor: int) -> bool:
+        """Whether this is OpenSSH of this release or later, by its own words."""
+        named = _RELEASE.match(self.server)
+        return named is not None and (int(named[1]), int(named[2])) >= (major, minor)
 
     def other_than(self, sshd: Sshd) -> Message | None:
         """In which lists the server differs from its settings; None where it does in none.
@@ -62,6 +70,7 @@ def shown_server(exchange: Any) -> OfferedAlgorithms:
         keys={kind: key for kind, key in read.items() if key is not None},
         unread=(*exchange.unread, *bad),
         through=exchange.through,
+        server=exchange.server,
     )
 
 

@@ -7,7 +7,17 @@ from ipaddress import ip_address, ip_network
 
 from msgspec import Struct, structs
 
-from audit_core.api.sdk import Absent, Answer, Command, Reason, fact, msg, not_present
+from audit_core.api.sdk import (
+    Absent,
+    Answers,
+    Command,
+    ReadFile,
+    Reason,
+    fact,
+    msg,
+    not_present,
+    optional,
+)
 from audit_linux.ssh.sshd import Sshd
 
 
@@ -18,6 +28,8 @@ class Sockets(Struct, frozen=True, kw_only=True):
     where that is not shown; None where they are not known. `own` are addresses of the host at which
     something listens; it may have others.
     `domains` are the routing domains (VRF) of the addresses that the settings name, empty for none.
+    `any_domain`: connections come from every domain, not of the listening sockets alone. `bound`
+    are the ports of sockets that are bound to a device (`ip vrf exec`), with its name.
     `names`: whether the server asks for the names of clients (UseDNS), None where not known.
     """
 
@@ -27,33 +39,44 @@ class Sockets(Struct, frozen=True, kw_only=True):
     own: tuple[str, ...] = ()
     names: bool | None = None
     domains: tuple[str, ...] = ("",)
+    any_domain: bool = False
+    bound: tuple[tuple[str, str], ...] = ()
 
 
 _SS = re.compile(r"tcp\s+LISTEN\s+\d+\s+\d+\s+(\S+):(\d{1,5})\s+\S+(?:\s+users:\(\(\"([^\"]*)\")?")
 
 
-def parse_sockets(answer: Answer) -> Sockets | Absent:
+def parse_sockets(answers: Answers) -> Sockets | Absent:
     """The ports of TCP on which the host listens; NOT_PRESENT where ss does not list them."""
-    rows = [row for row in (_SS.match(line[:2048]) for line in answer.lines) if row]
+    rows = [row for row in (_SS.match(line[:2048]) for line in answers["ss"].lines) if row]
+    domains = answers["domains"]
     if not rows:
         return not_present(msg("ss lists no socket"))
-    own = dict.fromkeys(row[1].strip("[]").split("%")[0] for row in rows)
+    placed = [(*row[1].strip("[]").replace("]%", "%").partition("%")[::2], row[2]) for row in rows]
+    own = dict.fromkeys(address for address, _, _ in placed)
     return Sockets(
         open={row[2]: row[3] or "" for row in rows},
         own=tuple(address for address in own if address not in _ANY),
+        bound=tuple((port, device) for _, device, port in placed if device),
+        any_domain=domains is not None and domains.text.strip() != "0",
     )
 
 
-# The same request as that of all listeners: it is put once.
 SOCKETS = fact(
     "linux.sshd-sockets",
     Sockets,
     kind="host",
-    ask=Command(
-        argv=("ss", "-H", "-tulnp"), ok=(0, 1, 255), limit=4 << 20, not_found=Reason.NOT_PRESENT
-    ),
+    asks={
+        # The same request as that of all listeners: it is put once.
+        "ss": Command(
+            argv=("ss", "-H", "-tulnp"), ok=(0, 1, 255), limit=4 << 20,
+            not_found=Reason.NOT_PRESENT,
+        ),
+        # Not there where the kernel has no routing domains.
+        "domains": optional(ReadFile(path="/proc/sys/net/ipv4/tcp_l3mdev_accept")),
+    },
     parse=parse_sockets,
-)
+)  # fmt: skip
 FACTS = (SOCKETS,)
 
 _SOCKET = re.compile(r"\[?([^\s\]]*?)\]?:(\d{1,5})")
@@ -62,20 +85,17 @@ _ANY = ("0.0.0.0", "::", "*")  # noqa: S104 (what settings say, not bound here)
 
 def sockets_of(sockets: Sockets, sshd: Sshd) -> Sockets:
     """The same with what the settings of the server say."""
-    listed = [_SOCKET.fullmatch(text.split()[0]) for text in sshd.values.get("listenaddress", ())
-              if text.split()]  # fmt: skip
+    lines = sshd.values.get("listenaddress", ())
+    listed = [_SOCKET.fullmatch(text.split()[0]) for text in lines if text.split()]
     named = [row for row in listed if row]
+    ports = frozenset((*sshd.values.get("port", ()), *(row[2] for row in named)))
+    domains = [text.partition(" rdomain ")[2].strip() for text in lines] or [""]
+    bound = [device for port, device in sockets.bound if port in ports]
     return structs.replace(
         sockets,
-        ports=frozenset((*sshd.values.get("port", ()), *(row[2] for row in named))),
+        ports=ports,
         addresses=tuple(row[1] for row in named) if len(named) == len(listed) else (),
-        domains=tuple(
-            dict.fromkeys(
-                text.partition(" rdomain ")[2].strip()
-                for text in sshd.values.get("listenaddress", ())
-            )
-        )
-        or ("",),
+        domains=tuple(dict.fromkeys((*domains, *bound))),
         names={"no": False, "yes": True}.get(sshd.one("usedns").lower()),
     )
 

@@ -29,6 +29,7 @@ from audit_linux.ssh import sshd_running as ssh_facts
 from audit_linux.ssh.second_factor import second_factor
 from audit_linux.ssh.sshd import SERVERS, SSHD, Servers, Sshd, parse_sshd_t
 from audit_linux.ssh.sshd_files import Override, SshdFiles, parse_sshd_files
+from audit_linux.ssh.sshd_offered import OfferedAlgorithms
 from invented.answers import TARGET
 
 REFUSED = Absent(reason=Reason.NOT_PERMITTED, detail=Message(id="x"))
@@ -181,21 +182,28 @@ def test_seconds(text: str, value: int | None) -> None:
 )  # fmt: skip
 def test_idle(interval: str, count: str, verdict: Verdict) -> None:
     sshd = reported(clientaliveinterval=interval, clientalivecountmax=count)
-    assert mod.sshd_idle.judge(USUAL, sshd, None).verdict is verdict
+    assert mod.sshd_idle.judge(USUAL, sshd, *[None] * 6).verdict is verdict
 
 
 def test_idle_match_and_parameter() -> None:
     sshd = reported(clientaliveinterval="300", clientalivecountmax="2")
     for value, expected in (("0", FAIL), ("400", PASS), ("600", FAIL), ("x", UNDETERMINED)):
-        judged = mod.sshd_idle.judge(USUAL, sshd, match("clientaliveinterval", value))
+        judged = mod.sshd_idle.judge(USUAL, sshd, match("clientaliveinterval", value), *[None] * 5)
         assert judged.verdict is expected, value
     for count, expected in (("0", FAIL), ("2", PASS)):  # OpenSSH 8.2 and later print the options
         new = reported(
             clientaliveinterval="300", clientalivecountmax=count, pubkeyauthoptions="none"
         )
-        assert mod.sshd_idle.judge(USUAL, new, None).verdict is expected
-    assert mod.sshd_idle.judge(USUAL, sshd, None, max_seconds=600).verdict is PASS
-    assert mod.sshd_idle.judge(USUAL, sshd, None, max_seconds=599).verdict is FAIL
+        assert mod.sshd_idle.judge(USUAL, new, *[None] * 6).verdict is expected
+    none = reported(clientaliveinterval="300", clientalivecountmax="0")
+    for name, expected in (  # the server names its release before any login
+        ("OpenSSH_8.2p1 Ubuntu-4", FAIL), ("OpenSSH_10.0p2", FAIL), ("OpenSSH_8.0", UNDETERMINED),
+        ("dropbear_2022.83", UNDETERMINED),
+    ):  # fmt: skip
+        shown = OfferedAlgorithms(algorithms={}, server=f"SSH-2.0-{name}")
+        assert mod.sshd_idle.judge(USUAL, none, *[None] * 5, shown).verdict is expected, name
+    assert mod.sshd_idle.judge(USUAL, sshd, *[None] * 6, max_seconds=600).verdict is PASS
+    assert mod.sshd_idle.judge(USUAL, sshd, *[None] * 6, max_seconds=599).verdict is FAIL
 
 
 _ALGORITHMS = [
@@ -270,7 +278,9 @@ _GOOD = reported(
     pubkeyacceptedalgorithms="ssh-ed25519",
     allowusers="bob@10.0.0.5", authenticationmethods="publickey,password",
 )  # fmt: skip
-_MORE: dict[str, tuple[Any, ...]] = {second_factor.id: (*[None] * 5, TARGET, None)}
+_MORE: dict[str, tuple[Any, ...]] = {
+    second_factor.id: (*[None] * 5, TARGET, None), mod.sshd_idle.id: (None,) * 5,
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("check", SSHD_CHECKS, ids=lambda c: str(c.id))

@@ -21,7 +21,7 @@ from audit_linux.ssh.sshd_algorithms import sshd_user_signatures
 from audit_linux.ssh.sshd_files import SshdFiles, keyword_of, parse_sshd_files
 from audit_linux.ssh.sshd_match import Names, fits, parse_names
 from audit_linux.ssh.sshd_running import Running, parse_running
-from audit_linux.ssh.sshd_sockets import Sockets
+from audit_linux.ssh.sshd_sockets import Sockets, parse_sockets
 from invented.answers import TARGET
 
 Make = Callable[..., Answer]
@@ -46,9 +46,11 @@ def _read(files: Make, texts: dict[str, str]) -> SshdFiles:
     return got
 
 
-def _root(files: Make, text: str, people: Names = PEOPLE) -> Verdict:
+def _root(
+    files: Make, text: str, people: Names = PEOPLE, here: Sockets = HERE, sshd: Sshd = GOOD
+) -> Verdict:
     reported = _read(files, {MAIN: text})
-    return checks.sshd_root_login.judge(USUAL, GOOD, reported, None, None, people, HERE).verdict
+    return checks.sshd_root_login.judge(USUAL, sshd, reported, None, None, people, here).verdict
 
 
 def _tries(files: Make, text: str, people: Names = PEOPLE) -> Verdict:
@@ -114,6 +116,34 @@ def test_whom_a_match_block_concerns(files: Make) -> None:
     assert _tries(files, "Match User nobodyhere", some) is UNDETERMINED
     assert _tries(files, "Match User alice", some) is FAIL
     assert _root(files, "Match User deploy\nPermitRootLogin yes", some) is PASS
+
+
+# As ss of iproute2 6.1 shows sockets that are bound to a device (`ip vrf exec`, SO_BINDTODEVICE).
+BOUND = """\
+tcp LISTEN 0 128 *%mgmt:22 *:* users:(("sshd",pid=9,fd=3))
+tcp LISTEN 0 128 [::1]%lo:2224 [::]:* users:(("python3",pid=8,fd=3))
+"""
+
+
+def test_routing_domains(files: Make, answer: Make, answers: Callable[..., Answers]) -> None:
+    """`Match RDomain` holds by the device of the listening socket, or of any where that is set."""
+    text = "Match RDomain {}\nPermitRootLogin yes"
+    on_22 = structs.replace(GOOD, values=GOOD.values | {"port": ("22",)})
+    for rows, accept, domain, verdict in (
+        (BOUND, "0", "mgmt", FAIL), (BOUND, "0", "lo", PASS), (BOUND, "1", "lo", UNDETERMINED),
+        (BOUND.replace("%mgmt", ""), "0", "mgmt", PASS),
+        (BOUND.replace("%mgmt", ""), "1", "mgmt", UNDETERMINED),
+        (BOUND.replace("%mgmt", ""), None, "mgmt", PASS),
+        (BOUND.replace("%mgmt", ""), "1", "!mgmt,*", FAIL),
+    ):  # fmt: skip
+        given = None if accept is None else answer(accept)
+        here = parse_sockets(answers(ss=answer(rows), domains=given))
+        assert isinstance(here, Sockets)
+        assert _root(files, text.format(domain), here=here, sshd=on_22) is verdict, (
+            rows,
+            accept,
+            domain,
+        )
 
 
 # PermitRootLogin yes stands outside; what `sshd -T -C` of OpenSSH 9.2 says for root decides.
@@ -324,7 +354,7 @@ def test_idle_times_of_match_blocks(files: Make) -> None:
         ("Match User alice\nClientAliveInterval 0\nMatch Group ops\nClientAliveCountMax 3", FAIL),
     ):  # fmt: skip
         reported = _read(files, {MAIN: text})
-        judged = checks.sshd_idle.judge(USUAL, sshd, reported, None, None, PEOPLE)
+        judged = checks.sshd_idle.judge(USUAL, sshd, reported, None, None, PEOPLE, None, None)
         assert judged.verdict is verdict, text
 
 

@@ -12,12 +12,13 @@ from audit_core.model import Answer, FileStatus, Partial, Verdict
 from audit_core.model.files import FileEntry, encode_files
 from audit_linux.accounts.trusted_hosts import Trust, parse_trust, trusted_hosts
 from audit_linux.passwd import Accounts, parse_passwd
-from audit_linux.ssh.authorized_keys import (
+from audit_linux.ssh.authorized_keys import authorized_keys
+from audit_linux.ssh.authorized_lines import authorized
+from audit_linux.ssh.key_files import (
     KeyFile,
-    authorized,
-    authorized_keys,
     parse_authorized_keys,
     parse_central_keys,
+    parse_signers,
 )
 from audit_linux.ssh.public_keys import PublicKey, public_key
 from audit_linux.ssh.sshd import Servers, Sshd
@@ -28,6 +29,7 @@ from audit_linux.ssh.sshd_trust import sshd_forwarding, sshd_trust
 Make = Callable[..., Answer]
 PASS, FAIL, UNDETERMINED = Verdict.PASS, Verdict.FAIL, Verdict.UNDETERMINED
 HOST = target_of("host")
+REST = (HOST, None, None)  # of the check: target, clock, keys of authorities
 USUAL = Servers(distribution=True, others=())
 GOOD = {"hostbasedauthentication": "no", "ignorerhosts": "yes", "strictmodes": "yes",
         "permituserenvironment": "no", "permittunnel": "no", "gatewayports": "no",
@@ -140,6 +142,52 @@ def test_lines_as_a_real_server_took_them() -> None:
     assert signer.authority
 
 
+# Whether a login to OpenSSH 9.2p1 in UTC worked with this expiry-time on 2026-11-30.
+ENDS = {
+    "20990101": True, "20200101": False, "20990101z": True, "20200101UTC": False,
+    "209901010000": True, "202001010000": False, "20990101000000": True, "2099010100000": False,
+    "20991301": False, "20990132": False, "20990230": True, "20990000": False, "": False,
+    "19700101Z": False, "tomorrow": False, "209901012400": False, "209901012360": False,
+    "20990101235961": True, "20990101235962": False, "2099-01-01": False, "+20990101": False,
+    "20261130075336Z": False, "20261130075536Z": True, "20261129065436": False,
+    '20990101",expiry-time="20200101': False, '20200101",expiry-time="20990101': False,
+}  # fmt: skip
+
+
+def test_keys_whose_time_is_over_open_nothing() -> None:
+    for text, works in ENDS.items():
+        key = authorized(f'expiry-time="{text}" {ED}')
+        file = KeyFile(path="/x", uid=0, mode=0o600, keys=(key,) if key else ())
+        assert bool(file.at(1796025276).keys) is works, text
+        assert len(file.at(None).keys) == (key is not None)
+    people = Accounts(rows=())
+    old = authorized(f'expiry-time="20200101" {RSA}')
+    assert old is not None
+    file = KeyFile(path="/home/bob/.ssh/authorized_keys", uid=5, mode=0o600, keys=(old,))
+    sshd = _sshd(authorizedkeysfile=".ssh/authorized_keys")
+    for now, verdict in ((1796025276, PASS), (None, FAIL), (1500000000, FAIL)):
+        facts = (*[None] * 5, (file,), people, None, HOST, now, None)
+        assert authorized_keys.judge(USUAL, sshd, *facts).verdict is verdict, now
+
+
+def test_keys_of_authorities(answer: Make) -> None:
+    people, trusts = Accounts(rows=()), {"trustedusercakeys": "/etc/ssh/ca.pub"}
+    for line, mode, uid, values, verdict in (
+        (ED, 0o644, 0, trusts, UNDETERMINED),
+        (RSA, 0o644, 0, trusts, FAIL),
+        (ED, 0o664, 0, trusts, FAIL),
+        (ED, 0o644, 5, trusts, FAIL),
+        (f"cert-authority {RSA}", 0o644, 0, trusts, PASS),  # no key to sshd
+        (RSA, 0o666, 0, {}, PASS),
+    ):
+        entry = FileEntry(path="/etc/ssh/ca.pub", status=FileStatus.READ, mode=0o100000 | mode,
+                          uid=uid, data=line.encode())  # fmt: skip
+        signers = parse_signers(answer(encode_files((entry,))))
+        sshd = _sshd(authorizedkeysfile=".ssh/authorized_keys", **values)
+        facts = (*[None] * 5, (), people, None, HOST, None, signers)
+        assert authorized_keys.judge(USUAL, sshd, *facts).verdict is verdict, (line, mode, uid)
+
+
 def test_base64_as_ssh_keygen_reads_it() -> None:
     """`ssh-keygen -l` of OpenSSH 9.2p1 takes none of these for a key."""
     for kind, key in (RSA.split(), ED.split()):
@@ -153,7 +201,7 @@ def test_base64_as_ssh_keygen_reads_it() -> None:
 
 def _judged(files: tuple[KeyFile, ...], accounts: Accounts, **values: str) -> Verdict:
     sshd = _sshd(authorizedkeysfile=".ssh/authorized_keys .ssh/authorized_keys2", **values)
-    return authorized_keys.judge(USUAL, sshd, *[None] * 5, files, accounts, None, HOST).verdict
+    return authorized_keys.judge(USUAL, sshd, *[None] * 5, files, accounts, None, *REST).verdict
 
 
 def test_authorized_keys(answer: Make) -> None:
@@ -180,7 +228,7 @@ def test_authorized_keys(answer: Make) -> None:
     block = Override(criteria="User x", key="authorizedkeysfile", value="/etc/keys/%u")
     sshd = _sshd(authorizedkeysfile=".ssh/authorized_keys")
     matched = SshdFiles(overrides=(block,))
-    judged = authorized_keys.judge(USUAL, sshd, matched, *[None] * 4, (one,), people, None, HOST)
+    judged = authorized_keys.judge(USUAL, sshd, matched, *[None] * 4, (one,), people, None, *REST)
     assert judged.verdict is UNDETERMINED
     text = "root:x:0:0::/root:/bin/sh\njenkins:x:9:9::/srv/jenkins:/bin/bash\n"
     assert _judged((), whole(parse_passwd(answer(text)))) is UNDETERMINED
@@ -194,7 +242,7 @@ def test_authorized_keys(answer: Make) -> None:
         ("/home/%u/.ssh/authorized_keys", FAIL), (".ssh/authorized_keys2", PASS),
     ):  # fmt: skip
         sshd = _sshd(authorizedkeysfile=places)
-        facts = (*[None] * 5, (loose,), people, None, HOST)
+        facts = (*[None] * 5, (loose,), people, None, *REST)
         assert authorized_keys.judge(USUAL, sshd, *facts).verdict is verdict, places
 
 
@@ -217,11 +265,11 @@ def test_keys_outside_of_homes(answer: Make) -> None:
                           data=line.encode())  # fmt: skip
         central = parse_central_keys(answer(encode_files((entry,))))
         sshd = _sshd(authorizedkeysfile=places)
-        judged = authorized_keys.judge(USUAL, sshd, *[None] * 5, (), people, central, HOST)
+        judged = authorized_keys.judge(USUAL, sshd, *[None] * 5, (), people, central, *REST)
         assert judged.verdict is verdict, (places, path)
     sshd = _sshd(authorizedkeysfile=usual, trustedusercakeys="/etc/ssh/ca.pub",
                  authorizedprincipalsfile="/etc/ssh/principals/%u")  # fmt: skip
-    shown = repr(authorized_keys.judge(USUAL, sshd, *[None] * 5, (), people, None, HOST))
+    shown = repr(authorized_keys.judge(USUAL, sshd, *[None] * 5, (), people, None, *REST))
     assert "TrustedUserCAKeys /etc/ssh/ca.pub" in shown
     assert "AuthorizedPrincipalsFile /etc/ssh/principals/%u" in shown
 
