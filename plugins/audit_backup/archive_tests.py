@@ -17,6 +17,7 @@ from audit_backup.searches import (
     ending,
     files_in,
     framed,
+    ran,
     refusal,
     runs,
 )
@@ -63,7 +64,7 @@ def ask_tests(target: Target) -> Command | Message:
         lambda folder, pattern, depth: (
             *files_in(folder, pattern, depth), *young,
             *either(
-                *(framed(ending(*ends), program, *words, then=_also(more))
+                *(framed(ending(*ends), program, *words, then=ran(*more) if more else ())
                   for program, words, ends, more in _TARS),
                 *(framed(ending(end), program, "-tq", then=_marks(grep))
                   for program, grep, end in _PACKED),
@@ -74,14 +75,9 @@ def ask_tests(target: Target) -> Command | Message:
     )  # fmt: skip
 
 
-def _also(run: tuple[str, ...]) -> tuple[str, ...]:
-    """The expression that is true where `run` ends well, too."""
-    return ("-exec", *run, "{}", ";") if run else ()
-
-
 def _marks(grep: str) -> tuple[str, ...]:
     """The expression that prints the marks of a dump, and is true whether there are any or not."""
-    return ("(", "-exec", *GREP, grep, "-aoE", _MARKS, "{}", ";", "-o", "-true", ")")
+    return ("(", *ran(*GREP, grep, "-aoE", _MARKS), "-o", "-true", ")")
 
 
 def parse_tests(answer: Answer) -> tuple[Tested, ...] | Absent:

@@ -54,7 +54,7 @@ from audit_core.api.sdk import (
     "backup.present",
     needs=SET,
     severity=Severity.HIGH,
-    version=9,
+    version=10,
     when_absent=open_points.NO_FOLDER,
     remedy=msg("Set the backup up, or correct what the inventory declares"),
 )
@@ -88,7 +88,7 @@ def _no_full_backup(files: Files) -> Message | None:
     "backup.fresh",
     needs=(SET, CLOCK, TARGET, COLLECTED_AT),
     severity=Severity.HIGH,
-    version=9,
+    version=10,
     when_absent=open_points.NO_FOLDER,
     remedy=msg("Find out why the backup job did not run or did not finish"),
 )
@@ -258,7 +258,7 @@ def _why_not_old(
         COLLECTED_AT,
     ),
     severity=Severity.MEDIUM,
-    version=9,
+    version=10,
     when_absent=open_points.NO_FOLDER,
     remedy=msg("Keep more generations, or correct the declared number"),
 )
@@ -348,7 +348,7 @@ def _too_few(
     "backup.size",
     needs=(SET, CLOCK, TARGET, COLLECTED_AT),
     severity=Severity.HIGH,
-    version=9,
+    version=10,
     when_absent=open_points.NO_FOLDER,
     remedy=msg("Check the log of the backup job: the newest backup may be incomplete"),
 )

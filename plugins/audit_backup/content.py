@@ -35,16 +35,20 @@ _OF_NOTHING = {
     b"XBSTCK01": 4096, b"QFI\xfb": 256 << 10, b"KDMV": 16 << 20, b"vhdxfile": 8 << 20,
     b"<<< ": 8 << 20, b"conectix": 8 << 20, b"\0\0\0\x7b": 1024, b"07070": 512,
     b"7z\xbc\xaf\x27\x1c": 512, b"Rar!": 512, b"!<arch>\n": 68, b"\x6d\xe2\x99\x81": 512,
-    b"TAPE": 4 << 20, b"xFSdump0": 64 << 10, b"VMA\0": 1 << 20, b"partclone-image": 1 << 20,
+    b"TAPE": 4 << 20, b"MSSQLBAK": 4 << 20, b"xFSdump0": 64 << 10, b"VMA\0": 1 << 20,
+    b"partclone-image": 1 << 20,
     b"\xc7q": 64 << 10, b"btrfs-stream": 512, b"\x1f\x9d": 512,
     b"\0" * 8 + b"\4\0\0\0": 32 << 10, b"LZIP": 512, b"\x5d\x00\x00": 512, b"\x89LZO": 512,
     b"\xff\x06\x00\x00sNaPpY": 512,
 }  # fmt: skip
+_KNOWN = tuple(magic for magic in _OF_NOTHING if len(magic) > 3)  # no chance
+_HEAD = 16  # bytes that are read of each file
 # How a small configuration file begins, and no message of a job that failed.
 _SETTING = re.compile(
     rb"(?!(?i:err|fail|exit|status|code|ret|msg|mess))[A-Za-z_][\w.-]* ?="
     rb"|\[[A-Za-z][\w.: -]*\]\r?\n"
 )
+_GZIP = b"\x1f\x8b\x08"
 _NAMELESS = 32  # bytes of a file of no known kind, which may be a header or a mark
 # Skippable frames, with which parallel zstd and lz4 may begin.
 _SKIPPABLE = b"\x2a\x4d\x18"
@@ -69,15 +73,16 @@ def content(
     if file.sparse:
         return Content.DOUBTFUL
     if ends is None:
-        large = file.size > SMALL and not names.is_container(file.name)
-        return Content.FULL if large else Content.UNREAD
+        return Content.UNREAD
     if _is_empty(file, ends):
         return Content.EMPTY
     if (found := _by_held(file, ends, held)) is not None:
         return found
     if inside is not None and (found := _by_inside(file, ends, inside)) is not None:
         return found
-    return Content.DOUBTFUL if _is_packed_nothing(file, packed) else _by_size(file, ends)
+    if _was_not_searched(file, ends, inside, held) or _is_packed_nothing(file, ends, packed):
+        return Content.DOUBTFUL
+    return _by_size(file, ends)
 
 
 _BY_HELD = {
@@ -113,22 +118,69 @@ _LOOKED = 16 << 20  # bytes up to which files are searched, whatever their names
 _SPARSELY = 16  # a header of nothing is packed to a sixteenth at least
 
 
+def _was_not_searched(
+    file: BackupFile, ends: Ends, inside: Inside | None, held: Held | None
+) -> bool:
+    """Whether the search that would tell did not take place: its program is missing, or no answer.
+
+    Of parts of an archive only the first begins like one, and what is encrypted cannot be searched.
+    """
+    if file.size > _LOOKED or is_part(file.name) or _is_sealed(file, ends.head):
+        return False
+    if inside is None and (names.is_searched(file.name) or plain_as(ends.head) == "SQL text"):
+        return True
+    return held is None and names.is_packed(file.name)
+
+
+def _is_sealed(file: BackupFile, head: bytes) -> bool:
+    return bool(encrypted_as(head)) or names.is_sealed(file.name)
+
+
 def _needs_row(head: bytes) -> bool:
     """Whether it is a dump of pg_dump or Oracle's exp, which names each table with rows."""
     return head.startswith(b"PGDMP") or head[3:11] == b"EXPORT:V"
 
 
-def _is_packed_nothing(file: BackupFile, head: bytes) -> bool:
+def _is_packed_nothing(file: BackupFile, ends: Ends, head: bytes) -> bool:
     """Whether what was packed, beginning with `head`, may be no backup or nothing but a header."""
     stem = posixpath.splitext(file.name)[0]
     if names.is_packed(file.name) and names.is_container(stem):
         return True  # packed twice
     if _needs_row(head) and file.size <= _LOOKED:
         return True
-    if names.is_opaque(stem) and file.size <= _LOOKED // _SPARSELY:
+    if _is_of_no_known_format(stem, head) and _may_be_small(file, ends):
         return True
     least = next((size for magic, size in _OF_NOTHING.items() if head.startswith(magic)), 0)
     return _is_page(head) or _is_archive(head) or file.size <= least // _SPARSELY
+
+
+def _may_be_small(file: BackupFile, ends: Ends) -> bool:
+    """Whether what was packed is small, or may be, where only gzip tells its size."""
+    if file.size <= _LOOKED // _SPARSELY or not ends.head.startswith(_GZIP):
+        return file.size <= _LOOKED
+    return int.from_bytes((ends.tail or b"")[-4:], "little") <= _LOOKED
+
+
+def _is_of_no_known_format(name: str, head: bytes) -> bool:
+    """Whether a dump by its name begins like no format that is known here, and like no text.
+
+    It may be encrypted, of another program, or random bytes.
+    """
+    if names.is_opaque(name):
+        return True
+    known = plain_as(head) or encrypted_as(head) or head.startswith(_KNOWN)
+    return names.is_dump(name) and not names.is_ldif(name) and not known and not _is_utf_8(head)
+
+
+def _is_utf_8(head: bytes) -> bool:
+    """Whether it is a text, of which the last sign may be cut: 3 of a million random bytes are."""
+    text = head.decode("utf-8", "ignore")
+    return (
+        len(head) == _HEAD
+        and head.startswith(text.encode())
+        and len(text.encode()) > _HEAD - 4
+        and all(sign.isprintable() or sign in "\t\n\r" for sign in text)
+    )
 
 
 def _is_page(head: bytes) -> bool:
@@ -141,11 +193,12 @@ def _is_archive(head: bytes) -> bool:
 
 
 def _by_size(file: BackupFile, ends: Ends) -> Content:
-    if (_needs_row(ends.head) or names.is_opaque(file.name)) and file.size <= _LOOKED:
+    head = ends.head
+    if file.size <= _LOOKED and (_needs_row(head) or _is_of_no_known_format(file.name, head)):
         return Content.DOUBTFUL
-    if not any(ends.head) or _is_something_else(file, ends) or _is_volume(ends.head):
+    if not any(head) or _is_something_else(file, ends) or _is_volume(head):
         return Content.DOUBTFUL
-    return Content.DOUBTFUL if file.size <= _may_hold_nothing(file, ends.head) else Content.FULL
+    return Content.DOUBTFUL if file.size <= _may_hold_nothing(file, head) else Content.FULL
 
 
 def _is_volume(head: bytes) -> bool:
@@ -153,17 +206,24 @@ def _is_volume(head: bytes) -> bool:
 
 
 def _is_something_else(file: BackupFile, ends: Ends) -> bool:
-    """Whether the file may be no backup: an error message or page, or an archive of zeros.
-
-    A small text is what a job that failed leaves: `mysqldump: Got error: 1045`.
-    """
-    head, tail = ends.head, b"" if is_part(file.name) else ends.tail or b""
-    if is_one_byte(file.size, head, tail):
+    """Whether the file may be no backup: an error message or page, or an archive of zeros."""
+    tail = b"" if is_part(file.name) else ends.tail or b""
+    if is_one_byte(file.size, ends.head, tail):
         return True
     if names.is_packed(file.name):
-        known = plain_as(head) or encrypted_as(head) or head[1:4] == _SKIPPABLE
-        return not known and not head.startswith(_ZIP_END)
-    if encrypted_as(head) or not _is_text(head):
+        return not _is_packed_by_head(ends.head)
+    return _is_text(ends.head) and _is_message(file, ends.head)
+
+
+def _is_packed_by_head(head: bytes) -> bool:
+    """Whether the first bytes are those of a packed or an encrypted file."""
+    known = plain_as(head) or encrypted_as(head) or head[1:4] == _SKIPPABLE
+    return bool(known) or head.startswith(_ZIP_END)
+
+
+def _is_message(file: BackupFile, head: bytes) -> bool:
+    """Whether a text may be what a job that failed leaves: `mysqldump: Got error: 1045`."""
+    if encrypted_as(head):
         return False
     if file.size > _NAMELESS and _SETTING.match(head) and not names.is_dump(file.name):
         return False
@@ -181,7 +241,7 @@ def _may_hold_nothing(file: BackupFile, head: bytes) -> int:
 
     An SQL text in which no statement was looked for may be no more than its header.
     """
-    if encrypted_as(head):
+    if _is_sealed(file, head):
         return _CIPHER_OF_TAR if names.is_sealed_tar(file.name) else _CIPHER
     if plain_as(head) == "SQL text":
         return SMALL

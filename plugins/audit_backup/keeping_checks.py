@@ -98,7 +98,7 @@ def _open_to_others(files: Files, way: tuple[int, ...]) -> Message | None:
     "backup.encrypted",
     needs=(FILES, ENDS, CLOCK, TARGET),
     severity=Severity.MEDIUM,
-    version=3,
+    version=4,
     remedy=msg("Encrypt backups before they are stored"),
 )
 def is_encrypted(files: Files, ends: dict[str, Ends], clock: int, target: Target) -> Judgement:

@@ -21,11 +21,12 @@ from audit_backup.searches import (
     ending,
     files_in,
     may_match,
+    ran,
     refusal,
     runs,
     stepped,
 )
-from audit_backup.statements import ROWS, has_rows, rows
+from audit_backup.statements import DUMP, ROWS, SURE_ROWS, has_rows, rows
 from audit_core.api.sdk import Absent, Answer, Command, Message, Target
 
 _UNZIP, _ZIPGREP, _SEVENZIP = "/usr/bin/unzip", "/usr/bin/zipgrep", "/usr/bin/7z"
@@ -35,23 +36,27 @@ _LARGE = 16 << 20  # up to here files whose names do not say what they hold are 
 _LARGE_PACKED = 2 << 20  # no schema and no header is packed into so much
 
 # A header of tar: name, mode, owner, group, size, time, checksum, type. Numbers are octal texts,
-# or binary with the highest bit set. Signs that can be printed are written from the blank to `~`,
-# as each word stands in sudoers. In a name of 100 bytes or more no NUL stands before the mode.
+# or but for the mode and the checksum binary with the highest bit set. Signs that can be printed
+# are written from the blank to `~`, as each word stands in sudoers. In a name of 100 bytes no NUL
+# stands before the mode.
 _END = "[[:cntrl:]]"
-_NUMBER = "(?:[0-7 ]{6,7}[[:cntrl:] ]++|[^ -~].{7})"
-_NAME = f"[^[:cntrl:]]++{_END}++{_NUMBER}{{3}}"
+_MODE = "[0-7 ]{6,7}[[:cntrl:] ]++"
+_OWNERS = f"(?:{_MODE}|[^ -~].{{7}}){{2}}"
+_NAME = f"[^[:cntrl:]]++{_END}++{_MODE}{_OWNERS}"
 _REST = (
     f"(?:[0-7 ]{{11}}[[:cntrl:] ]|[^ -~[:cntrl:]].{{11}}){{2}}"
     f"(?:[0-7 ]{{6}}{_END} |[0-7 ]{{7}}{_END})"
 )
 _REGULAR = "[07SM[:cntrl:]]"  # M: continued from another volume
 _ANY_TYPE = "[0-9A-Zxg[:cntrl:]]"
-# A header of cpio, in hexadecimal (newc), in octal digits (odc) and in binary numbers: there two
-# bytes have the type, and a size of control characters only may be none.
+# A header of cpio, in hexadecimal (newc) and in octal digits (odc).
 _NEWC = "07070[12].{8}00008.{35}(?!0{8})[[:xdigit:]]{16}.{40}"
 _ODC = "070707.{12}100[0-7]{9}.{35}(?!0{11})[0-7]{11}"
+# In binary numbers: two bytes have the type, and a size of control characters only may be none.
+# Any bytes hold one now and then, but not the name of the last member.
 _HIGH = "[^ -~[:cntrl:]]"
 _BINARY = f"{_HIGH}q.{{5}}{_HIGH}.{{4}}{_END}{{4}}.{{5}}{_END}(?!{_END}{{4}}).{{4}}"
+_LAST = "TRAILER!!!"
 
 # What has to be looked into itself, by the ends of names, and what is no content.
 _PACKS = "[.](?:gz|xz|bz2|zst|lz4)"
@@ -74,13 +79,13 @@ def _named(what: str, yes: str = "!") -> str:
 # one of 2 MiB before the last seven; a file of 16 MiB (eight) is no schema and no header.
 _MEMBER = (
     f"(?:^|{_END})(?:{_named(_NESTED)}(?:{_named(f'{_PACKS}|[0-9][.]dat')}{_NAME}(?![0 ]{{11}})"
-    f"|{_NAME}(?![0 ]{{8}})|[^[:cntrl:]]{{107,}}+{_END}{_NUMBER}{{2}}(?![0 ]{{11}}))"
+    f"|{_NAME}(?![0 ]{{8}})|[^[:cntrl:]]{{100}}{_MODE}{_OWNERS}(?![0 ]{{11}}))"
     f"|{_named(f'[.](?:{_DISKS})')}{_NAME}(?![0 ]{{3}})"
     f"|{_named(_PACKED_DUMP, '=')}{_NAME}(?![0 ]{{4}})){_REST}{_REGULAR}"
-    f"|(?:{_NEWC}|{_ODC}|{_BINARY}){_named(_NESTED)}"
+    f"|(?:{_NEWC}|{_ODC}){_named(_NESTED)}"
 )
-_ANY_MEMBER = f"{_NUMBER}{{2}}(?![0 ]{{11}}){_REST}{_REGULAR}|{_NEWC}|{_ODC}"
-_HEADER = f"{_NUMBER}{{2}}{_REST}{_ANY_TYPE}|07070[127][[:xdigit:]]{{64}}"
+_ANY_MEMBER = f"{_MODE}{_OWNERS}(?![0 ]{{11}}){_REST}{_REGULAR}|{_NEWC}|{_ODC}"
+_HEADER = f"{_MODE}{_OWNERS}{_REST}{_ANY_TYPE}|07070[127][[:xdigit:]]{{64}}"
 
 # By program: archives by their names, which are read to their end, and other packed files.
 _SEARCHED = (
@@ -93,9 +98,9 @@ _SEARCHED = (
 
 
 # tar hands each packed member to the program, which prints how many rows are in it.
-_UNPACKED = ("--wildcards", "*.gz", f"--to-command={_ZGREP} -acP '{ROWS}'")
+_UNPACKED = ("--wildcards", "*.gz", f"--to-command={_ZGREP} -acP '{SURE_ROWS}'")
 _PACKED_ROWS = (
-    "(", "-exec", "/usr/bin/timeout", "20", *GREP, "/usr/bin/tar", "-xf", "{}", *_UNPACKED, ";",
+    "(", *ran("/usr/bin/timeout", "20", *GREP, "/usr/bin/tar", "-xf", "{}", *_UNPACKED),
     "-o", "-true", ")",
 )  # fmt: skip
 
@@ -103,14 +108,18 @@ _PACKED_ROWS = (
 def _searched(program: str, whole: tuple[str, ...], others: tuple[str, ...]) -> tuple[str, ...]:
     """What is searched for, one after the other, and the letter for what is found first."""
     grep, small = (*GREP, program), ("-size", f"-{_LARGE + 1}c")
-    unnamed = (*small, "!", "-name", "*.*", "-exec", _PLAIN_GREP, "-aqP", f"^PGDMP|{_HEADER}", "{}",
-               ";")  # fmt: skip
-    ended = ("-exec", *grep, "-acE", "^", "{}", ";")
-    printed = ("-exec", *grep, "-aqE", "[!-~]", "{}", ";")
+    unnamed = (*small, "!", "-name", "*.*", *ran(_PLAIN_GREP, "-aqP", f"^PGDMP|{_HEADER}"))
+    ended, printed = ran(*grep, "-acE", "^"), ran(*grep, "-aqE", "[!-~]")
     more = (unnamed,) if program == _ZGREP else ()
     return stepped(
         either(ending(*whole), (*small, *ending(*others)), *more),
         Step("c", (*grep, "-aqiP", _MEMBER)),
+        Step(
+            "c",
+            (*grep, "-aqP", f"{_BINARY}{_named(_NESTED)}"),
+            ran(*grep, "-aqF", _LAST),
+            only=("-iname", "*cpio*"),
+        ),
         *rows(program, "c"),
         Step("a", (*grep, "-aqP", _ANY_MEMBER), _PACKED_ROWS),
         Step("e", (*grep, "-aqP", _HEADER), ended),
@@ -129,19 +138,23 @@ _OF_ZIP = (
 )  # fmt: skip
 _PACKS_OF_ZIP = tuple(f"*.{end}" for end in _PACK_ENDS)
 _DUMPS_PACKED = tuple(f"*.{stem}.{end}" for stem in ("sql", "dump", "dmp") for end in _PACK_ENDS)
-_ROW_OF_ZIP = "^[Ii][Nn][Ss][Ee][Rr][Tt] "
-_COPY_OF_ZIP = "^[0-9][0-9a-f:.-]*[[:cntrl:]][^[:cntrl:]]"  # zipgrep takes no `|`
+# zipgrep takes no `|`. A short row of COPY may be chance, and needs the statement as well.
+_INSERT_OF_ZIP = "^[Ii][Nn][Ss][Ee][Rr][Tt] "
+_ROW_OF_ZIP = "^[0-9][0-9a-f:.-]*[[:cntrl:]][^[:cntrl:]]"
+_COPY_OF_ZIP = "^COPY .* FROM stdin"
 _PACK = 512  # bytes of a packed member that is not one of nothing
 _SUMMED = (*GREP, _UNZIP, "-Zt")
 _TESTED = (*GREP, _SEVENZIP, "t", "-bd", "-bse1", "-p-")  # errors among the output
 
 
-def _as_tar(*run: str) -> Step:
+def _as_tar(*run: str) -> tuple[str, ...]:
     """bsdtar hands the members as a tar archive to a program; both have to end well."""
     words = " ".join(f'"{word}"' for word in run)
     made = (_BSDTAR, "-cf", "/dev/null", "--use-compress-program", words, "@{}")
-    only = ("-size", f"-{_LARGE + 1}c", "-exec", "/usr/bin/test", "-x", _BSDTAR, ";")
-    return Step("c", ("/usr/bin/timeout", "20", *GREP, *made), only=only)
+    return ("/usr/bin/timeout", "20", *GREP, *made)
+
+
+_BY_BSDTAR = ("-size", f"-{_LARGE + 1}c", "-exec", "/usr/bin/test", "-x", _BSDTAR, ";")
 
 
 def _summed() -> tuple[str, ...]:
@@ -153,11 +166,13 @@ def _summed() -> tuple[str, ...]:
     zips, zipgrep = ending(".zip"), (*GREP, _ZIPGREP, "-haqm1")
     return stepped(
         ending(".zip", ".7z", ".rar"),
-        _as_tar(_PLAIN_GREP, "-aciP", _MEMBER),
-        _as_tar(_PLAIN_GREP, "-acP", ROWS),
-        _as_tar("/usr/bin/tar", "-xf", "-", *_UNPACKED),
-        Step("c", (*zipgrep, _ROW_OF_ZIP, "{}", "*.sql"), only=zips),
-        Step("c", (*zipgrep, _COPY_OF_ZIP, "{}", "*.sql"), only=zips),
+        Step("c", _as_tar(_PLAIN_GREP, "-aciP", _MEMBER), only=_BY_BSDTAR),
+        Step("c", _as_tar(_PLAIN_GREP, "-acP", ROWS), ran(*_as_tar(_PLAIN_GREP, "-acP", DUMP)),
+             only=_BY_BSDTAR),
+        Step("c", _as_tar("/usr/bin/tar", "-xf", "-", *_UNPACKED), only=_BY_BSDTAR),
+        Step("c", (*zipgrep, _INSERT_OF_ZIP, "{}", "*.sql"), only=zips),
+        Step("c", (*zipgrep, _ROW_OF_ZIP, "{}", "*.sql"),
+             ran(*zipgrep, _COPY_OF_ZIP, "{}", "*.sql"), only=zips),
         Step("z", _SUMMED, _without(lambda names: (*_SUMMED, "{}", "-x", *names)), only=zips),
         Step("z", _TESTED, _without(
             lambda names: (*_TESTED, "{}", *(f"-xr!{name}" for name in names))
@@ -170,7 +185,7 @@ def _without(run: Callable[[tuple[str, ...]], tuple[str, ...]]) -> tuple[str, ..
     return tuple(
         word
         for names in ((*_OF_ZIP, *_PACKS_OF_ZIP), _OF_ZIP, _DUMPS_PACKED)
-        for word in ("-printf", "|", "(", "-exec", *run(names), ";", "-o", "-true", ")")
+        for word in ("-printf", "|", "(", *ran(*run(names)), "-o", "-true", ")")
     )
 
 

@@ -83,6 +83,11 @@ def is_sql(path: str) -> bool:
     return ".sql" in (name[-4:], posixpath.splitext(name)[0][-4:])
 
 
+def is_searched(path: str) -> bool:
+    """Whether the name is that of a dump in which rows are searched for."""
+    return is_sql(path) or _plain(path).endswith((".dump", ".dmp", *OWN_DUMPS))
+
+
 _DEFINITION = re.compile(
     r"(?<![a-z])(?:schema|structure|ddl|globals|roles|users|grants|routines|triggers)(?![a-z])"
 )
@@ -115,6 +120,22 @@ def is_opaque(path: str) -> bool:
     With the metadata only it may have megabytes.
     """
     return _plain(path).endswith((".dmp", ".expdp"))
+
+
+_SEALED = (
+    ".gpg", ".pgp", ".asc", ".age", ".enc", ".encrypted", ".aes", ".aes256", ".crypt", ".cpt",
+    ".des3", ".sm4", ".p7m", ".cms", ".ssl", ".openssl", ".vault",
+)  # fmt: skip
+
+
+def is_sealed(path: str) -> bool:
+    """Whether the name is that of an encrypted file."""
+    return _plain(path).endswith(_SEALED)
+
+
+def is_ldif(path: str) -> bool:
+    """Whether the name is that of the text of a directory."""
+    return _plain(path).endswith(".ldif")
 
 
 def is_table_list(path: str) -> bool:

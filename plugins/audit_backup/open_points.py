@@ -115,12 +115,18 @@ def unseen_files(files: Files) -> Message | None:
 
 def unknown_content(files: Iterable[BackupFile]) -> Message | None:
     """A message where it is not known whether files have content."""
-    doubtful = [f for f in files if f.content in (Content.DOUBTFUL, Content.UNREAD)]
-    if not doubtful:
+    open_ = [f for f in files if f.content in (Content.DOUBTFUL, Content.UNREAD)]
+    if not open_:
         return None
+    if unread := [f for f in open_ if f.content is Content.UNREAD]:
+        return msg(
+            "The account may not read these files, so that their content is not known: {names}: "
+            "grant it read access, or declare `privilege: root` for this backup set",
+            names=capped((f"{f.name} ({f.size})" for f in unread), sort=False),
+        )  # fmt: skip
     return msg(
         "Whether these files have content is not known: {names}",
-        names=capped((f"{f.name} ({f.size})" for f in doubtful), sort=False),
+        names=capped((f"{f.name} ({f.size})" for f in open_), sort=False),
     )
 
 

@@ -115,13 +115,13 @@ def stepped(select: tuple[str, ...], *steps: Step) -> tuple[str, ...]:
     """
     tried = (
         word for step in steps
-        for word in (*step.only, *_exec(step.run), *step.then, "-printf", step.letter, "-o")
+        for word in (*step.only, *ran(*step.run), *step.then, "-printf", step.letter, "-o")
     )  # fmt: skip
     return ("(", *select, "-print0", "(", *tried, "-printf", "n", ")", "-print0", ")")
 
 
-def _exec(run: tuple[str, ...]) -> tuple[str, ...]:
-    """`run` with the file where `{}` stands, or else at its end."""
+def ran(*run: str) -> tuple[str, ...]:
+    """The expression that is true where `run` ends well; the file stands for `{}` or at the end."""
     return ("-exec", *run, *(() if any("{}" in word for word in run) else ("{}",)), ";")
 
 

@@ -15,6 +15,7 @@ from audit_backup.searches import (
     ending,
     files_in,
     may_match,
+    ran,
     refusal,
     runs,
     stepped,
@@ -25,22 +26,28 @@ _ZGREP, _XZGREP, _ZSTDGREP = "/usr/bin/zgrep", "/usr/bin/xzgrep", "/usr/bin/zstd
 
 
 _ENTRY = "^dn::? ."  # of LDIF; the first is the directory itself
-# A statement with rows, a row of XML, or one of COPY that begins with a number, a date or a UUID;
-# packed bytes are no text, so that they hold none of these but by rare chance.
-_ROWS = (
-    "^[[:blank:]]*(?:[Ii][Nn][Ss][Ee][Rr][Tt] |[Rr][Ee][Pp][Ll][Aa][Cc][Ee] INTO |UPSERT )|<row>"
-    "|^[0-9][0-9a-f:.-]*+[[:cntrl:]][ -~]{10}"
+# Statements that no other bytes hold by chance: one with rows, a row of XML, and COPY with rows
+# behind it. Each has 55 bits at least (a test counts them).
+_STATEMENT = (
+    "^[[:blank:]]*(?:[Ii][Nn][Ss][Ee][Rr][Tt] |[Rr][Ee][Pp][Ll][Aa][Cc][Ee] INTO |UPSERT )"
+    "|^[[:blank:]]+<row>$"
 )
+_COPY = "^COPY (?=.* FROM stdin)"
+# A row of COPY begins with a number, a date or a UUID; a long one is no chance, a short one may be.
+_ROW = "^[0-9][0-9a-f:.-]*+[[:cntrl:]][ -~[:blank:]]"
+SURE_ROWS = f"{_STATEMENT}|{_ROW}{{32}}"
 # The rows of a table in pg_dump's own format, packed by zlib or not: pieces behind their lengths.
 # Of a table without rows only the end mark is packed.
 _OWN_ROWS = (
-    "[[:cntrl:]]{2}.{2}[[:cntrl:]]{3}.{2}[[:cntrl:]]{2}x[^ -~]"
+    "[[:cntrl:]]{5}.{2}[[:cntrl:]]{3}.{2}[[:cntrl:]]{2}x[^ -~]"
     "(?![^ -~[:cntrl:]]{5}[[:cntrl:]])"
     "|^[[:cntrl:]].[[:cntrl:]]{3}[ -~]+[[:cntrl:]][ -~]{6}"
 )
-ROWS = f"{_ROWS}|{_OWN_ROWS}"
+# What has rows by these is a dump only where one of the marks of dumps is in it, too.
+ROWS = f"{_STATEMENT}|{_ROW}{{10}}|{_OWN_ROWS}"
+DUMP = f"{_STATEMENT}|{_COPY}|PGDMP[[:cntrl:]]{{6}}"
 # Where each COPY of a plain dump begins and where one ends: `.` and a sign before it.
-_COPIES = ("-anoE", "-m", "400", "^COPY |^.[.]$")
+_COPIES = ("-anoP", "-m", "400", f"{_COPY}|^.[.]$")
 # -o prints no data: only the words that a statement or a comment of the program begins with.
 _STATEMENTS = (
     f"^(-- (MySQL|MariaDB) dump |-- PostgreSQL database |<mysqldump )|{_ENTRY}"
@@ -60,7 +67,10 @@ _LARGE = 16 << 20
 def rows(program: str, letter: str) -> tuple[Step, ...]:
     """The steps that find a row in a dump, with `letter`, or else each COPY, with `k`."""
     grep = (*GREP, program)
-    return (Step(letter, (*grep, "-aqP", ROWS)), Step("k", (*grep, *_COPIES)))
+    return (
+        Step(letter, (*grep, "-aqP", ROWS), ran(*grep, "-aqP", DUMP)),
+        Step("k", (*grep, *_COPIES), only=ran(*grep, "-aqP", _COPY)),
+    )
 
 
 def has_rows(text: str) -> bool:

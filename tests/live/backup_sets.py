@@ -18,6 +18,7 @@ NIGHT = 86400
 HEADER = b"-- MySQL dump 10.13  Distrib 8.0.36, for Linux (x86_64)\n"
 TABLE = b"CREATE TABLE `t` (`a` int);\nINSERT INTO `t` VALUES (1),(2);\n"
 # In pg_dump's own format: rows of table 13, and the length of the next piece.
+OWN_HEADER = b"PGDMP\1\x0e\0\4\x08\1\1\1"
 OWN_BLOCK = b"\1\0\x0d\0\0\0\0\x0d\0\0\0"
 TRAILER = time.strftime("-- Dump completed on %Y-%m-%d  2:00:01\n").encode()
 P, F, U = Verdict.PASS, Verdict.FAIL, Verdict.UNDETERMINED

@@ -17,6 +17,7 @@ from live.backup_sets import (
     HEADER,
     NIGHT,
     OWN_BLOCK,
+    OWN_HEADER,
     PACKERS,
     TABLE,
     TRAILER,
@@ -338,7 +339,7 @@ def test_what_a_failed_job_leaves_does_not_pass(tmp_path: Path) -> None:
         "s_8.sql": b"-- PostgreSQL database dump\nCREATE TABLE a (b int);\n"
                    b"-- Data for Name: a; Type: TABLE DATA; Schema: public; Owner: a\n"
                    b"COPY public.a (b) FROM stdin;\n\\.\nCOPY c (b) FROM stdin;\n\\.\n",
-        "s_9.pgdump": b"PGDMP\x01\x0e\0\0TABLE DATA\0" + OWN_BLOCK + zlib.compress(b"\\.\n\n\n"),
+        "s_9.pgdump": OWN_HEADER + b"\0TABLE DATA\0\0\0" + OWN_BLOCK + zlib.compress(b"\\.\n\n\n"),
         "v_1": b"\1\2\3\4\0\0\xfc\0\0\0\0\1BB02" + os.urandom(9000),
         "a_1": b"AMANDA: TAPESTART DATE 20261128020000 TAPE DAILY-1\n" + bytes(32700),
     }  # fmt: skip
@@ -351,8 +352,8 @@ def test_what_a_failed_job_leaves_does_not_pass(tmp_path: Path) -> None:
     assert len(files.aside) == 3
     assert checks.present.judge(files).verdict is U
     fine = {"t.cfg": b"hostname x\n" * 60,
-            "p.pgdump": b"PGDMP\x01\x0e\0\n\0\0\0TABLE DATA\0" + OWN_BLOCK + zlib.compress(b"1\n"),
-            "v.pgdump": b"PGDMP\x01\x0e\0\n" + b"\0\x0b\0\0\0001\tcontent\n",
+            "p.pgdump": OWN_HEADER + b"\0\0\0TABLE DATA\0\0\0" + OWN_BLOCK + zlib.compress(b"1\n"),
+            "v.pgdump": OWN_HEADER + b"\n\0\x0b\0\0\0001\tcontent\n",
             "c.sql": b"COPY public.a (b) FROM stdin;\n\\.\nCOPY c FROM stdin;\n1\n\\.\n",
             "o.sql": schema * 90 + b"  insert into t values (1);\n", "d.sql": schema + rows(3),
             "b.bin": os.urandom(90),

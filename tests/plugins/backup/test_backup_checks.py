@@ -350,11 +350,21 @@ def test_encrypted(
         (b"LUKS\xba\xbe\x00\x02", "LUKS", ""),
         (b"-----BEGIN PGP MESSAGE", "OpenPGP message (armoured)", ""),
         (b"-----BEGIN PGP PUBLIC", "", ""),
-        (b"\x85\x01\x8c\x03\x00\x01\x02", "OpenPGP message", ""),
-        (b"\x84\x5e\x03\x00\x01\x02", "OpenPGP message", ""),
-        (b"\x8c\x0d\x04\x09\x03\x02", "OpenPGP message", ""),
-        (b"\xc3\x2e\x04\x09\x03\x02", "OpenPGP message", ""),
-        (b"\xc1\xc0\x4c\x03\x00\x01", "OpenPGP message", ""),
+        *(
+            (bytes.fromhex(text), "OpenPGP message", "")
+            for text in (  # as GnuPG 2.2.40 writes them
+                "85010c034fc1e8acd09ba26b01080090",
+                "85020e032967b3e9e84209c41007fe20",
+                "845e03d17194a567db05511201074090",
+                "845e0300000000000000001201074064",
+                "84c203d2d1cab1951795ba1204230401",
+                "8c0d040903020495f1fd8951eb52ffd2",
+                "8c0404020002d2ed0167ab7514a43c8d",
+                "c1c04c034fc1e8acd09ba26b01080090",
+            )
+        ),
+        (bytes.fromhex("85010c034fc1e8acd09ba26b01080190"), "", ""),  # a number of another length
+        (b"\x84\x5e\x03\x00\x01\x02", "", ""),
         (b"\x99\x01\x0d\x04\x00\x00", "", ""),  # a public key
         (b"\x85\x01\x8c\x07\x00\x01", "", ""),
         (b"PK\x03\x04\x14\x00\x01\x00", "zip (encrypted)", ""),
