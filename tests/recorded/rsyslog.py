@@ -69,6 +69,13 @@ class Collector:
             while True:
                 self.lines.append(self._udp.recv(8192))
 
+    def settle(self) -> None:
+        """Waits until nothing more comes."""
+        count = -1
+        while count != len(self.lines):
+            count = len(self.lines)
+            time.sleep(0.05)
+
     def close(self) -> None:
         """Ends both threads."""
         for each in (self._tcp, self._udp):
@@ -98,7 +105,7 @@ def arrived(files: dict[str, str]) -> dict[str, list[str]]:
             own = mark if path == "/etc/rsyslog.conf" else ""
             place.write_text(own + _placed(text, folder, collector.port))
         _run(folder)
-        time.sleep(0.02)
+        collector.settle()
         return {label(sample): places(sample, folder, collector) for sample in SENT}
     finally:
         collector.close()
@@ -117,9 +124,9 @@ def _run(folder: Path) -> None:
     ) as process:  # fmt: skip
         try:
             # a configuration without input has no socket
-            if _wait(folder / "socket", process, 1.0):
+            if _wait(folder / "socket", process, 5.0):
                 _send(folder / "socket")
-                _wait(folder / "mark", process, 0.5)
+                _wait(folder / "mark", process, 2.0)
         finally:
             process.terminate()
 

@@ -132,6 +132,29 @@ _RULES = {
     "only when another is down, object":
         _ALL + '*.* action(type="omfile" file="/var/log/spare" '
         'action.execOnlyWhenPreviousIsSuspended="on")\n',
+    "every tenth record, old form": "$ActionExecOnlyEveryNthTime 10\nauth.* /var/log/a\n" + _ALL,
+    "one record an hour, old form":
+        "$ActionExecOnlyOnceEveryInterval 3600\nauth,authpriv.* /var/log/a\ncron.* /var/log/b\n",
+    "every tenth record, every record":
+        'auth.* action(type="omfile" file="/var/log/a" action.execOnlyEveryNthTime="10")\n'
+        'authpriv.* action(type="omfile" file="/var/log/b" action.execOnlyEveryNthTime="1")\n',
+    "a queue that discards":
+        'auth.* action(type="omfile" file="/var/log/a" queue.type="LinkedList" queue.size="100" '
+        'queue.discardMark="1" queue.discardSeverity="4")\n'
+        'authpriv.* action(type="omfile" file="/var/log/b" queue.type="LinkedList" '
+        'queue.size="100" queue.discardMark="80" queue.discardSeverity="8")\n',
+    "a file without a name": 'auth.* action(type="omfile" file="")\n' + _ALL,
+    "a channel": "$outchannel o,/var/log/o,1000000,/bin/true\n*.* :omfile:$o\n",
+    "files by host":
+        'template(name="T" type="string" string="/var/log/hosts/%HOSTNAME%/%PROGRAMNAME%.log")\n'
+        'auth.* action(type="omfile" dynaFile="T")\n& stop\n' + _ALL,
+    "a ruleset of one letter": 'ruleset(name="a") {\n auth.* stop\n}\ncall a\n' + _ALL,
+    "blocks in blocks":
+        "if $syslogseverity <= 6 then {\n if $syslogfacility-text == 'auth' then {\n stop\n } "
+        "else if $syslogfacility-text == 'authpriv' then {\n /var/log/p\n }\n}\n",
+    "a condition over lines":
+        "if ($programname == 'sshd')\n  or ($programname == 'sudo')\nthen {\n"
+        ' action(type="omfile" file="/var/log/a")\n stop\n}\n' + _ALL,
     # lines and errors
     "lines that go on": "*.* \\\n  /var/log/b\n# a comment \\\n*.* /var/log/c\n",
     "comments": "/* auth.* stop\n*/\n# authpriv.* stop\n" + _ALL,

@@ -1,10 +1,12 @@
 """The audit rules that are written against those that the kernel has loaded.
 
 augenrules(8) merges /etc/audit/rules.d/*.rules in the order of `ls -v` into /etc/audit/audit.rules
-when auditd or audit-rules.service starts; without files there, auditctl reads audit.rules itself.
-It reads line by line, `#` in front is a comment, and stops at the first rule that the kernel
-refuses unless `-i` or `-c` stands before it. The last `-e` counts: 0 switches recording off.
-Rules are compared by what auditctl does not rewrite: paths, keys and names of system calls.
+when auditd or audit-rules.service starts, also where no file holds a rule; without the directory,
+auditctl reads audit.rules itself. It reads line by line, `#` in front is a comment, and stops at
+the first rule that the kernel refuses unless `-i` or `-c` stands before it. augenrules puts a bare
+`-D` first and the last `-e`, which counts, at the end: 0 switches recording off. `-D -k`, `-d` and
+`-W` take back rules before them. Rules are compared by what auditctl does not rewrite: paths, keys
+and names of system calls.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from msgspec import Struct
 from audit_core.api.sdk import (
     Absent,
     Answer,
+    FileStatus,
     Judgement,
     Message,
     Partial,
@@ -44,11 +47,17 @@ _MERGED, _FOLDER = "/etc/audit/audit.rules", "/etc/audit/rules.d"
 
 
 class WrittenRules(Struct, frozen=True, kw_only=True):
-    """The rules of rules.d and of audit.rules, and the last `-e` of what counts, empty if none."""
+    """The rules of rules.d and of audit.rules, and the last `-e` of what counts, empty if none.
+
+    `made`: augenrules writes audit.rules anew. `lenient`: rules that the kernel refuses are
+    passed over.
+    """
 
     folder: tuple[AuditRule, ...]
     merged: tuple[AuditRule, ...]
     enabled: str = ""
+    made: bool = False
+    lenient: bool = False
 
     @property
     def next(self) -> tuple[AuditRule, ...]:
@@ -61,18 +70,25 @@ def parse_written(answer: Answer) -> WrittenRules | Partial | Absent:
     files = whole_files(answer)
     if isinstance(files, Absent):
         return files
-    texts = {file.path: _statements(file.lines) for file in files}
+    texts = {file.path: _statements(file.lines) for file in files if "/." not in file.path}
     merged = texts.get(_MERGED, [])
-    # The order of the files matters for -e only.
-    folder = [line for path in sorted(texts, key=_natural) if path.startswith(f"{_FOLDER}/")
-              for line in texts[path]]  # fmt: skip
-    enabled = [line.split()[1:2] for line in folder or merged if line.split()[0] == "-e"]
+    paths = [path for path in sorted(texts, key=_natural) if path != _MERGED]
+    folder = [line for path in paths for line in texts[path] if line.split() != ["-D"]]
     rules = _rules(folder), _rules(merged)
     unread = [rule.text for rule in (*rules[0], *rules[1]) if rule.unread]
     doubt = msg("Rules that could not be read: {rules}", rules=capped(unread))
-    written = WrittenRules(folder=rules[0], merged=rules[1],
-                           enabled="".join(enabled[-1]) if enabled else "")  # fmt: skip
+    written = WrittenRules(
+        folder=rules[0], merged=rules[1], enabled=_enabled(folder or merged),
+        made=all(f.path != _FOLDER or f.status is not FileStatus.NOT_PRESENT for f in answer.files),
+        lenient=any(line in ("-i", "-c") for line in folder or merged),
+    )  # fmt: skip
     return partial(written, (doubt,) if unread else ())
+
+
+def _enabled(lines: list[str]) -> str:
+    """The value of the last `-e`; empty where there is none."""
+    found = [line.split()[1:2] for line in lines if line.split()[0] == "-e"]
+    return "".join(found[-1]) if found else ""
 
 
 def _natural(path: str) -> list[str]:
@@ -87,7 +103,26 @@ def _statements(lines: Iterable[str]) -> list[str]:
 
 
 def _rules(lines: list[str]) -> tuple[AuditRule, ...]:
-    return tuple(read_rule(line) for line in lines if line.split()[0] in ("-a", "-A", "-w"))
+    """The rules that are left after those that delete others."""
+    kept: list[AuditRule] = []
+    for line in lines:
+        option, *rest = line.split()
+        if option in ("-a", "-A", "-w"):
+            kept.append(read_rule(line))
+        elif option in _TAKES_BACK:
+            added = [_TAKES_BACK[option], *rest]
+            kept = [rule for rule in kept if rule.text.split() != added]
+        elif option == "-D":
+            kept = [rule for rule in kept if rest and not set(rest[1:]) & set(_keys(rule))]
+    return tuple(kept)
+
+
+_TAKES_BACK = {"-d": "-a", "-W": "-w"}
+
+
+def _keys(rule: AuditRule) -> list[str]:
+    fields = (f.removeprefix("key=") for f in rule.fields if f.startswith("key="))
+    return [*fields, *rule.keys]
 
 
 WRITTEN = fact(
@@ -103,8 +138,7 @@ def _marks(rules: Iterable[AuditRule]) -> dict[str, None]:
     """What of these rules auditctl prints as it was written."""
     found: dict[str, None] = {}
     for rule in rules:
-        keys = [f.removeprefix("key=") for f in rule.fields if f.startswith("key=")]
-        found |= {f"-k {key}": None for key in (*keys, *rule.keys)}
+        found |= {f"-k {key}": None for key in _keys(rule)}
         if rule.path:
             found[rule.path.rstrip("/") or "/"] = None
         # Newer auditctl writes the calls out that a permission stands for.
@@ -131,6 +165,7 @@ _NOTHING = WrittenRules(folder=(), merged=())
     "linux.audit-rules-persistent",
     needs=(optional(WRITTEN), known_or_absent(optional(RULES))),
     severity=Severity.MEDIUM,
+    version=2,
     remedy=msg(
         "Write the rules to /etc/audit/rules.d and load them (augenrules --load), which shows the "
         "rule that the kernel refuses; restart the host where the rules are locked"
@@ -144,29 +179,40 @@ def audit_rules_persistent(
     if loaded is None:
         return not_applicable(NO_TOOLS)
     files = written or _NOTHING
-    idle = () if isinstance(loaded, Absent) else _without(files.next, loaded)
-    wrong = present(
-        msg("The written rules switch recording off (-e 0)") if files.enabled == "0" else None,
-        msg("Written, but not loaded: {names}", names=capped(idle)) if idle else None,
-    )
-    if wrong:
+    live = () if isinstance(loaded, Absent) else loaded
+    idle = () if isinstance(loaded, Absent) else _idle(files, loaded)
+    if wrong := _wrong(files, () if files.lenient and live else idle):
         return failed(*wrong, expected=expected)
     if isinstance(loaded, Absent):
         return undetermined(loaded.detail, expected=expected)
-    if not loaded and not files.next:
+    if not live and not files.next:
         return not_applicable(msg("No audit rule is written and none is loaded"))
     count = msg("{written} rules are written, {loaded} are loaded", written=len(files.next),
-                loaded=len(loaded))  # fmt: skip
-    if doubts := _doubts(files, loaded):
+                loaded=len(live))  # fmt: skip
+    if doubts := (*idle, *_doubts(files, live)):
         return undetermined(count, *doubts, expected=expected)
     return passed(count, expected=expected)
+
+
+def _idle(files: WrittenRules, loaded: tuple[AuditRule, ...]) -> tuple[Message, ...]:
+    """What is written and not loaded.
+
+    Where refused rules are passed over (-i), it may be meant for programs that are not there.
+    """
+    idle = _without(files.next, loaded)
+    return (msg("Written, but not loaded: {names}", names=capped(idle)),) if idle else ()
+
+
+def _wrong(files: WrittenRules, idle: tuple[Message, ...]) -> tuple[Message, ...]:
+    off = msg("The written rules switch recording off (-e 0)")
+    return (*present(off if files.enabled == "0" else None), *idle)
 
 
 def _doubts(files: WrittenRules, live: tuple[AuditRule, ...]) -> tuple[Message, ...]:
     """What may be lost at the next start."""
     # An agent that watches files, such as one for integrity, loads rules of its own.
     lost = _without(live, (*files.folder, *files.merged))
-    stale = _without(files.merged, files.folder) if files.folder else ()
+    stale = _without(files.merged, files.folder) if files.made else ()
     by_hand = msg("Loaded, but not written; ask whether a program loads them or the next start "
                   "loses them: {names}", names=capped(lost))  # fmt: skip
     overwritten = msg("Only in audit.rules, which augenrules writes anew: {names}",

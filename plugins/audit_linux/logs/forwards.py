@@ -7,6 +7,7 @@ import re
 
 from msgspec import Struct
 
+from audit_linux.logs.journald import JournalConf
 from audit_linux.logs.routes import Route
 
 
@@ -22,7 +23,8 @@ class Forwards(Struct, frozen=True, kw_only=True):
     """The forwarding of one daemon, the includes that were not read, and other ways out.
 
     `others` names outputs whose targets are not read here, such as message queues. `routes` tells
-    where sample records of the host go. `inputs` are the ways in which it gets them.
+    where sample records of the host go. `inputs` are the ways in which it gets them, `burst` how
+    many it takes of a program in an interval, None without a limit.
     """
 
     forwards: tuple[Forward, ...]
@@ -30,8 +32,15 @@ class Forwards(Struct, frozen=True, kw_only=True):
     inputs: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()
     others: tuple[str, ...] = ()
+    burst: int | None = None
+
+    def hears(self, journal: JournalConf | None) -> bool:
+        """False where only journald, set as `journal`, could give it records, and does not."""
+        return journal is None or not journal.silent or bool(_JOURNAL & {*self.inputs})
 
 
+# Inputs that read the journal themselves, of rsyslog and of syslog-ng.
+_JOURNAL = {"imjournal", "system", "systemd-journal"}
 _LOCAL = re.compile(
     r"localhost[46]?(\.localdomain[46]?)?|ip6-(localhost|loopback)|.*\.localhost|127(\.\d{1,3}){1,3}",
     re.ASCII,

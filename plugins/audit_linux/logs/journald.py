@@ -46,7 +46,8 @@ class JournalConf(Struct, frozen=True, kw_only=True):
 
     `store_level` and `syslog_level` are the least important level that is stored and forwarded,
     `forward` whether records go to the socket of syslog: what the default is depends on the
-    distribution (upstream no, Debian yes).
+    distribution (upstream no, Debian yes). `burst` are the records that it takes of a service in
+    an interval, None without a limit: neither it nor syslog gets what comes above.
     """
 
     storage: str = ""
@@ -54,6 +55,12 @@ class JournalConf(Struct, frozen=True, kw_only=True):
     store_level: int = 7
     syslog_level: int = 7
     forward: bool | None = None
+    burst: int | None = 10_000
+
+    @property
+    def silent(self) -> bool:
+        """Whether records of logins surely do not go to the socket of syslog."""
+        return self.forward is False or self.syslog_level < SEVERITIES["info"]
 
     @property
     def most_days(self) -> int | None:
@@ -99,14 +106,22 @@ def parse_journal_conf(answer: Answer) -> JournalConf | Absent:
     if isinstance(files, Absent):
         return files
     pairs = (pair for file in files for pair in systemd_settings(file.text, "Journal"))
-    values = {key: value for key, value in pairs if key in _VALID and _VALID[key](value)}
+    named = ((_FORMER.get(key, key), value) for key, value in pairs)
+    values = {key: value for key, value in named if key in _VALID and _VALID[key](value)}
     return JournalConf(
         storage=values.get("Storage", ""),
         max_retention=values.get("MaxRetentionSec", ""),
         store_level=_level(values.get("MaxLevelStore", "debug")) or 0,
         syslog_level=_level(values.get("MaxLevelSyslog", "debug")) or 0,
         forward=_BOOLEANS.get(values.get("ForwardToSyslog", "").lower()),
+        burst=_burst(values),
     )
+
+
+def _burst(values: dict[str, str]) -> int | None:
+    """The records that are taken in an interval; None where either is 0, hence no limit."""
+    interval = _span(values.get("RateLimitIntervalSec", ""))
+    return None if interval == 0 else int(values.get("RateLimitBurst", "10000")) or None
 
 
 def _level(text: str) -> int | None:
@@ -118,11 +133,14 @@ _LEVELS = ("emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"
 _BOOLEANS = dict.fromkeys(("1", "yes", "y", "true", "t", "on"), True) | dict.fromkeys(
     ("0", "no", "n", "false", "f", "off"), False
 )
+_FORMER = {"RateLimitInterval": "RateLimitIntervalSec"}
 _VALID: dict[str, Callable[[str], bool]] = {
     "Storage": lambda text: text in ("auto", "persistent", "volatile", "none"),
     "MaxRetentionSec": lambda text: _span(text) is not None or text == "infinity",
     "MaxLevelStore": lambda text: _level(text) is not None,
     "MaxLevelSyslog": lambda text: _level(text) is not None,
+    "RateLimitIntervalSec": lambda text: _span(text) is not None or text == "infinity",
+    "RateLimitBurst": lambda text: re.fullmatch(r"[0-9]{1,9}", text, re.ASCII) is not None,
     "ForwardToSyslog": lambda text: text.lower() in _BOOLEANS,
 }
 
@@ -135,17 +153,24 @@ def _by_precedence(answer: Answer) -> list[FileEntry] | Absent:
     found = whole_files(answer)
     if isinstance(found, Absent):
         return found
-    hiding = {f.path for f in answer.files if f.status is FileStatus.NOT_REGULAR}
     read = {f.path: f for f in found}
-    mains = [path for path in _FILES.files if path in read or path in hiding][:1]
-    drop: dict[str, str] = {}
-    for folder in reversed(_FILES.folders):
-        for path in (*read, *hiding):
-            place, _, name = path.rpartition("/")
-            if place == folder and not name.startswith("."):
-                drop.setdefault(name, path)
+    hiding = (f.path for f in answer.files if f.status is FileStatus.NOT_REGULAR)
+    every = (*read, *hiding)
+    mains = [path for path in _FILES.files if path in every][:1]
+    drop = _drop_ins(every)
     paths = [*mains, *(drop[name] for name in sorted(drop))]
     return [read[path] for path in paths if path in read]
+
+
+def _drop_ins(paths: tuple[str, ...]) -> dict[str, str]:
+    """Of each name the drop-in of the directory that counts most."""
+    found: dict[str, str] = {}
+    for folder in reversed(_FILES.folders):
+        for path in paths:
+            place, _, name = path.rpartition("/")
+            if place == folder and not name.startswith("."):
+                found.setdefault(name, path)
+    return found
 
 
 JOURNAL_CONF = fact(

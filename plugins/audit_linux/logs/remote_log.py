@@ -15,13 +15,14 @@ from audit_core.api.sdk import (
     complete,
     fact,
     failed,
+    known,
     known_or_absent,
     msg,
     optional,
     passed,
     undetermined,
 )
-from audit_core.model import Answer, Judgement, Target, Verdict
+from audit_core.model import Answer, Judgement, Message, Target, Verdict
 from audit_linux.config_files import ConfigPaths
 from audit_linux.logs.forwards import Forward, Forwards, is_local
 from audit_linux.logs.journald import JOURNAL_CONF, JournalConf
@@ -90,9 +91,10 @@ def _uploads(upload: str | None, units: Units | None, target: Target) -> bool:
         optional(SYSLOG_NG),
         optional(UPLOAD),
         optional(complete(UNITS)),
+        known_or_absent(optional(JOURNAL_CONF)),
     ),
     severity=Severity.MEDIUM,
-    version=4,
+    version=5,
     remedy=msg("Send all records to the log server, e.g. *.* @@log.example.com:514 in rsyslog.d"),
 )
 def log_remote(
@@ -102,25 +104,39 @@ def log_remote(
     syslog_ng: Forwards | None,
     upload: str | None,
     units: Units | None,
+    journal: JournalConf | Absent | None,
 ) -> Judgement:
     """System log records, including those about logins, are sent to another machine."""
     expected = msg("a running log daemon that forwards auth records to a host other than itself")
-    daemons = {"rsyslogd": rsyslog, "syslog-ng": syslog_ng}
-    live = {d: fs for d, fs in daemons.items() if fs is not None and running(processes, (d,))}
     if _uploads(upload, units, target):
         detail = msg("systemd-journal-upload sends to {host}", host=_upload_host(upload or ""))
         return passed(detail, expected=expected)
-    every = [f for fs in live.values() for f in fs.forwards]
-    away = [f for f in every if not is_local(f.target, target.address)]
-    whole = [f"{f.target} ({f.file})" for f in away if f.every]
-    if whole:
+    daemons = {"rsyslogd": rsyslog, "syslog-ng": syslog_ng}
+    live = {d: fs for d, fs in daemons.items() if fs is not None and running(processes, (d,))}
+    hears = [fs for fs in live.values() if fs.hears(_served(journal, processes))]
+    away = [f for fs in hears for f in fs.forwards if not is_local(f.target, target.address)]
+    if whole := [f"{f.target} ({f.file})" for f in away if f.every]:
         detail = msg("Forwarded to {targets}", targets=capped(whole))
         return passed(detail, expected=expected)
-    return _unsettled(away, list(live.values()), processes) or failed(
+    return _unsettled(away, hears, processes) or failed(
         msg("No forwarding to another machine; log daemons found: {daemons}",
             daemons=tuple(live)),
+        *_deaf(live, hears),
         expected=expected,
     )  # fmt: skip
+
+
+def _served(
+    journal: JournalConf | Absent | None, processes: tuple[Process, ...]
+) -> JournalConf | None:
+    """The settings of journald where it runs and they are known."""
+    return known(journal) if running(processes, ("systemd-journald",)) else None
+
+
+def _deaf(live: dict[str, Forwards], hears: list[Forwards]) -> tuple[Message, ...]:
+    """The daemons that get no records."""
+    names = tuple(name for name, daemon in live.items() if daemon not in hears)
+    return (msg("journald gives no records to {names}", names=names),) if names else ()
 
 
 def _unsettled(
@@ -158,7 +174,7 @@ def _unsettled(
         *log_remote.needs,
     ),
     severity=Severity.HIGH,
-    version=7,
+    version=8,
     remedy=msg("Keep system logs 180 days, or send them to a log server that does"),
 )
 def log_kept_or_sent(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from msgspec import Struct, structs
 
@@ -12,6 +12,7 @@ from audit_core.api.sdk import (
     Judgement,
     Message,
     Severity,
+    Values,
     capped,
     check,
     complete,
@@ -80,9 +81,9 @@ def _journal(daemons: _Daemons) -> JournalStorage | None:
 
 def _deaf(daemons: _Daemons) -> bool:
     """True when rsyslog takes records from a socket that journald does not serve."""
-    journal = known(daemons.journal)
-    hears = isinstance(daemons.rsyslog, Forwards) and "imjournal" in daemons.rsyslog.inputs
-    return daemons.journald and journal is not None and journal.forward is False and not hears
+    rsyslog = daemons.rsyslog
+    hears = isinstance(rsyslog, Forwards) and rsyslog.hears(known(daemons.journal))
+    return daemons.journald and isinstance(rsyslog, Forwards) and not hears
 
 
 def _routes(daemons: _Daemons) -> list[Route]:
@@ -122,11 +123,15 @@ def _unwritten(daemons: _Daemons, routes: list[Route]) -> tuple[str, ...]:
     """
     if isinstance(daemons.tree, Absent):
         return ()
-    since = daemons.tree.now - _WEEK
-    live = [f.path for f in daemons.tree.files if not f.folder and f.size and f.changed >= since]
+    live = _written_since(daemons.tree, daemons.tree.now - _WEEK)
     every = [_places(route for route in routes if route.facility == one) for one in LOGINS]
     stale = (places for places in every if not _written(places, live))
     return tuple(dict.fromkeys(place for places in stale for place in places))
+
+
+def _written_since(tree: LogTree, since: int) -> list[str]:
+    """The files below /var/log with text that were written since."""
+    return [f.path for f in tree.files if not f.folder and f.size and f.changed >= since]
 
 
 def _places(routes: Iterable[Route]) -> list[str]:
@@ -152,20 +157,24 @@ def _best(routes: Iterable[Route]) -> Fate:
 def _facility_text(facility: str, routes: list[Route]) -> Message:
     """What becomes of the records of a facility."""
     own = [route for route in routes if route.facility == facility]
-    doubts = capped(dict.fromkeys(d for route in own for d in (*route.doubts, *route.perhaps)))
-    kept = capped(dict.fromkeys(p for route in own for p in route.kept))
-    sent = capped(dict.fromkeys(p for route in own for p in route.sent))
     fates = {route.fate for route in own} or {Fate.DISCARDED}
     if fates == {Fate.DISCARDED}:
         return msg("{facility}: discarded", facility=facility)
     if Fate.UNKNOWN in fates:
+        doubts = _each(own, lambda route: (*route.doubts, *route.perhaps))
         return msg("{facility}: depends on {rules}", facility=facility, rules=doubts)
     if Fate.DISCARDED in fates:
         return msg("{facility}: discarded in part", facility=facility)
-    if sent:
+    kept = _each(own, lambda route: route.kept)
+    if any(route.sent for route in own):
         return msg("{facility}: kept in {files}, sent to {targets}", facility=facility,
-                   files=kept, targets=sent)  # fmt: skip
+                   files=kept, targets=_each(own, lambda route: route.sent))  # fmt: skip
     return msg("{facility}: kept in {files}", facility=facility, files=kept)
+
+
+def _each(routes: list[Route], of: Callable[[Route], tuple[str, ...]]) -> Values:
+    """What `of` says of the routes, each once."""
+    return capped(dict.fromkeys(text for route in routes for text in of(route)))
 
 
 def _lost(routes: list[Route]) -> list[Message]:
@@ -193,7 +202,7 @@ def _lost(routes: list[Route]) -> list[Message]:
         known_or_absent(optional(AUDITED)),
     ),
     severity=Severity.HIGH,
-    version=5,
+    version=6,
     remedy=msg("Let the log daemon write auth and authpriv to a file before any rule that stops "
                "them, or set Storage=persistent in journald.conf"),
 )  # fmt: skip
@@ -214,17 +223,40 @@ def log_routing(
     daemons = _daemon_state(processes, {"rsyslogd": rsyslog, "syslog-ng": syslog_ng}, journal, tree)
     routes, place = _routes(daemons), _journal(daemons)
     detail = (*_daemons(daemons, place), *(_facility_text(f, routes) for f in _facilities(routes)))
+    gaps = _gaps(daemons, place)
     journal_seen = place is JournalStorage.DISK and _has_journal(tree)
-    if not journal_seen and (lost := _lost(routes)):
-        beside = _audit_trail(processes, audited, tree)
-        gaps = (*lost, *beside, *_gaps(daemons, place), *detail)
-        sure = place is not JournalStorage.DISK and not beside and not _gaps(daemons, place)
-        return (failed if sure else undetermined)(*gaps, expected=expected)
-    stale = () if journal_seen else _unwritten(daemons, routes)
-    if (journal_seen or _sure(routes)) and not stale:
+    if dropped := _dropped(daemons, journal_seen=journal_seen):
+        return failed(*dropped, *detail, expected=expected)
+    if journal_seen:
         return passed(*detail, expected=expected)
-    old = (msg("Nothing was written for {days} days to {files}", days=7, files=stale),)
-    return undetermined(*(old if stale else _gaps(daemons, place)), *detail, expected=expected)
+    if lost := _lost(routes):
+        beside = _audit_trail(processes, audited, tree)
+        sure = place is not JournalStorage.DISK and not beside and not gaps
+        verdict = failed if sure else undetermined
+        return verdict(*lost, *beside, *gaps, *detail, expected=expected)
+    if stale := _unwritten(daemons, routes):
+        old = msg("Nothing was written for {days} days to {files}", days=7, files=stale)
+        return undetermined(old, *detail, expected=expected)
+    if _sure(routes):
+        return passed(*detail, expected=expected)
+    return undetermined(*gaps, *detail, expected=expected)
+
+
+_FEW = 20  # a login with a mistyped password and two commands of sudo writes as many
+
+
+def _dropped(daemons: _Daemons, *, journal_seen: bool) -> tuple[Message, ...]:
+    """The limits with which records of a single login may be dropped."""
+    journal, rsyslog = known(daemons.journal), daemons.rsyslog
+    limits = {
+        "journald": journal.burst if journal and daemons.journald else None,
+        "rsyslogd": rsyslog.burst if isinstance(rsyslog, Forwards) and not journal_seen else None,
+    }
+    return tuple(
+        msg("{daemon} takes {count} records of a service in an interval and drops the rest",
+            daemon=name, count=burst)
+        for name, burst in limits.items() if burst is not None and burst <= _FEW
+    )  # fmt: skip
 
 
 def _audit_trail(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 
@@ -82,18 +83,55 @@ def _inputs(objects: list[Token], default: str) -> dict[str, str]:
     """The inputs that take records of the host, each with the ruleset that it feeds."""
     loaded = dict(m for token in objects if (m := _module(token)))
     found = {}
-    if "imuxsock" in loaded:
-        off = "".join(loaded["imuxsock"].get("syssock.use", ())).lower() in ("off", "no", "0")
-        if not off and not any(map(_off, objects)):
-            found["imuxsock"] = default
+    if "imuxsock" in loaded and not _without_socket(objects, loaded["imuxsock"]):
+        found["imuxsock"] = default
     for name in ("imjournal", "imklog", "imkmsg"):
         if name in loaded:
-            found[name] = "".join(loaded[name].get("ruleset", ())).lower() or default
+            found[name] = _word(loaded[name], "ruleset") or default
     for token in objects:
         socket = "".join(token.values.get("socket", ())) if token.kind == "input" else ""
         if socket in _SOCKETS and "imuxsock" in loaded:
-            found["imuxsock"] = "".join(token.values.get("ruleset", ())).lower() or default
+            found["imuxsock"] = _word(token.values, "ruleset") or default
     return found
+
+
+def _without_socket(objects: list[Token], imuxsock: dict[str, tuple[str, ...]]) -> bool:
+    """Whether imuxsock leaves the socket of the system alone."""
+    return _word(imuxsock, "syssock.use") in ("off", "no", "0") or any(map(_off, objects))
+
+
+def _word(values: dict[str, tuple[str, ...]], name: str) -> str:
+    return "".join(values.get(name, ())).lower()
+
+
+# Directives that limit what an input takes, and its limit without them: seconds and records.
+_LIMITS = {
+    "imuxsock": ("$systemlogratelimit", 0, 200), "imjournal": ("$imjournalratelimit", 600, 20_000),
+}  # fmt: skip
+
+
+def _burst(objects: list[Token]) -> int | None:
+    """How many records of a program the inputs take in an interval; None without a limit."""
+    found = []
+    for name, (directive, interval, burst) in _LIMITS.items():
+        values = {k: v for token in objects for k, v in _limit(token, name, directive)}
+        if values.get("interval", interval):
+            found.append(values.get("burst", burst))
+    return min(filter(None, found), default=None)
+
+
+def _limit(token: Token, name: str, directive: str) -> Iterator[tuple[str, int]]:
+    """The `interval` and the `burst` that a piece of the file sets for the input `name`."""
+    first, _, value = token.text.lower().partition(" ")
+    pairs = {key: "".join(values) for key, values in token.values.items()}
+    if token.kind == "directive" and first.startswith(directive):
+        pairs = {f"ratelimit.{first.removeprefix(directive)}": value.strip()}
+    elif name not in (pairs.get("type"), *(_module(token) or ())[:1]):
+        return
+    for key, text in pairs.items():
+        before, mark, what = key.rpartition("ratelimit.")
+        if mark and before in ("", "syssock.") and re.fullmatch("[0-9]{1,9}", text):
+            yield what, int(text)
 
 
 def _takes(source: str, sample: Sample) -> bool:
@@ -124,6 +162,7 @@ def _forwards(grammar: Grammar) -> Forwards:
         others=tuple(sorted(others)),
         routes=routes,
         inputs=tuple(inputs),
+        burst=_burst(grammar.objects),
     )
 
 

@@ -7,7 +7,7 @@ names of properties, modules and rulesets ignore case.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from msgspec import structs
 
@@ -34,7 +34,7 @@ class Grammar:
     def __init__(self, tokens: Iterator[Token]) -> None:
         self._tokens, self._count = tokens, 0
         self._ahead: Token | None = None
-        self._backup = False
+        self._at_times: dict[str, bool] = {}
         self._templates = _Templates()
         self.rulesets: dict[str, list[Statement]] = {DEFAULT: []}
         self.default = DEFAULT
@@ -99,9 +99,9 @@ class Grammar:
 
     def _inside(self, token: Token) -> None:
         """A directive takes effect where it stands, in a block, too."""
-        name, _, rest = token.text.partition(" ")
-        if name.lower() == "$actionexeconlywhenpreviousissuspended":
-            self._backup = rest.strip().lower() == "on"
+        name, _, rest = token.text.lower().partition(" ")
+        if name in _AT_TIMES:
+            self._at_times[name] = _AT_TIMES[name](rest.strip())
         self._templates.directive(token.text)
         self.objects.append(token)
 
@@ -208,10 +208,22 @@ class Grammar:
             return []
         if token.kind == "stop" or token.text.startswith("~"):
             return [Stop()]
-        return [self._templates.checked(_old_output(token, backup=self._backup))]
+        output = _old_output(token, backup=any(self._at_times.values()))
+        self._at_times = {n: on for n, on in self._at_times.items() if n not in _ONCE}
+        return [self._templates.checked(output)]
 
 
 DEFAULT = "rsyslog_defaultruleset"
+# A queue that is full enough discards records of these levels and below; 8 is none.
+_SEVERE = tuple("01234567")
+# Directives with which an action is not done for every record, and when they say so. Those of
+# _ONCE hold for the next action only.
+_ONCE = ("$actionexeconlyeverynthtime", "$actionexeconlyonceeveryinterval")
+_AT_TIMES: dict[str, Callable[[str], bool]] = {
+    "$actionexeconlywhenpreviousissuspended": lambda text: text == "on",
+    "$actionqueuediscardseverity": lambda text: text in _SEVERE,
+    **dict.fromkeys(_ONCE, lambda text: text not in ("0", "1")),
+}
 _DECLARED = frozenset(OBJECTS.split("|")) - {"ruleset", "action", "include"}
 _ACTS = frozenset({"action", "old", "stop", "call", "call_indirect", "continue"})
 _FILTER = re.compile(r':\$?([a-z\-]+) *, *(!?)([a-z]+) *, *"(.*)"', FLAGS | re.DOTALL)
@@ -256,8 +268,9 @@ def _object_output(token: Token) -> Output:
     places = next((values[name] for name in _PLACES if values.get(name)), ())
     at_times = (
         values.get("action.execonlywhenpreviousissuspended", ("off",)) != ("off",)
-        or "action.execonlyeverynthtime" in values
+        or values.get("action.execonlyeverynthtime", ("1",)) not in (("0",), ("1",))
         or "action.execonlyonceeveryinterval" in values
+        or "".join(values.get("queue.discardseverity", ("8",))) in _SEVERE
     )
     if kind == "omfile" and "dynafile" in values and "file" not in values:
         places = tuple(f"?{place}" for place in places)
@@ -266,7 +279,7 @@ def _object_output(token: Token) -> Output:
 
 
 class _Templates:
-    """The templates that were defined so far, and those that actions have without one of their own.
+    """The templates and channels that were defined so far, and what actions have without their own.
 
     An action with a template that was not defined before it is switched off; case matters. As was
     seen with rsyslogd 8.2302.
@@ -275,6 +288,7 @@ class _Templates:
     def __init__(self) -> None:
         self._names: set[str] = set()
         self._default: dict[str, str] = {}
+        self._channels: dict[str, str] = {}
 
     def directive(self, text: str) -> None:
         """A line that begins with `$`."""
@@ -282,6 +296,9 @@ class _Templates:
         rest = rest.strip()
         if name.lower() == "$template":
             self._names.add(rest.partition(",")[0].strip())
+        elif name.lower() == "$outchannel":
+            channel, _, more = rest.partition(",")
+            self._channels[channel.strip()] = more.partition(",")[0].strip()
         elif name.lower() in _DEFAULTS:
             self._default[_DEFAULTS[name.lower()]] = rest
 
@@ -291,10 +308,18 @@ class _Templates:
             self._names.add("".join(token.values.get("name", ())))
 
     def checked(self, output: Output) -> Output:
-        """`output`, off where its template is not defined."""
+        """`output`, off where its template is not defined or it names no file."""
+        if output.kind == "omfile":
+            output = structs.replace(output, places=tuple(map(self._file, output.places)))
+            if not any(output.places):
+                return structs.replace(output, off=True)
         name = output.template or self._default.get(output.kind, "")
         known = not name or name.startswith("RSYSLOG_") or name in self._names
         return output if known else structs.replace(output, off=True)
+
+    def _file(self, place: str) -> str:
+        """The file of an action; that of its channel where it names one (`:omfile:$name`)."""
+        return self._channels.get(place[1:], place) if place.startswith("$") else place
 
 
 _DEFAULTS = {

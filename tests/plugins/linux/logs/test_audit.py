@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -430,7 +431,8 @@ def test_written_rules_against_those_that_are_loaded(subtests: Any, recorded: Re
     ]  # fmt: skip
     for name, held, loaded, verdict in cases:
         with subtests.test(name):
-            found = audit_rule_files.parse_written(files(held))
+            no_folder = {} if folder in held else {"not_present": "/etc/audit/rules.d"}
+            found = audit_rule_files.parse_written(files(held, **no_folder))
             reported = None if isinstance(found, Absent) else whole(found)
             judged = audit_rule_files.audit_rules_persistent.judge(reported, loaded)
             assert judged.verdict is verdict
@@ -450,3 +452,51 @@ def test_lost_records() -> None:
     ):
         status = structs.replace(kept, **change)
         assert auditing.audit_losses.judge(status).verdict is verdict, change
+
+
+LOADED = json.loads((Path(auditd.__file__).parent / "audit_rules_loaded.json").read_text())["cases"]
+# What is not loaded as it was written: every other case passes.
+NOT_LOADED = {
+    Verdict.FAIL: {
+        "D in the middle of audit.rules", "e 0 then more", "e 1 then e 0", "bad path",
+        "bad syscall", "bad option", "word without option", "comment behind", "tabs",
+        "crlf", "crlf merged", "bom", "bom merged", "bom on a comment", "no line end",
+        "same rule twice", "entry", "never,user", "quoted path", "path with a blank",
+        "continuation", "rules.d empty, audit.rules", "name with a blank",
+    },
+    Verdict.UNDETERMINED: {
+        "i with a bad path", "c with a bad path", "bad syscall with i", "numbers of calls",
+        "audit.rules is older",
+    },
+    Verdict.NOT_APPLICABLE: {"empty file", "no rules at all"},
+}  # fmt: skip
+
+
+def test_written_rules_are_read_as_augenrules_and_auditctl_read_them(
+    subtests: Any, files: Make, answer: Make
+) -> None:
+    """Rules that a kernel took from the real programs; only auditctl 4 takes CR LF by rules.d."""
+    for name, case in LOADED.items():
+        held = {p: t for p, t in case["files"].items() if p.endswith(".rules")}
+        for release in ("3.0.9", "4.0.2"):
+            verdict = next((v for v, names in NOT_LOADED.items() if name in names), Verdict.PASS)
+            if (name, release) == ("crlf", "4.0.2"):
+                verdict = Verdict.PASS
+            with subtests.test(f"{name}, {release}"):
+                merged = {"/etc/audit/audit.rules": case[release]["merged"]}
+                found = audit_rule_files.parse_written(files(merged | held))
+                found = found.value if isinstance(found, Partial) else found
+                rules = whole(audit_rules.parse_rules(answer(case[release]["listed"])))
+                judged = audit_rule_files.audit_rules_persistent.judge(found, rules)
+                assert judged.verdict is verdict
+
+
+def test_rules_that_augenrules_would_overwrite_are_doubted(files: Make, answer: Make) -> None:
+    """augenrules 3.0.9 writes audit.rules anew also where rules.d holds no rule."""
+    rules = whole(audit_rules.parse_rules(answer("-w /etc/passwd -p wa -k identity\n")))
+    held = {"/etc/audit/audit.rules": "-D\n-w /etc/passwd -p wa -k identity\n"}
+    check = audit_rule_files.audit_rules_persistent
+    made = whole(audit_rule_files.parse_written(files(held)))
+    assert check.judge(made, rules).verdict is Verdict.UNDETERMINED
+    alone = audit_rule_files.parse_written(files(held, not_present="/etc/audit/rules.d"))
+    assert check.judge(whole(alone), rules).verdict is Verdict.PASS

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -144,7 +145,7 @@ def test_rsyslog(subtests: pytest.Subtests, files: Make) -> None:
     for text, verdict in RSYSLOG:
         with subtests.test(text[:80]):
             found = _rsyslog(files, text)
-            judgement = remote_log.log_remote.judge(TARGET, RUNNING, found, None, None, None)
+            judgement = remote_log.log_remote.judge(TARGET, RUNNING, found, None, None, None, None)
             assert judgement.verdict is verdict
 
 
@@ -172,9 +173,21 @@ def test_a_drop_in_counts_only_when_it_is_included(include: str, files: Make) ->
     assert within.forwards[0].every
 
 
+def test_what_journald_does_not_hand_over_is_not_forwarded(files: Make) -> None:
+    journald_runs = (*RUNNING, Process(pid=9, uid=0, name="systemd-journal"))
+    deaf, faint = journald.JournalConf(forward=False), journald.JournalConf(syslog_level=0)
+    for head, conf, verdict in (
+        ("", deaf, Verdict.FAIL), ("", faint, Verdict.FAIL), ("", None, Verdict.PASS),
+        ('module(load="imjournal")\n', deaf, Verdict.PASS),
+    ):  # fmt: skip
+        found = _rsyslog(files, f"{head}*.* @@log.example.com")
+        judge = partial(remote_log.log_remote.judge, TARGET, journald_runs, found, None, None, None)
+        assert judge(conf).verdict is verdict, (head, conf)
+
+
 def test_a_daemon_that_does_not_run_forwards_nothing(files: Make) -> None:
     found = _rsyslog(files, "*.* @@log.example.com")
-    judgement = remote_log.log_remote.judge(TARGET, RUNNING[:1], found, None, None, None)
+    judgement = remote_log.log_remote.judge(TARGET, RUNNING[:1], found, None, None, None, None)
     assert judgement.verdict is Verdict.FAIL
 
 
@@ -217,7 +230,7 @@ def test_syslog_ng(place: str, verdict: Verdict, files: Make) -> None:
     found = syslog_ng.parse_syslog_ng(files({"/etc/syslog-ng/syslog-ng.conf": text}))
     assert isinstance(found, forwards.Forwards)
     processes = (*RUNNING[:1], Process(pid=5, uid=0, name="syslog-ng"))
-    judgement = remote_log.log_remote.judge(TARGET, processes, None, found, None, None)
+    judgement = remote_log.log_remote.judge(TARGET, processes, None, found, None, None, None)
     assert judgement.verdict is verdict
 
 
@@ -235,16 +248,16 @@ def test_journal_upload(url: str, active: bool, verdict: Verdict, files: Make) -
     names = {"systemd-journal-upload.service"} if active else set()
     units = Units(active=frozenset(names), enabled=frozenset())
     upload = remote_log.parse_upload(files({"/etc/systemd/journal-upload.conf": text}))
-    judgement = remote_log.log_remote.judge(TARGET, RUNNING, None, None, upload, units)
+    judgement = remote_log.log_remote.judge(TARGET, RUNNING, None, None, upload, units, None)
     assert judgement.verdict is verdict
     failing = structs.replace(units, failing=units.active)
-    judgement = remote_log.log_remote.judge(TARGET, RUNNING, None, None, upload, failing)
+    judgement = remote_log.log_remote.judge(TARGET, RUNNING, None, None, upload, failing, None)
     assert judgement.verdict is Verdict.FAIL
 
 
 def test_another_shipper_settles_nothing() -> None:
     processes = (*RUNNING, Process(pid=7, uid=0, name="filebeat"))
-    judgement = remote_log.log_remote.judge(TARGET, processes, None, None, None, None)
+    judgement = remote_log.log_remote.judge(TARGET, processes, None, None, None, None, None)
     assert judgement.verdict is Verdict.UNDETERMINED
 
 
@@ -267,7 +280,7 @@ def test_kept_or_sent(
     logs: tuple[str, ...], days: int | None, config: str, verdict: Verdict, files: Make
 ) -> None:
     rotations = (log_rotation.Rotation(paths=("/var/log/syslog",), days=days, words=""),)
-    sending = (TARGET, RUNNING, _rsyslog(files, config), None, None, None)
+    sending = (TARGET, RUNNING, _rsyslog(files, config), None, None, None, None)
     judgement = remote_log.log_kept_or_sent.judge(
         log_tree(*logs), rotations, NOW - 900 * DAY, None, (), *sending
     )
@@ -277,7 +290,7 @@ def test_kept_or_sent(
 
 @pytest.mark.parametrize(("days", "verdict"), [(30, Verdict.FAIL), (400, Verdict.UNDETERMINED)])
 def test_a_journal_that_forgets_early_is_not_kept(days: int, verdict: Verdict, files: Make) -> None:
-    sending = (TARGET, RUNNING, _rsyslog(files, ""), None, None, None)
+    sending = (TARGET, RUNNING, _rsyslog(files, ""), None, None, None, None)
     conf = journald.JournalConf(max_retention=f"{days}day")
     judgement = remote_log.log_kept_or_sent.judge(
         log_tree(journal_file(200)), None, NOW - 900 * DAY, conf, (), *sending
@@ -286,7 +299,7 @@ def test_a_journal_that_forgets_early_is_not_kept(days: int, verdict: Verdict, f
 
 
 def test_a_journal_on_disk_may_keep_longer_than_text_logs(files: Make) -> None:
-    sending = (TARGET, RUNNING, _rsyslog(files, ""), None, None, None)
+    sending = (TARGET, RUNNING, _rsyslog(files, ""), None, None, None, None)
     short = (log_rotation.Rotation(paths=("/var/log/auth.log",), days=28, words=""),)
     both = log_tree(log_file("auth.log"), journal_file(200))
     cases: list[tuple[Any, Any, int, Verdict]] = [
@@ -305,7 +318,7 @@ def test_a_journal_on_disk_may_keep_longer_than_text_logs(files: Make) -> None:
 
 
 def test_audit_records_that_nobody_looked_for_are_not_told_to_be_missing(files: Make) -> None:
-    sending = (TARGET, RUNNING, _rsyslog(files, ""), None, None, None)
+    sending = (TARGET, RUNNING, _rsyslog(files, ""), None, None, None, None)
     judgement = remote_log.log_kept_or_sent.judge(log_tree(), None, None, None, (), *sending)
     assert judgement.verdict is Verdict.FAIL
     assert "No system log or journal holds records" in [m.id for m in judgement.detail]

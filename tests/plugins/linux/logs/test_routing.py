@@ -31,6 +31,7 @@ JOURNAL_FOLDER = "755_d_0_0_4096_1.0_-1.-000000010_journal"
 DISK, BARE = log_tree(JOURNAL_FOLDER, journal_file(3)), log_tree(log_file("all"))
 LOADED = 'module(load="imuxsock")\n'
 ALL = "*.* /var/log/all\n"
+LIMITED = "$SystemLogRateLimitInterval 60\n$SystemLogRateLimitBurst 1\n"
 
 
 def _running(*names: str) -> tuple[Process, ...]:
@@ -84,6 +85,18 @@ def test_what_the_daemons_keep(subtests: Any, files: Callable[..., Answer]) -> N
         ("discarded, place not known", BOTH, "auth.* stop\n", None, SHUT, Verdict.UNDETERMINED),
         ("discarded, settings not known", BOTH, "auth.* stop\n", SHUT, DISK, Verdict.UNDETERMINED),
         ("journald forwards nothing", BOTH, ALL, deaf, BARE, Verdict.FAIL),
+        ("journald forwards nothing that small", BOTH, ALL, JournalConf(syslog_level=0), BARE,
+         Verdict.FAIL),
+        ("journald drops", BOTH, ALL, JournalConf(burst=1), BARE, Verdict.FAIL),
+        ("journald drops, journal on disk", BOTH, ALL, JournalConf(burst=1), DISK, Verdict.FAIL),
+        ("journald has no limit", BOTH, ALL, JournalConf(burst=None), BARE, Verdict.PASS),
+        ("rsyslog drops", BOTH, LIMITED + ALL, None, BARE, Verdict.FAIL),
+        ("rsyslog drops, journal on disk", BOTH, LIMITED + ALL, None, DISK, Verdict.PASS),
+        ("rsyslog has another limit", BOTH, LIMITED.replace("1\n", "500\n") + ALL, None, BARE,
+         Verdict.PASS),
+        ("a limit that is off", BOTH, LIMITED.replace("60", "0") + ALL, None, BARE, Verdict.PASS),
+        ("imjournal drops", BOTH, 'module(load="imjournal" Ratelimit.Interval="600" '
+         'ratelimit.burst="5")\n' + ALL, None, BARE, Verdict.FAIL),
         ("but is read", BOTH, 'module(load="imjournal")\n' + ALL, deaf, BARE, Verdict.PASS),
         ("journal only", JOURNALD, "", lasting, DISK, Verdict.PASS),
         ("journal that is not there yet", JOURNALD, "", lasting, BARE, Verdict.UNDETERMINED),

@@ -27,6 +27,8 @@ OPEN = {
     "by name of host", "variables", "an empty block", "an error before all", "stop after a block",
     "an error in a drop-in", "backquotes", "byte order mark before a rule",
     "byte order mark before a statement", "byte order mark before a comment",
+    "one record an hour, old form", "every tenth record, every record",
+    "a ruleset of one letter", "a queue that discards",
 }  # fmt: skip
 
 
