@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from audit_core.model import Conclusion, msg
+from audit_core.model import Conclusion, Result, msg
 from audit_core.model.forms import PENDING, FormKind
 from audit_excel import row_keys
 from audit_excel.cells import cell_of_lines
@@ -33,12 +33,16 @@ SURELY_FITS = (8, 1_000)
 MOST_EVIDENCE = 20
 """Lines of evidence that a row is always high enough for."""
 
-WIDE_MATRIX = 12
-"""Objects that still fit on a page side by side; more run over several pages."""
+MATRIX_WIDTHS = (12, 14, 30)
+"""Layer, control point and item."""
+OBJECTS_WIDTH = 132
+"""What the objects of a page have together; more objects run over several pages."""
 
 
-MATRIX_WIDTHS, OBJECT_WIDTH = (12, 14, 30), 11
-"""Layer, control point, item, and each object: twelve stay readable side by side on paper."""
+def object_width(view: View) -> int:
+    """The width of each object's column: no word of a conclusion is broken in it."""
+    words = (word for result in Result for word in view.result(result).split())
+    return max(11, *(len(word) + 2 for word in words))
 
 
 def matrix(book: Book, view: View, plan: Plan) -> None:
@@ -50,13 +54,13 @@ def matrix(book: Book, view: View, plan: Plan) -> None:
 def _matrix(book: Book, view: View, block: MatrixBlock) -> None:
     ids, clauses = block.objects, iter(block.clauses)
     found = {(c.catalog, c.clause, c.target): c for id in ids for c in view.by_object[id]}
+    width = object_width(view)
     for name in block.sheets.names:
-        sheet = Sheet(
-            book, name, (*MATRIX_WIDTHS, *[OBJECT_WIDTH] * len(ids)), tab="2F75B5", keyed=True
-        )
+        widths = (*MATRIX_WIDTHS, *[width] * len(ids))
+        sheet = Sheet(book, name, widths, tab="2F75B5", keyed=True)
         sheet.freeze(FIRST_ROW, 4)
-        if len(ids) > WIDE_MATRIX:
-            sheet.wide_on_paper(3, WIDE_MATRIX)
+        if len(ids) > OBJECTS_WIDTH // width:
+            sheet.wide_on_paper(3, OBJECTS_WIDTH // width)
         sheet.wide(Cell(view.text("Clause matrix"), "title"), columns=3)
         sheet.wide(Cell(view.text("Empty: the item does not concern this type of object"), "note"),
                    columns=3)  # fmt: skip
