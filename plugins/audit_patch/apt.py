@@ -59,12 +59,12 @@ _LISTS = "/var/lib/apt/lists"
 _PERIODIC = "/var/lib/apt/periodic"
 
 
-def _dates(folder: str) -> Command:
-    """The question for the date in each release file below `folder`."""
+def _heads(folder: str) -> Command:
+    """The question for the dates in each release file below `folder`, and whose it is."""
     return Command(
         argv=(
-            "grep", "-rsZ", "-m1", "--include=*Release", "--exclude-dir=partial", "-e", "^Date: ",
-            folder,
+            "grep", "-rsZE", "-m5", "--include=*Release", "--exclude-dir=partial", "-e",
+            "^(Label|Suite|Codename|Date|Valid-Until): ", folder,
         ),
         ok=(0, 1, 2),
     )  # fmt: skip
@@ -79,13 +79,13 @@ LISTS: dict[str, NamedAsk] = {
         ),
         ok=(0, 1),
     ),
-    "dates": _dates(_LISTS),
+    "dates": _heads(_LISTS),
 }  # fmt: skip
 # Ubuntu keeps the lists of what Ubuntu Pro would bring apart from its own, attached or not; the
 # Pro client refreshes them after each `apt update`. apt compares them with what is installed.
 _ESM = "/var/lib/ubuntu-advantage/apt-esm"
 ESM: dict[str, NamedAsk] = {
-    "dates": _dates(f"{_ESM}/var/lib/apt/lists"),
+    "dates": _heads(f"{_ESM}/var/lib/apt/lists"),
     "updates": Command(
         argv=(
             "apt", "-o", f"Dir={_ESM}", "-o", "Dir::State::status=/var/lib/dpkg/status",
@@ -261,12 +261,13 @@ _ESM_LIST = re.compile(r"\S*_dists_[a-z]+-(apps|infra)-security_(?:In)?Release")
 
 def parse_esm(answers: Answers) -> Esm | Partial | Absent:
     """What the lists of Ubuntu Pro would bring; NOT_PRESENT where the host holds none of them."""
-    dates = _signed(answers["dates"])
-    if not dates:
+    heads = _signed(answers["dates"])
+    if not heads:
         return not_present(msg("The host holds no lists of Ubuntu Pro (ESM)"))
     published: dict[str, float] = {}
-    for path, date in dates.items():
+    for path, head in heads.items():
         row = _ESM_LIST.fullmatch(path.rpartition("/")[2])
+        date = _seconds(head.get("Date", ""))
         if row is None or date is None:
             raise ParseError(msg("not a list of Ubuntu Pro: {line}", line=verbatim(path)))
         published[row[1]] = max(date, published.get(row[1], 0))
@@ -281,9 +282,13 @@ def no_esm(answer: Answer) -> Absent:
     return not_present(msg("The host holds no lists of Ubuntu Pro (ESM)"))
 
 
-def _signed(answer: Answer) -> dict[str, float | None]:
-    """The date in each release file, in seconds since 1970; None where it is none."""
-    return {path: _seconds(text.partition(": ")[2]) for path, text in grep_rows(answer)}
+def _signed(answer: Answer) -> dict[str, dict[str, str]]:
+    """The fields of each release file by its path; the first of a name counts."""
+    found: dict[str, dict[str, str]] = {}
+    for path, text in grep_rows(answer):
+        key, _, value = text.partition(": ")
+        found.setdefault(path, {}).setdefault(key, value)
+    return found
 
 
 def _seconds(date: str) -> float | None:
@@ -352,27 +357,31 @@ def parse_policy(answer: Answer) -> Sources | Partial:
 def parse_lists(answers: Answers) -> Metadata:
     """When the archives published what apt holds, and when apt last noted a whole refresh."""
     listings, stamp = [], None
-    dates = _signed(answers["dates"])
+    heads = _signed(answers["dates"])
     for at, path in records(answers["times"].stdout, 2):
         folder, _, name = path.rpartition("/")
         if folder == _PERIODIC:
             stamp = max(float(at), stamp or float(at))
             continue
-        signed = dates.get(path)
-        suite = name.rpartition("_dists_")[2].replace("_", " ").removesuffix("Release")
-        listings.append(
-            Listing(
-                source=name,
-                at=float(at) if signed is None else signed,
-                security=_security_list(name, suite),
-            )
-        )
+        listings.append(_list(name, float(at), heads.get(path, {})))
     return Metadata(listings=tuple(sorted(listings, key=lambda x: x.source)), stamp=stamp)
 
 
-def _security_list(name: str, suite: str) -> bool:
+def _list(name: str, at: float, head: dict[str, str]) -> Listing:
+    """The list of one release file: whose it is stands in it, and else in its name."""
+    directory = name.rpartition("_dists_")[2].removesuffix("Release").removesuffix("In").strip("_")
+    codename, suite = head.get("Codename", ""), head.get("Suite", "")
+    archive = next((n for n in (codename, suite, directory) if is_security(n)), suite or directory)
     # Debian 10 and older: security.debian.org_debian-security_dists_buster_updates_InRelease
-    return is_security(suite) or name.startswith("security.debian.org_")
+    security = head.get("Label") == "Debian-Security" or name.startswith("security.debian.org_")
+    return Listing(
+        source=name,
+        at=_seconds(head.get("Date", "")) or at,
+        security=security or is_security(archive),
+        suite=re.split("[-_/]", codename or directory)[0],
+        archive=archive,
+        valid_until=_seconds(head.get("Valid-Until", "")),
+    )
 
 
 def parse_automatic(answer: Answer) -> Automatic:

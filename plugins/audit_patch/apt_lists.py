@@ -52,20 +52,60 @@ class _Component(NamedTuple):
     name: str
 
 
-def parse_lost(answers: Answers) -> tuple[str, ...]:
-    """The release and component of each list that is wanted and not held."""
-    rows = [_WANTED.fullmatch(line) for line in answers["wanted"].lines if line]
-    if not all(rows):
-        raise ParseError(msg("not the output of apt-get update --print-uris"))
-    names = [row["name"] for row in rows if row]
+class _Lists(NamedTuple):
+    """The components that are wanted, held as a whole, and signed as empty; what is offered."""
+
+    wanted: tuple[_Component, ...]
+    held: dict[_Component, None]
+    empty: tuple[_Component, ...]
+    offered: dict[str, tuple[str, ...]]
+
+
+def _lists(answers: Answers) -> _Lists:
+    names = _wanted(answers["wanted"].lines)
     releases = [n.removesuffix("_InRelease") for n in names if n.endswith("_InRelease")]
     signed = [(_release(path), text) for path, text in grep_rows(answers["signed"])]
-    sizes, offered = _sizes(signed), _offered(signed)
-    whole = (n for at, n in records(answers["held"].stdout, 2) if sizes.get(n, at) == at)
-    held = _components(list(whole), releases)
-    wanted = (c for c in _components(names, releases) if c.name.rpartition("_")[2] != "src")
-    lost = (c for c in wanted if c not in held and _is_offered(c, offered))
-    return tuple(f"{c.release.rpartition('_dists_')[2]} {c.name}" for c in lost)
+    sizes = _sizes(signed)
+    whole = [n for at, n in records(answers["held"].stdout, 2) if sizes.get(n, at) == at]
+    return _Lists(
+        wanted=tuple(c for c in _components(names, releases) if not c.name.endswith("_src")),
+        held=_components(whole, releases),
+        empty=_empty(names, sizes, releases),
+        offered=_offered(signed),
+    )
+
+
+def _wanted(lines: list[str]) -> list[str]:
+    """The names of the files that a refresh would fetch, without sources."""
+    rows = [_WANTED.fullmatch(line) for line in lines if line]
+    if not all(rows):
+        raise ParseError(msg("not the output of apt-get update --print-uris"))
+    return [row["name"] for row in rows if row]
+
+
+def _empty(names: list[str], sizes: dict[str, str], releases: list[str]) -> tuple[_Component, ...]:
+    """The components of which a list is signed as empty, and no other has a size."""
+    by_size = {name: sizes[name] for name in names if name in sizes}
+    filled = _components([n for n, size in by_size.items() if size != "0"], releases)
+    empty = _components([n for n, size in by_size.items() if size == "0"], releases)
+    return tuple(c for c in empty if c not in filled)
+
+
+def parse_lost(answers: Answers) -> tuple[str, ...]:
+    """The release and component of each list that is wanted and not held, but for empty ones."""
+    lists = _lists(answers)
+    here = {*lists.held, *lists.empty}
+    lost = (c for c in lists.wanted if c not in here and _is_offered(c, lists.offered))
+    return tuple(map(_shown, lost))
+
+
+def parse_empty(answers: Answers) -> tuple[str, ...]:
+    """The release and component of each list that the archive signs as empty; apt keeps none."""
+    return tuple(map(_shown, _lists(answers).empty))
+
+
+def _shown(component: _Component) -> str:
+    return f"{component.release.rpartition('_dists_')[2]} {component.name}"
 
 
 def _components(names: list[str], releases: list[str]) -> dict[_Component, None]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from audit_core.api.sdk import Command, Fact, Provider, fact, provider
 from audit_core.model import Answers, NamedAsk, Parser
-from audit_patch import apk, apt, apt_lists, apt_options, host, rpm, rpm_sources, zypper
+from audit_patch import apk, apt, apt_lists, apt_options, host, owners, rpm, rpm_sources, zypper
 from audit_patch.model import (
     Automatic,
     Builds,
@@ -107,12 +107,41 @@ BUILDS = fact(
         provider(host.RELEASE, host.unheard_of),
     ),
 )
+EMPTY = fact(
+    "patch.empty-lists",
+    tuple[str, ...],
+    kind="host",
+    providers=(
+        provider(asks=apt_lists.LOST, parse=apt_lists.parse_empty, package_manager="apt"),
+        provider(host.RELEASE, host.unheard_of),
+    ),
+)
 UNFINISHED = fact(
     "patch.unfinished",
     tuple[str, ...],
     kind="host",
     providers=(
         provider(host.STATES, host.parse_unfinished, package_manager="apt"),
+        provider(host.RELEASE, host.unheard_of),
+    ),
+)
+UNSOURCED = fact(
+    "patch.unsourced",
+    tuple[str, ...],
+    kind="host",
+    providers=(
+        provider(asks=owners.OF_APT, parse=owners.unsourced_of_apt, package_manager="apt"),
+        provider(asks=owners.OF_DNF, parse=owners.unsourced_of_rpm, package_manager="dnf"),
+        provider(asks=owners.OF_YUM, parse=owners.unsourced_of_rpm, package_manager="yum"),
+        provider(host.RELEASE, host.unheard_of),
+    ),
+)
+COMPONENTS = fact(
+    "patch.components",
+    frozenset[str],
+    kind="host",
+    providers=(
+        provider(owners.OWNERS, owners.parse_components, package_manager="apt"),
         provider(host.RELEASE, host.unheard_of),
     ),
 )
@@ -187,4 +216,5 @@ RELEASE = fact("patch.release", Release, kind="host", ask=host.RELEASE, parse=ho
 FACTS = (
     PENDING, SECURITY, NEWER, FIXED, BUILDS, SOURCES, METADATA, SIGNATURES, AUTOMATIC, UPDATERS,
     STARTERS, RESTART, KERNELS, RELEASE, ESM, UNATTENDED, LOST, UNFINISHED,
+    UNSOURCED, COMPONENTS, EMPTY,
 )  # fmt: skip

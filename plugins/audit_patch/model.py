@@ -8,13 +8,15 @@ from msgspec import Struct
 class Update(Struct, frozen=True, kw_only=True):
     """A package that would be replaced by `candidate`. `installed` is empty where not known.
 
-    `archives` are the security archives that have it (apt), empty where not asked for.
+    `archives` are the security archives that have it (apt), `source` the repository (dnf); empty
+    where not known.
     """
 
     name: str
     candidate: str
     installed: str = ""
     archives: tuple[str, ...] = ()
+    source: str = ""
 
 
 class Pending(Struct, frozen=True, kw_only=True):
@@ -89,13 +91,19 @@ class Signatures(Struct, frozen=True, kw_only=True):
 class Listing(Struct, frozen=True, kw_only=True):
     """The metadata of one source, with the time of its file (epoch seconds, host clock).
 
-    `published` is when the source made them, where that is known separately.
+    `published` is when the source made them, where that is known separately, and `advisories`
+    whether they mark security updates (rpm). Of apt: whether the archive is of `security` updates,
+    the release it is for, its name, and until when the archive says that the list is valid.
     """
 
     source: str
     at: float
     security: bool = False
     published: float | None = None
+    advisories: bool = False
+    suite: str = ""
+    archive: str = ""
+    valid_until: float | None = None
 
 
 class Metadata(Struct, frozen=True, kw_only=True):

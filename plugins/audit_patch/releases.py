@@ -8,7 +8,11 @@ further contract, `extended` the last day of support that has to be bought; None
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from msgspec import Struct
+
+from audit_patch.model import Release
 
 
 class Support(Struct, frozen=True, kw_only=True):
@@ -147,3 +151,16 @@ def find_support(id: str, name: str, version: str, version_id: str) -> tuple[str
         if row := SUPPORT.get(f"{id} {text}"):
             return f"{id} {text}", row
     return f"{id} {version_id or version}", None
+
+
+def support_over(release: Release, now: float) -> Support | None:
+    """The support of this release if it is surely over, without a further contract."""
+    _, row = find_support(release.id, release.name, release.version, release.version_id)
+    if row is None or row.confidence != "read" or row.end is None:
+        return None
+    return row if iso_day(now) > row.end else None
+
+
+def iso_day(moment: float) -> str:
+    """The day of a moment, in UTC."""
+    return datetime.fromtimestamp(moment, UTC).date().isoformat()

@@ -70,6 +70,15 @@ def _list(program: str, *words: str) -> Command:
     return Command(argv=argv, timeout_s=90, limit=8 << 20)
 
 
+def extras(program: str) -> Command:
+    """The question for installed packages of which no repository has any version.
+
+    yum 3 and dnf 5 end with 1 where there are none.
+    """
+    argv = (*_FROM_CACHE[program], "list", "extras" if program == "yum" else "--extras")
+    return Command(argv=argv, timeout_s=90, limit=4 << 20, ok=(0, 1))
+
+
 # Every security advisory that concerns an installed package. dnf 4 marks those that are installed;
 # the table of dnf 5 does not, so it is asked for those that are not as well.
 ADVISORIES: dict[str, NamedAsk] = {
@@ -82,7 +91,8 @@ YUM_ADVISORIES = _list("yum", "security", "all")
 def caches(folders: tuple[str, ...], depth: int) -> dict[str, NamedAsk]:
     """The questions for the index of each repository in `folders`: its path, times and stamps."""
     argv = ("find", *folders, "-maxdepth", str(depth), "-type", "f", "-name", "repomd.xml")
-    stamps = ("-exec", "grep", "-oHZ", "<timestamp>[0-9]*", "{}", "+")
+    words = ("-e", '<data type="[^"]*"', "-e", "<timestamp>[0-9]*")
+    stamps = ("-exec", "grep", "-oHZ", *words, "{}", "+")
     return {
         "times": Command(argv=(*argv, "-printf", r"%T@\0%p\0"), ok=(0, 1)),
         "stamps": Command(argv=(*argv, *stamps), ok=(0, 1)),
@@ -178,8 +188,21 @@ def parse_check_update(answer: Answer) -> Pending | Partial:
                 count=len(matches), code=answer.exit_code,
             )
         )  # fmt: skip
-    updates = tuple(Update(name=m["name"], candidate=m["new"]) for m in matches)
+    updates = tuple(Update(name=m["name"], candidate=m["new"], source=m["repo"]) for m in matches)
     return partial(Pending(updates=updates), [*complaints, *problems])
+
+
+def parse_extras(answer: Answer) -> tuple[list[str], list[Message]]:
+    """Name and architecture of each package that no repository has, and what could not be read."""
+    rows = [row for row in _joined(_rows(answer.lines)) if row.lower() != "extra packages"]
+    complaints = [] if _NO_MATCH.search(answer.stderr) else _complaints(answer, listed=bool(rows))
+    matches, problems = _matches(
+        _UPDATE, rows, lambda line: msg("not a line of list --extras: {line}", line=line)
+    )
+    return [f"{m['name']}.{m['arch']}" for m in matches], [*complaints, *problems]
+
+
+_NO_MATCH = re.compile(rb"(?i)no matching packages to list")
 
 
 def _before_obsoletes(lines: list[str]) -> list[str]:
@@ -207,11 +230,13 @@ def parse_updateinfo(answer: Answer) -> Security | Partial:
     return partial(security, [*complaints, *problems])
 
 
-# Packages of every host, of which each release has had security fixes within its first months.
+# Packages of every host, of which each release has had security fixes within its first months. All
+# are in the repository of the base system: glibc-devel, vim-enhanced or kernel-headers are not.
 _BASE = re.compile(
-    r"(kernel|glibc|openssl|systemd|krb5|curl|libcurl|expat|gnutls|nss|openssh|sudo|libxml2|python3"
-    r"|bash|rpm|zlib|sqlite|bind|vim|dbus|pam|libarchive|gnupg2|less|tar|shadow-utils|util-linux)"
-    r"[-.\d].*"
+    r"(kernel(-core|-uek|-uek-core|-rt-core)?|glibc(-common)?|openssl(-libs)?|systemd(-libs)?"
+    r"|krb5-libs|curl|libcurl|expat|gnutls|openssh(-server|-clients)?|sudo|libxml2|bash|rpm(-libs)?"
+    r"|zlib|sqlite-libs|dbus(-libs)?|pam|libarchive|gnupg2|less|tar|shadow-utils|util-linux"
+    r"|libuuid|libblkid|glib2|ncurses-libs|python3-libs)-\d.*"
 )
 
 
@@ -276,21 +301,42 @@ def _of_json(answer: Answer) -> list[Update]:
 def parse_caches(answers: Answers) -> Metadata | Absent:
     """When each repository's metadata were last refreshed (dnf touches them when unchanged).
 
-    The newest time stamp within tells when the repository was made: a copy of it may stand still.
+    A time stamp within tells when the repository was made: a copy of it may stand still. That of
+    the advisories counts where there are any: a local copy may be indexed anew each night.
     """
     if refused := refused_by(answers["times"]):
         return refused
-    made: dict[str, float] = {}
-    for path, text in grep_rows(answers["stamps"]):
-        stamp = decimal(text.removeprefix("<timestamp>"))
-        if stamp is not None:
-            made[path] = max(stamp, made.get(path, stamp))
+    made = _made(grep_rows(answers["stamps"]))
     listings = []
     for at, path in records(answers["times"].stdout, 2):
         parts = path.removesuffix("/repomd.xml").removesuffix("/repodata").split("/")
         source = re.sub(r"-[0-9a-f]{16}$", "", parts[-1])
-        listings.append(Listing(source=source, at=float(at), published=made.get(path)))
+        stamps = made.get(path, {})
+        advisories = [at for kind, at in stamps.items() if kind.startswith("updateinfo")]
+        listings.append(
+            Listing(
+                source=source,
+                at=float(at),
+                published=max(advisories or stamps.values(), default=None) or None,
+                advisories=bool(advisories),
+            )
+        )
     return Metadata(listings=tuple(sorted(listings, key=lambda x: x.source)), by_source=True)
+
+
+def _made(rows: list[tuple[str, str]]) -> dict[str, dict[str, float]]:
+    """The newest time stamp of each kind of data by the path of the index; 0 where it has none."""
+    found: dict[str, dict[str, float]] = {}
+    kind = ""
+    for path, text in rows:
+        stamps = found.setdefault(path, {})
+        if text.startswith("<data"):
+            kind = text.split('"')[1]
+            stamps.setdefault(kind, 0)
+        else:
+            at = decimal(text.removeprefix("<timestamp>"))
+            stamps[kind] = max(at or 0, stamps.get(kind, 0))
+    return found
 
 
 def parse_automatic(answer: Answer) -> Automatic | Absent:

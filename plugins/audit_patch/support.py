@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 
 from audit_core.api.sdk import (
     COLLECTED_AT,
@@ -21,7 +21,7 @@ from audit_core.api.sdk import (
 )
 from audit_patch.facts import RELEASE
 from audit_patch.model import Esm, Metadata, Release, Sources, Update
-from audit_patch.releases import Support, find_support
+from audit_patch.releases import Support, find_support, iso_day, support_over
 
 _BY_MINOR = frozenset({"rhel", "rocky", "almalinux", "ol"})
 
@@ -43,18 +43,6 @@ def fixed_to_minor(fixed: tuple[str, ...] | None, release: Release) -> Message |
 
 
 _PRO = {"apps": "UbuntuESMApps", "infra": "UbuntuESM"}
-
-
-def support_over(release: Release, now: float) -> Support | None:
-    """The support of this release if it is surely over, without a further contract."""
-    _, row = find_support(release.id, release.name, release.version, release.version_id)
-    if row is None or row.confidence != "read" or row.end is None:
-        return None
-    return row if _day(now) > row.end else None
-
-
-def _day(moment: float) -> str:
-    return datetime.fromtimestamp(moment, UTC).date().isoformat()
 
 
 def _without_pro(sources: Sources, over: Support | None) -> list[str]:
@@ -125,7 +113,7 @@ _EXTENDED = {
 
 def _extended(release: Release, sources: Sources, over: Support, now: float) -> bool:
     """Whether a source of the contract that extends the support is in effect, and still runs."""
-    if over.extended is None or _day(now) > over.extended:
+    if over.extended is None or iso_day(now) > over.extended:
         return False
     if release.id == "ubuntu":
         return not _without_pro(sources, over)
@@ -151,7 +139,7 @@ def unsupported(release: Release, sources: Sources, now: float) -> Message | Non
 def _perhaps_over(release: Release, now: float) -> Message | None:
     """The same where the end of support is known from memory only."""
     label, row = find_support(release.id, release.name, release.version, release.version_id)
-    if row is None or row.confidence == "read" or not row.end or _day(now) <= row.end:
+    if row is None or row.confidence == "read" or not row.end or iso_day(now) <= row.end:
         return None
     return msg("Support of {release} may have ended on {end} (unverified): provide the vendor's "
                "statement or the contract for extended support",

@@ -204,7 +204,13 @@ def test_apt_success_stamp_is_kept_apart() -> None:
     metadata = apt.parse_lists(_lists(raw % (STAMPS, 5, LISTS)))
     assert metadata.stamp == 17.5
     assert metadata.listings == (
-        Listing(source="x_dists_jammy-security_InRelease", at=5, security=True),
+        Listing(
+            source="x_dists_jammy-security_InRelease",
+            at=5,
+            security=True,
+            suite="jammy",
+            archive="jammy-security",
+        ),
     )
 
 
@@ -216,19 +222,22 @@ def test_the_later_of_two_stamps_counts() -> None:
 def test_the_date_that_the_archive_signed_counts_not_that_of_the_copy(tmp_path: Path) -> None:
     lists = tmp_path / "lists"
     lists.mkdir()
-    head = "Origin: Debian\nSuite: stable-security\n"
-    (lists / "m_dists_x-security_InRelease").write_text(
-        f"{head}Date: Tue, 01 Jul 2025 10:00:00 UTC\n"
+    head = "Origin: Debian\nLabel: Debian-Security\nSuite: stable-security\nVersion: 12\n"
+    (lists / "m_dists_stable-security_InRelease").write_text(
+        f"{head}Codename: bookworm-security\nDate: Tue, 01 Jul 2025 10:00:00 UTC\n"
+        "Valid-Until: Tue, 08 Jul 2025 10:00:00 UTC\nDescription: Date: x\n"
     )
-    (lists / "m_dists_x_Release").write_text(head)
-    (lists / "m_dists_y_Release").write_text(head + "Date: no day\n")
+    (lists / "m_dists_x_Release").write_text("Suite: stable\nCodename: x\n")
+    (lists / "m_dists_y_updates_Release").write_text("Label: Debian-Security\nDate: no day\n")
     os.utime(lists / "m_dists_x_Release", (7, 7))
-    os.utime(lists / "m_dists_y_Release", (8, 8))
+    os.utime(lists / "m_dists_y_updates_Release", (8, 8))
     (lists / "partial").mkdir()
     (lists / "partial" / "z_Release").write_text("Date: Tue, 01 Jul 2025 10:00:00 UTC\n")
     found = apt.parse_lists(run_all(apt.LISTS, replace=("/var/lib/apt", str(tmp_path))))
-    assert [(x.at, x.security) for x in found.listings] == [
-        (1751364000.0, True), (7.0, False), (8.0, False)
+    shown = [(x.at, x.security, x.suite, x.archive, x.valid_until) for x in found.listings]
+    assert shown == [
+        (1751364000.0, True, "bookworm", "bookworm-security", 1751968800.0),
+        (7.0, False, "x", "stable", None), (8.0, True, "y", "y_updates", None),
     ]  # fmt: skip
     assert found.stamp is None
 

@@ -15,9 +15,9 @@ from recorded.patch import answer, answers, recording, run_all
 
 def test_dnf_lists_pending_updates() -> None:
     pending = whole(rpm.parse_check_update(recording("dnf4-check-update.txt")))
-    assert [(u.name, u.candidate) for u in pending.updates] == [
-        ("alpha", "1.0-2"),
-        ("beta", "2.0-1"),
+    assert [(u.name, u.candidate, bool(u.source)) for u in pending.updates] == [
+        ("alpha", "1.0-2", True),
+        ("beta", "2.0-1", True),
     ]
 
 
@@ -63,6 +63,8 @@ def test_advisories_tell_whether_the_base_system_is_among_them() -> None:
     for package, base in (
         ("openssl-libs-1:3.0.7-1.el9.x86_64", True), ("kernel-core-5.14.0-427.el9.x86_64", True),
         ("nginx-1:1.20.1-1.el9.x86_64", False), ("tarantool-2-1.el9.x86_64", False),
+        # of the application stream, which says nothing of the base system
+        ("glibc-devel-2.34-83.el9.x86_64", False), ("kernel-headers-5.14.0-427.el9.x86_64", False),
     ):  # fmt: skip
         row = f"i RHSA-2026:0001 Important/Sec. {package}\n".encode()
         assert whole(rpm.parse_updateinfo(answer(row))).base is base
@@ -96,15 +98,18 @@ def test_dnf_that_leaves_a_repository_out_is_not_read(line: bytes) -> None:
 
 
 def test_dnf_caches_by_repository() -> None:
+    """The time of the advisories counts where there are any: the rest may be indexed each night."""
     base = b"6\0/c/x86_64/7/base/repomd.xml\0"
     path = b"/c/appstream-0123456789abcdef/repodata/repomd.xml"
-    stamps = b"%s\0<timestamp>4\n%s\0<timestamp>3\n" % (path, path)
-    times = answer(b"5.5\0%s\0%s" % (path, base), exit_code=1)
-    metadata = rpm.parse_caches(answers(times=times, stamps=stamps))
-    assert not isinstance(metadata, Absent)
-    reported = [(x.source, x.at, x.published) for x in metadata.listings]
-    assert reported == [("appstream", 5.5, 4.0), ("base", 6.0, None)]
-    assert metadata.by_source
+    lines = (b'<data type="primary"', b"<timestamp>4", b'<data type="updateinfo"', b"<timestamp>3")
+    for count, published in ((4, 3.0), (2, 4.0), (3, None)):
+        stamps = b"".join(b"%s\0%s\n" % (path, line) for line in lines[:count])
+        times = answer(b"5.5\0%s\0%s" % (path, base), exit_code=1)
+        metadata = rpm.parse_caches(answers(times=times, stamps=stamps))
+        assert not isinstance(metadata, Absent)
+        reported = [(x.source, x.at, x.published, x.advisories) for x in metadata.listings]
+        assert reported == [("appstream", 5.5, published, count > 2), ("base", 6.0, None, False)]
+        assert metadata.by_source
 
 
 def test_the_index_of_a_repository_tells_when_it_was_made(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from audit_core.model import Answers, ParseError, Verdict
 from audit_patch import apt_lists, checks
 from audit_patch.model import Listing, Metadata, Pending, Release, Security, Source, Sources
 from recorded.patch import answers
+from recorded.patch_values import judge
 
 _FETCHED = (
     "debian/dists/bookworm/InRelease",
@@ -50,6 +51,15 @@ def test_a_component_that_is_gone_or_cut() -> None:
     assert apt_lists.parse_lost(asked(without="buster")) == ("buster_updates main",)
 
 
+def test_a_list_that_the_archive_signs_as_empty_is_not_lost() -> None:
+    """As bookworm-updates non-free-firmware is: apt keeps no empty list (apt 2.6.1)."""
+    none = _SIGNED.replace(b"       77 ", b"        0 ")
+    got = answers(wanted=_WANTED.encode(), held=b"", signed=none)
+    assert apt_lists.parse_lost(got) == ("bookworm main", "buster_updates main")
+    assert apt_lists.parse_empty(got) == ("bookworm non-free",)
+    assert apt_lists.parse_empty(asked()) == ()
+
+
 def test_words_of_another_program() -> None:
     with pytest.raises(ParseError):
         apt_lists.parse_lost(asked(wanted="Hit:1 http://m/debian bookworm InRelease\n"))
@@ -63,6 +73,6 @@ def test_nothing_is_pending_where_a_list_is_gone() -> None:
     held = (metadata, sources, release, now, None, None, None)
     for lost, verdict in (((), Verdict.PASS), (("bookworm main",), Verdict.UNDETERMINED)):
         security = Security(updates=(), labelled=None)
-        assert checks.security_updates.judge(security, *held, lost, None).verdict is verdict
+        assert judge(checks.security_updates, security, *held, lost).verdict is verdict
         others = (Pending(updates=()), metadata, sources, now, None, release, lost)
         assert checks.other_updates.judge(*others).verdict is verdict
