@@ -29,10 +29,10 @@ _GZIP, _XZ, _BZIP2 = "/usr/bin/gzip", "/usr/bin/xz", "/usr/bin/bzip2"
 _ZSTD, _LZ4 = "/usr/bin/zstd", "/usr/bin/lz4"
 
 
-# What mysqldump, mariadb-dump, pg_dump and pg_dumpall write first and last.
+# What mysqldump, mariadb-dump, pg_dump, pg_dumpall and their relatives write first and last.
 _MARKS = (
-    "^(-- (MySQL|MariaDB) dump |-- Dump completed( on [-0-9]+)?"
-    "|-- PostgreSQL database( cluster)? dump( complete)?$)"
+    "^(-- [[:alnum:]]+ dump [0-9]|-- Dump completed( on [-0-9]+)?"
+    "|-- [[:alnum:] ]+ database( cluster)? dump( complete)?$)"
 )
 _READ_TAR = (_TAR, "-t", "--exclude=*", "-f")  # read to its end, and no name is printed
 # What was packed may be a tar archive that was cut before it was packed.
@@ -116,6 +116,7 @@ def _tested(name: str, folder: str, lines: list[str], ended: bool, errors: list[
         error="" if ended or not_run else next((x for x in complaints if path in x), name),
         dump=not not_run and headers > 0,
         ended=last,
+        begun=headers >= ends,
         dumped=_last_day(lines),
     )
 

@@ -99,7 +99,8 @@ class Tested(Struct, frozen=True, kw_only=True):
 
     `error` is what the program found wrong with the file, empty where it passed. `passed` is False
     without an error where the program could not be run. `dump` is True where the text has the
-    header of a dump program, `ended` where it has its last line, `dumped` the day in that.
+    header of a dump program, `ended` where it has its last line, `dumped` the day in that. `begun`
+    is False where it has a last line and no header before it.
     """
 
     name: str
@@ -107,4 +108,5 @@ class Tested(Struct, frozen=True, kw_only=True):
     error: str = ""
     dump: bool = False
     ended: bool = False
+    begun: bool = True
     dumped: date | None = None

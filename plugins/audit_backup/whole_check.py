@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from msgspec import structs
 
 from audit_backup import declared, open_points
-from audit_backup.facts import CLOCK, ENDS, SET, TESTS
-from audit_backup.generations import generations
+from audit_backup.facts import CLOCK, ENDS, PACKED_HEADS, SET, TESTS
+from audit_backup.generations import Generation, generations
 from audit_backup.magic import encrypted_as, plain_as
 from audit_backup.model import BackupFile, Ends, Files, Tested
 from audit_backup.names import is_archive, is_dump, is_packed, is_sql
@@ -16,6 +17,7 @@ from audit_backup.parts import lost_parts, perhaps_cut, without_list
 from audit_core.api.sdk import (
     COLLECTED_AT,
     TARGET,
+    Absent,
     Judgement,
     Message,
     Severity,
@@ -24,6 +26,8 @@ from audit_core.api.sdk import (
     check,
     failed,
     few,
+    known,
+    known_or_absent,
     msg,
     passed,
     undetermined,
@@ -33,49 +37,76 @@ from audit_core.api.sdk import (
 
 @check(
     "backup.whole",
-    needs=(SET, TESTS, ENDS, CLOCK, TARGET, COLLECTED_AT),
+    needs=(SET, TESTS, ENDS, known_or_absent(PACKED_HEADS), CLOCK, TARGET, COLLECTED_AT),
     severity=Severity.HIGH,
-    version=5,
+    version=6,
     remedy=msg("Check the log of the backup job, and make the backup again"),
 )
 def whole(
     files: Files,
     tests: tuple[Tested, ...],
     ends: dict[str, Ends],
+    packed: dict[str, bytes] | Absent,
     clock: int,
     target: Target,
     collected_at: str,
 ) -> Judgement:
     """The newest backup can be read to its end: archives pass their test, dumps are finished."""
-    wanted = msg("archives that pass their own test, and SQL dumps with their last line")
+    wanted = msg("archives that pass their own test, and SQL dumps with their first and last line")
     latest = open_points.latest_time(clock, collected_at)
     settled = open_points.finished_files(files, clock, latest)
     runs = generations(settled, declared.known_hours(target))
+    if why := _why_not_judged(files, runs, clock, latest):
+        return undetermined(why, expected=wanted)
+    newest = runs[0].files
+    found = _of(newest, tests, ends)
+    texts = known(packed) or {}
+    heads = {n: texts.get(n, b"") if is_packed(n) else _head(ends, n) for n in found}
+    if bad := _damages(runs, found, heads):
+        return failed(*few(bad, 10), expected=wanted)
+    if why := _doubts(files, runs, found, declared.pattern(target)):
+        return undetermined(why, expected=wanted)
+    return passed(msg("{count} files were read to their end", count=len(newest)), expected=wanted)
+
+
+def _why_not_judged(
+    files: Files, runs: Sequence[Generation], clock: int, latest: float
+) -> Message | None:
+    """Why there is no newest backup whose files tell something."""
     why = (
         open_points.kept_by_program(files)
         or open_points.known_by_list_only(files)
         or open_points.incomplete_list(files)
     )
-    if why or not runs:
-        ahead = open_points.dated_in_future(files, clock, latest)
-        return undetermined(why or ahead or open_points.NO_FILE, expected=wanted)
+    if why or runs:
+        return why
+    return open_points.dated_in_future(files, clock, latest) or open_points.NO_FILE
+
+
+def _damages(
+    runs: Sequence[Generation], found: dict[str, Tested], heads: dict[str, bytes]
+) -> list[Message]:
+    """What of the newest backup is missing or cannot be read."""
+    empty, _ = open_points.without_content(runs)
+    if why := empty or lost_parts(runs[0].files):
+        return [why]
+    return [bad for test in found.values() if (bad := _bad(test, heads[test.name]))]
+
+
+def _doubts(
+    files: Files, runs: Sequence[Generation], found: dict[str, Tested], pattern: str | Message
+) -> Message | None:
+    """Why the newest backup may not be whole, although nothing was found wrong with it."""
     newest = runs[0].files
-    empty, never = open_points.without_content(runs)
-    if empty := empty or lost_parts(newest):
-        return failed(empty, expected=wanted)
-    found = _of(newest, tests, ends)
-    if bad := [_bad(test) for test in found.values() if _is_bad(test)]:
-        return failed(*few(bad, 10), expected=wanted)
-    if (
-        why := never
-        or (declared.pattern(target) == "*" and without_list(newest, files.aside))
+    return (
+        open_points.without_content(runs)[1]
+        or (without_list(newest, files.aside) if pattern == "*" else None)
         or perhaps_cut(newest)
+        or _without_first_line(found)
         or _untested(newest, found)
         or open_points.unsearched_places(_without_notes(files, newest))
         or open_points.unknown_content(newest)
-    ):
-        return undetermined(why, expected=wanted)
-    return passed(msg("{count} files were read to their end", count=len(newest)), expected=wanted)
+    )
 
 
 def _without_notes(files: Files, newest: Sequence[BackupFile]) -> Files:
@@ -107,20 +138,41 @@ def _untested(newest: Sequence[BackupFile], found: dict[str, Tested]) -> Message
     )
 
 
-def _is_bad(test: Tested) -> bool:
-    return bool(test.error) or (test.dump and not test.ended)
+def _without_first_line(found: dict[str, Tested]) -> Message | None:
+    names = [test.name for test in found.values() if not test.begun]
+    if not names:
+        return None
+    return msg(
+        "These dumps have their last line but not their first: what stood before may be missing: "
+        "{names}",
+        names=capped(names),
+    )  # fmt: skip
 
 
 def _head(ends: dict[str, Ends], name: str) -> bytes:
     return ends[name].head if name in ends else b""
 
 
-def _bad(test: Tested) -> Message:
+# How a line of a dump may begin: a comment, a command of the client, or the word of a statement.
+_BEGINNING = re.compile(
+    rb"(?:\xef\xbb\xbf)?\s*(?:--|/\*|#|\\|(?i:alter|begin|call|comment|commit|copy|create|delete|delim"
+    rb"iter|do|drop|flush|grant|insert|lock|merge|purge|replace|revoke|select|set|start|truncate"
+    rb"|unlock|update|upsert|use|with)\b)"
+)
+
+
+def _bad(test: Tested, head: bytes) -> Message | None:
     if test.error:
         return msg(
             "{name} is damaged or truncated: {error}", name=test.name, error=verbatim(test.error)
         )
-    return msg("{name} is a dump without its last line: it is truncated", name=test.name)
+    if test.dump and not test.ended:
+        return msg("{name} is a dump without its last line: it is truncated", name=test.name)
+    if not test.begun and head.strip() and not _BEGINNING.match(head):
+        return msg(
+            "{name} begins in the middle of a statement: its first part is missing", name=test.name
+        )
+    return None
 
 
 CHECKS = (whole,)

@@ -53,7 +53,9 @@ def judged(folder: Path, **settings: Any) -> dict[str, Judgement]:
         "fresh": checks.fresh.judge(files, clock, where, now),
         "copies": checks.enough_copies.judge(files, digests, ends, clock, where, now),
         "size": checks.plausible_size.judge(files, clock, where, now),
-        "whole": whole_check.whole.judge(files, tests, ends, clock, where, now),
+        "whole": whole_check.whole.judge(
+            files, tests, ends, read(facts.PACKED_HEADS, where), clock, where, now
+        ),
     }
 
 

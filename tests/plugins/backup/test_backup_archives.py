@@ -112,6 +112,8 @@ def test_what_is_cut_is_told(tmp_path: Path, subtests: Any) -> None:
     dump = HEADER + TABLE + rows(2000) + TRAILER
     subprocess.run(["zip", "-qr", "e.zip", "tree"], cwd=tmp_path, check=True)
     cases = {"d.sql": dump[:-60], "d.sql.gz": packed("gzip -c", dump[:-60]), "t.tar": tar[:9000]}
+    cases |= {"l.sql": dump[20_003:], "f.sql": dump[-9004:] + dump}  # the first part is not there
+    cases |= {f"l.sql.{e}": packed(PACKERS[e], dump[20_003:]) for e in ("gz", "xz", "zst")}
     whole = b"-- PostgreSQL database cluster dump\n-- PostgreSQL database dump\n" + TABLE
     cases["all.sql"] = whole + b"-- PostgreSQL database dump complete\n"  # pg_dumpall, one of two
     cases |= {f"d.sql.{e}": packed(p, dump)[:-30] for e, p in PACKERS.items() if e != "gz"}
@@ -124,6 +126,9 @@ def test_what_is_cut_is_told(tmp_path: Path, subtests: Any) -> None:
         with subtests.test(name):
             put(tmp_path / name / name, content)
             assert verdicts(tmp_path / name)[4] is F
+    for rest in (dump[len(HEADER) :], dump[20_010:]):  # at the beginning of a line
+        put(tmp_path / "g" / "d.sql.gz", packed("gzip -c", rest[rest.index(b"\nINSERT") + 1 :]))
+        assert verdicts(tmp_path / "g")[4] is U
     put(tmp_path / "e" / "secret.gpg", b"\x85\x01\x8c\x03" + os.urandom(9000))
     assert verdicts(tmp_path / "e")[4] is U  # no test without the key
     sealed = made(tmp_path, "zip -qr -P secret - tree")

@@ -70,7 +70,7 @@ def verdicts(files: Files, **settings: Any) -> list[Verdict]:
         checks.fresh.judge(files, CLOCK, where, NOW).verdict,
         checks.enough_copies.judge(files, {}, {}, CLOCK, where, NOW).verdict,
         checks.plausible_size.judge(files, CLOCK, where, NOW).verdict,
-        whole_check.whole.judge(files, (), {}, CLOCK, where, NOW).verdict,
+        whole_check.whole.judge(files, (), {}, {}, CLOCK, where, NOW).verdict,
     ]
 
 
