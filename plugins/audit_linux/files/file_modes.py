@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from audit_core.api.sdk import (
     TARGET,
@@ -17,7 +17,6 @@ from audit_core.api.sdk import (
     ModeBits,
     ParseError,
     Partial,
-    Reason,
     Severity,
     Target,
     capped,
@@ -35,6 +34,7 @@ from audit_core.api.sdk import (
     undetermined,
     verbatim,
 )
+from audit_linux.files.empty_groups import EMPTY_GROUPS, EmptyGroups
 from audit_linux.find_errors import refused
 from audit_linux.groups import GROUPS, Groups
 from audit_linux.homes import Homes, homes_of, not_searched
@@ -171,37 +171,82 @@ HOME_MODES = fact("linux.home-modes", Modes, kind="host", ask=_ask_homes, parse=
 _KEYS_OF_HOST = tuple(
     f"/etc/ssh/ssh_host_{name}_key" for name in ("rsa", "ecdsa", "ed25519", "dsa")
 )
-_LISTED = (*(path for path in _MOST if path.startswith("/etc/")), *_KEYS_OF_HOST)
 _SECRET = frozenset({"/etc/security/opasswd", *_KEYS_OF_HOST,
                      *(path for path, most in _MOST.items() if most == _CLOSED)})  # fmt: skip
-_ACL_ROW = re.compile(r"(?:default:)?user:([0-9]+):([r-][w-][x-])(?:\s+#effective:([r-][w-][x-]))?")
+_ACL_ROW = re.compile(
+    r"(?:default:)?(user|group):([0-9]*):([r-][w-][x-])(?:\s+#effective:([r-][w-][x-]))?"
+)
 
 
-def parse_acls(answer: Answer) -> tuple[str, ...]:
-    """What access lists let accounts do that only root should: `/etc/shadow (uid 1001 r--)`."""
-    found = []
+class Listed(Struct, frozen=True, kw_only=True):
+    """What an access list gives, behind its mask: to the group, and to named users and groups.
+
+    `named` are kind, number and rights: `("user", 1001, "r--")`.
+    """
+
+    group: str = "---"
+    named: tuple[tuple[str, int, str], ...] = ()
+
+    def too_much(self, path: str, empty: frozenset[int]) -> Iterator[str]:
+        """What others than root may do there that only root should; `empty` groups nothing."""
+        for kind, number, rights in self.named:
+            nobody = number == 0 or (kind == "group" and number in empty)
+            if not nobody and ("w" in rights or ("r" in rights and path in _SECRET)):
+                yield f"{path} ({'uid' if kind == 'user' else 'gid'} {number} {rights})"
+
+
+def parse_acls(answer: Answer) -> dict[str, Listed] | Absent:
+    """The access lists of the files that have one."""
+    if b"getfacl': No such file" in answer.stderr:
+        return not_present(msg("getfacl is missing: install acl"))
+    found: dict[str, Listed] = {}
     path = ""
     for line in answer.lines:
         if line.startswith("# file: "):
             path = line[8:]
+            found[path] = Listed()
         row = _ACL_ROW.fullmatch(line)
-        rights = (row[3] or row[2]) if row else ""
-        if row and row[1] != "0" and ("w" in rights or ("r" in rights and path in _SECRET)):
-            found.append(f"{path} (uid {row[1]} {rights})")
-    return tuple(found)
+        if row is None or not path:
+            continue
+        rights = row[4] or row[3]
+        if row[2]:
+            named = (*found[path].named, (row[1], int(row[2]), rights))
+            found[path] = structs.replace(found[path], named=named)
+        elif line.startswith("group::"):
+            found[path] = structs.replace(found[path], group=rights)
+    return found
 
 
+_FOLDERS = tuple(path for path, most in _MOST.items() if most == _FOLDER and path not in _INSIDE)
 FILE_ACLS = fact(
     "linux.file-mode-acls",
-    tuple[str, ...],
+    dict[str, Listed],
     kind="host",
-    ask=Command(argv=("getfacl", "-snp", *_LISTED), ok=(0, 1), not_found=Reason.NOT_PRESENT),
+    ask=Command(
+        argv=(
+            "find", "-L", *_MOST, *_KEYS_OF_HOST, "-maxdepth", "1",
+            "(", *(word for path in _FOLDERS for word in ("-path", path, "-prune", "-o")), "-true",
+            ")", "-exec", "getfacl", "-snp", "--", "{}", "+",
+        ),
+        ok=(0, 1),
+    ),
     parse=parse_acls,
-)
+)  # fmt: skip
 
 
 def _most(path: str) -> int:
     return _CLOSED if _HOST_KEY.fullmatch(path) else _MOST.get(path, _FOLDER)
+
+
+_BITS = {"r": 4, "w": 2, "x": 1, "-": 0}
+
+
+def _effective(mode: Mode, lists: dict[str, Listed]) -> Mode:
+    """`mode` with the rights of its group in the place of the mask of an access list."""
+    if mode.path not in lists:
+        return mode
+    group = sum(_BITS[letter] for letter in lists[mode.path].group)
+    return structs.replace(mode, bits=mode.bits & ~0o070 | group << 3, acl=False)
 
 
 def _wrong(mode: Mode, peopled: dict[str, str]) -> bool:
@@ -230,6 +275,10 @@ def _peopled(accounts: Accounts | None, groups: Groups | None) -> dict[str, str]
 
 def _label(mode: Mode) -> str:
     return f"{mode.path} {mode.bits:04o} uid {mode.uid} {mode.group}"
+
+
+def _listed(lists: dict[str, Listed], empty: frozenset[int]) -> list[str]:
+    return [text for path, acl in sorted(lists.items()) for text in acl.too_much(path, empty)]
 
 
 def _judged(modes: Iterable[Mode]) -> list[Mode]:
@@ -275,9 +324,10 @@ def _readers(peopled: dict[str, str]) -> tuple[Message, ...]:
         known_or_absent(ACCOUNTS),
         known_or_absent(optional(GROUPS)),
         known_or_absent(optional(FILE_ACLS)),
+        known_or_absent(EMPTY_GROUPS),
     ),
     severity=Severity.HIGH,
-    version=5,
+    version=6,
     remedy=msg(
         "Make root the owner of the named files and remove excess permissions (chown, chmod)"
     ),
@@ -287,13 +337,20 @@ def file_modes(
     inside: Modes | Absent | None,
     accounts: Accounts | Absent,
     groups: Groups | Absent | None,
-    acls: tuple[str, ...] | Absent | None,
+    acls: dict[str, Listed] | Absent | None,
+    memberless: EmptyGroups | Absent,
 ) -> Judgement:
     """Files that control access belong to root and are not open to others."""
     inside = known(inside)
-    found = _judged((*modes.found, *(inside.found if inside else ())))
+    lists = known(acls) or {}
+    found = [
+        _effective(mode, lists)
+        for mode in _judged((*modes.found, *(inside.found if inside else ())))
+    ]
     peopled = _peopled(known(accounts), known(groups))
-    bad = [*(_label(mode) for mode in found if _wrong(mode, peopled)), *(known(acls) or ())]
+    empty = known(memberless) or EmptyGroups(gids=frozenset(), whole=False)
+    listed = _listed(lists, empty.gids)
+    bad = [*(_label(mode) for mode in found if _wrong(mode, peopled)), *listed]
     expected = msg(
         "owner root; shadow and host keys at most 0640, configuration files at most 0644, "
         "directories at most 0755"
@@ -306,6 +363,8 @@ def file_modes(
     core = [_label(m) for m in modes.found if m.path in ("/etc/passwd", "/etc/shadow")]
     count = msg("{count} paths checked, among them {names}", count=len(found), names=capped(core))
     doubts = _acls(found)
+    if not empty.whole and (open_ := _listed(lists, frozenset())):
+        doubts.append(msg("Ask whether these groups have members: {names}", names=capped(open_)))
     if _hidden(modes, inside) or len(core) < 2:
         doubts.append(msg("Some paths could not be accessed"))
     if doubts:

@@ -87,12 +87,13 @@ class Others:
         self._links = sweep.links
         self._who: dict[str, str] = {}
         for acl in sweep.acls:
-            now = [e for e in acl.entries if not e.startswith("default:")]
-            names = [e for e in now if not self._is_nobody(*e.split(":")[:2])]
+            names = [e for e in acl.others(empty) if not e.startswith("default:")]
             if names:
                 self._who[acl.path] = names[0]
+        masked = {acl.path for acl in sweep.acls if not acl.group}
         for entry in sweep.owned:
             by_group = entry.bits & 0o1020 == 0o020 and entry.gid not in (0, *empty)
+            by_group = by_group and entry.path not in masked
             # people before accounts of services, which may own what is theirs
             if entry.uid and (entry.uid >= FIRST_PERSON or not by_group):
                 self._who[entry.path] = f"uid {entry.uid}"
@@ -101,10 +102,6 @@ class Others:
         for entry in sweep.entries:
             if entry.bits & 0o002:
                 self._who[entry.path] = "everybody"
-
-    def _is_nobody(self, kind: str, number: str) -> bool:
-        """Whether an entry of an access list is for root, or for a group without members."""
-        return number == "0" or (kind == "group" and number in map(str, self.empty))
 
     def of(self, path: str) -> str | None:
         """Who may change `path` and through what; None where nobody else was seen."""
@@ -282,7 +279,7 @@ def _runs_now(jobs: Iterable[Job], platform: Platform, names: Names | None) -> l
         known_or_absent(optional(ROOT_SHELLS)),
     ),
     severity=Severity.HIGH,
-    version=10,
+    version=11,
     remedy=msg(
         "Make root the owner of the named programs and of all directories above them, "
         "and remove write permission for others (chown root, chmod go-w)"

@@ -3,7 +3,8 @@
 find(1) looks at files of known names in homes, /etc, /var/backups and tables of cron, and has
 grep(1) say whether one holds a secret (-q: nothing of the file is printed). What comes back is
 kind, mode, owner and path. Of all files in /etc that everybody may read, grep prints the names of
-those with a password in them (-l).
+those with a password in them (-l). Private keys in other places are found by the search of the
+file systems.
 Of start-up files sed(1) then says by its exit status, line by line, whether a value is a secret for
 sure or may be a placeholder, and prints nothing either (-n).
 """
@@ -53,6 +54,7 @@ from audit_linux.files.secret_patterns import (
     TYPED,
     B,
 )
+from audit_linux.files.sweep import SWEEP, Sweep
 from audit_linux.homes import Homes, homes_of, not_searched
 from audit_linux.passwd import ACCOUNTS, Accounts
 from audit_linux.ssh.sshd import plainly
@@ -92,10 +94,13 @@ _OPENSSH_PLAIN = "b3BlbnNzaC1rZXktdjEAAAAABG5vbmU"
 # A row of shadow(5) or gshadow(5) with a hash; /etc/shadow is judged in linux.file-modes.
 _ROW = r"^[^:]+:[!*]*\$[0-9a-z]+\$[^:]+:"
 _COPIES = (("-name", "*shadow[._~]*"), ("-name", "*shadow-?*"), ("-path", "*/home/*/shadow"))
-# Keys of servers have no passphrase, and a group of their own may read them: only those count that
-# everybody may read.
-_SERVER_KEY = "private key of a server"
-_KEY_NAMES = ("*.key", "*.pem")
+# Of keys outside of .ssh only those count that everybody may read: those of servers have no
+# passphrase, and a group of their own may read them. What libraries bring along is public.
+_SERVER_KEY = "private key outside of .ssh"
+_PUBLIC = re.compile(
+    r"/(?:tests?|testdata|fixtures|examples?|samples?|docs?|node_modules|(?:site|dist)-packages"
+    r"|gems|vendor)/"
+)
 # Settings of programs that everybody may read: passwords that nobody takes for a word.
 _CONFIG = "password in a configuration file"
 # What holds no settings with passwords, or much else.
@@ -193,9 +198,6 @@ def search(homes: Homes, top: str = "") -> tuple[str, ...]:
         "(", *_grep(_OPENSSH_PLAIN, "-qF"), *_record(_PLAIN_KEY),
         "-o", *_grep(_PEM), "-not", *_grep("ENCRYPTED", "-qF"), *_record(_PLAIN_KEY),
         "-o", *_record(_KEY), ")",
-        "-o", "-path", f"{top}/etc/*", "-perm", "-0004", *_names(_KEY_NAMES),
-        "-not", "-path", f"{top}/etc/ssl/certs/*",
-        *_grep("PRIVATE KEY-----", "-qF"), *_record(_SERVER_KEY),
     )  # fmt: skip
     config = [
         part
@@ -274,6 +276,22 @@ SECRETS_SEEN = fact(
 _NEEDS = (TARGET, first_of(SECRETS, SECRETS_SEEN), known_or_absent(ACCOUNTS))
 
 
+def _keys(sweep: Sweep | Absent, found: Secrets) -> list[SecretFile]:
+    """The private keys outside of .ssh that everybody may read, by the search of file systems."""
+    known_keys = {file.path for file in found.files}
+    return [
+        SecretFile(kind=_SERVER_KEY, mode=key.bits, uid=key.uid, path=key.path)
+        for key in (sweep.open_keys() if isinstance(sweep, Sweep) else ())
+        if key.path not in known_keys and not _PUBLIC.search(key.path)
+    ]
+
+
+def _unseen(sweep: Sweep | Absent) -> list[Message]:
+    if isinstance(sweep, Sweep):
+        return []
+    return [msg("Private keys outside of .ssh were not looked for: {why}", why=sweep.detail)]
+
+
 def _labels(files: Iterable[SecretFile]) -> Values:
     return capped(f"{file.path} ({file.kind}, {file.mode:04o})" for file in files)
 
@@ -286,22 +304,24 @@ def _far(target: Target, accounts: Accounts | Absent) -> list[Message]:
 
 @check(
     "linux.private-files",
-    needs=_NEEDS,
+    needs=(*_NEEDS, known_or_absent(SWEEP)),
     severity=Severity.HIGH,
-    version=6,
+    version=7,
     remedy=msg("Make the account the owner of each file and close it to others (chmod 600)"),
 )
-def private_files(target: Target, found: Secrets, accounts: Accounts | Absent) -> Judgement:
+def private_files(
+    target: Target, found: Secrets, accounts: Accounts | Absent, sweep: Sweep | Absent
+) -> Judgement:
     """Private keys and files with secrets are closed to other accounts."""
     expected = msg("private keys and files with secrets that only their account may read")
     kept = [file for file in found.files if file.kind not in (_SETS, _MAYBE)]
-    bare = [file for file in kept if found.open(file, 0o007)]
+    bare = [*(file for file in kept if found.open(file, 0o007)), *_keys(sweep, found)]
     foreign = _of_others(kept, _owners(homes_of(target), accounts))
     if bare or foreign:
         rows = ((bare, _bare), (foreign, _foreign))
         return failed(*(say(_labels(names)) for names, say in rows if names), expected=expected)
-    shared = [f for f in kept if f.kind != _SERVER_KEY and found.open(f, 0o070)]
-    doubts = _far(target, accounts)
+    shared = [f for f in kept if found.open(f, 0o070)]
+    doubts = [*_far(target, accounts), *_unseen(sweep)]
     if shared:
         doubts = [msg("Open to their group: {names}", names=_labels(shared)), *doubts]
     count = msg("{count} private keys and files with secrets are closed to others", count=len(kept))
@@ -369,7 +389,7 @@ def stored_secrets(target: Target, found: Secrets, accounts: Accounts | Absent) 
 def _apart(file: SecretFile) -> bool:
     """Whether it is none of start-up files and dotfiles: keys, hashes, settings of programs."""
     of_config = file.path.startswith("/etc/") and file.kind in {kind for kind, _, _ in OF_CONFIG}
-    return of_config or file.kind in (_KEY, _SERVER_KEY, HASHES, _CONFIG)
+    return of_config or file.kind in (_KEY, HASHES, _CONFIG)
 
 
 FACTS = (SECRETS, SECRETS_SEEN)

@@ -17,6 +17,7 @@ with SIGHUP and hands its exit status on: what was printed until then is an answ
 
     NUL MARK BLANK TYPE MODE UID GID [TARGET NUL] PATH NUL
     NUL X BLANK TYPE_OF_FILE_SYSTEM NUL PATH NUL    (not entered; `snapshot` for one)
+    NUL D BLANK PATH NUL                            (a directory that others may not enter)
 
 Between these records getcap(8), getfacl(1) and sed(1) print, whose lines hold no NUL, and stat(1),
 which prints the numbers of devices (find cannot): NUL N BLANK MAJOR MINOR NUL PATH NUL
@@ -26,6 +27,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import PurePosixPath
 
 from msgspec import Struct
 
@@ -72,12 +74,20 @@ class Capable(Struct, frozen=True, kw_only=True):
 class Acl(Struct, frozen=True, kw_only=True):
     """The entries of an access list that let a named user or group write: `user:1001:rw-`.
 
-    `default:user:1001:rwx` is what files that are made in the directory inherit.
+    `default:user:1001:rwx` is what files that are made in the directory inherit. The bits of the
+    group in the mode are the mask then; `group` is whether the group itself may write.
     """
 
     path: str
     entries: tuple[str, ...]
     uid: int | None = None
+    group: bool = True
+
+    def others(self, empty: frozenset[int]) -> tuple[str, ...]:
+        """The entries for others than root; those of groups in `empty` let nobody in."""
+        nobody = {("user", "0"), *(("group", str(gid)) for gid in (0, *empty))}
+        words = {e: e.removeprefix("default:").split(":") for e in self.entries}
+        return tuple(e for e, (kind, number, *_) in words.items() if (kind, number) not in nobody)
 
 
 class Sweep(Struct, frozen=True, kw_only=True):
@@ -87,7 +97,9 @@ class Sweep(Struct, frozen=True, kw_only=True):
     without a name. `owned`: directories and programs near the root that somebody else than root
     may change. `links`: symbolic links and where they lead. `scripts`: what each script of the site
     starts, as `script_lines` tells it. `devices`: the numbers (`1:3`) of the devices that everybody
-    may write. `closed`: the directories that were not entered, and the types of their file systems.
+    may write. `keys`: files that hold private keys and that others may read, if the directories
+    above let them: `shut` are those that do not. `closed`: the directories that were not entered,
+    and the types of their file systems.
     `as_root` is False where only what an ordinary account can reach was searched.
     `tools`: whether getcap and getfacl were there.
     """
@@ -98,12 +110,20 @@ class Sweep(Struct, frozen=True, kw_only=True):
     links: dict[str, str] = {}
     devices: dict[str, str] = {}
     closed: dict[str, str] = {}
+    keys: tuple[Entry, ...] = ()
+    shut: frozenset[str] = frozenset()
     capable: tuple[Capable, ...] = ()
     acls: tuple[Acl, ...] = ()
     scripts: dict[str, tuple[str, ...]] = {}
     as_root: bool = True
     no_getcap: bool = False
     no_getfacl: bool = False
+
+    def open_keys(self) -> tuple[Entry, ...]:
+        """The `keys` that others come at."""
+        return tuple(
+            e for e in self.keys if self.shut.isdisjoint(map(str, PurePosixPath(e.path).parents))
+        )
 
 
 # Storage of container engines: files of images, behind directories that only root may enter.
@@ -139,6 +159,11 @@ _RUN_BY_OTHERS = (
     ".profile",
     ".zsh*",
 )
+# What private keys are called, and what stands in them. Those of .ssh have any name, and are looked
+# for with the secrets of accounts.
+_KEYS = ("*.key*", "*.pem*", "*.p[pk]*", "*.p8", "*[._-]key", "id_*", "*priv*", "*.c[er]*t",
+         "*.cer", "*.ovpn", "*.asc", "*.bak", "*.old")  # fmt: skip
+_OF_KEYS = ("PRIVATE KEY-----", "BEGIN PGP PRIVATE KEY", "PuTTY-User-Key-File-", "AGE-SECRET-KEY-1")
 _SECONDS = 180
 LEVELS = 5
 _RECORD = r"%y %m %U %G %p\0"
@@ -202,9 +227,9 @@ def _tests() -> tuple[str, ...]:
     inherited = (*_beside(_SETTINGS), *near, "-exec", "/usr/bin/getfacl", "-snp", "{}", "+")
     # A file may be read as code without permission to run it, where root has its settings.
     read = (*_beside(_SETTINGS), *near, "!", "-path", "/opt/*/*/*")
+    of_site = ("!", "-path", "/usr/[!l]*", "!", "-path", "/usr/l[!o]*")
     # Most lie in /usr and its like: two tests in place of seven for them.
-    scripts = ("-perm", "/0111", "!", "-path", "/usr/[!l]*", "!", "-path", "/usr/l[!o]*",
-               *_beside((*_SETTINGS, "/srv")), *_any(near), "-size",
+    scripts = ("-perm", "/0111", *of_site, *_beside((*_SETTINGS, "/srv")), *_any(near), "-size",
                _SCRIPT_SIZE, "-exec", *sed(scripts=True), "{}", "+")  # fmt: skip
     able = ("-perm", "/0111", "-exec", "/usr/sbin/getcap", "{}", "+")
     run = _any(("-perm", "/0111"), ("!", "-path", "/home/*", *named), read)
@@ -221,12 +246,22 @@ def _tests() -> tuple[str, ...]:
     link = (*away, "(", *near, "-printf", r"\0L %l\0%p\0", ")")
     setuid = ("-perm", "/6000", *_printed("S"))
     of_file = (unowned, setuid, everybody, (*run, *owned), listed, able, scripts)
+    # Most files lie in /usr and its like, which has no keys of the host. find would put the names
+    # in front of all other tests, were they not in brackets with one of another kind.
+    at_home = ("!", "-path", "/home/*/*/*/*")
+    named_so = ("(", "-perm", "-0004", "-size", "-64", "(", *at_home,
+                *_any(*(("-name", name) for name in _KEYS)), ")", ")")  # fmt: skip
+    key = (*of_site, *named_so, "-exec", "/bin/grep", "-qF",
+           *(word for text in _OF_KEYS for word in ("-e", text)), "{}", ";",
+           *_printed("K"))  # fmt: skip
+    shut = ("!", "-perm", "-0001", *at_home, "-printf", r"\0D %p\0")
+    of_folder = (unowned, sticky, owned, listed)
     numbers = ("-exec", "/usr/bin/stat", "--printf", r"\0N %t %T\0%n\0", "{}", "+")
     device = _any(("-type", "b"), ("-type", "c"))
     special = ("!", "-type", "f", "!", "-type", "d", "!", "-type", "l")
     return _any(
-        ("-type", "f", *_FILE, *_all(*of_file)),
-        ("-type", "d", *_all((*_DIRECTORY, *_all(unowned, sticky, owned, listed)), inherited)),
+        ("-type", "f", *_all(key, (*_FILE, *_all(*of_file)))),
+        ("-type", "d", *_all((*_DIRECTORY, *_all(*of_folder)), inherited, shut)),
         ("-type", "l", *_all(link, unowned)),
         (*special, *_DIRECTORY, *_all(unowned, (*device, *everybody, *numbers), (*device, *owned))),
     )
@@ -283,7 +318,7 @@ def _asked(privilege: Privilege) -> Callable[[Target], Command | Message]:
 # --- reading ------------------------------------------------------------------------------------
 
 _HEAD = re.compile(
-    r"([USWO]) ([a-zA-Z?]) ([0-7]{1,5}) ([0-9]{1,10}) ([0-9]{1,10}) (/.*)", re.DOTALL
+    r"([USWOK]) ([a-zA-Z?]) ([0-7]{1,5}) ([0-9]{1,10}) ([0-9]{1,10}) (/.*)", re.DOTALL
 )
 _NUMBERS = re.compile(r"N ([0-9a-f]{1,8}) ([0-9a-f]{1,8})")
 _CAPS = re.compile(
@@ -308,6 +343,8 @@ def parse_sweep(answer: Answer, *, as_root: bool) -> Sweep | Partial:
         links=reader.links,
         devices=reader.devices,
         closed=reader.closed,
+        keys=tuple(found["K"]),
+        shut=frozenset(reader.shut),
         capable=tuple(reader.capable),
         acls=tuple({acl.path: acl for acl in reader.acls}.values()),
         scripts=reader.scripts,
@@ -336,10 +373,11 @@ class _Reader:
 
     def __init__(self, *, cut: bool) -> None:
         self._cut = cut
-        self.found: dict[str, list[Entry]] = {mark: [] for mark in "USWO"}
+        self.found: dict[str, list[Entry]] = {mark: [] for mark in "USWOK"}
         self.links: dict[str, str] = {}
         self.devices: dict[str, str] = {}
         self.closed: dict[str, str] = {}
+        self.shut: list[str] = []
         self.capable: list[Capable] = []
         self.acls: list[Acl] = []
         self.scripts: dict[str, tuple[str, ...]] = {}
@@ -356,6 +394,8 @@ class _Reader:
             head = _HEAD.fullmatch(parts[at])
             if head:
                 self._entry(head)
+            elif parts[at].startswith("D /"):
+                self.shut.append(parts[at][2:])
             elif parts[at].startswith("L ") and at + 1 < len(parts):
                 self.links[parts[at + 1]] = parts[at][2:]
                 at += 1
@@ -389,18 +429,20 @@ class _Reader:
 
     def _acl(self, path: str, lines: Iterator[str]) -> None:
         entries: list[str] = []
-        uid = None
+        uid, group = None, True
         for line in lines:
             if not line:
                 break
             if line.startswith("# owner: ") and line[9:].isdecimal():
                 uid = int(line[9:])
+            if line.startswith("group::"):
+                group = line[8] == "w" and line[-2] == "w"  # behind #effective, too
             row = _ACL_ENTRY.fullmatch(line)
             if row and "w" in (row[4] or row[3]):
                 entries.append(line.split("\t")[0])
-        if entries:
+        if entries or not group:
             plain = _OCTAL.sub(lambda hit: chr(int(hit[1], 8) & 255), path)
-            self.acls.append(Acl(path=plain, entries=tuple(entries), uid=uid))
+            self.acls.append(Acl(path=plain, entries=tuple(entries), uid=uid, group=group))
 
     def _unread(self, line: str) -> None:
         if not (self.problems or any(self.found.values()) or line.startswith("/")):

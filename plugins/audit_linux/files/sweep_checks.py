@@ -28,6 +28,7 @@ from audit_core.api.sdk import (
     undetermined,
 )
 from audit_linux.declared import declared
+from audit_linux.files.empty_groups import EMPTY_GROUPS, EmptyGroups
 from audit_linux.files.mounts import MOUNTS, Mounts, left_out
 from audit_linux.files.package_files import ALIEN, PACKAGED, beside_usr, of_no_package
 from audit_linux.files.sweep import CONTAINERS, SNAPSHOT, SWEEP, Acl, Capable, Entry, Sweep
@@ -375,30 +376,33 @@ _GUARDED = re.compile(r"/(?:etc|usr|boot|root|bin|sbin|lib\w*|var/spool/cron)(?:
 
 @check(
     "linux.file-acls",
-    needs=_NEEDS,
+    needs=(*_NEEDS, known_or_absent(EMPTY_GROUPS)),
     severity=Severity.MEDIUM,
-    version=4,
+    version=5,
     remedy=msg("Remove the named entries from the access lists (setfacl -x ENTRY PATH)"),
 )
-def file_acls(target: Target, sweep: Sweep, mounts: Mounts | Absent) -> Judgement:
+def file_acls(
+    target: Target, sweep: Sweep, mounts: Mounts | Absent, groups: EmptyGroups | Absent
+) -> Judgement:
     """No access list lets accounts change system files."""
     expected = msg("no entry with write permission on files of the system")
-    named = _each_once((acl for acl in sweep.acls if not _image(acl.path, mounts)), mounts)
-    bad = [acl for acl in named if _GUARDED.match(acl.path) and _lets_others(acl)]
-    if bad:
+    empty = known(groups) or EmptyGroups(gids=frozenset(), whole=False)
+    named = _each_once(
+        (acl for acl in sweep.acls if acl.entries and not _image(acl.path, mounts)), mounts
+    )
+    of_system = [acl for acl in named if _GUARDED.match(acl.path)]
+    if bad := [acl for acl in of_system if acl.others(empty.gids)]:
         detail = msg("Access lists that let others change files of the system: {names}",
                      names=_acls(bad))  # fmt: skip
         return failed(detail, expected=expected)
     if sweep.no_getfacl:
         return undetermined(msg("getfacl is missing: install acl"), expected=expected)
-    fine = msg("Access lists with write permission elsewhere: {names}",
-               names=_acls(named) or ("-",))  # fmt: skip
+    if not empty.whole and (open_ := [acl for acl in of_system if acl.others(frozenset())]):
+        detail = msg("Ask whether these groups have members: {names}", names=_acls(open_))
+        return undetermined(detail, expected=expected)
+    fine = msg("Access lists with write permission elsewhere, or for groups without members: "
+               "{names}", names=_acls(named) or ("-",))  # fmt: skip
     return _settled(passed(fine, expected=expected), sweep, mounts)
-
-
-def _lets_others(acl: Acl) -> bool:
-    entries = (entry.removeprefix("default:").split(":") for entry in acl.entries)
-    return any(entry[:2] not in (["user", "0"], ["group", "0"]) for entry in entries)
 
 
 def _acls(found: Iterable[Acl]) -> Values:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from msgspec import structs
 
 from audit_core.api.testkit import target_of, whole
 from audit_core.model import Absent, Answer, ParseError, Reason, Verdict
+from audit_linux.files.empty_groups import EmptyGroups
 from audit_linux.files.file_modes import (
     Mode,
     Modes,
@@ -30,6 +32,7 @@ LOCAL = Sources()
 Make = Callable[..., Answer]
 HOST = target_of("host")
 NOBODY = Accounts(rows=())
+EMPTY = EmptyGroups(gids=frozenset({50}))
 
 
 def mode(path: str, bits: int, uid: int = 0, group: str = "root", acl: bool | None = False) -> Mode:
@@ -42,7 +45,7 @@ def link(path: str, kind: str) -> Mode:
 
 def judged(*found: Mode, whole: bool = True) -> Verdict:
     verdict: Verdict = file_modes.judge(
-        Modes(found=found, whole=whole), None, NOBODY, None, None
+        Modes(found=found, whole=whole), None, NOBODY, None, None, EMPTY
     ).verdict
     return verdict
 
@@ -118,7 +121,7 @@ def test_file_modes(found: tuple[Mode, ...], verdict: Verdict) -> None:
 def test_file_modes_inside_the_folders(found: Mode, verdict: Verdict) -> None:
     inside = Modes(found=(found,), whole=True)
     whole = Modes(found=CORE, whole=True)
-    assert file_modes.judge(whole, inside, NOBODY, None, None).verdict is verdict
+    assert file_modes.judge(whole, inside, NOBODY, None, None, EMPTY).verdict is verdict
 
 
 @pytest.mark.parametrize(
@@ -136,7 +139,7 @@ def test_only_a_folder_that_is_closed_to_others_may_hide_its_inside(
 ) -> None:
     inside = Modes(found=(mode("/etc/pam.d/x", 0o644),), whole=whole, closed=closed)
     modes = Modes(found=(*CORE, folder), whole=True)
-    assert file_modes.judge(modes, inside, NOBODY, None, None).verdict is verdict
+    assert file_modes.judge(modes, inside, NOBODY, None, None, EMPTY).verdict is verdict
 
 
 @pytest.mark.parametrize(
@@ -163,7 +166,9 @@ def test_a_group_that_reads_secrets_holds_nobody(
     bob = Account(name="bob", uid=1000, gid=gid, home="/", shell="/bin/sh", field="shadowed")
     groups = Groups(members={"shadow": members}, gids={"shadow": 42})
     whole = Modes(found=CORE, whole=True)
-    assert file_modes.judge(whole, None, Accounts(rows=(bob,)), groups, None).verdict is verdict
+    assert (
+        file_modes.judge(whole, None, Accounts(rows=(bob,)), groups, None, EMPTY).verdict is verdict
+    )
 
 
 def test_the_line_of_ls_shows_the_acl_and_nothing_else(answer: Make) -> None:
@@ -187,7 +192,7 @@ def test_file_modes_need_the_whole_picture_to_pass() -> None:
 
 def test_file_modes_names_what_is_wrong() -> None:
     wrong = Modes(found=(mode("/etc/passwd", 0o666, 7),), whole=True)
-    detail = file_modes.judge(wrong, None, NOBODY, None, None).detail[0]
+    detail = file_modes.judge(wrong, None, NOBODY, None, None, EMPTY).detail[0]
     assert detail.args["names"] == ("/etc/passwd 0666 uid 7 root",)
 
 
@@ -278,16 +283,32 @@ def test_modes(answer: Make) -> None:
 
 
 def test_access_lists_of_files_that_control_access(answer: Make) -> None:
-    """As getfacl -snp prints them (acl 2.3.1)."""
-    for path, row, named in (
-        ("/etc/shadow", "user:1001:r--", True), ("/etc/shadow", "user:0:rw-", False),
-        ("/etc/passwd", "user:1001:r--", False), ("/etc/passwd", "user:1001:rw-", True),
-        ("/etc/ssh/ssh_host_rsa_key", "user:1001:r--", True),
-        ("/etc/passwd", "user:1001:rw-\t#effective:r--", False),
-        ("/etc/shadow", "group:42:r--", False),
+    """As getfacl -snp prints them (acl 2.3.1); the bits of the group in the mode are the mask."""
+    for path, row, bits, verdict in (
+        ("/etc/shadow", "user:1001:r--", 0o640, FAIL), ("/etc/shadow", "user:0:rw-", 0o640, PASS),
+        ("/etc/passwd", "user:1001:r--", 0o644, PASS),
+        ("/etc/passwd", "user:1001:rw-", 0o664, FAIL),
+        ("/etc/ssh/ssh_host_rsa_key", "user:1001:r--", 0o640, FAIL),
+        ("/etc/passwd", "user:1001:rw-\t#effective:r--", 0o644, PASS),
+        ("/etc/passwd", "group:50:rw-", 0o664, PASS),
+        ("/etc/passwd", "group:1000:rw-", 0o664, FAIL),
+        ("/etc/shadow", "group:50:r--", 0o640, PASS),
+        ("/etc/shadow", "group:1000:r--", 0o640, FAIL),
+        ("/etc/cron.d/x", "group:1000:rw-", 0o664, FAIL),
+        ("/etc/cron.d/x", "user:1001:---", 0o674, PASS),
+        ("/etc/cron.d/x", "group::rw-", 0o664, FAIL),
     ):  # fmt: skip
-        text = f"# file: {path}\n# owner: 0\n# group: 0\nuser::rw-\n{row}\ngroup::---\n\n"
+        own = "" if row.startswith("group::") else "group::r--\n"
+        text = f"# file: {path}\n# owner: 0\n# group: 0\nuser::rw-\n{row}\n{own}\n"
         listed = parse_acls(answer(text.encode()))
-        assert bool(listed) is named, (path, row)
-        judged = file_modes.judge(Modes(found=CORE, whole=True), None, NOBODY, None, listed)
-        assert judged.verdict is (FAIL if named else PASS)
+        found = [m for m in CORE if m.path != path]
+        modes = Modes(found=(*found, mode(path, bits, group="root", acl=True)), whole=True)
+        judged = file_modes.judge(modes, None, NOBODY, None, listed, EMPTY)
+        assert judged.verdict is verdict, (path, row)
+    unsure = structs.replace(EMPTY, whole=False)
+    entry = b"# file: /etc/passwd\nuser::rw-\ngroup::r--\ngroup:50:rw-\n"
+    listed = parse_acls(answer(entry))
+    whole_ = Modes(found=CORE, whole=True)
+    assert file_modes.judge(whole_, None, NOBODY, None, listed, unsure).verdict is UNDETERMINED
+    missing = answer(b"", b"find: 'getfacl': No such file or directory\n", 1)
+    assert isinstance(parse_acls(missing), Absent)

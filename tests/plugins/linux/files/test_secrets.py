@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
+from audit_core.api.sdk import msg
 from audit_core.api.testkit import target_of
-from audit_core.model import Absent, Partial, Verdict
+from audit_core.model import Absent, Partial, Reason, Verdict
 from audit_linux.files.secrets import (
     Secrets,
     parse_secrets,
@@ -19,12 +20,15 @@ from audit_linux.files.secrets import (
     search,
     stored_secrets,
 )
+from audit_linux.files.sweep import Sweep, argv, parse_sweep
 from audit_linux.homes import Homes, homes_of
 from audit_linux.passwd import Accounts, parse_passwd
 from invented import answers as invented
 
 PASS, FAIL, UNDETERMINED = Verdict.PASS, Verdict.FAIL, Verdict.UNDETERMINED
 VALUE = "Zq8-planted-value"
+NOTHING = Secrets(files=(), folders={})
+ABSENT = Absent(reason=Reason.NOT_COLLECTED, detail=msg("x"))
 BOB = f"bob:x:{os.geteuid()}:1000::/home/bob:/bin/bash\n"
 
 HELD = {
@@ -283,8 +287,11 @@ def found(top: Path, homes: Homes | None = None) -> Secrets:
 def verdicts(secrets: Secrets, passwd: str = BOB) -> tuple[Verdict, Verdict]:
     accounts = parse_passwd(invented.answer(passwd))
     assert isinstance(accounts, Accounts)
-    checks = (private_files, stored_secrets)
-    return tuple(c.judge(target_of("host"), secrets, accounts).verdict for c in checks)  # type: ignore[return-value]
+    host = target_of("host")
+    return (
+        private_files.judge(host, secrets, accounts, Sweep()).verdict,
+        stored_secrets.judge(host, secrets, accounts).verdict,
+    )
 
 
 def test_each_place_is_told_with_its_kind_and_never_its_value(top: Path) -> None:
@@ -416,19 +423,38 @@ def test_copies_of_password_hashes(top: Path) -> None:
         path.unlink()
 
 
-def test_private_keys_of_servers(top: Path) -> None:
-    for name, mode, folder, verdict in (
-        ("etc/ssl/private/x.key", 0o644, 0o755, FAIL),
-        ("etc/ssl/private/x.key", 0o640, 0o755, PASS),
-        ("etc/ssl/private/x.key", 0o644, 0o710, PASS), ("etc/nginx/ssl/x.key", 0o604, 0o755, FAIL),
-        ("etc/letsencrypt/archive/example.org/privkey1.pem", 0o644, 0o755, FAIL),
-        ("etc/ssl/certs/x.pem", 0o644, 0o755, PASS), ("etc/deploy.pem", 0o644, 0o755, FAIL),
-        ("etc/pki/tls/host.pem", 0o640, 0o755, PASS),
-    ):  # fmt: skip
-        path = top / name
+def test_private_keys_in_other_places(tmp_path: Path) -> None:
+    pem, public = "-----BEGIN PRIVATE KEY-----\nMIIB\n", "-----BEGIN CERTIFICATE-----\nMIIB\n"
+    putty, ssh = "PuTTY-User-Key-File-3: x\n", "-----BEGIN OPENSSH PRIVATE KEY-----\nb3\n"
+    cases = (
+        ("etc/ssl/private/x.key", pem, 0o644, 0o755, FAIL),
+        ("etc/ssl/private/x.key", pem, 0o640, 0o755, PASS),
+        ("etc/ssl/private/x.key", pem, 0o644, 0o710, PASS),
+        ("etc/ssl/certs/x.pem", pem, 0o644, 0o755, FAIL),
+        ("etc/ssl/certs/x.pem", public, 0o644, 0o755, PASS),
+        ("opt/app/conf/tls/deep/down/here/server.key", pem, 0o604, 0o755, FAIL),
+        ("srv/backup/id_ed25519", ssh, 0o644, 0o755, FAIL),
+        ("srv/backup/id_ed25519", ssh, 0o600, 0o755, PASS),
+        ("data/deploy_key", ssh, 0o644, 0o755, FAIL),
+        ("var/www/site.crt", public + pem, 0o644, 0o755, FAIL),
+        ("usr/local/etc/x.ppk", putty, 0o644, 0o755, FAIL),
+        ("etc/openvpn/client.ovpn", f"<key>\n{pem}</key>\n", 0o644, 0o755, FAIL),
+        ("opt/app/key.pem.bak", pem, 0o644, 0o755, FAIL),
+        ("opt/app/node_modules/x/test/server.key", pem, 0o644, 0o755, PASS),
+        ("opt/app/README.txt", pem, 0o644, 0o755, PASS),
+    )
+    tmp_path.chmod(0o755)
+    for name, text, mode, folder, verdict in cases:
+        path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("-----BEGIN PRIVATE KEY-----\nMIIB\n")
+        path.write_text(text)
         path.chmod(mode)
         path.parent.chmod(folder)
-        assert verdicts(found(top)) == (verdict, PASS), (name, mode)
+        done = subprocess.run(argv(str(tmp_path)), capture_output=True, check=False)
+        sweep = parse_sweep(invented.answer(done.stdout, b"", done.returncode), as_root=True)
+        assert isinstance(sweep, Sweep)
+        judged = private_files.judge(target_of("host"), NOTHING, ABSENT, sweep)
+        assert judged.verdict is verdict, (name, oct(mode), oct(folder))
         path.unlink()
+    judged = private_files.judge(target_of("host"), NOTHING, ABSENT, ABSENT)
+    assert judged.verdict is UNDETERMINED

@@ -17,6 +17,7 @@ from audit_core.api.sdk import msg
 from audit_core.api.testkit import target_of
 from audit_core.model import Absent, Command, Message, ParseError, Partial, Reason, Verdict
 from audit_linux.files import package_files, sweep_checks
+from audit_linux.files.empty_groups import EmptyGroups
 from audit_linux.files.mounts import Mount, Mounts, parse_mounts
 from audit_linux.files.sweep import SWEEP, Capable, Entry, Sweep, argv, parse_sweep
 from audit_linux.nsswitch import Sources
@@ -49,6 +50,8 @@ def verdicts(
     found = {}
     for check in sweep_checks.CHECKS:
         more: tuple[Any, ...] = (Sources(),) if check.id == "linux.unowned-files" else ()
+        if check.id == "linux.file-acls":
+            more = (EmptyGroups(gids=frozenset({50})),)
         if check.id in ("linux.setuid-files", "linux.file-capabilities"):
             more = (packaged, unowned)
         found[check.id.removeprefix("linux.")] = check.judge(target, sweep, mounts, *more).verdict
@@ -101,8 +104,8 @@ def _capable(path: Path, caps: str) -> None:
     subprocess.run(["setcap", caps, path], check=True)
 
 
-def _acl(path: Path, rights: str = "rw") -> None:
-    subprocess.run(["setfacl", "-m", f"u:1234:{rights}", path], check=True)
+def _acl(path: Path, *entries: str) -> None:
+    subprocess.run(["setfacl", "-m", ",".join(entries or ("u:1234:rw",)), path], check=True)
 
 
 def _device(path: Path, major: int, minor: int) -> None:
@@ -148,10 +151,10 @@ FAULTS: dict[str, tuple[Callable[[Path], None], dict[str, Verdict]]] = {
     ),
     "a weak capability": (lambda t: _capable(t / "tool", "cap_net_raw+ep"), {}),
     "an access list": (lambda t: _acl(t / "plain"), {"file-acls": FAIL}),
-    "an access list to read": (
-        lambda t: _acl(t / "plain", "r"),
-        {},
-    ),
+    "an access list to read": (lambda t: _acl(t / "plain", "u:1234:r"), {}),
+    "one behind a mask": (lambda t: _acl(t / "plain", "u:1234:rw", "m::r"), {}),
+    "one for a group without members": (lambda t: _acl(t / "plain", "g:50:rw"), {}),
+    "one for a group": (lambda t: _acl(t / "plain", "g:100:rw"), {"file-acls": FAIL}),
 }  # fmt: skip
 
 
