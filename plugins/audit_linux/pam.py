@@ -56,9 +56,17 @@ class Line(Struct, frozen=True, kw_only=True):
 
 
 class Pam(Struct, frozen=True, kw_only=True):
-    """The PAM services of a host by name; the file under /etc wins over the vendor's."""
+    """The PAM services of a host by name; the file under /etc wins over the vendor's.
+
+    `files` are all of them by path.
+    """
 
     services: dict[str, tuple[Line, ...]]
+    files: dict[str, tuple[Line, ...]] = {}
+
+    def lines(self, name: str) -> tuple[Line, ...] | None:
+        """The lines of the file that an include names by path or name; None without one."""
+        return self.files.get(name) if "/" in name else self.services.get(name)
 
 
 class Rule(Struct, frozen=True, kw_only=True):
@@ -76,6 +84,12 @@ class Rule(Struct, frozen=True, kw_only=True):
     def action(self, outcome: str) -> str:
         """What the stack does when the module returns `outcome`."""
         return self.actions.get(outcome, self.actions.get("default", "bad"))
+
+    @property
+    def faillock(self) -> str:
+        """What pam_faillock does here: the last of its three words, `preauth` without one."""
+        words = [arg for arg in self.args if arg in ("preauth", "authfail", "authsucc")]
+        return words[-1] if words else "preauth"
 
     def option(self, name: str) -> str | None:
         """The value of the last argument `name=value`; None where there is none."""
@@ -106,29 +120,34 @@ def _line(text: str) -> Line:
     ]
     kind = words[0][1].lower().removeprefix("-")
     if kind == "@include" and len(words) == 2:
-        return Line(kind=kind, control="", module=words[1][1].rsplit("/", 1)[-1])
+        return Line(kind=kind, control="", module=words[1][1])
     bracketed, control_word = words[1] if len(words) > 1 else (False, "required")
     control = f"[{control_word}]" if bracketed else control_word.lower()
     if kind not in _TYPES or len(words) < 3:
         return Line(kind=kind if kind in _TYPES else "", control=control, module=MUST_FAIL)
+    file = words[2][1]
     return Line(
         kind=kind,
         control=control,
-        module=words[2][1].rsplit("/", 1)[-1],
+        module=file if control in _INCLUDES else file.rsplit("/", 1)[-1],
         args=tuple(word for _, word in words[3:]),
         loose=words[0][1].startswith("-"),
     )
 
 
+_INCLUDES = frozenset({"include", "substack"})
 # libpam takes lines of 1024 bytes before 1.6; nobody writes longer ones, and cutting one into words
 # must not cost the square of its length.
 _LONGEST = 4096
 # Stands for the module of a rule that libpam could not read: it fails.
 MUST_FAIL = "?"
 _BROKEN = Line(kind="broken", control="", module="")
-# The first that has a file for a service counts. The last two are vendor directories that
-# distributions set when they build Linux-PAM 1.4 and later (openSUSE, and the default since 1.7).
-_FOLDERS = ("/etc/pam.d", "/usr/lib/pam.d", "/usr/etc/pam.d", "/usr/share/pam/pam.d")
+# The first that has a file for a service counts. The last three are vendor directories that
+# distributions set when they build Linux-PAM 1.4 and later (openSUSE, Fedora, and the default of
+# 1.7).
+_FOLDERS = (
+    "/etc/pam.d", "/usr/lib/pam.d", "/usr/etc/pam.d", "/usr/share/pam.d", "/usr/share/pam/pam.d",
+)  # fmt: skip
 
 
 def _service(file: FileEntry) -> tuple[Line, ...]:
@@ -143,12 +162,12 @@ def parse_pam(answer: Answer) -> Pam | Absent:
     files = files_below(answer, _FOLDERS)
     if isinstance(files, Absent):
         return files
-    services: dict[str, tuple[Line, ...]] = {}
+    services, by_path = dict[str, tuple[Line, ...]](), dict[str, tuple[Line, ...]]()
     for file in sorted(files, key=_place, reverse=True):
         name = file.path.rsplit("/", 1)[-1]
         if not re.search(r"\.(?:dpkg-\w+|rpm\w+|bak|orig)$|~$", name):
-            services[name] = _service(file)
-    return Pam(services=services)
+            services[name] = by_path[file.path] = _service(file)
+    return Pam(services=services, files=by_path)
 
 
 def _place(file: FileEntry) -> int:
@@ -173,7 +192,7 @@ class Unresolved(Exception):
 
 
 def _actions(control: str) -> dict[str, str]:
-    if control in ("include", "substack"):  # of a file that is not named
+    if control in _INCLUDES:  # of a file that is not named
         return _PLAIN["required"]
     if not control.startswith("["):
         if control not in _PLAIN:
@@ -190,11 +209,12 @@ def _resolve(
 
     A line of an unknown type counts for the kind that is asked for, else for auth, as in libpam.
     """
-    if name not in pam.services:
+    lines = pam.lines(name)
+    if lines is None:
         raise Unresolved(msg("PAM file {name} was not found", name=shortened(name)))
     if depth > _DEEPEST:
         raise Unresolved(msg("PAM files include one another in a loop"))
-    for line in pam.services[name]:
+    for line in lines:
         budget[0] -= 1
         if budget[0] < 0:
             raise Unresolved(msg("The PAM stack is too long to follow"))
@@ -335,33 +355,47 @@ _FAILS = frozenset(
     {MUST_FAIL, "pam_deny.so", "pam_rootok.so", "pam_fprintd.so", "pam_systemd_home.so"}
 )
 _SUCCEEDS = frozenset({
-    "pam_permit.so", "pam_env.so", "pam_faildelay.so", "pam_cap.so", "pam_nologin.so",
-    "pam_group.so", "pam_faillock.so", "pam_tally2.so", "pam_tally.so", "pam_localuser.so",
-    "pam_securetty.so", "pam_shells.so", "pam_keyinit.so", "pam_selinux.so", "pam_sepermit.so",
+    "pam_permit.so", "pam_cap.so", "pam_faillock.so", "pam_tally2.so", "pam_tally.so",
+    "pam_localuser.so", "pam_securetty.so", "pam_shells.so", "pam_selinux.so", "pam_sepermit.so",
     "pam_loginuid.so", "pam_limits.so", "pam_umask.so", "pam_access.so", "pam_time.so",
-    "pam_issue.so", "pam_warn.so", "pam_echo.so", "pam_mail.so", "pam_motd.so", "pam_lastlog.so",
+    "pam_lastlog.so",
 })  # fmt: skip
+# They take no part in the answer of an auth stack: neither in a success nor in a failure.
+_IGNORED = frozenset({
+    "pam_env.so", "pam_faildelay.so", "pam_group.so", "pam_nologin.so", "pam_issue.so",
+    "pam_warn.so", "pam_echo.so", "pam_mail.so", "pam_motd.so", "pam_keyinit.so",
+})  # fmt: skip
+PREDICATES = frozenset({"pam_usertype.so", "pam_succeed_if.so"})
+_ORDERS = frozenset({(">=",), (">",), ("<",), ("<=",)})
+_BORDERS = frozenset({("1000",), ("500",), ("999",)})
 
 
-def _predicate(rule: Rule) -> tuple[str, ...]:
-    """What pam_usertype and pam_succeed_if return for an ordinary local user."""
+def _predicate(rule: Rule, *, regular: bool = True) -> tuple[str, ...]:
+    """What a module of PREDICATES returns for an ordinary local user, or for one of the system."""
     words = tuple(word for word in rule.args if word not in ("quiet", "quiet_success", "debug"))
     if rule.module == "pam_usertype.so":
-        return ("auth_err",) if "issystem" in words else ("success",)
-    if words[:2] in (("uid", ">="), ("uid", ">")) and words[2:] in (("1000",), ("500",), ("999",)):
-        return ("success",)
-    if words[:2] in (("uid", "<"), ("uid", "<=")) and words[2:] in (("1000",), ("500",), ("999",)):
-        return ("auth_err",)
-    return ("success", "auth_err")
+        holds = regular != ("issystem" in words)
+    elif words[0:1] == ("uid",) and words[1:2] in _ORDERS and words[2:] in _BORDERS:
+        holds = regular != words[1].startswith("<")
+    else:
+        return ("success", "auth_err")
+    return ("success",) if holds else ("auth_err",)
 
 
-def wrong_password(rule: Rule) -> tuple[str, ...]:
-    """What a module may return when an ordinary local user gives a wrong password."""
-    if rule.module in ("pam_usertype.so", "pam_succeed_if.so"):
-        return _predicate(rule)
-    if rule.module == "pam_faillock.so" and "authfail" in rule.args:
-        return ("ignore",)
-    if rule.module in PROOF or rule.module in _FAILS:
+def wrong_password(rule: Rule, *, regular: bool = True) -> tuple[str, ...]:
+    """What a module may return when a local user gives a wrong password.
+
+    The user is an ordinary one or, without `regular`, one of the system, such as root.
+    """
+    if rule.module in PREDICATES:
+        return _predicate(rule, regular=regular)
+    if rule.module in _IGNORED or (
+        rule.module == "pam_faillock.so" and rule.faillock == "authfail"
+    ):
+        return ("success",) if "successok" in rule.args else ("ignore",)
+    if rule.module in PROOF - LOCAL_PROOF:
+        return ("auth_err", "user_unknown", "authinfo_unavail")
+    if rule.module in LOCAL_PROOF | _FAILS:
         return ("auth_err",)
     return ("success",) if rule.module in _SUCCEEDS else ("success", "auth_err")
 
@@ -373,7 +407,7 @@ def right_password(rule: Rule) -> tuple[str, ...]:
 
 def accepted(rule: Rule) -> tuple[str, ...]:
     """What a module may return when an ordinary local user sets a password that all accept."""
-    if rule.module in ("pam_usertype.so", "pam_succeed_if.so"):
+    if rule.module in PREDICATES:
         return _predicate(rule)
     return ("auth_err",) if rule.module in _FAILS else ("success",)
 

@@ -94,7 +94,10 @@ ACCESS = fact(
     tuple[AccessRule, ...],
     kind="host",
     providers=also_as_root(
-        ReadFiles(paths=(_FILE, _MORE), depth=1, names=("*.conf",)), SECURITY, parse_access
+        ReadFiles(paths=(_FILE, _MORE), depth=1, names=("*.conf",)),
+        SECURITY,
+        parse_access,
+        vendor=True,
     ),
 )
 
@@ -152,6 +155,7 @@ _OTHERWISE = ("accessfile=", "fieldsep=", "listsep=")
     "linux.access-conf",
     needs=(PAM, known_or_absent(ACCESS)),
     severity=Severity.LOW,
+    version=2,
     remedy=msg("End /etc/security/access.conf with `-:ALL:ALL`, put the rules for permitted logins "
                "before it, and make pam_access required in the account stack of sshd"),
 )  # fmt: skip

@@ -59,7 +59,9 @@ FAILLOCK = fact(
     "linux.faillock",
     Settings,
     kind="host",
-    providers=also_as_root(ReadFile(path="/etc/security/faillock.conf"), SECURITY, parse_faillock),
+    providers=also_as_root(
+        ReadFile(path="/etc/security/faillock.conf"), SECURITY, parse_faillock, vendor=True
+    ),
 )
 
 _TALLY = ("pam_tally2.so", "pam_tally.so")
@@ -154,8 +156,8 @@ def _folder(rule: Rule, conf: dict[str, str]) -> str:
 def _counted(way: Reached, modules: tuple[str, ...]) -> bool:
     """Whether a failed login that went this way is counted, and not forgotten at once."""
     rules = [rule for rule in way if rule.module in modules]
-    if any("authsucc" in rule.args for rule in rules):  # it would reset the count
-        return False
+    if any(r.module not in _TALLY and r.faillock == "authsucc" for r in rules):
+        return False  # it would reset the count
     counting = [rule for rule in rules if _counts(rule)]
     for rule in counting:
         installed(rule)
@@ -166,14 +168,12 @@ def _counts(rule: Rule) -> bool:
     """Whether this rule counts failures; pam_tally with magic_root does not for what root runs."""
     if rule.module in _TALLY:
         return "magic_root" not in rule.args
-    return "authfail" in rule.args
+    return rule.faillock == "authfail"
 
 
 def _denies(rule: Rule) -> bool:
     """Whether this rule refuses a locked account even with the right password."""
-    if rule.module == "pam_faillock.so":
-        return bool({"preauth", "authsucc", "authfail"} & set(rule.args))
-    return rule.module in _TALLY and "magic_root" not in rule.args
+    return rule.module not in _TALLY or "magic_root" not in rule.args
 
 
 def _when_locked(modules: tuple[str, ...]) -> Outcomes:
@@ -334,7 +334,7 @@ def _never(pam: Pam, service: str) -> bool:
         ELSEWHERE,
     ),
     severity=Severity.HIGH,
-    version=7,
+    version=8,
     remedy=msg(
         "Enable faillock (authselect enable-feature with-faillock, or pam-auth-update) and set "
         "deny, unlock_time and fail_interval in /etc/security/faillock.conf"

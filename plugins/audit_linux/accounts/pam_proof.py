@@ -27,6 +27,7 @@ from audit_linux.groups import GROUPS, Groups
 from audit_linux.nsswitch import ELSEWHERE, Sources, unless_more_sources
 from audit_linux.pam import (
     PAM,
+    PREDICATES,
     Outcomes,
     Pam,
     Rule,
@@ -49,14 +50,21 @@ _OTHER_PROOF = frozenset({
 _WHEEL = "pam_wheel.so"
 
 
-def _wrong_proof(rule: Rule) -> tuple[str, ...]:
+def _wrong_proof(rule: Rule, *, regular: bool = True) -> tuple[str, ...]:
     """What a module may return for a wrong password, and a wrong proof of another kind."""
-    return ("auth_err", "ignore") if rule.module in _OTHER_PROOF else wrong_password(rule)
+    if rule.module in _OTHER_PROOF:
+        return ("auth_err", "ignore")
+    return wrong_password(rule, regular=regular)
+
+
+def _by_system(rule: Rule) -> tuple[str, ...]:
+    """The same for an account of the system, such as root."""
+    return _wrong_proof(rule, regular=False)
 
 
 def _for_root(rule: Rule) -> tuple[str, ...]:
     """The same where an ordinary user becomes root, and pam_wheel trusts nobody."""
-    if rule.module in ("pam_usertype.so", "pam_succeed_if.so"):
+    if rule.module in PREDICATES:
         return ("success", "auth_err")  # of root, or with use_uid of the user
     if rule.module == _WHEEL:  # without `trust` it only refuses
         return ("ignore", "perm_denied")
@@ -111,7 +119,7 @@ def _by_wheel(pam: Pam, services: tuple[str, ...]) -> Iterator[tuple[str, Rule]]
     "linux.pam-proof",
     needs=(PAM, known_or_absent(GROUPS), known_or_absent(ACCOUNTS), ELSEWHERE),
     severity=Severity.HIGH,
-    version=3,
+    version=4,
     remedy=msg("Remove pam_permit and the like from the auth stacks of /etc/pam.d, before and "
                "beside pam_unix, and `trust` from pam_wheel"),
 )  # fmt: skip
@@ -123,18 +131,19 @@ def pam_proof(
     services = (*entrances(pam), *(name for name in _TO_ROOT if name in pam.services))
     try:
         results = {
-            name: _granted(pam, name, _for_root if name in _TO_ROOT else _wrong_proof)
+            name: [_granted(pam, name, whom)
+                   for whom in ([_for_root] if name in _TO_ROOT else [_wrong_proof, _by_system])]
             for name in services
-        }
+        }  # fmt: skip
         trusting = tuple(_by_wheel(pam, services))
     except Unresolved as error:
         return undetermined(error.detail, expected=expected)
-    if open_ := [service for service, granted in results.items() if granted == {True}]:
-        detail = msg("PAM lets everybody in with any password: {names}", names=capped(open_))
+    if open_ := [service for service, granted in results.items() if {True} in granted]:
+        detail = msg("PAM lets accounts in with any password: {names}", names=capped(open_))
         return failed(detail, expected=expected)
     if bad := _let_in(trusting, known(groups), known(accounts)):
         return failed(bad, expected=expected)
-    if unclear := [service for service, granted in results.items() if True in granted]:
+    if unclear := [name for name, granted in results.items() if any(True in g for g in granted)]:
         detail = msg("Whether a wrong password is refused depends on the results of other modules: "
                      "{names}", names=capped(unclear))  # fmt: skip
         return undetermined(detail, expected=expected)

@@ -41,7 +41,7 @@ PWHISTORY = fact(
     Settings,
     kind="host",
     providers=also_as_root(
-        ReadFile(path="/etc/security/pwhistory.conf"), SECURITY, parse_pwhistory
+        ReadFile(path="/etc/security/pwhistory.conf"), SECURITY, parse_pwhistory, vendor=True
     ),
 )
 
@@ -84,7 +84,7 @@ def _remembered(reached: Reached, settings: dict[str, str]) -> int:
     "linux.password-history",
     needs=(PAM, known_or_absent(optional(PWHISTORY)), PLATFORM, ELSEWHERE),
     severity=Severity.MEDIUM,
-    version=5,
+    version=6,
     remedy=msg("Add pam_pwhistory.so remember=5 as required before pam_unix.so in the stack"),
 )
 def password_history(

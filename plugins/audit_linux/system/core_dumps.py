@@ -117,7 +117,10 @@ DUMP_SETTINGS = fact(
     DumpSettings,
     kind="host",
     providers=also_as_root(
-        ReadFiles(paths=_PATHS, depth=1, names=("*.conf",)), SECURITY, parse_dump_settings
+        ReadFiles(paths=_PATHS, depth=1, names=("*.conf",)),
+        SECURITY,
+        parse_dump_settings,
+        vendor=True,
     ),
 )
 

@@ -29,7 +29,7 @@ _NOWHERE = ("", "|/bin/false", "|/usr/bin/false", "|/bin/true", "|/usr/bin/true"
     "linux.core-dumps",
     needs=(SYSCTL, known_or_absent(DUMP_SETTINGS), known_or_absent(PAM)),
     severity=Severity.LOW,
-    version=5,
+    version=6,
     remedy=msg(
         "Set fs.suid_dumpable=0 and kernel.core_pattern=|/bin/false, or Storage=none in "
         "coredump.conf"

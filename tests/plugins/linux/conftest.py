@@ -98,4 +98,4 @@ def pam(files: Make) -> Callable[[dict[str, str]], Pam]:
 @pytest.fixture
 def debian(recording: Make) -> dict[str, str]:
     """The recorded services of Debian 12 as text."""
-    return {file.path.rsplit("/", 1)[-1]: file.text for file in recording("linux.pam").files}
+    return {file.path.rsplit("/", 1)[-1]: file.text for file in recording("linux.pam.plain").files}

@@ -42,7 +42,7 @@ def test_recorded_debian_stack(debian: dict[str, str], pam: MakePam) -> None:
 
 
 def test_recorded_parse(recording: Make) -> None:
-    got = parse_pam(recording("linux.pam"))
+    got = parse_pam(recording("linux.pam.plain"))
     assert isinstance(got, Pam)
     assert {"sshd", "login", "passwd", "common-auth", "sudo"} <= set(got.services)
 
@@ -108,13 +108,31 @@ def test_a_line_that_is_no_rule_does_not_hide_what_is_certain(pam: MakePam) -> N
 
 
 def test_the_vendors_folders_come_last(files: Make) -> None:
-    folders = ("/etc/pam.d", "/usr/lib/pam.d", "/usr/etc/pam.d", "/usr/share/pam/pam.d")
+    folders = (
+        "/etc/pam.d", "/usr/lib/pam.d", "/usr/etc/pam.d", "/usr/share/pam.d",
+        "/usr/share/pam/pam.d",
+    )  # fmt: skip
     for first in range(len(folders)):
         texts = {f"{folder}/sshd": f"auth required pam_{at}.so\n"
                  for at, folder in enumerate(folders) if at >= first}  # fmt: skip
         got = parse_pam(files(texts))
         assert isinstance(got, Pam)
         assert got.services["sshd"][0].module == f"pam_{first}.so"
+
+
+def test_an_include_may_name_a_path(files: Make) -> None:
+    one, other = "auth required pam_{}.so\n".format, "auth include {}\n".format
+    texts = {
+        "/etc/pam.d/sshd": other("/usr/lib/pam.d/sshd"), "/usr/lib/pam.d/sshd": one("vendor"),
+        "/etc/pam.d/login": other("/opt/site/login") + one("own"),
+        "/etc/pam.d/su": "@include /etc/pam.d/common\n", "/etc/pam.d/common": one("common"),
+    }  # fmt: skip
+    got = parse_pam(files(texts))
+    assert isinstance(got, Pam)
+    assert modules(got, "sshd", "auth") == [["pam_vendor.so"]]
+    assert modules(got, "su", "auth") == [["pam_common.so"]]
+    with pytest.raises(Unresolved):  # the file of this path was not read
+        stack(got, "login", "auth")
 
 
 def test_a_broken_file_spoils_only_who_includes_it(pam: MakePam) -> None:

@@ -33,6 +33,15 @@ def test_a_wrong_password_is_refused(pam: Callable[[dict[str, str]], Pam]) -> No
         ("auth [success=1 default=ignore] pam_unix.so\nauth optional pam_permit.so\n", F),
         ("auth sufficient pam_unknown.so\n" + unix, U),
         ("auth include missing\n", U),
+        # outcomes of pamtester with Linux-PAM 1.5.2; of pam_sss by its source
+        ("auth sufficient pam_nologin.so\n" + unix, P),
+        ("auth sufficient pam_nologin.so successok\n" + unix, F),
+        ("auth sufficient pam_env.so\n" + unix, P),
+        ("auth sufficient pam_succeed_if.so uid < 1000 quiet\n" + unix, F),
+        ("auth sufficient pam_usertype.so issystem\n" + unix, F),
+        ("auth requisite pam_succeed_if.so uid >= 1000 quiet\n" + unix, P),
+        ("auth [default=bad success=ok user_unknown=ignore] pam_sss.so\n"
+         "auth required pam_permit.so\n", U),
     ):  # fmt: skip
         assert _proof(pam({"sshd": service})) is verdict, service
 

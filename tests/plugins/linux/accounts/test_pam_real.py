@@ -68,7 +68,8 @@ def test_stacks_end_as_in_libpam(
     texts = {name: "\n".join(rules) + "\n" for name, rules in lines.items()}
     for name, text in texts.items():
         (folder / name).write_text(text.replace("FOLDER", str(folder)), encoding="utf-8")
-    pam = parse_pam(files({f"/etc/pam.d/{name}": text for name, text in texts.items()}))
+    mine_at = {f"/etc/pam.d/{n}": t.replace("FOLDER", "/etc/pam.d") for n, t in texts.items()}
+    pam = parse_pam(files(mine_at))
     assert isinstance(pam, Pam)
     mine = {way.granted for way in ways(stack(pam, "service", "auth"), _outcomes)}
     assert mine == {_by_libpam(folder)}, texts
