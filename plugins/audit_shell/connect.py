@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from audit_core.connectors.scope import as_address
-from audit_core.model import ConnectionContext, Reply, Status
+from audit_core.model import ConnectionContext, Reply
 from audit_shell.access import JumpLogin, LocalAccess, SshLogin, Sudo
 from audit_shell.hostkeys import DEFAULT_FILES
-from audit_shell.key_exchange import SshKeyExchange
+from audit_shell.key_exchange import SshKeyExchange, as_reply
 from audit_shell.local import LocalTransport
 from audit_shell.session import ShellSession
 from audit_shell.ssh import SshAccess, SshSession, SshTransport
@@ -36,9 +34,7 @@ class SshShell(ShellSession):
 
     def key_exchange(self, request: SshKeyExchange) -> Reply:
         """The algorithms and host keys that the server sends to every client."""
-        shown = self._session.key_exchange(request.timeout_s)
-        stdout = msgspec.json.encode(shown)
-        return Reply(request=request, status=Status.ANSWERED, exit_code=0, stdout=stdout)
+        return as_reply(request, self._session.key_exchange(request.timeout_s))
 
 
 def ssh_access(settings: SshLogin, context: ConnectionContext) -> SshAccess:

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from audit_core.api.sdk import Answer, Message, ParseError, Request, fact, msg, verbatim
+from audit_core.model import Reply
 
 SCHEMA = 1
 
@@ -50,6 +51,11 @@ class StoredKeyExchange(Struct, frozen=True, kw_only=True):
     lists: dict[str, list[str]] = {}
     keys: dict[str, str] = {}
     unread: list[str] = []
+
+
+def as_reply(request: SshKeyExchange, shown: StoredKeyExchange) -> Reply:
+    """The answer to `request`."""
+    return Reply(request=request, exit_code=0, stdout=msgspec.json.encode(shown))
 
 
 class KeyExchange(Struct, frozen=True, kw_only=True):

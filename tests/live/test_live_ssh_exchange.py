@@ -13,11 +13,13 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec import structs
 
 from audit_core import plan
 from audit_core.api.sdk import Severity, check, fact, msg, passed
 from audit_core.api.testkit import target_of
 from audit_core.collect import Collector
+from audit_core.evaluate.target_status import target_statuses
 from audit_core.model import (
     Absent,
     Answer,
@@ -30,12 +32,18 @@ from audit_core.model import (
     Target,
     Verdict,
 )
+from audit_core.model.results import TargetState
 from audit_linux.ssh import sshd_algorithms as strong
 from audit_linux.ssh.host_keys import sshd_host_key_size
 from audit_linux.ssh.sshd import Servers, parse_sshd_t
 from audit_linux.ssh.sshd import Sshd as Settings
 from audit_linux.ssh.sshd_offered import OfferedAlgorithms, shown_server
-from audit_shell.key_exchange import StoredKeyExchange, parse_key_exchange
+from audit_shell.key_exchange import (
+    KEY_EXCHANGE,
+    SshKeyExchange,
+    StoredKeyExchange,
+    parse_key_exchange,
+)
 from audit_shell.ssh import SshAccess, SshTransport, _host_key, _library, _server_keys
 from core.fakes import new_run, shell_route
 from live.patience import PATIENCE_S, eventually
@@ -221,6 +229,35 @@ def test_what_is_no_server_shows_no_key() -> None:
             lists = [["curve25519-sha256"], *[["x"]] * 7]
             with pytest.raises(_host_key.Unread):
                 _host_key.host_key(ours, "ssh-rsa", lists, time.monotonic() + PATIENCE_S)
+
+
+# --- a login that is refused --------------------------------------------------------------------
+
+
+def test_what_a_server_showed_before_it_refused_the_login_is_kept(tmp_path: Path) -> None:
+    target = Target(id="web1", kind="host", object_type="server")
+    run = new_run(tmp_path, [target])
+    needs_it = check("t.needs-it", needs=KEY_EXCHANGE, severity=Severity.LOW)(_needs_it)
+    with Sshd([*WEAK, "AllowUsers nobody-of-that-name"]) as sshd:
+        route = shell_route(SshTransport(access(sshd)), target.id)
+        route = structs.replace(route, accepts=(*route.accepts, SshKeyExchange))
+        Collector(run, {target.id: (route,)}).collect(plan.groups((target,), [needs_it]))
+        assert sshd.logged(b"Connection from") == 1
+    bundle = run.bundle(target.id)
+    assert bundle is not None
+    assert [fault.reason for fault in bundle.faults.values()] == [Reason.NOT_PERMITTED]
+    (kept,) = bundle.observations.values()
+    assert b"3des-cbc" in bundle.blob(kept.stdout_sha256)
+    exchange = parse_key_exchange(answer(bundle.blob(kept.stdout_sha256)))
+    judged = strong.sshd_ciphers.judge(*[NONE] * 7, shown_server(exchange))
+    assert judged.verdict is FAIL
+    (status,) = target_statuses(plan.groups((target,), [needs_it])[0], bundle, sealed=True)
+    assert status.state is TargetState.NOT_REACHED
+
+
+def _needs_it(_: object) -> Judgement:
+    """It was shown."""
+    return passed(msg("shown"))
 
 
 # --- a session that is lost --------------------------------------------------------------------

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from audit_core import plan
 from audit_core.collect.logins import Logins
-from audit_core.connectors import ByTarget, Route, asked, now, route_of
+from audit_core.connectors import ByTarget, Route, asked, capped, now, route_of
 from audit_core.model import (
     ConnectError,
     Message,
@@ -242,6 +242,7 @@ class _GroupRounds:
         self._writer = writer
         self._parents = group.parents
         self._failed: set[tuple[str, str]] = set()
+        self._shown: dict[tuple[str, str], tuple[Reply, ...]] = {}  # before a login was refused
         self._sessions: dict[tuple[str, str], Session] = {}
         self._again: set[tuple[str, str]] = set()  # the routes over which was logged in again
 
@@ -281,8 +282,20 @@ class _GroupRounds:
             ]
             if left and (route.target, route.connector) not in self._failed:
                 self._over(route, number, left)
+            self._add_shown(route, number, left)
         if number == _MAIN:
             self._close_all()
+
+    def _add_shown(self, route: Route, number: int, left: Sequence[Request]) -> None:
+        """Stores what a server that refused the login told before, as far as it is asked.
+
+        Under a name of its own: over the connector itself nothing was answered.
+        """
+        wanted = {request.identity() for request in left}
+        for reply in self._shown.get((route.target, route.connector), ()):
+            if reply.request.identity() in wanted:
+                stamp = self._now(f"{route.connector}-no-login", number)
+                self._writer.add(route.target, capped(reply, stamp.started), stamp)
 
     def _close_all(self) -> None:
         for session in self._sessions.values():
@@ -354,6 +367,7 @@ class _GroupRounds:
             if error.refused and (route.target, route.connector) in self._sessions:
                 self._collector.logins.refused_later(route)
                 self._writer.login(route.target, route.connector, Login.REFUSED)
+            self._shown[route.target, route.connector] = error.replies
             self._fault(route, error.reason, error.detail, error.remedy)
         except ConfigError as error:  # of this target's own access: the others go on
             self._fault(route, Reason.NOT_COLLECTED, error.detail)
@@ -434,6 +448,10 @@ class _GroupRounds:
         self, target: str, connector: str, number: int, request: Request, status: Status,
         why: Message,
     ) -> None:  # fmt: skip
-        moment, how = now(), SessionInfo(connector=connector)
-        stamp = Stamp(round=number, started=moment, ended=moment, how=how)
-        self._writer.add(target, Reply(request=request, status=status, detail=why), stamp)
+        reply = Reply(request=request, status=status, detail=why)
+        self._writer.add(target, reply, self._now(connector, number))
+
+    def _now(self, connector: str, number: int) -> Stamp:
+        moment = now()
+        how = SessionInfo(connector=connector)
+        return Stamp(round=number, started=moment, ended=moment, how=how)

@@ -40,7 +40,8 @@ class ConnectError(Exception):
 
     `remedy` is what the user can do about it (a command to run), or None. `refused`: the other side
     refused what it was offered, or nobody knows whether it did; it counts towards lock-outs.
-    `in_between`: this is about the host through which the target is reached.
+    `in_between`: this is about the host through which the target is reached. `replies` are answers
+    that the other side gave before it refused the login.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class ConnectError(Exception):
         remedy: Message | None = None,
         refused: bool = False,
         in_between: bool = False,
+        replies: tuple[Reply, ...] = (),
     ) -> None:
         super().__init__(str(detail))
         self.reason = reason
@@ -58,6 +60,7 @@ class ConnectError(Exception):
         self.remedy = remedy
         self.refused = refused
         self.in_between = in_between
+        self.replies = replies
 
 
 class Lack(Struct, frozen=True, kw_only=True):

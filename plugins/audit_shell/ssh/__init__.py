@@ -7,7 +7,7 @@ are read while the script is written, packets and banners are bounded, and no th
 
 Beside it `preflight` tells what is missing before a login, `peers` which keys servers show, and
 `jump` lets other connectors connect through a host.
-The modules, each importing only those below: this one, `_login` and `_server_keys`, `_trust`,
+The modules, each importing only those below: this one, `_login`, `_server_keys`, `_trust`,
 `_exchange` and `_host_key`, `_link` and `_credentials`, `_certificates`, `_library`,
 `_access`, `_error_text`.
 """

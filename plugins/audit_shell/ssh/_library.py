@@ -99,6 +99,14 @@ def offered(transport: paramiko.Transport, list: str) -> tuple[str, ...]:
     return tuple(lists.get(list, ()))
 
 
+def host_key(transport: paramiko.Transport) -> paramiko.PKey:
+    """The key that the server proved to hold, also of a connection that has ended."""
+    key = transport.host_key
+    if key is None:
+        raise library().SSHException("no keys were exchanged")
+    return key
+
+
 def host_keys(transport: paramiko.Transport) -> tuple[bytes, ...]:
     """All host keys of the server, as it reported them after the login; empty where it did not.
 

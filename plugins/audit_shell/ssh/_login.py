@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 from audit_core.model import ConnectError, Message, Reason, filled, msg
 from audit_shell import hostkeys
+from audit_shell.key_exchange import SshKeyExchange, as_reply
 from audit_shell.ssh import _library
 from audit_shell.ssh._access import SshAccess
 from audit_shell.ssh._credentials import Credential, Kind, credential
 from audit_shell.ssh._error_text import plain, text_of
 from audit_shell.ssh._link import Link, Watchdog, dial
+from audit_shell.ssh._server_keys import key_exchange
 from audit_shell.ssh._trust import verified
 
 if TYPE_CHECKING:
@@ -42,7 +44,7 @@ def _reach_jump(access: SshAccess, secret: Callable[[str], str]) -> Link:
     try:
         return reach(access, secret)
     except ConnectError as error:
-        error.in_between = True
+        error.in_between, error.replies = True, ()
         raise
 
 
@@ -75,6 +77,12 @@ def _log_in(link: Link, offer: Credential) -> Link:
     try:
         with _in_time(link):
             _authenticate(link, offer)
+    except ConnectError as error:
+        # No further connection for the RSA key: to the server each would be one more failure.
+        shown = key_exchange(link, time.monotonic())
+        error.replies = (as_reply(SshKeyExchange(), shown),)
+        link.close()
+        raise
     except BaseException:
         link.close()
         raise
@@ -219,8 +227,8 @@ _FAILED = {
 _KEY_REFUSED = msg(
     "The cause is only in the server's log (journalctl -u ssh): AllowUsers, "
     "DenyUsers, AllowGroups or DenyGroups without {user}, a locked or expired "
-    "account, a key that authorized_keys does not hold, or files that others can "
-    "write to (as {user}: chmod go-w ~ ~/.ssh ~/.ssh/authorized_keys)"
+    "account, maintenance (/run/nologin, /etc/nologin), a key that authorized_keys does not hold, "
+    "or files that others can write to (as {user}: chmod go-w ~ ~/.ssh ~/.ssh/authorized_keys)"
 )
 _REFUSED = {
     Kind.KEY: _KEY_REFUSED,

@@ -35,7 +35,7 @@ def key_exchange(link: Link, until: float) -> StoredKeyExchange:
     does not come by `until`, a moment of the monotonic clock, is `unread`.
     """
     lists = {ours: list(_library.offered(link.transport, name)) for ours, name in _LISTS.items()}
-    own = link.transport.get_remote_server_key()
+    own = _library.host_key(link.transport)
     keys, unread = {own.get_name(): own.asbytes()}, list[str]()
     algorithm = next((name for name in _BY_RSA if name in lists["host_keys"]), None)
     if algorithm is not None and _RSA not in keys:
