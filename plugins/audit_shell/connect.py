@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from audit_core.connectors.scope import as_address
-from audit_core.model import ConnectionContext, Reply
+from audit_core.model import ConnectError, ConnectionContext, Reply, Request
 from audit_shell.access import JumpLogin, LocalAccess, SshLogin, Sudo
 from audit_shell.hostkeys import DEFAULT_FILES
 from audit_shell.key_exchange import SshKeyExchange, as_reply
@@ -31,6 +33,14 @@ class SshShell(ShellSession):
     def __init__(self, session: SshSession, *, sudo: bool) -> None:
         super().__init__(session, sudo=sudo)
         self._session = session
+
+    def ask(self, requests: Sequence[Request]) -> Iterator[Reply]:
+        """As of every shell; where the login runs none, the error has the key exchange."""
+        try:
+            yield from super().ask(requests)
+        except ConnectError as error:
+            error.replies = (as_reply(SshKeyExchange(), self._session.key_exchange(0)),)
+            raise
 
     def key_exchange(self, request: SshKeyExchange) -> Reply:
         """The algorithms and host keys that the server sends to every client."""

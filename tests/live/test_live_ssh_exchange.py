@@ -38,6 +38,7 @@ from audit_linux.ssh.host_keys import sshd_host_key_size
 from audit_linux.ssh.sshd import Servers, parse_sshd_t
 from audit_linux.ssh.sshd import Sshd as Settings
 from audit_linux.ssh.sshd_offered import OfferedAlgorithms, shown_server
+from audit_shell.connect import SshShell
 from audit_shell.key_exchange import (
     KEY_EXCHANGE,
     SshKeyExchange,
@@ -235,23 +236,40 @@ def test_what_is_no_server_shows_no_key() -> None:
 
 
 def test_what_a_server_showed_before_it_refused_the_login_is_kept(tmp_path: Path) -> None:
+    refusing = [*WEAK, "AllowUsers nobody-of-that-name"]
+    strange = ["KexAlgorithms diffie-hellman-group1-sha1", *WEAK]
+    no_shell = [*WEAK, "ForceCommand /bin/true"]
+    cases = (
+        (Reason.NOT_PERMITTED, refusing, strong.sshd_ciphers),
+        (Reason.UNREACHABLE, strange, strong.sshd_kex),  # nothing in common with the library
+        (Reason.NOT_PERMITTED, no_shell, strong.sshd_macs),
+    )
+    for number, (reason, settings, judge) in enumerate(cases):
+        _refused(tmp_path / str(number), reason, settings, judge)
+
+
+def _refused(folder: Path, reason: Reason, settings: list[str], judge: Check) -> None:
     target = Target(id="web1", kind="host", object_type="server")
-    run = new_run(tmp_path, [target])
+    run = new_run(folder, [target])
     needs_it = check("t.needs-it", needs=KEY_EXCHANGE, severity=Severity.LOW)(_needs_it)
-    with Sshd([*WEAK, "AllowUsers nobody-of-that-name"]) as sshd:
-        route = shell_route(SshTransport(access(sshd)), target.id)
-        route = structs.replace(route, accepts=(*route.accepts, SshKeyExchange))
-        Collector(run, {target.id: (route,)}).collect(plan.groups((target,), [needs_it]))
+    checks = [needs_it, _seen(0, Command(argv=("/bin/true",)))]
+    with Sshd(settings) as sshd:
+        route = structs.replace(
+            shell_route(SshTransport(access(sshd)), target.id),
+            accepts=(Command, SshKeyExchange),
+            open=lambda: SshShell(SshTransport(access(sshd)).open(), sudo=False),
+        )
+        Collector(run, {target.id: (route,)}).collect(plan.groups((target,), checks))
         assert sshd.logged(b"Connection from") == 1
     bundle = run.bundle(target.id)
     assert bundle is not None
-    assert [fault.reason for fault in bundle.faults.values()] == [Reason.NOT_PERMITTED]
+    assert [fault.reason for fault in bundle.faults.values()] == [reason]
     (kept,) = bundle.observations.values()
     assert b"3des-cbc" in bundle.blob(kept.stdout_sha256)
     exchange = parse_key_exchange(answer(bundle.blob(kept.stdout_sha256)))
-    judged = strong.sshd_ciphers.judge(*[NONE] * 7, shown_server(exchange))
+    judged = judge.judge(*[NONE] * 7, shown_server(exchange))
     assert judged.verdict is FAIL
-    (status,) = target_statuses(plan.groups((target,), [needs_it])[0], bundle, sealed=True)
+    (status,) = target_statuses(plan.groups((target,), checks)[0], bundle, sealed=True)
     assert status.state is TargetState.NOT_REACHED
 
 

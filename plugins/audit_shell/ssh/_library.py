@@ -99,12 +99,9 @@ def offered(transport: paramiko.Transport, list: str) -> tuple[str, ...]:
     return tuple(lists.get(list, ()))
 
 
-def host_key(transport: paramiko.Transport) -> paramiko.PKey:
-    """The key that the server proved to hold, also of a connection that has ended."""
-    key = transport.host_key
-    if key is None:
-        raise library().SSHException("no keys were exchanged")
-    return key
+def host_key(transport: paramiko.Transport) -> paramiko.PKey | None:
+    """The key that the server proved to hold, also of a connection that has ended; None without."""
+    return transport.host_key
 
 
 def host_keys(transport: paramiko.Transport) -> tuple[bytes, ...]:

@@ -6,7 +6,7 @@ import contextlib
 import time
 from typing import TYPE_CHECKING
 
-from audit_core.model import ConnectError, Message, Reason, filled, msg
+from audit_core.model import ConnectError, Message, Reason, Reply, filled, msg
 from audit_shell import hostkeys
 from audit_shell.key_exchange import SshKeyExchange, as_reply
 from audit_shell.ssh import _library
@@ -78,9 +78,7 @@ def _log_in(link: Link, offer: Credential) -> Link:
         with _in_time(link):
             _authenticate(link, offer)
     except ConnectError as error:
-        # No further connection for the RSA key: to the server each would be one more failure.
-        shown = key_exchange(link, time.monotonic())
-        error.replies = (as_reply(SshKeyExchange(), shown),)
+        error.replies = _shown(link)
         link.close()
         raise
     except BaseException:
@@ -89,6 +87,14 @@ def _log_in(link: Link, offer: Credential) -> Link:
     if link.access.keepalive_s:
         link.transport.set_keepalive(link.access.keepalive_s)
     return link
+
+
+def _shown(link: Link) -> tuple[Reply, ...]:
+    """What the server told before the login.
+
+    No further connection is made for its RSA key: to the server each would be one more failure.
+    """
+    return (as_reply(SshKeyExchange(), key_exchange(link, time.monotonic())),)
 
 
 @contextlib.contextmanager
@@ -198,7 +204,9 @@ def _incompatible(link: Link, error: Exception) -> ConnectError:
             offered = _library.offered(link.transport, name)
             shown = plain(", ".join(offered)) or "-"
             why = filled(detail, where=where, offered=shown)
-            return ConnectError(Reason.UNREACHABLE, why, remedy=_remedy_for(offered))
+            return ConnectError(
+                Reason.UNREACHABLE, why, remedy=_remedy_for(offered), replies=_shown(link)
+            )
     return _no_ssh(link, error)
 
 
@@ -227,8 +235,9 @@ _FAILED = {
 _KEY_REFUSED = msg(
     "The cause is only in the server's log (journalctl -u ssh): AllowUsers, "
     "DenyUsers, AllowGroups or DenyGroups without {user}, a locked or expired "
-    "account, maintenance (/run/nologin, /etc/nologin), a key that authorized_keys does not hold, "
-    "or files that others can write to (as {user}: chmod go-w ~ ~/.ssh ~/.ssh/authorized_keys)"
+    "account, a shell that does not exist, maintenance (/run/nologin, /etc/nologin), a key that "
+    "authorized_keys does not hold, or files that others can write to (as {user}: "
+    "chmod go-w ~ ~/.ssh ~/.ssh/authorized_keys)"
 )
 _REFUSED = {
     Kind.KEY: _KEY_REFUSED,

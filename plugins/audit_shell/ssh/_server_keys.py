@@ -29,14 +29,15 @@ _BUSY = (b"Exceeded MaxStartups", b"Not allowed at this time")
 
 
 def key_exchange(link: Link, until: float) -> StoredKeyExchange:
-    """The lists of this connection, its host key, and the RSA key where there is one.
+    """The lists of this connection, its host key if it proved one, and the RSA key if it has one.
 
     What the server sent after the login spares a connection of its own for the RSA key. A key that
     does not come by `until`, a moment of the monotonic clock, is `unread`.
     """
     lists = {ours: list(_library.offered(link.transport, name)) for ours, name in _LISTS.items()}
     own = _library.host_key(link.transport)
-    keys, unread = {own.get_name(): own.asbytes()}, list[str]()
+    keys = {} if own is None else {own.get_name(): own.asbytes()}
+    unread: list[str] = []
     algorithm = next((name for name in _BY_RSA if name in lists["host_keys"]), None)
     if algorithm is not None and _RSA not in keys:
         blob = _rsa_key_sent(link) or _key(link, algorithm, lists, until)
