@@ -22,9 +22,10 @@ from audit_backup.generations import (
     overdue,
     regular_and_gone,
     sizes,
+    with_full,
 )
 from audit_backup.model import BackupFile, Ends, Files
-from audit_backup.names import is_archive, is_increment, snapshot
+from audit_backup.names import is_archive, snapshot
 from audit_backup.parts import lost_parts, perhaps_cut
 from audit_core.api.sdk import (
     COLLECTED_AT,
@@ -69,19 +70,9 @@ def present(files: Files) -> Judgement:
     detail = msg("{count} of {all} files have content", count=len(full), all=len(files.files))
     if files.listed:
         detail = msg("The backup program lists {count} backups", count=len(full))
-    if why := _no_full_backup(files):
+    if why := open_points.lacks_full(files):
         return undetermined(detail, why, expected=wanted)
     return passed(detail, expected=wanted)
-
-
-def _no_full_backup(files: Files) -> Message | None:
-    """A message where all files are increments or logs of changes, which need a full backup."""
-    full = [] if files.listed else open_points.with_content(files.files)
-    if not full or not all(is_increment(f.name) for f in full):
-        return None
-    names = capped((f.name for f in full), sort=False)
-    return msg("Only increments or logs of changes, among them {names}: show where the full backup "
-               "is that they need", names=names)  # fmt: skip
 
 
 @check(
@@ -211,7 +202,12 @@ def _dated(
     if age + skew <= allowed * HOUR:
         if old := _older_by_content(newest, clock, allowed):
             return failed(detail, old, *noted, expected=wanted)
-        if why := _older_by_name(newest, clock, allowed) or _stopped(full, clock, allowed):
+        why = (
+            open_points.lacks_full(files)
+            or _older_by_name(newest, clock, allowed)
+            or _stopped(full, clock, allowed)
+        )
+        if why:
             return undetermined(detail, why, *noted, expected=wanted)
         return passed(detail, *noted, expected=wanted)
     if why := _why_not_old(full, files, clock, latest, skew, allowed):
@@ -292,7 +288,7 @@ def enough_copies(
     )  # fmt: skip
     noted = open_points.still_written(files, clock)
     if apart >= needed:
-        if why := _no_full_backup(files):
+        if why := open_points.lacks_full(files):
             return undetermined(detail, why, expected=wanted)
         prints = _prints(settled, known(digests) or {}, known(ends) or {})
         if distinct(full, {**inodes, **prints}) >= needed:
@@ -412,9 +408,14 @@ def _sized(
     empty, never = open_points.without_content(runs)
     if empty := empty or lost_parts(newest.files):
         return failed(detail, empty, *noted, expected=wanted)
-    if least is not None and newest.size < least:
+    full = with_full(runs) or runs
+    if full[0] is not newest:
+        detail = msg("The newest full backup has {size} bytes in {count} files: {names}",
+                     size=full[0].size, count=len(full[0].files),
+                     names=capped((f.name for f in full[0].files), sort=False))  # fmt: skip
+    if least is not None and full[0].size < least:
         return failed(detail, *noted, expected=wanted)
-    small, like, compared = _compared(runs, percent)
+    small, like, compared = _compared(full, percent)
     if small and not like:
         return failed(detail, *small, *noted, expected=wanted)
     if why := never or _doubts(runs, least, small, compared):
@@ -442,12 +443,13 @@ def _doubts(
 
 def _missing(runs: tuple[Generation, ...]) -> Message | None:
     """A message where most of what earlier generations hold is not in the newest."""
+    runs = with_full(runs)
     earlier = [run.size for run in runs[1:]]
     if not earlier or runs[0].size * 2 >= median(earlier):
         return None
     here = {key_of(f) for f in runs[0].files}
     missing = [f.name for f in runs[1].files if key_of(f) not in here]
-    if not missing or all(is_increment(f.name) for f in runs[0].files):
+    if not missing:
         return None
     return msg("The newest backup lacks parts of the one before: {names}", names=capped(missing))
 

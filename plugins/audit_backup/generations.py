@@ -75,6 +75,11 @@ def exact_key_of(file: BackupFile) -> str:
     return "@" if names.snapshot(file.name) else dates.undated(file.name)
 
 
+def family_of(file: BackupFile) -> str:
+    """The series of a file, which its full backups and increments have in common."""
+    return "@" if names.snapshot(file.name) else names.family(file.name)
+
+
 def sizes(generation: Generation, *, exact: bool) -> Counter[str]:
     """The bytes of each series in one generation; increments are left out."""
     found: Counter[str] = Counter()
@@ -107,14 +112,37 @@ _REGULAR = 3  # generations in a row in which a series has to be
 
 
 def regular_and_gone(runs: Sequence[Generation]) -> tuple[str, ...]:
-    """A file of each series that is in all of the last generations, but not in the newest."""
+    """A file of each series that is in all of the last generations, but not in the newest.
+
+    An increment and a full backup stand for each other.
+    """
     newest, *earlier = runs[: _REGULAR + 1]
     if len(earlier) < _REGULAR:
         return ()
-    here = {exact_key_of(f) for f in newest.files}
-    usual = set.intersection(*({exact_key_of(f) for f in run.files} for run in earlier))
-    gone = {exact_key_of(f): f.name for f in earlier[0].files if exact_key_of(f) in usual - here}
+    here = {family_of(f) for f in newest.files}
+    usual = set.intersection(*({family_of(f) for f in run.files} for run in earlier))
+    gone = {family_of(f): f.name for f in earlier[0].files if family_of(f) in usual - here}
     return tuple(gone[key] for key in sorted(gone))
+
+
+def without_full(files: Iterable[BackupFile]) -> tuple[str, ...]:
+    """The increments whose full backup is not among `files`.
+
+    Where some have one of their own name, each needs one; a log of changes needs any.
+    """
+    files = tuple(files)
+    full = {family_of(f) for f in files if not names.is_increment(f.name)}
+    steps = [f for f in files if names.is_step(f.name)]
+    if not full:
+        return tuple(f.name for f in files)
+    if not any(family_of(f) in full for f in steps):
+        return ()
+    return tuple(f.name for f in steps if family_of(f) not in full)
+
+
+def with_full(runs: Sequence[Generation]) -> tuple[Generation, ...]:
+    """The generations with a full backup: the sizes of increments tell nothing."""
+    return tuple(r for r in runs if not all(names.is_increment(f.name) for f in r.files))
 
 
 def always_empty(runs: Sequence[Generation]) -> frozenset[str]:

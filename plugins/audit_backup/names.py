@@ -197,13 +197,32 @@ def snapshot(name: str) -> str:
     return top if _SNAPSHOT.fullmatch(top) or (days(top) and "/" in rest) else ""
 
 
-# Segments of PostgreSQL's and MySQL's logs of changes are named by a number.
-_INCREMENT = re.compile(
-    r"(?<![a-z])(?:inc|incr|incremental|diff|differential|binlog|wal|arch|archivelog)(?![a-z])"
-    r"|(?:^|/)[0-9a-f]{24}(?=\.|$)|(?:mysql|mariadb)-bin\.\d"
+_STEPS = (
+    r"(?<![a-z])(?:inc(?:r(?:emental?s?)?)?|diff(?:erential)?s?|(?:level|lvl)[-_]?[1-9])(?![a-z])"
+    r"|增量|差异|差量"
 )
+# Segments of PostgreSQL's and MySQL's logs of changes are named by a number, backups of pgBackRest
+# that need another by D or I, log backups of SQL Server by their end.
+_LOGS = (
+    r"(?<![a-z])(?:binlog|wal|arch|archivelog)(?![a-z])|(?:^|/)[0-9a-f]{24}(?=\.|$)"
+    r"|(?:mysql|mariadb)-bin\.\d|f_\d{8}-\d{6}[di](?![a-z\d])|\.trn(?=$|\.)|归档"
+)
+_STEP = re.compile(_STEPS)
+_INCREMENT = re.compile(f"{_STEPS}|{_LOGS}")
+_FULL = r"(?<![a-z])(?:full|complete|base|(?:level|lvl)[-_]?0)(?![a-z])|全量|全备|全库|完全|完整"
+_SORT = re.compile(rf"(?:{_STEPS}|{_FULL}|(?<![a-z])log(?![a-z]))[-_.]?(?:\d{{1,3}}(?!\d))?")
 
 
 def is_increment(name: str) -> bool:
     """Whether the name says that it is an increment, whose size tells nothing."""
     return bool(_INCREMENT.search(name.lower()))
+
+
+def is_step(name: str) -> bool:
+    """Whether the name says that it is an increment, and no log of changes."""
+    return bool(_STEP.search(name.lower()))
+
+
+def family(name: str) -> str:
+    """`name` without days, periods, and the words that tell increments from full backups."""
+    return _SORT.sub("@", _WORDS.sub("@", re.sub(r"\.(?:trn|bak)$", "", undated(name))))

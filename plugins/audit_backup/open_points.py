@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from audit_backup.generations import Generation, always_empty, exact_key_of
+from audit_backup.generations import Generation, always_empty, exact_key_of, without_full
 from audit_backup.model import BackupFile, Content, Files
 from audit_backup.names import is_archive, is_dump, snapshot
 from audit_backup.repositories import written_by
@@ -128,6 +128,15 @@ def unknown_content(files: Iterable[BackupFile]) -> Message | None:
         "Whether these files have content is not known: {names}",
         names=capped((f"{f.name} ({f.size})" for f in open_), sort=False),
     )
+
+
+def lacks_full(files: Files) -> Message | None:
+    """A message where increments or logs of changes lack the full backup that they need."""
+    lone = () if files.listed else without_full(with_content(files.files))
+    if not lone:
+        return None
+    return msg("Only increments or logs of changes, among them {names}: show where the full backup "
+               "is that they need", names=capped(lone, sort=False))  # fmt: skip
 
 
 def kept_by_program(files: Files) -> Message | None:
