@@ -10,6 +10,7 @@ from audit_core.api.hooks import locale_beside, offers
 dengbao_facts = offers("audit_backup.facts:FACTS")
 dengbao_checks = offers(
     "audit_backup.checks:CHECKS",
+    "audit_backup.size_check:CHECKS",
     "audit_backup.whole_check:CHECKS",
     "audit_backup.keeping_checks:CHECKS",
 )

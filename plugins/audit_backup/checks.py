@@ -8,25 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
-from statistics import median
 from typing import Annotated
 
 from audit_backup import declared, open_points
 from audit_backup.dates import days
 from audit_backup.facts import CLOCK, DIGESTS, ENDS, SET
 from audit_backup.generations import (
-    Generation,
     distinct,
     generations,
-    key_of,
     overdue,
-    regular_and_gone,
-    sizes,
-    with_full,
+    same_as_before,
 )
 from audit_backup.model import BackupFile, Ends, Files
 from audit_backup.names import is_archive, snapshot
-from audit_backup.parts import lost_parts, perhaps_cut
 from audit_core.api.sdk import (
     COLLECTED_AT,
     DAY,
@@ -55,7 +49,7 @@ from audit_core.api.sdk import (
     "backup.present",
     needs=SET,
     severity=Severity.HIGH,
-    version=10,
+    version=11,
     when_absent=open_points.NO_FOLDER,
     remedy=msg("Set the backup up, or correct what the inventory declares"),
 )
@@ -79,7 +73,7 @@ def present(files: Files) -> Judgement:
     "backup.fresh",
     needs=(SET, CLOCK, TARGET, COLLECTED_AT),
     severity=Severity.HIGH,
-    version=10,
+    version=11,
     when_absent=open_points.NO_FOLDER,
     remedy=msg("Find out why the backup job did not run or did not finish"),
 )
@@ -101,11 +95,22 @@ def fresh(
         return undetermined(why, expected=wanted)
     latest = open_points.latest_time(clock, collected_at)
     full = open_points.with_content(open_points.finished_files(files, clock, latest))
+    skew = open_points.clock_skew(clock, collected_at)
     if not full:
+        if too_old := _all_old(files, clock, latest, skew, allowed, wanted):
+            return too_old
         return _nothing_to_date(files, clock, latest, wanted)
-    return _dated(
-        full, files, clock, latest, open_points.clock_skew(clock, collected_at), allowed, wanted
-    )
+    return _dated(full, files, clock, latest, skew, allowed, wanted)
+
+
+def _all_old(
+    files: Files, clock: int, latest: float, skew: float, allowed: float, wanted: Message
+) -> Judgement | None:
+    """The judgement where even what may be no backup is too old."""
+    perhaps = open_points.possibly_with_content(open_points.finished_files(files, clock, latest))
+    if not perhaps or clock - perhaps[0].at + skew <= allowed * HOUR:
+        return None
+    return _dated(perhaps, files, clock, latest, skew, allowed, wanted)
 
 
 def _nothing_to_date(files: Files, clock: int, latest: float, wanted: Message) -> Judgement:
@@ -206,6 +211,7 @@ def _dated(
             open_points.lacks_full(files)
             or _older_by_name(newest, clock, allowed)
             or _stopped(full, clock, allowed)
+            or _copied_nothing(full)
         )
         if why:
             return undetermined(detail, why, *noted, expected=wanted)
@@ -224,13 +230,25 @@ def _stopped(full: list[BackupFile], clock: int, allowed: float) -> Message | No
                names=capped(stopped))  # fmt: skip
 
 
+def _copied_nothing(full: list[BackupFile]) -> Message | None:
+    """A message where the newest snapshot may be what rsnapshot leaves after a copy that failed."""
+    same = same_as_before(full)
+    if not same:
+        return None
+    return msg(
+        "All files here are those of the snapshot before: {folders}: either nothing had changed, "
+        "or the copy failed: provide the log of the copy job", folders=capped(same),
+    )  # fmt: skip
+
+
 def _why_not_old(
     full: list[BackupFile], files: Files, clock: int, latest: float, skew: float, allowed: float
 ) -> Message | None:
     """Why there may be a newer backup than the newest that is known."""
     if why := open_points.unseen_files(files) or open_points.dated_in_future(files, clock, latest):
         return why
-    if why := _younger_by_name(full, clock, allowed) or _mirrored(full):
+    # a program that lists backups knows their times
+    if not files.listed and (why := _younger_by_name(full, clock, allowed) or _mirrored(full)):
         return why
     if skew and clock - full[0].at - skew <= allowed * HOUR:
         hours = rounded_up(skew, HOUR)
@@ -254,7 +272,7 @@ def _why_not_old(
         COLLECTED_AT,
     ),
     severity=Severity.MEDIUM,
-    version=10,
+    version=11,
     when_absent=open_points.NO_FOLDER,
     remedy=msg("Keep more generations, or correct the declared number"),
 )
@@ -340,138 +358,4 @@ def _too_few(
     return failed(detail, *noted, expected=wanted)
 
 
-@check(
-    "backup.size",
-    needs=(SET, CLOCK, TARGET, COLLECTED_AT),
-    severity=Severity.HIGH,
-    version=10,
-    when_absent=open_points.NO_FOLDER,
-    remedy=msg("Check the log of the backup job: the newest backup may be incomplete"),
-)
-def plausible_size(
-    files: Files,
-    clock: int,
-    target: Target,
-    collected_at: str,
-    *,
-    least_percent: Annotated[int, Up] = 50,
-) -> Judgement:
-    """The newest backup is not empty and not much smaller than the earlier ones of its series."""
-    least = declared.min_bytes(target)
-    if isinstance(least, Message):
-        return undetermined(least)
-    wanted = msg(
-        "with content, at least {least} bytes and {percent} % of the median of the earlier ones",
-        least=least or 1, percent=least_percent,
-    )  # fmt: skip
-    latest = open_points.latest_time(clock, collected_at)
-    why = (
-        open_points.kept_by_program(files)
-        or (_without_sizes(files) and open_points.known_by_list_only(files))
-        or open_points.incomplete_list(files)
-        or open_points.dated_in_future(files, clock, latest)
-    )
-    if why:
-        return undetermined(why, expected=wanted)
-    settled, noted = (
-        open_points.finished_files(files, clock, latest),
-        open_points.still_written(files, clock),
-    )
-    if not settled and noted:
-        return undetermined(*noted, expected=wanted)
-    if not settled:
-        return open_points.judge_no_files(files, wanted)
-    if (files.deeper or files.mounted) and (unseen := open_points.unsearched_places(files)):
-        return undetermined(unseen, expected=wanted)
-    runs = generations(settled, declared.known_hours(target))
-    return _sized(runs, noted, least, least_percent, wanted)
-
-
-def _without_sizes(files: Files) -> bool:
-    """Whether the list of a backup program has a backup without its size."""
-    return any(f.size <= 1 for f in files.files)
-
-
-def _sized(
-    runs: tuple[Generation, ...],
-    noted: tuple[Message, ...],
-    least: int | None,
-    percent: int,
-    wanted: Message,
-) -> Judgement:
-    newest = runs[0]
-    names = capped((f.name for f in newest.files), sort=False)
-    detail = msg(
-        "The newest backup has {size} bytes in {count} files: {names}",
-        size=newest.size, count=len(newest.files), names=names,
-    )  # fmt: skip
-    empty, never = open_points.without_content(runs)
-    if empty := empty or lost_parts(newest.files):
-        return failed(detail, empty, *noted, expected=wanted)
-    full = with_full(runs) or runs
-    if full[0] is not newest:
-        detail = msg("The newest full backup has {size} bytes in {count} files: {names}",
-                     size=full[0].size, count=len(full[0].files),
-                     names=capped((f.name for f in full[0].files), sort=False))  # fmt: skip
-    if least is not None and full[0].size < least:
-        return failed(detail, *noted, expected=wanted)
-    small, like, compared = _compared(full, percent)
-    if small and not like:
-        return failed(detail, *small, *noted, expected=wanted)
-    if why := never or _doubts(runs, least, small, compared):
-        return undetermined(detail, why, *noted, expected=wanted)
-    return passed(detail, *noted, expected=wanted)
-
-
-def _doubts(
-    runs: tuple[Generation, ...], least: int | None, small: list[Message], compared: bool
-) -> Message | None:
-    """Why the size of the newest generation is not known to be enough."""
-    if small:
-        return msg("Sizes vary: full and incremental backups may have the same names")
-    if why := perhaps_cut(runs[0].files):
-        return why
-    if gone := regular_and_gone(runs):
-        return msg("The newest backup lacks parts of the one before: {names}", names=capped(gone))
-    doubtful = [f for f in runs[0].files if least is None or f.sparse]
-    if why := open_points.unknown_content(f for f in doubtful if not snapshot(f.name)):
-        return why
-    if not compared and least is None:
-        return msg("There is no earlier backup to compare with: declare `min_bytes`")
-    return _missing(runs)
-
-
-def _missing(runs: tuple[Generation, ...]) -> Message | None:
-    """A message where most of what earlier generations hold is not in the newest."""
-    runs = with_full(runs)
-    earlier = [run.size for run in runs[1:]]
-    if not earlier or runs[0].size * 2 >= median(earlier):
-        return None
-    here = {key_of(f) for f in runs[0].files}
-    missing = [f.name for f in runs[1].files if key_of(f) not in here]
-    if not missing:
-        return None
-    return msg("The newest backup lacks parts of the one before: {names}", names=capped(missing))
-
-
-def _compared(runs: tuple[Generation, ...], percent: int) -> tuple[list[Message], bool, bool]:
-    """What is too small, whether earlier ones were as small at times, and whether any was compared.
-
-    Each series is compared twice: by names without days, and by names without numbers as well.
-    """
-    small: dict[str, Message] = {}
-    like, compared = True, False
-    for exact in (True, False):
-        new, *old = [sizes(run, exact=exact) for run in runs]
-        for key, size in new.items():
-            earlier = [run[key] for run in old if run[key]]
-            compared |= bool(earlier)
-            if earlier and size * 100 < median(earlier) * percent:
-                small[key] = msg("{series}: {size} bytes; the median of {count} earlier ones is "
-                                 "{median}", series=key, size=size, count=len(earlier),
-                                 median=median(earlier))  # fmt: skip
-                like &= sum(other <= 2 * size for other in earlier) > 1
-    return list(small.values()), like, compared
-
-
-CHECKS = (present, fresh, enough_copies, plausible_size)
+CHECKS = (present, fresh, enough_copies)

@@ -118,7 +118,11 @@ def looked_into(
     ends, insides = known(ends) or {}, known(insides) or {}
     held, packed = known(held) or {}, known(packed) or {}
     dumped = {test.name: test.dumped for test in known(tests) or ()}
-    beside = tuple(f for f in files.files if f.name in ends and is_beside(ends[f.name].head))
+    running = {_folder(f) for f in files.aside if names.is_of_running(f.name)}
+    beside = tuple(
+        f for f in files.files
+        if _folder(f) in running or (f.name in ends and is_beside(ends[f.name].head))
+    )  # fmt: skip
     found = [
         structs.replace(f, at=_made(f, files), dumped=dumped.get(f.name), content=content(
             f, ends.get(f.name), insides.get(f.name), held.get(f.name), packed.get(f.name, b""),
@@ -137,21 +141,21 @@ def looked_into(
 def _held(
     archives: tuple[BackupFile, ...], newest: Content | Absent | None
 ) -> tuple[BackupFile, ...]:
-    """`archives` with what is known of the newest, which is doubtful where it was not seen.
+    """`archives` with what is known of the newest; older ones without a size are like it at best.
 
-    Where the repository has lost its data, all are.
+    Where the repository has lost its data, none is known to hold something.
     """
     if not archives or newest is None or newest is Content.FULL:
         return archives
-    if isinstance(newest, Absent):
-        if archives[0].size > 1:
-            return archives
-        return (structs.replace(archives[0], content=Content.DOUBTFUL), *archives[1:])
+    lost = newest is Content.DOUBTFUL
+    found = tuple(
+        structs.replace(f, content=Content.DOUBTFUL)
+        if f.content is Content.FULL and (lost or f.size <= 1) else f
+        for f in archives
+    )  # fmt: skip
     if newest is Content.EMPTY:
-        return (structs.replace(archives[0], content=newest), *archives[1:])
-    return tuple(
-        f if f.content is Content.EMPTY else structs.replace(f, content=newest) for f in archives
-    )
+        return (structs.replace(archives[0], content=newest), *found[1:])
+    return found
 
 
 def _definitions(
@@ -164,13 +168,17 @@ def _definitions(
     """
     if not any(f.content is Content.FULL for f in found):
         return []
-    dumps = {f.name.rpartition("/")[0] for f in aside if names.is_table_list(f.name)}
+    dumps = {_folder(f) for f in aside if names.is_table_list(f.name)}
     return [
         f for f in found
         if (names.is_definition(f.name) and f.name in insides and insides[f.name].schema)
-        or (names.is_table(f.name) and f.name.rpartition("/")[0] in dumps
+        or (names.is_table(f.name) and _folder(f) in dumps
             and f.content in (Content.DOUBTFUL, Content.EMPTY))
     ]  # fmt: skip
+
+
+def _folder(file: BackupFile) -> str:
+    return file.name.rpartition("/")[0]
 
 
 def _made(file: BackupFile, files: Files) -> float:

@@ -145,6 +145,38 @@ def with_full(runs: Sequence[Generation]) -> tuple[Generation, ...]:
     return tuple(r for r in runs if not all(names.is_increment(f.name) for f in r.files))
 
 
+def same_as_before(files: Iterable[BackupFile]) -> tuple[str, ...]:
+    """The directories of the newest snapshot without a new file, where that is unusual.
+
+    It is where none has one, or where the directory had new files in each of the snapshots before.
+    Only hard links count: rsnapshot makes them, also where the copy fails.
+    """
+    tops: dict[str, dict[str, set[str]]] = {}
+    for file in files:  # newest first
+        if top := names.snapshot(file.name):
+            part = file.name.removeprefix(f"{top}/").partition("/")[0]
+            tops.setdefault(top, {}).setdefault(part, set()).add(file.inode)
+    if len(tops) < 2:
+        return ()
+    newest, *earlier = tops.values()
+    same = {part for part in newest if _is_same(part, newest, earlier[0])}
+    if same < set(newest):
+        same = {part for part in same if _changed_before(part, earlier)}
+    top = next(iter(tops))
+    return tuple(f"{top}/{part}" for part in sorted(same))
+
+
+def _is_same(part: str, newer: Mapping[str, set[str]], older: Mapping[str, set[str]]) -> bool:
+    return part in newer and newer[part] <= older.get(part, set())
+
+
+def _changed_before(part: str, earlier: Sequence[Mapping[str, set[str]]]) -> bool:
+    """Whether the directory changed in three snapshots in a row until it did no more."""
+    same = [_is_same(part, newer, older) for newer, older in itertools.pairwise(earlier)]
+    changing = list(itertools.dropwhile(bool, same))[:_REGULAR]
+    return len(changing) == _REGULAR and not any(changing)
+
+
 def always_empty(runs: Sequence[Generation]) -> frozenset[str]:
     """The series whose files were all without content, in one generation at least."""
     every = [f for run in runs for f in run.files]

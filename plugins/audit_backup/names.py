@@ -12,6 +12,7 @@ ARCHIVES = (
 )  # fmt: skip
 _PACKED = (*ARCHIVES, ".lz", ".lzma", ".lzo", ".z")
 TARS = (".tar", ".tgz", ".txz", ".tbz2", ".tbz", ".tzst", ".taz")
+_PACK = re.compile(r"\.(?:gz|xz|bz2|zst|lz4|lzma|z)$")
 _ROTATED = re.compile(r"[-_.](?:[1-9]|20\d\d[-_.t\d]*|old|prev|orig)$")
 
 
@@ -31,13 +32,18 @@ _ASIDE = (
     ".minisig", ".status", ".state", ".touch", "-wal", "-shm", "-journal", ".crdownload",
     ".inprogress", ".in_progress", ".uploading", ".aria2", ".wip", ".p7s", ".tsr", ".error",
     ".errors", ".stderr", ".bash", ".bat", ".cmd", ".ps1", ".pub", ".pubkey", ".cron",
-    ".metadata.json", ".metadata.json.gz",
+    ".metadata.json", ".metadata.json.gz", ".vma.dat", ".tar.dat", ".history",
+    ".check",
 )  # fmt: skip
 _ASIDE_NAMES = re.compile(
     r"(?:readme|notes?|lock|lockfile|manifest|metadata|index|latest|last|current|status|stamp|timestamp"
     r"|marker|todo|changelog|lost\+found|thumbs\.db|desktop\.ini|nobackup|cachedir\.tag"
     r"|toc\.dat|backup_manifest|backup_label(?:\.old)?|tablespace_map|media\.(?:lock|db)"
     r"|(?:md5|sha1|sha224|sha256|sha384|sha512|sm3|b2)_?sums?|checksums?)(?:\.(?:txt|md|html?))?"
+)
+# What a program leaves in a directory until its run has ended: mydumper, pg_basebackup, scripts.
+_RUNNING = re.compile(
+    r"metadata\.partial(?:\.\d+)?|backup_manifest\.tmp|[._]?(?:in[-_]?progress|incomplete|unfinished)"
 )
 # Notes about backups, or the backup of a configuration: the name does not tell which.
 _UNCLEAR = (
@@ -55,13 +61,29 @@ def is_aside(path: str, pattern: str) -> bool:
         return False
     hidden = name.startswith(".") and not asked.startswith(".")
     by_end = any(name.endswith(s) and not asked.endswith(s) for s in _ASIDE)
-    return hidden or by_end or bool(_ASIDE_NAMES.fullmatch(name))
+    return hidden or by_end or is_of_running(name) or bool(_ASIDE_NAMES.fullmatch(name))
+
+
+def is_of_running(path: str) -> bool:
+    """Whether the name is that of the mark in a directory whose backup is not finished."""
+    return bool(_RUNNING.fullmatch(path.rpartition("/")[2].lower()))
 
 
 def is_unclear(path: str, pattern: str) -> bool:
-    """Whether the name may be that of a note as well as that of a backup."""
+    """Whether the name may be that of a note as well as that of a backup.
+
+    A rotated or packed log is of a job, or what was to be kept.
+    """
     name, asked = path.rpartition("/")[2].lower(), pattern.lower()
+    plain = _stripped(name)
+    if plain != name and plain.endswith(_ASIDE):
+        return not _stripped(asked).endswith(_ASIDE)
     return any(name.endswith(s) and not asked.endswith(s) for s in _UNCLEAR)
+
+
+def _stripped(name: str) -> str:
+    """`name` without the end of a packed file, and the number or day of a rotation before it."""
+    return _plain(_PACK.sub("", _plain(name)))
 
 
 def is_archive(path: str) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from audit_backup import checks, facts, whole_check
+from audit_backup import checks, facts, size_check, whole_check
 from audit_backup.model import Files
 from audit_core.model import Absent, Answer, Command, Judgement, Partial, Target, Verdict
 
@@ -52,7 +52,7 @@ def judged(folder: Path, **settings: Any) -> dict[str, Judgement]:
         "present": checks.present.judge(files),
         "fresh": checks.fresh.judge(files, clock, where, now),
         "copies": checks.enough_copies.judge(files, digests, ends, clock, where, now),
-        "size": checks.plausible_size.judge(files, clock, where, now),
+        "size": size_check.plausible_size.judge(files, clock, where, now),
         "whole": whole_check.whole.judge(
             files, tests, ends, read(facts.PACKED_HEADS, where), clock, where, now
         ),

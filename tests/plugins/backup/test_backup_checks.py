@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import audit_backup
-from audit_backup import checks, keeping_checks
+from audit_backup import checks, keeping_checks, size_check
 from audit_backup.magic import encrypted_as, plain_as
 from audit_backup.model import BackupFile, Content, Ends, Files
 from audit_core.model import Judgement, Target, Verdict
@@ -148,7 +148,7 @@ def test_an_empty_set_fails_only_where_all_of_it_was_seen(found: Files, verdict:
     where = target(rpo_hours=24, copies=1, min_bytes=1)
     assert judge(checks.present, found).verdict is verdict
     assert judge(checks.fresh, found, CLOCK, where, NOW).verdict is verdict
-    assert judge(checks.plausible_size, found, CLOCK, where, NOW).verdict is verdict
+    assert judge(size_check.plausible_size, found, CLOCK, where, NOW).verdict is verdict
     expected = UNDETERMINED if verdict is UNDETERMINED else FAIL
     assert judge(checks.enough_copies, found, {}, {}, CLOCK, where, NOW).verdict is expected
 
@@ -184,7 +184,7 @@ def test_generations_are_told_apart_by_time(found: Files, verdict: Verdict) -> N
 def test_a_file_without_a_block_on_disk_holds_nothing() -> None:
     hole = BackupFile(name="a", size=1 << 30, mode=0o600, at=CLOCK - 3600, sparse=True)
     found = Files(files=(hole, *files((30, 1 << 30)).files), complete=True)
-    assert judge(checks.plausible_size, found, CLOCK, target(), NOW).verdict is UNDETERMINED
+    assert judge(size_check.plausible_size, found, CLOCK, target(), NOW).verdict is UNDETERMINED
 
 
 @pytest.mark.parametrize("rpo", [None, "24", 0, -1])
@@ -258,7 +258,8 @@ def test_policy_may_ask_for_more_copies() -> None:
 )
 def test_size(found: Files, least: object, verdict: Verdict) -> None:
     assert (
-        judge(checks.plausible_size, found, CLOCK, target(min_bytes=least), NOW).verdict is verdict
+        judge(size_check.plausible_size, found, CLOCK, target(min_bytes=least), NOW).verdict
+        is verdict
     )
 
 
@@ -417,7 +418,7 @@ def test_restore_tested(stated: object, verdict: Verdict) -> None:
 def test_a_set_that_does_not_exist_fails_where_its_files_are_asked_for() -> None:
     absent = {
         c.id
-        for c in (*checks.CHECKS, *keeping_checks.CHECKS)
+        for c in audit_backup.dengbao_checks()
         if c.when_absent and c.when_absent.verdict is FAIL
     }
     assert absent == {"backup.present", "backup.fresh", "backup.copies", "backup.size"}

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from audit_backup import checks, facts, programs, whole_check
+from audit_backup import checks, facts, programs, size_check, whole_check
 from audit_backup.model import Content, Files
 from audit_core.model import Absent, Answer, Command, Message, ParseError, Reason, Target, Verdict
 
@@ -69,7 +69,7 @@ def verdicts(files: Files, **settings: Any) -> list[Verdict]:
         checks.present.judge(files).verdict,
         checks.fresh.judge(files, CLOCK, where, NOW).verdict,
         checks.enough_copies.judge(files, {}, {}, CLOCK, where, NOW).verdict,
-        checks.plausible_size.judge(files, CLOCK, where, NOW).verdict,
+        size_check.plausible_size.judge(files, CLOCK, where, NOW).verdict,
         whole_check.whole.judge(files, (), {}, {}, CLOCK, where, NOW).verdict,
     ]
 
@@ -102,10 +102,10 @@ def test_what_the_program_lists_counts_not_the_times_of_files(subtests: Any) -> 
 
 
 def test_the_newest_backup_is_looked_into_where_the_list_does_not_show_it() -> None:
-    """Outputs of restic 0.14.0: `stats --json --mode restore-size latest`; borg by its files."""
+    """Outputs of restic 0.14.0 (`stats --json --mode restore-size latest`); borg by its files."""
     cases = (
         ("restic", b'{"total_size":200003,"total_file_count":3,"snapshots_count":1}\n', 0, P),
-        ("restic", b'{"total_size":0,"total_file_count":1,"snapshots_count":1}\n', 0, P),
+        ("restic", b'{"total_size":0,"total_file_count":1,"snapshots_count":1}\n', 0, U),
         ("restic", b"", 1, U), ("borg", b"y", 0, P), ("borg", b"", 0, U), ("borg", b"", 1, U),
         ("pgbackrest", b"y", 0, P), ("pgbackrest", b"", 0, U), ("pgbackrest", b"", 1, P),
         ("barman", b"y", 0, P), ("barman", b"", 0, U),
@@ -119,8 +119,10 @@ def test_the_newest_backup_is_looked_into_where_the_list_does_not_show_it() -> N
         got = checks.present.judge(files).verdict
         assert got is want, (program, text, got)
         assert len([f for f in files.files if f.content is Content.FULL]) == (
-            0 if want is U else len(archives) - (b'"total_size":0' in text)
+            0 if want is U else len(archives)
         )
+        size = size_check.plausible_size.judge(files, CLOCK, declared("x"), NOW).verdict
+        assert size is (F if files.files[0].content is Content.EMPTY else U)
     none = programs.parse_newest(answer(declared(None), b"1795932000\n"))
     assert isinstance(none, Absent)
     assert none.reason is Reason.NOT_PRESENT
@@ -134,6 +136,12 @@ def test_the_newest_backup_is_looked_into_where_the_list_does_not_show_it() -> N
     asked = programs.ask_newest(declared("restic", password_file="/etc/restic.pw"))
     assert isinstance(asked, Command)
     assert asked.argv[-5:] == ("stats", "--json", "--mode", "restore-size", "latest")
+    late = programs.parse_archives(answer(declared("restic"), RESTIC))
+    assert not isinstance(late, Absent)
+    slow = Absent(reason=Reason.TIMED_OUT, detail=Message(id="slow"))
+    files = facts.looked_into(Files(files=(), complete=True), {}, {}, {}, {}, late, slow)
+    assert verdicts(files)[:3] == [U] * 3
+    assert verdicts(files, rpo_hours=0.1)[1] is F
 
 
 def test_a_program_that_lists_nothing_leaves_it_open() -> None:

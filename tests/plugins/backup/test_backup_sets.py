@@ -45,6 +45,26 @@ def test_increments_alone_are_no_full_backup(tmp_path: Path) -> None:
     assert checks.present.judge(looked_at(tmp_path)).verdict is P
 
 
+def test_an_increment_stands_for_the_full_backup_of_its_series(tmp_path: Path) -> None:
+    names = ("{db}-{sort}-@.bin", "{db}/{sort}/{db}_{sort}_@.bin", "{db}_@_{sort}.bin")
+    for words in (("full", "incr"), ("level0", "level1"), ("全量", "增量"), ("FULL", "DIFF")):
+        for number, name in enumerate(names):
+            folder = tmp_path / f"{words[0]}{number}"
+            for night in range(14):
+                for db in "ab":
+                    full = night % 7 == (0 if db == "a" else 3)
+                    text = name.format(db=db, sort=words[not full]).replace("@", day(night))
+                    data = os.urandom(90_000 + night if full else 900 + night * 90)
+                    put(folder / text, data, night * NIGHT + 3600)
+            assert verdicts(folder, depth=3, min_bytes=90_000)[:4] == [P] * 4
+            for path in folder.rglob(f"b*{day(0)}*"):
+                path.unlink()
+            assert verdicts(folder, depth=3)[3] is U
+            for path in folder.rglob(f"b*{words[0]}*.*"):
+                path.unlink()
+            assert verdicts(folder, depth=3)[:3] == [U] * 3  # increments without their full backup
+
+
 def test_sizes_are_compared_within_one_series(tmp_path: Path) -> None:
     four = tmp_path / "four"
     for name, size in (("a", 1000), ("b", 20_000), ("c", 300_000), ("d", 1_000_000)):
@@ -95,7 +115,11 @@ def test_what_lies_beside_backups_is_none(tmp_path: Path, subtests: Any) -> None
         with subtests.test(name):
             put(tmp_path / "head" / name / name, content)
             assert verdicts(tmp_path / "head" / name)[:4] == [F] * 4
-    for name, content in (("BACKUP_OK", b""), ("report.txt", b"x" * 3000), ("x.json", b"{}")):
+    log = os.urandom(9000)
+    for name, content in (
+        ("BACKUP_OK", b""), ("report.txt", b"x" * 3000), ("x.json", b"{}"), ("backup.log.1", log),
+        ("all.list.gz", packed("gzip -c", log)), ("job.log-20261130.gz", packed("gzip -c", log)),
+    ):  # fmt: skip
         with subtests.test(name):
             put(tmp_path / "unclear" / name / name, content)
             assert verdicts(tmp_path / "unclear" / name)[:4] == [U] * 4
@@ -168,6 +192,43 @@ def test_snapshots_with_hard_links_are_generations(tmp_path: Path) -> None:
     assert judged(tmp_path, depth=3)["fresh"].verdict is F
 
 
+def test_a_snapshot_without_a_new_file_may_be_of_a_copy_that_failed(tmp_path: Path) -> None:
+    """rsnapshot 1.4.5 makes the links of the last snapshot where a host does not answer."""
+    for case, (a, b, want) in enumerate(
+        ((9, 9, P), (9, 0, P), (9, 8, U), (9, 7, U), (0, 0, U))  # until which the parts changed
+    ):
+        for number in range(9, 0, -1):
+            top, before = (tmp_path / str(case) / f"daily.{n}" for n in (number - 1, number))
+            for part, last in (("a", a), ("b", b)):
+                for name in ("kept", "changes"):
+                    old, new = before / part / "etc" / name, top / part / "etc" / name
+                    new.parent.mkdir(parents=True, exist_ok=True)
+                    if old.exists() and (name == "kept" or 10 - number > last):
+                        os.link(old, new)
+                    else:
+                        put(new, os.urandom(900), 400 * NIGHT)
+            os.utime(top, (time.time() - (number - 1) * NIGHT - 3600,) * 2)
+        assert judged(tmp_path / str(case), depth=4)["fresh"].verdict is want, case
+
+
+def test_the_directory_of_a_run_that_did_not_end_is_no_backup(tmp_path: Path) -> None:
+    """The marks of mydumper 0.10.1 and pg_basebackup 15."""
+    for mark in ("metadata.partial", "backup_manifest.tmp", "INCOMPLETE", ".in_progress"):
+        for night in range(3):
+            dump = HEADER + TABLE + rows(night) + TRAILER
+            put(tmp_path / mark / day(night) / "a.sql", dump, night * NIGHT + 3600)
+        assert verdicts(tmp_path / mark, depth=2, copies=3)[:4] == [P] * 4
+        put(tmp_path / mark / day(0) / mark, b"Started dump at: 2026-11-30\n")
+        got = verdicts(tmp_path / mark, depth=2, copies=3, rpo_hours=24)
+        assert got[1] is not P  # the name of the one before has yesterday's date
+        assert got[2] is F
+
+
+def test_what_is_old_fails_whether_it_holds_something_or_not(tmp_path: Path) -> None:
+    put(tmp_path / "db.dump", os.urandom(16), 9 * NIGHT)
+    assert verdicts(tmp_path, copies=1)[:2] == [U, F]
+
+
 def test_a_directory_of_a_backup_program_is_asked_of_the_program(
     tmp_path: Path, subtests: Any
 ) -> None:
@@ -176,11 +237,18 @@ def test_a_directory_of_a_backup_program_is_asked_of_the_program(
         "borg": ["README", "config", "data/0/1", "hints.5", "index.5", "integrity.5", "nonce"],
         "pgBackRest": ["archive/main/archive.info", "backup/main/backup.info"],
         "Barman": ["base/20261129T020000/backup.info", "wals/xlog.db"],
-        "xtrabackup": ["xtrabackup_checkpoints", "ibdata1"],
+        "xtrabackup": ["ibdata1", "app/t.ibd"],
+        "RMAN": ["3f2hq0s1_1_1"],
+        "Velero": ["velero-backup.json", "b1-logs.gz"],
+        "Proxmox Backup Server": ["drive-scsi0.img.fidx", "index.json.blob"],
+        "WAL-G": ["basebackups_005/x", "wal_005/x"],
         "duplicity": ["duplicity-full.20261129T020000Z.vol1.difftar.gz"],
         "rdiff-backup": ["rdiff-backup-data/mirror_metadata.snapshot.gz", "a"],
         "Duplicati": ["duplicati-b1.dblock.zip.aes", "duplicati-20261129T020000Z.dlist.zip.aes"],
         "Veeam": ["JobD2026-11-28T020000.vib"],
+        "zbackup": ["backups/a", "bundles/00/x", "index/x", "info"],
+        "dirvish": ["rsync_error", "tree/a", "summary"],
+        "backup2l": ["all.1.tar.gz", "all.1.skipped.gz", "all.1.check"],
     }
     for program, names in layouts.items():
         with subtests.test(program):
