@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime
 from typing import Annotated
 
 from audit_backup import declared, open_points
-from audit_backup.dates import days
+from audit_backup.dates import days, last_days
 from audit_backup.facts import CLOCK, DIGESTS, ENDS, SET
 from audit_backup.generations import (
     distinct,
@@ -130,18 +130,38 @@ def _over(day: date | None, clock: int, allowed: float) -> bool:
     """Whether `day` ended too long ago, wherever."""
     if day is None:
         return False
-    over = datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp() + DAY + _ANYWHERE
-    return clock - over > allowed * HOUR
+    return clock - (_begin(day) + DAY + _ANYWHERE) > allowed * HOUR
 
 
-def _older_by_name(newest: BackupFile, clock: int, allowed: float) -> Message | None:
-    """A message where the name has too old a date: a copied old backup has the time of the copy."""
-    day = max(days(newest.name), default=None)
-    if day is None or not _over(day, clock, allowed):
-        return None
-    return msg(
-        "Its name has the date {day}: it may be the copy of an older backup", day=day.isoformat()
-    )
+def _begin(day: date) -> float:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()
+
+
+def _older_by_name(
+    newest: BackupFile, clock: int, allowed: float, others: list[BackupFile]
+) -> Message | None:
+    """A message where the name has too old a date: a copied old backup has the time of the copy.
+
+    Or where it has one that is still to come. A date in all names is not that of a backup.
+    """
+    found = set(last_days(newest.name)) - _constant(others)
+    past = [day for day in found if _begin(day) - _ANYWHERE <= clock]
+    if past and _over(max(past), clock, allowed):
+        return msg(
+            "Its name has the date {day}: it may be the copy of an older backup",
+            day=max(past).isoformat(),
+        )
+    if found and not past and days(newest.name):
+        return msg("Its name has the date {day}, which is still to come: a clock was wrong",
+                   day=min(found).isoformat())  # fmt: skip
+    return None
+
+
+def _constant(files: list[BackupFile]) -> set[date]:
+    """The dates that all names have, of files made on more than one day."""
+    if files[0].at - files[-1].at < DAY:
+        return set()
+    return set.intersection(*(set(last_days(f.name)) for f in files))
 
 
 def _older_by_content(newest: BackupFile, clock: int, allowed: float) -> Message | None:
@@ -154,16 +174,18 @@ def _older_by_content(newest: BackupFile, clock: int, allowed: float) -> Message
     )
 
 
-def _older(file: BackupFile, clock: int, allowed: float) -> Message | None:
-    return _older_by_content(file, clock, allowed) or _older_by_name(file, clock, allowed)
+def _older(
+    file: BackupFile, clock: int, allowed: float, others: list[BackupFile]
+) -> Message | None:
+    by_name = _older_by_name(file, clock, allowed, others)
+    return _older_by_content(file, clock, allowed) or by_name
 
 
 def _younger_by_name(files: Iterable[BackupFile], clock: int, allowed: float) -> Message | None:
     """A message where a name has a day within the objective: a copy may keep older times."""
     for file in files:
         for day in days(file.name):
-            over = datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp() + DAY
-            if -2 * DAY < clock - over <= allowed * HOUR:
+            if -2 * DAY < clock - _begin(day) - DAY <= allowed * HOUR:
                 return msg(
                     "The name of {name} has the date {day}, but its time is older: it may be the "
                     "time of the original",
@@ -194,7 +216,7 @@ def _dated(
 ) -> Judgement:
     near = [f for f in full if clock - f.at + skew <= allowed * HOUR]
     # Of several files of one time, as hard links are, one with a fitting name will do.
-    newest = next((f for f in near if not _older(f, clock, allowed)), full[0])
+    newest = next((f for f in near if not _older(f, clock, allowed, full)), full[0])
     age = clock - newest.at
     # A file dated after the host's clock was dated by another: the collector's has to do.
     hours = rounded_up(age if age >= 0 else age + skew, HOUR)
@@ -209,7 +231,7 @@ def _dated(
             return failed(detail, old, *noted, expected=wanted)
         why = (
             open_points.lacks_full(files)
-            or _older_by_name(newest, clock, allowed)
+            or _older_by_name(newest, clock, allowed, full)
             or _stopped(full, clock, allowed)
             or _copied_nothing(full)
         )

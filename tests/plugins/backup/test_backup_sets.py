@@ -224,6 +224,25 @@ def test_the_directory_of_a_run_that_did_not_end_is_no_backup(tmp_path: Path) ->
         assert got[2] is F
 
 
+def test_a_name_with_an_old_date_or_one_to_come_is_not_fresh(tmp_path: Path) -> None:
+    """As rsync without -t, cp and a wrong clock leave them."""
+    for number, form in enumerate(
+        ("%Y%m%d", "%d-%m-%y", "%y%m%d", "%Y-%j", "%GW%V", "%Y-%m", "%Y年%m月%d日", "%s", "%d%b%Y")
+    ):
+        for old, want in ((-50, U if number not in (4, 5) else P), (0, P), (50, U)):
+            folder = tmp_path / f"{number} {old}"
+            for night in range(3):
+                at = time.gmtime(time.time() - (old + night) * NIGHT - 3600)
+                put(folder / f"db_{time.strftime(form, at)}.bin", os.urandom(90), 3600)
+            assert judged(folder)["fresh"].verdict is want, (form, old)
+    nights(tmp_path / "all", "snap20190101_v1.20240101_@.bin", lambda _: os.urandom(900))
+    nights(tmp_path / "none", "snap20190101_v1.20240101.bin.%", lambda _: b"")
+    for night in range(3):
+        put(tmp_path / "none" / f"v1.20240101-{night}.bin", os.urandom(90), night * NIGHT + 3600)
+    for name in ("all", "none"):
+        assert judged(tmp_path / name)["fresh"].verdict is P
+
+
 def test_what_is_old_fails_whether_it_holds_something_or_not(tmp_path: Path) -> None:
     put(tmp_path / "db.dump", os.urandom(16), 9 * NIGHT)
     assert verdicts(tmp_path, copies=1)[:2] == [U, F]
@@ -350,17 +369,29 @@ def test_dates_in_many_forms_are_left_out_of_the_series(subtests: Any) -> None:
         "Sat-28-Nov-2026", "November_28", "2026W48", "2026-W48-6", "w48", "1795930381", "Sat",
         "1795930381123", "2026年11月28日", "11月28日", "星期六", "周六", "261128", "2026-332",
         "20261128T021500Z", "2026-11-28T02:15:00+08:00", "28112026_0215",
+        "28-11-26", "26.11.28", "1151128", "民国115年11月28日", "2026年11月", "202611",
+        "20261128021500123",
     )  # fmt: skip
     for text in nightly:
         with subtests.test(text):
             assert dates.undated(f"db01-{text}.sql") in ("db01-@.sql", "db01-@-@.sql")
-            assert all(d == date(2026, 11, 28) for d in dates.days(text) if text[0] != "1")
+            found = dates.days(text)
+            assert not found or date(2026, 11, 28) in found or text.startswith("1795")
     assert dates.undated("2026/11/28/db01.sql") == "@/db01.sql"
     assert dates.undated("appMon.sql") == "app@.sql"
-    for text in ("2026-11-28", "28-11-2026", "28Nov2026", "2026年11月28日", "Nov-28-2026"):
+    for text in (
+        "2026-11-28", "28-11-2026", "28Nov2026", "2026年11月28日", "Nov-28-2026", "261128",
+        "2026-332", "1151128", "115-11-28", "民国115年11月28日", "02-15-30_2026-11-28",
+    ):  # fmt: skip
         assert dates.days(text) == [date(2026, 11, 28)], text
+    assert set(dates.days("28.11.26")) == {date(2026, 11, 28), date(2028, 11, 26)}
+    assert dates.days("db_20261027-20261128") == [date(2026, 10, 27), date(2026, 11, 28)]
+    for text, last in (("2026W48", 29), ("2026-W48-6", 28), ("2026-11", 30), ("2026年11月", 30)):
+        assert not dates.days(text)
+        assert dates.last_days(text) == [date(2026, 11, last)], text
     assert set(dates.days("05-11-2026")) == {date(2026, 11, 5), date(2026, 5, 11)}
-    for name in ("db01.sql", "sun_oracle_v2.sql", "mayfair.sql", "node10-x.sql", "decade-99.sql"):
+    for name in ("db01.sql", "sun_oracle_v2.sql", "mayfair.sql", "node10-x.sql", "decade-99.sql",
+                 "10.1.2.3.sql", "v1.22.04.05.sql", "112.10.12.5.sql"):  # fmt: skip
         assert "@" not in dates.undated(name.replace("sun_", "")), name
         assert not dates.days(name)
 
