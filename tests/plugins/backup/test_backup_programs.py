@@ -128,8 +128,8 @@ def test_the_newest_backup_is_looked_into_where_the_list_does_not_show_it() -> N
     assert none.reason is Reason.NOT_PRESENT
     # restic 0.17 and later, as its documentation has it
     summary = b'"summary":{"total_files_processed":2,"total_bytes_processed":%d},"id":"703f'
-    for size, want in ((0, F), (200003, P)):
-        text = RESTIC.replace(b'"id":"703f', summary % size).partition(b",{")[0] + b"]"
+    for total, want in ((0, F), (200003, P)):
+        text = RESTIC.replace(b'"id":"703f', summary % total).partition(b",{")[0] + b"]"
         assert checks.present.judge(listed("restic", text)).verdict is want
     refused = programs.ask_newest(declared("restic"))
     assert isinstance(refused, Message)
