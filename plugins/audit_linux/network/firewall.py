@@ -23,6 +23,7 @@ from audit_core.api.sdk import (
     undetermined,
 )
 from audit_core.model import Judgement, Message, Target
+from audit_linux.network.ipsets import IPSETS, IpSet, resolved
 from audit_linux.network.iptables import IP6TABLES, IPTABLES
 from audit_linux.network.listeners import within_declared
 from audit_linux.network.netfilter_model import (
@@ -49,7 +50,7 @@ from audit_linux.network.port_forwards import (
     together,
 )
 from audit_linux.network.reach import Question, TooLong, everywhere, reached, size
-from audit_linux.system.kernel import SYSCTL, ipv6_off
+from audit_linux.system.kernel import SYSCTL, interfaces, ipv6_off
 
 _TOO_MANY = 500_000
 
@@ -76,8 +77,9 @@ def _not_repeated(own: list[Chain], listed: Ruleset) -> Iterator[Chain]:
     """Those of iptables itself, and those of other tools that it does not tell, in their order."""
     of_iptables = {structs.replace(c, tool="") for c in own}
     return (
-        c for c in listed if c.tool == "iptables" or structs.replace(c, tool="") not in of_iptables
-    )
+        c for c in listed
+        if c.tool == "iptables" or c.out or structs.replace(c, tool="") not in of_iptables
+    )  # fmt: skip
 
 
 def chains_of(*saved: Saved | Absent | None) -> Ruleset:
@@ -118,7 +120,7 @@ def _refused(packet: str, interface: str, chains: Chains) -> bool:
     return any(
         verdict_on(packet, interface, chain, chains) == "drop"
         for chain in chains.values()
-        if chain.hook in ON_THE_WAY_IN and packet in chain.packets
+        if chain.hook in ON_THE_WAY_IN and not chain.nat and packet in chain.packets
     )
 
 
@@ -133,7 +135,7 @@ def _chain_text(chain: Chain, chains: Chains) -> Message:
 
 def _open_interfaces(packets: frozenset[str], chains: Chains) -> set[str]:
     """Interfaces that rules name, the loopback aside, on which some of `packets` is accepted."""
-    rules = [rule for chain in chains.values() for rule in chain.rules]
+    rules = [rule for chain in chains.values() if not chain.out for rule in chain.rules]
     names = {name for rule in rules for name in (*rule.on, *rule.off)} - {"lo"}
     if len(names) * len(rules) > _TOO_MANY:  # too long to evaluate, so no pass
         return names
@@ -161,47 +163,81 @@ def _past_input(target: Target, published: tuple[Published, ...] | None) -> Mess
                "and not in allowed_ports: {ports}", ports=capped(others))  # fmt: skip
 
 
-def closing_devices(chains: Ruleset) -> bool:
-    """Whether chains at the devices may drop what the input chains let through."""
-    tables = {(c.family, c.table) for c in chains if c.at_the_device}
-    return any((c.family, c.table) in tables and _refuses(c) for c in chains)
+def closing(chains: Ruleset) -> bool:
+    """Whether chains that are not followed may drop what the input chains let through."""
+    tables = {(c.family, c.table) for c in chains if c.aside and not c.nat}
+    return any((c.family, c.table) in tables and c.refuses for c in chains) or any(
+        c.nat and c.hook in ON_THE_WAY_IN and c.drops for c in chains
+    )
 
 
-def _refuses(chain: Chain) -> bool:
-    """Whether some packet may be dropped in `chain` itself, or is handed to a program."""
-    handed = any(r.verdict == "drop" or (r.verdict == "jump" and not r.to) for r in chain.rules)
-    return chain.policy == "drop" or handed
+NOT_FOLLOWED = msg("Rules of the families netdev and bridge, and drops in chains of nat, were not "
+                   "followed")  # fmt: skip
 
 
-def _before_input(chains: Ruleset) -> Message | None:
-    """That chains at the devices may refuse what the input chains let through."""
-    closing = closing_devices(chains)
-    return msg("Rules of the families netdev and bridge were not followed") if closing else None
+def _may_refuse(chains: Input) -> Iterator[Message]:
+    """Why it is not certain that what no rule speaks of gets in."""
+    if closing(chains.ruleset):
+        yield NOT_FOLLOWED
+    names = chains.interfaces
+    if names and all(_refused(p, n, chains.chains) for n in names for p in chains.packets):
+        yield msg("Refused on the interfaces that exist now, {names}, and not on others",
+                  names=capped(names))  # fmt: skip
+    incoming = {key: chain for key, chain in chains.chains.items() if not chain.out}
+    try:
+        who = [(p, reached(chains.question(p), incoming)) for p in sorted(chains.packets)]
+    except TooLong:
+        yield msg("The ruleset takes too long to follow")
+        return
+    if all(2 * size(found.sure) <= size(everywhere(packet)) for packet, found in who):
+        yield msg("Some rules may refuse connections to any port: their conditions could not be "
+                  "evaluated")  # fmt: skip
+        yield from unread_sets(chains.ruleset)
 
 
-def _unsettled(chains: Input) -> Message | None:
+def unread_sets(chains: Ruleset) -> Iterator[Message]:
+    """The sets of ipset that rules on the way in name, and of which the contents are not known."""
+    names = {asked.name for c in chains if not c.out for rule in c.rules for asked in rule.sets}
+    if names:
+        yield msg(
+            "What these sets of ipset hold is not known: {names}", names=capped(sorted(names))
+        )
+
+
+def _unsettled(chains: Input) -> Iterator[Message]:
     """That rules may let everybody in to any port, by conditions that were not evaluated.
 
     Rules with a condition on who sends are left out: such a condition is what closes a port.
     """
+    marked = _marked(chains.ruleset)
     open_to = {
-        key: structs.replace(chain, rules=tuple(r for r in chain.rules if not _is_for_few(r)))
-        for key, chain in chains.chains.items()
-    }
-    port = _unnamed_port(chains.ruleset)
+        key: structs.replace(
+            chain, rules=tuple(r for r in chain.rules if not _is_for_few(r, marked))
+        )
+        for key, chain in chains.chains.items() if not chain.out
+    }  # fmt: skip
     for packet in sorted(chains.packets):
         try:
-            who = reached(Question(packet=packet, port=port, interface=""), open_to)
+            who = reached(chains.question(packet), open_to)
         except TooLong:
-            return msg("The ruleset takes too long to follow")
+            yield msg("The ruleset takes too long to follow")
+            return
         if 2 * size(who.maybe) > size(everywhere(packet)):
-            return msg("Some rules may accept connections to any port: their conditions could not "
-                       "be evaluated")  # fmt: skip
-    return None
+            yield msg("Some rules may accept connections to any port: their conditions could not "
+                      "be evaluated")  # fmt: skip
+            yield from unread_sets(chains.ruleset)
+            return
 
 
-def _is_for_few(rule: Rule) -> bool:
-    return rule.vague and rule.narrow and rule.verdict == "accept"
+def _is_for_few(rule: Rule, marked: bool) -> bool:
+    few = rule.narrow or (rule.marked and not marked)
+    return rule.vague and few and rule.verdict == "accept"
+
+
+def _marked(chains: Ruleset) -> bool:
+    """Whether rules mark connections of anybody, so that a mark says nothing of who sends."""
+    rules = (rule for chain in chains for rule in chain.rules)
+    return any(rule.marks and not (rule.narrow or rule.sources) for rule in rules)
 
 
 _PORTS: tuple[int, ...] = (61613, 47119, 33331, *range(1031, 65536, 977))
@@ -224,6 +260,11 @@ class Input(Struct, frozen=True, kw_only=True):
     chains: Chains
     packets: frozenset[str]
     ipv6: str
+    interfaces: tuple[str, ...] = ()
+
+    def question(self, packet: str) -> Question:
+        """A connection of `packet` to a port that no rule names, on an interface not named."""
+        return Question(packet=packet, port=_unnamed_port(self.ruleset), interface="")
 
     @property
     def refused(self) -> bool:
@@ -243,14 +284,16 @@ def input_of(
     tables: tuple[Ruleset | Absent | None, ...],
     only_ipv4: bool,
     settings: dict[str, str],
+    ipsets: dict[str, IpSet] | None = None,
 ) -> Input:
     """IPv6 counts where all of it was seen; that IPv4 is open is certain without it."""
-    ruleset = input_chains(nft, *(known(table) for table in tables))
+    ruleset = resolved(input_chains(nft, *map(known, tables)), ipsets or {})
     return Input(
         ruleset=ruleset,
         chains=by_name(ruleset),
         packets=IPV4 if only_ipv4 or ipv6_off(settings) else IPV4 | IPV6,
         ipv6=settings.get("net.ipv6.conf.all.disable_ipv6", "-"),
+        interfaces=interfaces(settings),
     )
 
 
@@ -262,10 +305,10 @@ def _doubts(
 ) -> tuple[Message, ...]:
     """Reasons against a pass; for chains that refuse nothing only what was not listed."""
     if not chains.refused:
-        return present(_before_input(chains.ruleset), unlisted)
+        return present(*_may_refuse(chains), unlisted)
     wide = _open_interfaces(chains.packets, chains.chains)
     return present(
-        _unsettled(chains),
+        *_unsettled(chains),
         _past_input(target, published),
         msg("Everything that arrives on {interfaces} is accepted", interfaces=capped(wide))
         if wide else None,
@@ -288,9 +331,10 @@ def _doubts(
         known_or_absent(optional(LEGACY)),
         known_or_absent(optional(LEGACY6)),
         TARGET,
+        known_or_absent(optional(IPSETS)),
     ),
     severity=Severity.MEDIUM,
-    version=12,
+    version=13,
     remedy=msg("Set up nftables, firewalld or ufw to refuse by default; accept what is needed"),
 )
 def firewall_input(
@@ -304,6 +348,7 @@ def firewall_input(
     legacy: Saved | Absent | None,
     legacy6: Saved | Absent | None,
     target: Target,
+    ipsets: dict[str, IpSet] | Absent | None,
 ) -> Judgement:
     """The host's packet filter refuses incoming packets that no rule accepts."""
     expected = msg("default drop or reject on input, for IPv4 and for IPv6 unless it is off")
@@ -311,7 +356,7 @@ def firewall_input(
         return failed(msg("Neither nft nor iptables is installed"), expected=expected)
     only_ipv4 = isinstance(ip6tables, Absent) or isinstance(sysctl, Absent)
     tables = (iptables, ip6tables, chains_of(saved, saved6, legacy, legacy6))
-    chains = input_of(nft, tables, only_ipv4, known(sysctl) or {})
+    chains = input_of(nft, tables, only_ipv4, known(sysctl) or {}, known(ipsets))
     published = _handed_on(known(listed), saved, saved6, legacy, legacy6)
     note = msg("Forwarded by DNAT without passing an input chain: {ports}",
                ports=capped(p.text for p in published or ()))  # fmt: skip
@@ -327,5 +372,5 @@ def firewall_input(
     return expect(chains.refused, detail=every, expected=expected)
 
 
-FACTS = (NFT, IPTABLES, IP6TABLES, LISTED, SAVED, SAVED6, LEGACY, LEGACY6)
+FACTS = (IPSETS, NFT, IPTABLES, IP6TABLES, LISTED, SAVED, SAVED6, LEGACY, LEGACY6)
 CHECKS = (firewall_input,)

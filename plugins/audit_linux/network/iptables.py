@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from msgspec import structs
 
@@ -13,13 +13,16 @@ from audit_core.model import Answer, Command, Privilege, Reason
 from audit_linux.network.netfilter_model import (
     EVERY,
     NONE,
+    ON_THE_WAY_OUT,
     TCP,
     UDP,
     Chain,
+    InSet,
     Rule,
     Ruleset,
     Tracked,
     Values,
+    answering,
     from_ports,
     ports_fit,
 )
@@ -119,10 +122,11 @@ _NOTES = frozenset(
 )  # fmt: skip
 # Conditions on who sends.
 _SENDERS = frozenset(
-    {"--match-set", "--mac-source", "--mark", "--pol", "--physdev-in", "--src-group", "--cgroup",
-     "--src-cc", "--source-country", "--transparent", "--helper", "--ctorigsrc", "--src-range",
+    {"--mac-source", "--pol", "--physdev-in", "--src-group", "--cgroup",
+     "--transparent", "--helper", "--ctorigsrc", "--src-range",
      "-s", "--string", "--hex-string", "--rcheck", "--update"}
 )  # fmt: skip
+_UNMARKED = ("0", "0x0", "default")
 # What no new connection of an ordinary client meets: ICMP, protocols besides TCP and UDP, a header
 # for routing, a source that the route back does not lead to (rpfilter --invert).
 _UNUSUAL = frozenset({"--icmp-type", "--icmpv6-type", "-p", "--rt-type", "--invert", "-f"})
@@ -140,7 +144,8 @@ def _spans(text: str) -> tuple[tuple[int, int], ...] | None:
     return ((int(net.network_address), int(net.broadcast_address)),)
 
 
-def _port_spans(text: str) -> tuple[tuple[int, int], ...] | None:
+def port_spans(text: str) -> tuple[tuple[int, int], ...] | None:
+    """The ports of `22,1024:65535`; None for what is no list of ports."""
     found = []
     for part in text.split(","):
         low, colon, high = part.partition(":")
@@ -157,13 +162,17 @@ def _asked(rule: Rule, option: str, value: str, other: bool) -> Rule:
     if option in ("--state", "--ctstate", "--ctstatus"):
         return _tracked(rule, option, value, other)
     if option in ("--sport", "--sports"):
-        spans = None if other else _port_spans(value)
+        spans = None if other else port_spans(value)
         return _met(rule, None if spans is None else from_ports(spans, rule.verdict))
     if option == "-p" and value in _PROTOCOLS:
         named = _PROTOCOLS[value]
         return structs.replace(rule, may=rule.may & (EVERY - named if other else named))
-    narrow = rule.narrow or option in _SENDERS
-    return _met(rule, _known(option, value, other, rule.verdict), narrow=narrow)
+    holds = _known(option, value, other, rule.verdict)
+    if option == "--mark" and not other and value not in _UNMARKED:
+        return structs.replace(rule, vague=True, marked=True)
+    # everybody but a few is not few, and a mark or a group of 0 is what all begin with
+    narrow = option in _SENDERS and not other and value not in _UNMARKED
+    return _met(rule, holds, narrow=rule.narrow or narrow)
 
 
 def _tracked(rule: Rule, option: str, value: str, other: bool) -> Rule:
@@ -188,8 +197,8 @@ _SPANS = {
     "--src-range": ("sources", _spans),
     "-d": ("targets", _spans),
     "--dst-range": ("targets", _spans),
-    "--dport": ("ports", _port_spans),
-    "--dports": ("ports", _port_spans),
+    "--dport": ("ports", port_spans),
+    "--dports": ("ports", port_spans),
 }
 
 
@@ -228,6 +237,9 @@ def _narrowed(rule: Rule, words: list[str]) -> Rule:
         elif option == "--tcp-flags":
             met = TCP if _met_by_syn(values) != other else NONE
             rule = structs.replace(rule, fits=rule.fits & met, may=rule.may & met)
+        elif option == "--match-set" and len(values) == 2:
+            asked = InSet(name=value, fields=tuple(values[1].split(",")[:8]), other=other)
+            rule = structs.replace(rule, sets=(*rule.sets, asked))
         else:
             fits = rule.fits & _fits(option, value, other, rule.verdict)
             rule = _asked(structs.replace(rule, fits=fits), option, value, other)
@@ -251,7 +263,8 @@ def _rule(words: list[str]) -> Rule:
     if target == "NOTRACK" or (target == "CT" and "--notrack" in words[at:]):
         return structs.replace(_narrowed(Rule(), words[:at]), loose=True)
     if target in _GO_ON:
-        return Rule()
+        marks = {"--set-mark", "--set-xmark"} & set(words[at:])
+        return _narrowed(Rule(marks=True), words[:at]) if marks else Rule()
     verdict = "goto" if words[at] in ("-g", "--goto") else "jump"
     return _narrowed(Rule(verdict=verdict, to=target), words[:at])
 
@@ -269,30 +282,57 @@ def _parse(answer: Answer, family: str) -> Ruleset | Absent:
     policies, rules = _table(answer)
     if "INPUT" not in policies:
         raise ParseError(msg("no chain INPUT"))
-    chains = tuple(
-        Chain(tool="iptables", family=family, table="filter", name=name,
-              hook="input" if name == "INPUT" else "", policy=policies.get(name, ""),
-              rules=tuple(rules.get(name, ())))
-        for name in sorted({*policies, *rules})
-    )  # fmt: skip
+    chains = _chains(("iptables", family, "filter"), policies, rules)
     legacy = Chain(tool="iptables-legacy", family=family, table="", name="")
     return (*chains, legacy) if b"legacy tables present" in answer.stderr else chains
 
 
-def _table(answer: Answer) -> tuple[dict[str, str], dict[str, list[Rule]]]:
-    """The policies and the rules of the chains, by name."""
+_Rows = dict[str, list[list[str]]]
+
+
+def _table(answer: Answer) -> tuple[dict[str, str], _Rows]:
+    """The policies of the chains and the words of their rules, by name; a chain without a policy
+    has an empty one."""
     policies: dict[str, str] = {}
-    rules: dict[str, list[Rule]] = {}
+    rules: _Rows = {}
     for words in (words_of(line) for line in answer.lines):
         if words[:1] == ["-P"] and len(words) >= 3:
             policies[words[1]] = _POLICIES.get(words[2], "")
         elif words[:1] == ["-A"] and len(words) >= 2:
-            rules.setdefault(words[1], []).append(_rule(words[2:]))
+            rules.setdefault(words[1], []).append(words[2:])
         elif words[:1] == ["-N"] and len(words) == 2:
-            rules.setdefault(words[1], [])
+            policies.setdefault(words[1], "")
         elif words and words[0] != "#":
             raise ParseError(msg("not a rule: {line}", line=verbatim(" ".join(words))))
-    return policies, rules
+    return {**dict.fromkeys(rules, ""), **policies}, rules
+
+
+# In a rule about an answer, what stands where the same of its connection stands in a rule about it.
+_EXCHANGED = {"--tcp-flags": "--flags-of-answer", "--match-set": "--set-of-answer"} | {
+    a: b for pair in (
+        ("-s", "-d"), ("-i", "-o"), ("--sport", "--dport"), ("--sports", "--dports"),
+        ("--src-range", "--dst-range"), ("--src-type", "--dst-type"), ("ORIGINAL", "REPLY"),
+    ) for a, b in (pair, pair[::-1])
+}  # fmt: skip
+
+
+def _chains(place: tuple[str, str, str], policies: dict[str, str], rules: _Rows) -> Ruleset:
+    """The chains of a table: `place` is its tool, family and name."""
+
+    def made(read: Callable[[list[str]], Rule]) -> list[Chain]:
+        tool, family, table = place
+        return [
+            Chain(tool=tool, family=family, table=table, name=name, policy=policy,
+                  hook=_HOOKS.get(name, "") if policy else "",
+                  rules=tuple(map(read, rules.get(name, ()))))
+            for name, policy in sorted(policies.items())
+        ]  # fmt: skip
+
+    every = made(_rule)
+    coming = tuple(c for c in every if c.hook not in ON_THE_WAY_OUT)
+    if not any(c.refuses for c in every):
+        return coming
+    return coming + answering(made(lambda words: _rule([_EXCHANGED.get(w, w) for w in words])))
 
 
 def parse_iptables4(answer: Answer) -> Ruleset | Absent:
@@ -307,7 +347,7 @@ def parse_iptables6(answer: Answer) -> Ruleset | Absent:
 
 # Where the chains of each table stand on the way in; the nat table hands on, it does not refuse.
 _DECIDING = frozenset({"raw", "mangle", "filter", "security"})
-_ON_THE_WAY = {"PREROUTING": "prerouting", "INPUT": "input"}
+_HOOKS = {name: name.lower() for name in ("PREROUTING", "INPUT", "OUTPUT", "POSTROUTING")}
 _POLICIES = {"ACCEPT": "accept", "DROP": "drop"}
 
 
@@ -316,22 +356,19 @@ def chains_saved(lines: Iterable[list[str]], tool: str, family: str) -> Ruleset:
 
     A built-in chain has a policy behind its name (`:INPUT DROP [0:0]`), others have `-`.
     """
-    policies: dict[tuple[str, str], str] = {}
-    rules: dict[tuple[str, str], list[Rule]] = {}
-    table = ""
+    tables: dict[str, tuple[dict[str, str], _Rows]] = {}
+    policies, rules = tables.setdefault("", ({}, {}))
     for words in lines:
         if words and words[0].startswith("*"):
-            table = words[0][1:]
+            policies, rules = tables.setdefault(words[0][1:], ({}, {}))
         elif words and words[0].startswith(":") and len(words) > 1:
-            policies[table, words[0][1:]] = _POLICIES.get(words[1], "")
+            policies[words[0][1:]] = _POLICIES.get(words[1], "")
         elif words[:1] == ["-A"] and len(words) >= 2:
-            rules.setdefault((table, words[1]), []).append(_rule(words[2:]))
-    return tuple(
-        Chain(tool=tool, family=family, table=table, name=name, policy=policy,
-              hook=_ON_THE_WAY.get(name, "") if policy else "",
-              rules=tuple(rules.get((table, name), ())))
-        for (table, name), policy in policies.items() if table in _DECIDING
-    )  # fmt: skip
+            rules.setdefault(words[1], []).append(words[2:])
+    every = (
+        _chains((tool, family, name), *read) for name, read in tables.items() if name in _DECIDING
+    )
+    return tuple(chain for chains in every for chain in chains)
 
 
 def _command(program: str) -> Command:

@@ -31,7 +31,15 @@ from audit_core.api.sdk import (
     undetermined,
 )
 from audit_linux.declared import declared
-from audit_linux.network.firewall import chains_of, closing_devices, input_chains, legacy_unlisted
+from audit_linux.network.firewall import (
+    NOT_FOLLOWED,
+    chains_of,
+    closing,
+    input_chains,
+    legacy_unlisted,
+    unread_sets,
+)
+from audit_linux.network.ipsets import IPSETS, IpSet, resolved
 from audit_linux.network.iptables import IP6TABLES, IPTABLES
 from audit_linux.network.listeners import LISTENERS, Listener, ranges_of, within
 from audit_linux.network.netfilter_model import Chains, Ruleset, Spans, by_name
@@ -266,9 +274,10 @@ def _names(text: str, ports: set[int]) -> bool:
         known_or_absent(optional(LEGACY6)),
         known_or_absent(optional(SSHD_SETTINGS)),
         known_or_absent(WRAPPERS),
+        known_or_absent(optional(IPSETS)),
     ),
     severity=Severity.MEDIUM,
-    version=7,
+    version=8,
     remedy=msg("Let the packet filter accept the management ports from the addresses of the "
                "administrators only, and declare these in admin_sources"),
 )  # fmt: skip
@@ -286,6 +295,7 @@ def management_sources(
     legacy6: Saved | Absent | None,
     sshd: Sshd | Absent | None,
     wrappers: bool | Absent,
+    ipsets: dict[str, IpSet] | Absent | None,
     *,
     most: Annotated[int, Down] = 65536,
     ports: Annotated[frozenset[str], Superset] = MANAGEMENT,
@@ -306,7 +316,9 @@ def management_sources(
     if gaps:
         return undetermined(*gaps)
     tables = chains_of(saved, saved6, legacy, legacy6)
-    ruleset = input_chains(known(nft), known(iptables), known(ip6tables), tables)
+    ruleset = resolved(
+        input_chains(known(nft), known(iptables), known(ip6tables), tables), known(ipsets) or {}
+    )
     names = _real_interfaces(known(sysctl) or {})
     try:
         ways = _ways(asked, names, target.address, by_name(ruleset))
@@ -350,10 +362,11 @@ _Rows = tuple[tuple[Published, ...], ...]
 
 
 def _wider(ruleset: Ruleset, handed: _Rows, ports: set[int]) -> Iterator[Message]:
-    """What was not followed and may let more clients reach a port.
+    """What was not followed and may let more clients, or others, reach a port.
 
     What is led to a port is let in by a rule of its own; else the chains see the port it leads to.
     """
+    yield from unread_sets(ruleset)
     led = dict.fromkeys(text for rows in handed for text in _led_here(rows, ports))
     if led and any(asked.what == "status" for c in ruleset for r in c.rules for asked in r.tracked):
         yield msg("Led to another port of this host (REDIRECT): {ports}", ports=capped(led))
@@ -361,8 +374,8 @@ def _wider(ruleset: Ruleset, handed: _Rows, ports: set[int]) -> Iterator[Message
 
 def _narrower(ruleset: Ruleset, handed: _Rows, ports: set[int]) -> Iterator[Message]:
     """What was not followed and may keep clients from a port."""
-    if closing_devices(ruleset):
-        yield msg("Rules of the families netdev and bridge were not followed")
+    if closing(ruleset):
+        yield NOT_FOLLOWED
     led = dict.fromkeys(text for rows in handed for text in _led_away(rows, ports))
     if led:
         yield msg("Led to another port of this host (REDIRECT): {ports}", ports=capped(led))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
+from collections.abc import Iterable
+
+from msgspec import Struct, structs
 
 DEEPEST = 32
 # Rules evaluated for one packet: a ruleset that takes more counts as accepting.
@@ -21,8 +23,9 @@ MANY_PORTS = 32768
 ALL_PORTS = 65535
 
 
-# The hooks that a packet for the host itself passes.
+# The hooks that a packet for the host itself passes, and those of an answer to it.
 ON_THE_WAY_IN = ("prerouting", "input")
+ON_THE_WAY_OUT = ("output", "postrouting")
 
 Spans = tuple[tuple[int, int], ...]
 
@@ -46,6 +49,14 @@ class Tracked(Struct, frozen=True, kw_only=True):
         return (value in self.words) != self.other
 
 
+class InSet(Struct, frozen=True, kw_only=True):
+    """A condition on a set of ipset: `fields` is `src`, `dst`, `src,dst`; `other`: not in it."""
+
+    name: str
+    fields: tuple[str, ...]
+    other: bool = False
+
+
 class Rule(Struct, frozen=True, kw_only=True):
     """One rule. `verdict` is accept, drop, jump, goto, return or empty (it only counts).
 
@@ -57,7 +68,8 @@ class Rule(Struct, frozen=True, kw_only=True):
     protocol and family, `sources`, `targets` and `ports` what it compares source addresses,
     destination addresses and destination ports with, `tracked` its conditions on conntrack;
     `vague`: it has further conditions, which may hold or not, `narrow`: one of these is about who
-    sends. `loose`: the connections that meet it are not tracked (notrack).
+    sends, `sets`: conditions on sets that were not read, `marked`: it chooses by a mark. `loose`:
+    the connections that meet it are not tracked (notrack), `marks`: it marks what meets it.
     """
 
     fits: frozenset[str] = EVERY
@@ -68,7 +80,10 @@ class Rule(Struct, frozen=True, kw_only=True):
     tracked: tuple[Tracked, ...] = ()
     vague: bool = False
     narrow: bool = False
+    sets: tuple[InSet, ...] = ()
+    marked: bool = False
     loose: bool = False
+    marks: bool = False
     on: tuple[str, ...] = ()
     off: tuple[str, ...] = ()
     verdict: str = ""
@@ -77,7 +92,7 @@ class Rule(Struct, frozen=True, kw_only=True):
 
     def meets(self, packet: str, interface: str) -> bool:
         """True when `packet` that arrives on `interface` (empty: one not named) meets the rule."""
-        return packet in self.fits and self.arrives(interface)
+        return packet in self.fits and not self.sets and self.arrives(interface)
 
     def arrives(self, interface: str) -> bool:
         """True when the rule applies to packets that arrive on `interface` (empty: not named)."""
@@ -92,8 +107,14 @@ def same(interface: str, name: str) -> bool:
     return interface == name
 
 
+_OUT = " out"
+
+
 class Chain(Struct, frozen=True, kw_only=True):
-    """A chain of one table; `hook` and `policy` are empty unless packets enter by it."""
+    """A chain of one table; `hook` and `policy` are empty unless packets enter by it.
+
+    `nat`: it translates addresses, and sees connections only while these are tracked.
+    """
 
     tool: str
     family: str
@@ -101,6 +122,7 @@ class Chain(Struct, frozen=True, kw_only=True):
     name: str
     hook: str = ""
     policy: str = ""
+    nat: bool = False
     rules: tuple[Rule, ...] = ()
 
     @property
@@ -109,9 +131,25 @@ class Chain(Struct, frozen=True, kw_only=True):
         return {"ip": IPV4, "ip6": IPV6, "inet": EVERY}.get(self.family, NONE)
 
     @property
-    def at_the_device(self) -> bool:
-        """True for chains that see packets before those of the host do, and are not followed."""
-        return bool(self.hook) and (self.family in ("netdev", "bridge") or self.hook == "ingress")
+    def aside(self) -> bool:
+        """True for chains that are not followed: those at the devices, and those of nat."""
+        device = self.family in ("netdev", "bridge") or self.hook == "ingress"
+        return bool(self.hook) and (device or self.nat)
+
+    @property
+    def out(self) -> bool:
+        """True for a copy of a chain that is about answers, as `answering` makes it."""
+        return self.tool.endswith(_OUT)
+
+    @property
+    def drops(self) -> bool:
+        """Whether some packet may be dropped in it."""
+        return self.policy == "drop" or any(rule.verdict == "drop" for rule in self.rules)
+
+    @property
+    def refuses(self) -> bool:
+        """Whether some packet may be dropped in it, or is handed to a program."""
+        return self.drops or any(r.verdict == "jump" and not r.to for r in self.rules)
 
 
 # Every client may choose its port; one that does not is given one of these (Linux, Windows).
@@ -137,6 +175,20 @@ Chains = dict[tuple[str, ...], Chain]
 def by_name(ruleset: Ruleset) -> Chains:
     """The chains by tool, family, table and name, as a jump finds them."""
     return {(c.tool, c.family, c.table, c.name): c for c in ruleset}
+
+
+def answering(chains: Iterable[Chain]) -> Ruleset:
+    """The chains of one table on the way out, where answers may be lost there.
+
+    Their rules are read with source and destination exchanged, so that they are about who asked.
+    """
+    every = [
+        structs.replace(
+            c, tool=c.tool + _OUT, hook=c.hook if c.hook in ON_THE_WAY_OUT and not c.nat else "",
+        )
+        for c in chains if not c.hook or (c.hook in ON_THE_WAY_OUT and not c.nat)
+    ]  # fmt: skip
+    return tuple(every) if any(c.hook for c in every) and any(c.refuses for c in every) else ()
 
 
 def ports_fit(count: int, verdict: str) -> bool:

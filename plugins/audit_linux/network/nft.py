@@ -23,9 +23,11 @@ from audit_core.api.sdk import (
 )
 from audit_core.model import Answer, Command, NamedAsk, Privilege, Reason
 from audit_linux.network.netfilter_model import (
+    ON_THE_WAY_OUT,
     Chain,
     Rule,
     Ruleset,
+    answering,
 )
 from audit_linux.network.nft_matches import VERDICTS, narrowed, values_of
 
@@ -319,7 +321,7 @@ def parse_nft(answers: Answers) -> Ruleset | Partial | Absent:
 
 
 def _ruleset(items: tuple[dict[str, Any], ...]) -> Ruleset:
-    rules: dict[tuple[str, ...], list[Rule]] = {}
+    rules: dict[tuple[str, ...], list[Any]] = {}
     heads: dict[tuple[str, ...], dict[str, Any]] = {}
     (sets, passing), limits = _named_sets(items), _named_limits(items)
     for item in items:
@@ -331,15 +333,46 @@ def _ruleset(items: tuple[dict[str, Any], ...]) -> Ruleset:
             expr = rule.get("expr")
             listed = {**sets, **passing} if _refuses(expr) else sets
             expr = _limited(_resolved(expr, key[:2], listed), key[:2], limits)
-            rules.setdefault(key, []).extend(_rules(expr))
+            rules.setdefault(key, []).append(expr)
     if sum(bool(head.get("hook")) for head in heads.values()) > _MOST_HOOKS:
         raise ParseError(msg("too many base chains to follow"))
-    return tuple(
-        Chain(tool="nft", family=key[0], table=key[1], name=key[2],
-              hook=_text(head, "hook")[0], policy=_text(head, "policy")[0],
-              rules=tuple(rules.get(key, ())))
-        for key, head in heads.items()
+    if not rules.keys() <= heads.keys():
+        raise ParseError(msg("a rule of a chain that is not listed"))
+    every = [_chain(key, head, rules.get(key, [])) for key, head in heads.items()]
+    answers = [
+        chain for table in {(c.family, c.table): c for c in every if c.refuses}
+        for chain in answering(
+            _chain(key, head, _exchanged(rules.get(key, [])))
+            for key, head in heads.items() if key[:2] == table
+        )
+    ]  # fmt: skip
+    return (*(c for c in every if c.hook not in ON_THE_WAY_OUT), *answers)
+
+
+def _chain(key: tuple[str, ...], head: dict[str, Any], rules: list[Any]) -> Chain:
+    return Chain(
+        tool="nft", family=key[0], table=key[1], name=key[2], hook=_text(head, "hook")[0],
+        policy=_text(head, "policy")[0], nat=head.get("type") == "nat",
+        rules=tuple(rule for expr in rules for rule in _rules(expr)),
     )  # fmt: skip
+
+
+# In a rule about an answer, what stands where the same of its connection stands in a rule about it.
+_EXCHANGED = {
+    a: b for pair in (
+        ("saddr", "daddr"), ("sport", "dport"), ("iif", "oif"), ("iifname", "oifname"),
+        ("original", "reply"),
+    ) for a, b in (pair, pair[::-1])
+} | {"flags": "flags of an answer"}  # fmt: skip
+
+
+def _exchanged(value: Any) -> Any:
+    """Rules about answers as rules about the connections that they belong to."""
+    if isinstance(value, dict):
+        return {k: inner if k == "target" else _exchanged(inner) for k, inner in value.items()}
+    if isinstance(value, list):
+        return [_exchanged(inner) for inner in value]
+    return _EXCHANGED.get(value, value) if isinstance(value, str) else value
 
 
 def _ask(*words: str) -> NamedAsk:

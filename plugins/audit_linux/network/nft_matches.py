@@ -202,7 +202,9 @@ def _asked(rule: Rule, match: dict[str, Any]) -> Rule:
     """`rule` with what `match` says of who reaches a port."""
     about, field = subject(match.get("left"))
     if (field, about) in _ADDRESSES:
-        return _with(rule, _ADDRESSES[field, about], _spans(match, _address), _FAMILIES[about])
+        few = match.get("op") not in _OTHER
+        values = _spans(match, _address)
+        return _with(rule, _ADDRESSES[field, about], values, _FAMILIES[about], few)
     if field == "dport" and about in _PROTOCOLS:
         return _with(rule, "ports", _spans(match, _port), _PROTOCOLS[about])
     if field == "sport" and about in _PROTOCOLS:
@@ -210,21 +212,33 @@ def _asked(rule: Rule, match: dict[str, Any]) -> Rule:
     if (about, field) == _FLAGS:
         return _met(structs.replace(rule, may=rule.may & TCP), _met_by_syn(match))
     words = frozenset(str(v) for v in values_of(match.get("right")))
+    # everybody but a few is not few, and a mark or a group of 0 is what all begin with
+    few = match.get("op") not in _OTHER and words.isdisjoint(_UNMARKED)
     if match.get("op") not in _PLAIN or any(word.startswith("@") for word in words):
-        return _for_packets(rule, about, field, None)
+        return _for_packets(rule, (about, field), None, few)
     if (about, field) in _TRACKED:
         asked = Tracked(what=field, words=words, other=match["op"] in _OTHER)
         return structs.replace(rule, tracked=(*rule.tracked, asked))
-    return _for_packets(rule, about, field, _passing(about, field, match))
+    return _for_packets(rule, (about, field), _passing(about, field, match), few)
 
 
-def _for_packets(rule: Rule, about: str, field: str, may: frozenset[str] | None) -> Rule:
-    """`rule` for the packets that `may` meet a match; vague where they are not known (None)."""
+_UNMARKED = frozenset({"0", "default"})
+
+
+def _for_packets(
+    rule: Rule, what: tuple[str, str], may: frozenset[str] | None, few: bool
+) -> Rule:  # fmt: skip
+    """`rule` for the packets that `may` meet a match; vague where they are not known (None).
+
+    `few`: where it is about who sends, few are let in.
+    """
+    about, _ = what
     if may is None and about in ("icmp", "icmpv6"):
         may = NONE
     if may is None:
-        narrow = rule.narrow or (about, field) in _SENDERS or about in ("socket", "ipsec")
-        rule = structs.replace(rule, vague=True, narrow=narrow)
+        narrow = few and (what in _SENDERS or about in ("socket", "ipsec"))
+        marked = rule.marked or (few and what in _MARKS)
+        rule = structs.replace(rule, vague=True, narrow=rule.narrow or narrow, marked=marked)
     of_family = _FAMILIES.get(about, EVERY)
     return structs.replace(rule, may=rule.may & of_family & (EVERY if may is None else may))
 
@@ -233,10 +247,11 @@ _ADDRESSES = {
     (field, about): name for about in ("ip", "ip6")
     for field, name in (("saddr", "sources"), ("daddr", "targets"))
 }  # fmt: skip
+_MARKS = {("meta", "mark"), ("ct", "mark")}
 _TRACKED = {("ct", "state"), ("ct", "status")}
 # What only some senders have.
 _SENDERS = {
-    ("ether", "saddr"), ("meta", "mark"), ("ct", "mark"), ("meta", "iifgroup"), ("meta", "iifkind"),
+    ("ether", "saddr"), ("meta", "iifgroup"),
     ("meta", "secpath"), ("ct", "saddr"), ("ct", "ip saddr"), ("ct", "ip6 saddr"),
     ("meta", "sdif"), ("meta", "sdifname"), ("ct", "helper"),
 }  # fmt: skip
@@ -274,10 +289,14 @@ def _named(kinds: _Kinds, words: Iterable[str], other: bool) -> frozenset[str]:
     return among - named if other else named
 
 
-def _with(rule: Rule, name: str, values: Values | None, packets: frozenset[str]) -> Rule:
+def _with(
+    rule: Rule, name: str, values: Values | None, packets: frozenset[str], few: bool = True
+) -> Rule:
+    """`rule` with values to compare with; vague where they are not known."""
     rule = structs.replace(rule, may=rule.may & packets)
     if values is None:
-        return structs.replace(rule, vague=True, narrow=rule.narrow or name == "sources")
+        narrow = rule.narrow or (few and name == "sources")
+        return structs.replace(rule, vague=True, narrow=narrow)
     return structs.replace(rule, **{name: (*getattr(rule, name), values)})
 
 
@@ -302,7 +321,13 @@ def narrowed(rule: Rule, key: str, value: Any) -> Rule:
         fits = NONE
         rule = structs.replace(rule, vague=True)
     foreign, loose = rule.foreign or key == "xt", rule.loose or key == "notrack"
-    return structs.replace(rule, fits=fits, foreign=foreign, loose=loose)
+    marks = rule.marks or (key == "mangle" and _is_new_mark(match))
+    return structs.replace(rule, fits=fits, foreign=foreign, loose=loose, marks=marks)
+
+
+def _is_new_mark(mangle: dict[str, Any]) -> bool:
+    """Whether a statement sets a mark, and not one that was set before."""
+    return subject(mangle.get("key")) in _MARKS and subject(mangle.get("value")) not in _MARKS
 
 
 def _of_family(rule: Rule, added: Any) -> Rule:

@@ -14,6 +14,7 @@ from msgspec import Struct, structs
 from audit_linux.network.netfilter_model import (
     DEEPEST,
     ON_THE_WAY_IN,
+    ON_THE_WAY_OUT,
     Chain,
     Chains,
     Rule,
@@ -134,7 +135,8 @@ class _Walk:
         found = self.all
         for asked in rule.sources:
             found = without(found, asked.spans) if asked.other else common(found, asked.spans)
-        return Reached(sure=() if rule.vague or not aimed else found, maybe=found)
+        unsure = rule.vague or rule.sets or not aimed
+        return Reached(sure=() if unsure else found, maybe=found)
 
     def aimed(self, rule: Rule) -> bool:
         """Whether the address of this host meets `rule`; it may have others besides."""
@@ -214,14 +216,22 @@ def reached(question: Question, chains: Chains) -> Reached:
     )  # fmt: skip
 
 
+def _answered(question: Question) -> Question:
+    """The question to the chains on the way out: the connection is there."""
+    new = question.state == "new"
+    return structs.replace(question, state="established") if new else question
+
+
 def _through_all(question: Question, chains: Chains) -> tuple[Reached, Reached]:
-    """Who gets through, and whose connections are not tracked."""
+    """Who gets through and is answered, and whose connections are not tracked."""
     every = everywhere(question.packet)
     found, loose = Reached(sure=every, maybe=every), _NOBODY
     for chain in chains.values():
-        if chain.hook not in ON_THE_WAY_IN or question.packet not in chain.packets:
+        out = chain.hook in ON_THE_WAY_OUT
+        on_the_way = (out or chain.hook in ON_THE_WAY_IN) and not chain.aside
+        if not on_the_way or question.packet not in chain.packets:
             continue
-        walk = _Walk(question, chains)
+        walk = _Walk(_answered(question) if out else question, chains)
         end = walk.through(chain, Reached(sure=every, maybe=every))
         let = walk.let if chain.policy == "drop" else _plus(walk.let, end)
         found = Reached(sure=common(found.sure, let.sure), maybe=common(found.maybe, let.maybe))

@@ -16,7 +16,15 @@ from msgspec import structs
 
 from audit_core.api.sdk import Absent, Reason, Target, Verdict, msg
 from audit_core.api.testkit import whole
-from audit_linux.network import firewall, iptables, management, nft, port_forwards, wrappers
+from audit_linux.network import (
+    firewall,
+    ipsets,
+    iptables,
+    management,
+    nft,
+    port_forwards,
+    wrappers,
+)
 from audit_linux.network.listeners import Listener
 from audit_linux.network.netfilter_model import Chain, Ruleset, by_name
 from audit_linux.network.reach import Question, reached
@@ -144,6 +152,16 @@ RULES = {
         more="set bad { type ipv4_addr; flags timeout; elements = { 10.9.1.2 timeout 1h } }",
     ),
     "masks of addresses": _inet("ip saddr & 255.255.255.0 == 10.9.1.0 tcp dport 22 accept"),
+    "answers by port": "table inet o { chain o { type filter hook output priority 0;\n"
+                       "tcp sport 22 ip daddr != 10.9.1.0/24 drop\ntcp sport 22 ip6 daddr "
+                       "fd00:9::/64 reject\n}\n}\n",
+    "answers to whom a jump names": "table inet o { chain a { ip saddr 10.9.0.1 ip daddr 10.9.1.2 "
+                                    "accept\ndrop\n}\n"
+                                    "chain o { type filter hook postrouting priority 0;\n"
+                                    "tcp sport 2222 oifname \"va\" jump a\n}\n}\n",
+    "answers that are tracked": _inet("tcp dport 22 accept")
+    + "table inet o { chain o { type filter hook output priority 0; policy drop;\n"
+      "ct state new drop\nct direction reply accept\nmeta l4proto icmpv6 accept\n}\n}\n",
     "interfaces twice": _inet('iifname "lo" iifname "va" tcp dport 22 accept',
                               'iifname "v*" iifname != "va" tcp dport 2222 accept'),
 }  # fmt: skip
@@ -163,6 +181,10 @@ IPTABLES: dict[str, tuple[tuple[str, str], ...]] = {
         "-P INPUT DROP", "-A INPUT -m conntrack --ctstate ESTABLISHED -j ACCEPT",
         "-A INPUT -s 10.9.1.0/25 -p tcp -m tcp --dport 22 -j ACCEPT",
         "-A INPUT -p tcp -m multiport --dports 2000:3000 ! -s 10.9.0.2 -j ACCEPT")),
+    "iptables, answers": tuple((f"iptables {rule}", "") for rule in (
+        "-P OUTPUT DROP", "-A OUTPUT -d 10.9.1.0/25 -p tcp --sport 22 -j ACCEPT",
+        "-A OUTPUT -m conntrack --ctstate ESTABLISHED -p tcp --sport 2222 -j ACCEPT",
+        "-t mangle -A POSTROUTING -o va -m iprange --dst-range 10.9.0.1-10.9.0.9 -j DROP")),
     "iptables jump": tuple((f"iptables {rule}", "") for rule in (
         "-N ops", "-A INPUT -p tcp --dport 22 -j ops", "-A ops -s 10.9.1.2 -j RETURN",
         "-A ops -m iprange --src-range 10.9.1.3-10.9.1.250 -j ACCEPT", "-A ops -j REJECT")),
@@ -360,7 +382,7 @@ def test_the_port_of_ssh_open_to_everybody_fails(subtests: Any) -> None:
             settings = {"admin_sources": sources} if sources else {}
             target = Target(id="w", kind="host", object_type="server", settings=settings)
             judged = management.management_sources.judge(
-                target, listeners, None, rules, None, sysctl, None, *4 * (None,), None, deny
+                target, listeners, None, rules, None, sysctl, None, *4 * (None,), None, deny, None
             )
             assert judged.verdict is verdict
 
@@ -406,7 +428,7 @@ def test_sockets_over_which_a_host_is_administered(subtests: Any) -> None:
         with subtests.test(name):
             judged = management.management_sources.judge(
                 Target(id="w", kind="host", object_type="server", address="10.9.0.1"), (socket_,),
-                None, rules, None, _SYSCTL, None, *4 * (None,), server, False,
+                None, rules, None, _SYSCTL, None, *4 * (None,), server, False, None,
             )  # fmt: skip
             assert judged.verdict == verdict
 
@@ -417,7 +439,7 @@ def test_a_port_that_is_led_away_may_be_another_program(answer: Any) -> None:
     saved = whole(port_forwards.parse_saved(answer(led), "iptables", "ip"))
     judged = management.management_sources.judge(
         Target(id="w", kind="host", object_type="server"), _SSH, None, wide, None, _SYSCTL, None,
-        saved, *3 * (None,), None, False,
+        saved, *3 * (None,), None, False, None,
     )  # fmt: skip
     assert judged.verdict is Verdict.UNDETERMINED
 
@@ -433,7 +455,7 @@ def test_another_port_that_is_led_to_the_port_of_ssh(answer: Any) -> None:
     ):
         judged = management.management_sources.judge(
             target, _SSH, None, _filter(few, *more), None, _SYSCTL, None, saved, *3 * (None,),
-            None, False,
+            None, False, None,
         )  # fmt: skip
         assert judged.verdict is verdict
 
@@ -463,3 +485,45 @@ def test_rules_of_tcp_wrappers() -> None:
     assert wrappers.parse_wrappers(files(cut)) is True
     closed = wrappers.parse_wrappers(files({}, not_permitted="/etc/hosts.deny"))
     assert isinstance(closed, Absent)
+
+
+# `ipset save` of ipset 7.17, 2026-11-30.
+SETS = """\
+create ops hash:net family inet hashsize 1024 maxelem 65536 bucketsize 12 initval 0x77
+add ops 10.9.1.0/24
+create world hash:net family inet hashsize 1024 maxelem 65536 bucketsize 12 initval 0x78
+add world 0.0.0.0/1
+add world 128.0.0.0/1
+create lists list:set size 8
+add lists ops
+create adm bitmap:port range 0-65535
+add adm 22
+create both hash:ip,port family inet hashsize 1024 maxelem 65536 bucketsize 12 initval 0x79
+add both 10.9.1.2,tcp:22
+create knocked hash:ip family inet hashsize 1024 maxelem 65536 timeout 99 bucketsize 12 initval 0x7a
+create six hash:net family inet6 hashsize 1024 maxelem 65536 bucketsize 12 initval 0x7b
+"""
+
+
+def test_sets_of_ipset_are_read(subtests: Any) -> None:
+    sets = whole(ipsets.parse_sets(made(SETS)))
+    # the condition, then who reaches port 22: 10.9.1.2 and 10.9.0.2 (surely, perhaps)
+    for name, condition, near, far in (
+        ("a network", "--match-set ops src", "both", "none"),
+        ("all", "--match-set world src", "both", "both"),
+        ("another", "! --match-set ops src", "none", "both"),
+        ("a list of sets", "--match-set lists src", "both", "none"),
+        ("ports", "--match-set adm dst", "both", "both"),
+        ("two fields", "--match-set both src,dst", "maybe", "none"),
+        ("entries that end", "--match-set knocked src", "maybe", "maybe"),
+        ("not read", "--match-set other src", "maybe", "maybe"),
+        ("another family", "--match-set six src", "maybe", "maybe"),
+    ):
+        with subtests.test(name):
+            rule = f"-A INPUT -p tcp -m set {condition} -j ACCEPT"
+            chains = by_name(ipsets.resolved(_filter(rule), sets))
+            who = reached(Question(packet="tcp4", port=22, interface=""), chains)
+            for source, expected in (("10.9.1.2", near), ("10.9.0.2", far)):
+                at = int(ipaddress.ip_address(source))
+                found = [any(a <= at <= b for a, b in spans) for spans in (who.sure, who.maybe)]
+                assert found == [expected == "both", expected != "none"], source
