@@ -173,7 +173,7 @@ def _log_check(id: str, *, remedy: Message) -> Callable[[Callable[[Logs], Judgem
 
         # A signature that follows `look` would hide the needs.
         del judge.__wrapped__
-        return check(id, needs=_NEEDS, severity=Severity.HIGH, remedy=remedy)(judge)
+        return check(id, needs=_NEEDS, severity=Severity.HIGH, version=2, remedy=remedy)(judge)
 
     return make
 

@@ -17,6 +17,7 @@ from audit_core.api.sdk import (
     ParseError,
     Partial,
     Privilege,
+    Provider,
     Reason,
     Refusal,
     Schema,
@@ -24,6 +25,7 @@ from audit_core.api.sdk import (
     fact,
     msg,
     partial,
+    provider,
     settings_of,
 )
 from audit_data.kind import Environment
@@ -137,11 +139,16 @@ _OPEN = LogSample(
     ),
     privilege=Privilege.ROOT, ok=(0, 1), timeout_s=60, limit=8 * _MIB, partial_ok=True,
 )  # fmt: skip
-_JOURNAL = LogSample(
-    argv=("/usr/bin/journalctl", "-q", "--no-pager", "-o", "cat", "-n", _JOURNAL_LINES),
-    privilege=Privilege.ROOT, of_journal=True, not_found=Reason.NOT_PRESENT, limit=4 * _MIB,
-    partial_ok=True,
-)  # fmt: skip
+
+
+def _journal(program: str, missing: Reason) -> Provider:
+    sample = LogSample(
+        argv=(program, "-q", "--no-pager", "-o", "cat", "-n", _JOURNAL_LINES),
+        privilege=Privilege.ROOT, of_journal=True, not_found=missing, limit=4 * _MIB,
+        partial_ok=True,
+    )  # fmt: skip
+    return provider(sample, _sample)
+
 
 _PATH = "/[A-Za-z0-9._/-]*"
 _NAMED = Command(
@@ -186,7 +193,16 @@ def _named_paths(answer: Answer) -> tuple[str, ...] | Partial | Absent:
 
 FILES = fact("data.log-files", Sampled, kind="log_data", ask=_files, parse=_sample)
 OPEN_FILES = fact("data.open-log-files", Sampled, kind="log_data", ask=_OPEN, parse=_sample)
-JOURNAL = fact("data.journal", Sampled, kind="log_data", ask=_JOURNAL, parse=_sample)
+JOURNAL = fact(
+    "data.journal",
+    Sampled,
+    kind="log_data",
+    # /usr was not merged on Debian 11 and before
+    providers=(
+        _journal("/usr/bin/journalctl", Reason.UNSUPPORTED),
+        _journal("/bin/journalctl", Reason.NOT_PRESENT),
+    ),
+)
 NAMED_FILES = fact(
     "data.named-log-files", tuple[str, ...], kind="log_data", ask=_NAMED, parse=_named_paths
 )

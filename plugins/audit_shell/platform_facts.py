@@ -28,7 +28,8 @@ _MANAGERS = {
 MANAGERS = Command(argv=("ls", "-d", *_MANAGERS), ok=(0, 1, 2))
 INIT = Command(argv=("ls", "-d", "/run/systemd/system", "/proc"), ok=(0, 1, 2))
 ROOT = Command(argv=("/usr/bin/id", "-u"), privilege=Privilege.ROOT)
-REQUESTS: tuple[Request, ...] = (OS_RELEASE, KERNEL, MANAGERS, INIT, ROOT, NODE)
+SBIN = Command(argv=("readlink", "/sbin"), ok=(0, 1))
+REQUESTS: tuple[Request, ...] = (OS_RELEASE, KERNEL, MANAGERS, INIT, ROOT, NODE, SBIN)
 
 _FAMILIES = {
     "debian": "debian",
@@ -94,6 +95,9 @@ def platform(answers: Mapping[Request, Answer]) -> Platform:
     node = answers[NODE].text.strip()[:64] if NODE in answers else "unknown"  # Linux: 64 bytes
     manager = _manager(answers[MANAGERS].text) if MANAGERS in answers else "unknown"
     init = _init(answers[INIT].text) if INIT in answers else "unknown"
+    usr = "unknown"
+    if SBIN in answers:
+        usr = "apart" if answers[SBIN].exit_code else "merged"
     # Whether requests that need root run at all: through sudo, or because the login is root.
     root = "no" if answers else "unknown"
     if ROOT in answers and answers[ROOT].text.strip() == "0":
@@ -107,6 +111,7 @@ def platform(answers: Mapping[Request, Answer]) -> Platform:
         "kernel": kernel,
         "host_name": node,
         "root": root,  # yes no unknown
+        "usr": usr,  # merged apart unknown: whether /sbin is a link
     }
     return Platform(values=values)
 
@@ -121,6 +126,7 @@ PLATFORM = PlatformQuestions(
         "kernel",
         "host_name",
         "root",
+        "usr",
     ),
     requests=REQUESTS,
     asked_with=(Command, ReadFile, ReadFiles),

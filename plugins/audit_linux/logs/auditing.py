@@ -31,13 +31,14 @@ from audit_core.model import (
     Answer,
     Command,
     Judgement,
-    Parser,
     Privilege,
     Provider,
     Reason,
 )
+from audit_core.model.facts import Parser
 from audit_linux.logs.auditd_conf import AUDITD_CONF, AuditdConf
 from audit_linux.processes import PROCESSES, Process, process_labels, running
+from audit_linux.programs import placed
 
 RECORDERS = ("auditd", "rsyslogd", "syslog-ng", "syslogd", "systemd-journald")
 
@@ -78,18 +79,14 @@ def parse_status(answer: Answer) -> AuditStatus:
 
 
 def auditctl(option: str, parse: Parser, *, limit: int = 1 << 20) -> tuple[Provider, ...]:
-    """Ways to ask auditctl: where /usr was not merged (Debian 11 and before) it lies in /sbin.
+    """Ways to ask auditctl."""
 
-    Only where it is in neither place the tools are not installed.
-    """
-    places = (
-        ("/usr/sbin/auditctl", Reason.UNSUPPORTED), ("/sbin/auditctl", Reason.NOT_PRESENT),
-    )  # fmt: skip
-    return tuple(
-        provider(Command(argv=(place, option), privilege=Privilege.ROOT, not_found=missing,
-                         limit=limit), parse)
-        for place, missing in places
-    )  # fmt: skip
+    def provide(folder: str, missing: Reason) -> Provider:
+        command = Command(argv=(f"{folder}/auditctl", option), privilege=Privilege.ROOT,
+                          not_found=missing, limit=limit)  # fmt: skip
+        return provider(command, parse)
+
+    return placed(provide)
 
 
 STATUS = fact(

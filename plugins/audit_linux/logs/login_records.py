@@ -50,6 +50,7 @@ from audit_linux.logs.ssh_sessions import LOCAL_TIME, NEWEST_SESSION, local_time
 from audit_linux.logs.syslog_ng import SYSLOG_NG
 from audit_linux.passwd import LASTLOG, Login
 from audit_linux.processes import PROCESSES, Process, running
+from audit_linux.programs import placed
 
 # The text logs to which distributions write records about logins: Debian, RHEL, SUSE.
 _FILES = ("/var/log/auth.log", "/var/log/secure", "/var/log/messages")
@@ -156,20 +157,20 @@ def parse_journal(answer: Answer) -> datetime | Absent:
 
 
 # Without the message: a name that somebody typed may be a password.
-JOURNALED = fact(
-    "linux.login-journal",
-    datetime, kind="host",
-    ask=Command(
+def _journal(folder: str, missing: Reason) -> Provider:
+    command = Command(
         argv=(
-            "/usr/bin/journalctl", "-q", "--no-pager", "-o", "json", "-n", "1",
+            f"{folder}/journalctl", "-q", "--no-pager", "-o", "json", "-n", "1",
             "--output-fields=SYSLOG_IDENTIFIER", "_COMM=sshd", "_COMM=sshd-session", "_COMM=login",
         ),
         privilege=Privilege.ROOT,
-        not_found=Reason.NOT_PRESENT,
+        not_found=missing,
         timeout_s=60,
-    ),
-    parse=parse_journal,
-)  # fmt: skip
+    )  # fmt: skip
+    return provider(command, parse_journal)
+
+
+JOURNALED = fact("linux.login-journal", datetime, kind="host", providers=placed(_journal, "bin"))
 
 # Times without zone may be an hour off around a change of summer time, and clocks are set.
 _SLACK = timedelta(hours=2)
@@ -245,7 +246,7 @@ def _at_time(name: Message, at: datetime) -> Message:
         known_or_absent(optional(JOURNAL_CONF)),
     ),
     severity=Severity.HIGH,
-    version=6,
+    version=7,
     remedy=msg("Let the log daemon run and write auth and authpriv to a file or to a journal on "
                "disk; remove rules that discard them"),
 )  # fmt: skip

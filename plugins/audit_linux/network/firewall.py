@@ -9,11 +9,15 @@ from msgspec import Struct, structs
 from audit_core.api.sdk import (
     TARGET,
     Absent,
+    Answer,
+    Command,
+    ParseError,
     Severity,
     capped,
     capped_messages,
     check,
     expect,
+    fact,
     failed,
     known,
     known_or_absent,
@@ -318,6 +322,38 @@ def _doubts(
     )  # fmt: skip
 
 
+def parse_programs(answer: Answer) -> tuple[str, ...]:
+    """The paths that find printed."""
+    if any(not line.startswith("/") for line in answer.lines):
+        raise ParseError(msg("not a list of paths"))
+    return tuple(answer.lines)
+
+
+ELSEWHERE = fact(
+    "linux.firewall-programs",
+    tuple[str, ...],
+    kind="host",
+    ask=Command(
+        argv=("find", "/usr/local", "/opt", "/usr/bin", "-xdev", "-maxdepth", "4", "(", "-name",
+              "nft", "-o", "-name", "iptables", "-o", "-name", "xtables*multi", ")", "-not",
+              "-type", "d"),
+        ok=(0, 1), partial_ok=True,
+    ),
+    parse=parse_programs,
+)  # fmt: skip
+
+
+def _without_program(elsewhere: tuple[str, ...] | Absent, expected: Message) -> Judgement:
+    """Where neither program is in the places of the distributions, one may lie elsewhere."""
+    if isinstance(elsewhere, Absent):
+        return undetermined(elsewhere.detail, expected=expected)
+    if elsewhere:
+        paths = capped(elsewhere)
+        detail = msg("A packet filter lies elsewhere and was not asked: {paths}", paths=paths)
+        return undetermined(detail, expected=expected)
+    return failed(msg("Neither nft nor iptables is installed"), expected=expected)
+
+
 @check(
     "linux.firewall-input",
     needs=(
@@ -332,6 +368,7 @@ def _doubts(
         known_or_absent(optional(LEGACY6)),
         TARGET,
         known_or_absent(optional(IPSETS)),
+        known_or_absent(ELSEWHERE),
     ),
     severity=Severity.MEDIUM,
     version=13,
@@ -349,11 +386,12 @@ def firewall_input(
     legacy6: Saved | Absent | None,
     target: Target,
     ipsets: dict[str, IpSet] | Absent | None,
+    elsewhere: tuple[str, ...] | Absent,
 ) -> Judgement:
     """The host's packet filter refuses incoming packets that no rule accepts."""
     expected = msg("default drop or reject on input, for IPv4 and for IPv6 unless it is off")
     if nft is None and iptables is None:
-        return failed(msg("Neither nft nor iptables is installed"), expected=expected)
+        return _without_program(elsewhere, expected)
     only_ipv4 = isinstance(ip6tables, Absent) or isinstance(sysctl, Absent)
     tables = (iptables, ip6tables, chains_of(saved, saved6, legacy, legacy6))
     chains = input_of(nft, tables, only_ipv4, known(sysctl) or {}, known(ipsets))
@@ -372,5 +410,5 @@ def firewall_input(
     return expect(chains.refused, detail=every, expected=expected)
 
 
-FACTS = (IPSETS, NFT, IPTABLES, IP6TABLES, LISTED, SAVED, SAVED6, LEGACY, LEGACY6)
+FACTS = (ELSEWHERE, IPSETS, NFT, IPTABLES, IP6TABLES, LISTED, SAVED, SAVED6, LEGACY, LEGACY6)
 CHECKS = (firewall_input,)

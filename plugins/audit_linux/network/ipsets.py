@@ -6,9 +6,8 @@ import ipaddress
 
 from msgspec import Struct, structs
 
-from audit_core.api.sdk import Partial, fact, msg, partial, read_rows
-from audit_core.model import Answer, Command, Privilege, Reason
-from audit_linux.network.iptables import port_spans, words_of
+from audit_core.api.sdk import Answer, Partial, msg, partial, read_rows
+from audit_linux.network.iptables import port_spans, saying, words_of
 from audit_linux.network.netfilter_model import (
     EVERY,
     NONE,
@@ -156,11 +155,4 @@ def _met(one: IpSet, name: str, verdict: str) -> bool:
     return name == "sources" and size(one.spans) == 1 << (128 if one.six else 32)
 
 
-IPSETS = fact(
-    "linux.ipsets",
-    dict[str, IpSet],
-    kind="host",
-    ask=Command(argv=("/usr/sbin/ipset", "save"), privilege=Privilege.ROOT,
-                not_found=Reason.NOT_PRESENT, limit=8 << 20),
-    parse=parse_sets,
-)  # fmt: skip
+IPSETS = saying("linux.ipsets", dict[str, IpSet], ("ipset", "save"), parse_sets)

@@ -5,11 +5,23 @@ from __future__ import annotations
 import ipaddress
 import shlex
 from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 from msgspec import structs
 
-from audit_core.api.sdk import Absent, ParseError, fact, msg, not_present, verbatim
+from audit_core.api.sdk import (
+    Absent,
+    Fact,
+    ParseError,
+    Provider,
+    fact,
+    msg,
+    not_present,
+    provider,
+    verbatim,
+)
 from audit_core.model import Answer, Command, Privilege, Reason
+from audit_core.model.facts import Parser
 from audit_linux.network.netfilter_model import (
     EVERY,
     NONE,
@@ -26,6 +38,7 @@ from audit_linux.network.netfilter_model import (
     from_ports,
     ports_fit,
 )
+from audit_linux.programs import placed
 
 # shlex takes seconds for a line of half a megabyte.
 LONGEST = 8192
@@ -371,27 +384,18 @@ def chains_saved(lines: Iterable[list[str]], tool: str, family: str) -> Ruleset:
     return tuple(chain for chains in every for chain in chains)
 
 
-def _command(program: str) -> Command:
-    return Command(
-        argv=(program, "-S"),
-        privilege=Privilege.ROOT,
-        ok=(0, 1),
-        not_found=Reason.NOT_PRESENT,
-        limit=2 << 20,
-    )
+def saying(
+    id: str, type: Any, argv: tuple[str, ...], parse: Parser, *, ok: tuple[int, ...] = (0,)
+) -> Fact:
+    """The fact of what a program of the packet filter prints; NOT_PRESENT where it is missing."""
+
+    def provide(folder: str, missing: Reason) -> Provider:
+        command = Command(argv=(f"{folder}/{argv[0]}", *argv[1:]), privilege=Privilege.ROOT, ok=ok,
+                          not_found=missing, limit=8 << 20)  # fmt: skip
+        return provider(command, parse)
+
+    return fact(id, type, kind="host", providers=placed(provide))
 
 
-IPTABLES = fact(
-    "linux.iptables",
-    Ruleset,
-    kind="host",
-    ask=_command("/usr/sbin/iptables"),
-    parse=parse_iptables4,
-)
-IP6TABLES = fact(
-    "linux.ip6tables",
-    Ruleset,
-    kind="host",
-    ask=_command("/usr/sbin/ip6tables"),
-    parse=parse_iptables6,
-)
+IPTABLES = saying("linux.iptables", Ruleset, ("iptables", "-S"), parse_iptables4, ok=(0, 1))
+IP6TABLES = saying("linux.ip6tables", Ruleset, ("ip6tables", "-S"), parse_iptables6, ok=(0, 1))

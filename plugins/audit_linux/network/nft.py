@@ -14,14 +14,17 @@ from audit_core.api.sdk import (
     Message,
     ParseError,
     Partial,
+    Provider,
     capped,
     fact,
     json_document,
     known_or_absent,
     msg,
     partial,
+    provider,
 )
 from audit_core.model import Answer, Command, NamedAsk, Privilege, Reason
+from audit_core.model.facts import Parser
 from audit_linux.network.netfilter_model import (
     ON_THE_WAY_OUT,
     Chain,
@@ -30,6 +33,7 @@ from audit_linux.network.netfilter_model import (
     answering,
 )
 from audit_linux.network.nft_matches import VERDICTS, narrowed, values_of
+from audit_linux.programs import placed
 
 _SETS = ("set", "map")
 _CHANGING = frozenset({"dynamic", "timeout"})
@@ -375,17 +379,29 @@ def _exchanged(value: Any) -> Any:
     return _EXCHANGED.get(value, value) if isinstance(value, str) else value
 
 
-def _ask(*words: str) -> NamedAsk:
+def _ask(program: str, missing: Reason, *words: str) -> NamedAsk:
     return known_or_absent(
         Command(
-            argv=("/usr/sbin/nft", *words, "list", "ruleset"),
+            argv=(program, *words, "list", "ruleset"),
             privilege=Privilege.ROOT,
-            not_found=Reason.NOT_PRESENT,
+            not_found=missing,
             limit=8 << 20,
         )
     )
 
 
-# The text is asked for the flags of tables only, which no release of nft writes wrongly there.
-ASKS = {"json": _ask("-j"), "text": _ask()}
-NFT = fact("linux.nftables", Ruleset, kind="host", asks=ASKS, parse=parse_nft)
+def providers(parse: Parser) -> tuple[Provider, ...]:
+    """Ways to read the ruleset.
+
+    The text is asked for the flags of tables only, which no release of nft writes wrongly there.
+    """
+
+    def provide(folder: str, missing: Reason) -> Provider:
+        program = f"{folder}/nft"
+        asks = {"json": _ask(program, missing, "-j"), "text": _ask(program, missing)}
+        return provider(asks=asks, parse=parse)
+
+    return placed(provide)
+
+
+NFT = fact("linux.nftables", Ruleset, kind="host", providers=providers(parse_nft))

@@ -20,10 +20,10 @@ from audit_core.api.sdk import (
     read_rows,
     verbatim,
 )
-from audit_core.model import Answer, Command, Privilege, Reason
-from audit_linux.network.iptables import chains_saved, words_of
+from audit_core.model import Answer
+from audit_linux.network.iptables import chains_saved, saying, words_of
 from audit_linux.network.netfilter_model import Ruleset
-from audit_linux.network.nft import ASKS, listing
+from audit_linux.network.nft import listing, providers
 from audit_linux.network.nft_matches import subject, values_of
 
 
@@ -208,27 +208,24 @@ def _key(item: dict[str, Any], name: str) -> tuple[str, ...]:
 
 
 def _fact(id: str, program: str, tool: str, family: str) -> Fact:
-    # Without a table it lists those in use: with one it would load the module of the table.
-    ask = Command(
-        argv=(program,), privilege=Privilege.ROOT, not_found=Reason.NOT_PRESENT, limit=8 << 20
-    )
-
     def parse(answer: Answer) -> Saved | Partial:
         return parse_saved(answer, tool, family)
 
-    return fact(id, Saved, kind="host", ask=ask, parse=parse)
+    # Without a table it lists those in use: with one it would load the module of the table.
+    return saying(id, Saved, (program,), parse)
 
 
 LISTED = fact(
-    "linux.nftables-published", tuple[Published, ...], kind="host", asks=ASKS, parse=parse_listed
+    "linux.nftables-published",
+    tuple[Published, ...],
+    kind="host",
+    providers=providers(parse_listed),
 )
-SAVED = _fact("linux.iptables-published", "/usr/sbin/iptables-save", "iptables", "ip")
-SAVED6 = _fact("linux.ip6tables-published", "/usr/sbin/ip6tables-save", "iptables", "ip6")
+SAVED = _fact("linux.iptables-published", "iptables-save", "iptables", "ip")
+SAVED6 = _fact("linux.ip6tables-published", "ip6tables-save", "iptables", "ip6")
 # Tables of the old interface of the kernel, which nft and iptables-nft do not show.
-LEGACY = _fact("linux.iptables-legacy", "/usr/sbin/iptables-legacy-save", "iptables-legacy", "ip")
-LEGACY6 = _fact(
-    "linux.ip6tables-legacy", "/usr/sbin/ip6tables-legacy-save", "iptables-legacy", "ip6"
-)
+LEGACY = _fact("linux.iptables-legacy", "iptables-legacy-save", "iptables-legacy", "ip")
+LEGACY6 = _fact("linux.ip6tables-legacy", "ip6tables-legacy-save", "iptables-legacy", "ip6")
 
 
 def together(*found: tuple[Published, ...] | None) -> tuple[Published, ...]:

@@ -13,7 +13,7 @@ from msgspec import structs
 
 from audit_core.api.sdk import msg
 from audit_core.api.testkit import whole
-from audit_core.model import Absent, Answer, Command, ParseError, Partial, Reason, Verdict
+from audit_core.model import Absent, Answer, ParseError, Partial, Reason, Verdict
 from audit_linux.logs import audit_rule_files, audit_rules, auditd_conf, auditing
 from audit_linux.logs.auditing import AuditStatus
 from audit_linux.processes import Process
@@ -386,15 +386,6 @@ def test_settings_with_which_auditd_does_not_start_fail(answer: Make) -> None:
                           (silent, Verdict.FAIL)):  # fmt: skip
         conf = auditd_conf.parse_auditd_conf(text)
         assert auditing.audit_storage.judge(conf, (AUDITD,)).verdict is verdict
-
-
-def test_the_tools_are_looked_for_where_usr_is_not_merged() -> None:
-    # Debian 11 without merged /usr has /sbin/auditctl only: missing is what is in neither place
-    for fact in (auditing.STATUS, audit_rules.RULES):
-        asked = [provider.ask for provider in fact.providers]
-        assert [(ask.argv[0], ask.not_found) for ask in asked if isinstance(ask, Command)] == [
-            ("/usr/sbin/auditctl", Reason.UNSUPPORTED), ("/sbin/auditctl", Reason.NOT_PRESENT),
-        ]  # fmt: skip
 
 
 # --- written rules --------------------------------------------------------------------------------

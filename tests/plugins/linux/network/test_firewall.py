@@ -51,7 +51,7 @@ def _judged(
     target: Target = BARE,
 ) -> Judgement:
     return firewall.firewall_input.judge(
-        nft, iptables, ip6tables, sysctl, listed, saved, None, None, None, target, None
+        nft, iptables, ip6tables, sysctl, listed, saved, None, None, None, target, None, ()
     )
 
 
