@@ -144,7 +144,7 @@ CASES: dict[str, tuple[str, str, str, str]] = {
     "filter not loaded at boot": ("linux.units.files", "nftables.service ", "other.service ",
                                   "firewall-persistent"),
     "file of rules as installed": ("linux.firewall-boot.rules", "priority filter; policy drop;",
-                                   "priority filter;", "firewall-persistent"),
+                                   "priority filter;", "firewall-persistent?"),
     "auditing is off": ("linux.audit-status", "enabled 2", "enabled 0",
                         "audit-enabled audit-locked"),
     "rules not locked": ("linux.audit-status", "enabled 2", "enabled 1", "audit-locked"),

@@ -63,22 +63,25 @@ _CONFIG = "/etc/sysconfig/{}-config"
 
 
 class Loader(Struct, frozen=True, kw_only=True):
-    """What one loader refuses at boot; `of` are the files that say so."""
+    """What one loader refuses at boot; `of` are the files that say so; `there`: one of them is."""
 
     of: tuple[str, ...]
     rules: Written
+    there: bool = True
 
 
 class BootRules(Struct, frozen=True, kw_only=True):
     """What each loader would load, by the name of its unit, and what else may load rules.
 
     `scripts` are scripts that name nft or iptables, and `units` the units of the site that do, or
-    that run a program of the site once when the system starts.
+    that run a program of the site once when the system starts, `unprivileged` those that run as
+    an ordinary account, which may load none.
     """
 
     loaders: dict[str, Loader]
     scripts: tuple[str, ...] = ()
     units: frozenset[str] = frozenset()
+    unprivileged: frozenset[str] = frozenset()
 
 
 # Lines that are no comments: a packet filter is named, or a job of cron runs at boot.
@@ -103,6 +106,7 @@ def parse_boot_rules(answers: Answers) -> BootRules:
         loaders=_loaders({f.path: f.text for f in rules if f.status is FileStatus.READ}, unread),
         scripts=(*(f.path for f in more if _may_load(f)), *cut),
         units=frozenset(map(_name, filter(_is_loading_unit, more))),
+        unprivileged=frozenset(map(_name, filter(_is_unprivileged_unit, more))),
     )
 
 
@@ -128,6 +132,23 @@ def _is_loading_unit(file: FileEntry) -> bool:
         return False
     once = _ONCE.search(file.text) and _OF_SITE.search(file.text)
     return file.path.endswith(".service") and bool(once or _CALLS.search(file.text))
+
+
+_ORDINARY = re.compile(
+    r"(?m)^[ \t]*(?:User[ \t]*=[ \t]*(?!root\b|0\b)\S|DynamicUser[ \t]*=[ \t]*(?:y|t|1|on))"
+)
+# `+` and `!` in front of a program start it as root.
+_AS_ROOT = re.compile(
+    r"(?m)^(?![ \t]*[#;])(?:.*CAP_NET_ADMIN|.*\bsudo\b|[ \t]*Exec\w+[ \t]*=[ \t]*[-@:]*[+!])"
+)
+
+
+def _is_unprivileged_unit(file: FileEntry) -> bool:
+    """Whether a unit of the site runs as an ordinary account, without the right to load rules."""
+    if not file.path.startswith(f"{_UNITS}/") or file.status is not FileStatus.READ:
+        return False
+    ordinary = _ORDINARY.search(file.text) and not _AS_ROOT.search(file.text)
+    return file.path.endswith(".service") and bool(ordinary)
 
 
 def _loaders(texts: Mapping[str, str], unread: set[str]) -> dict[str, Loader]:
@@ -216,7 +237,8 @@ def _of_firewalld(texts: Mapping[str, str], unread: set[str]) -> Loader:
     place = f"/etc/firewalld/zones/{zone}.xml"
     accepts = _ACCEPTS.search(texts[place]) if place in texts else zone == "trusted"
     of = (_FIREWALLD, place) if place in texts else (_FIREWALLD,)
-    return Loader(of=of, rules=Written(refused=NONE if accepts else EVERY))
+    rules = Written(refused=NONE if accepts else EVERY)
+    return Loader(of=of, rules=rules, there=any(path in texts for path in of))
 
 
 def _of_ufw(texts: Mapping[str, str], unread: set[str]) -> Loader:

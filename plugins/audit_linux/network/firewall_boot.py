@@ -22,6 +22,7 @@ from audit_core.api.sdk import (
 )
 from audit_core.model import Judgement
 from audit_linux.network.boot_rules import BOOT_RULES, BootRules
+from audit_linux.network.boot_units import LOAD_NONE
 from audit_linux.network.firewall import Input, chains_of, input_of
 from audit_linux.network.iptables import IP6TABLES, IPTABLES
 from audit_linux.network.netfilter_model import NONE, Ruleset
@@ -49,10 +50,16 @@ def _started(units: Units | None, links: frozenset[str]) -> frozenset[str] | Non
     return frozenset(map(_stem, units.enabled | units.generated))
 
 
-def _others(rules: BootRules, started: frozenset[str]) -> Iterator[str]:
-    """What else may load a packet filter, and was not followed."""
-    named = {name for name in started if _LOADERS.search(name)} - set(rules.loaders)
-    yield from sorted(named | _own(rules) & started)
+def _others(rules: BootRules, started: frozenset[str], explained: bool) -> Iterator[str]:
+    """What else may load a packet filter, and was not followed.
+
+    `explained`: a loader that does not start would load such rules, so no program that is not known
+    has to be the one that did.
+    """
+    rest = started - set(rules.loaders) - set(map(_stem, rules.unprivileged))
+    named = {name for name in rest if _LOADERS.search(name)}
+    unknown = {name for name in rest if not LOAD_NONE.fullmatch(name)}
+    yield from sorted(named | (set() if explained else unknown) | _own(rules) & started)
     yield from rules.scripts
 
 
@@ -95,6 +102,7 @@ def _files(rules: BootRules, started: frozenset[str]) -> tuple[str, ...]:
         known_or_absent(LINKS),
     ),
     severity=Severity.MEDIUM,
+    version=2,
     remedy=msg("Write the rules to the file that a unit loads at boot, enable the unit, and look "
                "at the rules after a reboot"),
 )  # fmt: skip
@@ -136,7 +144,9 @@ def _judged(rules: BootRules, started: frozenset[str], now: Input) -> Judgement:
     open_ = sorted({"IPv4" if packet.endswith("4") else "IPv6" for packet in packets - refused})
     lost = msg("These rules are in force now, and no unit that is enabled and was looked at loads "
                "rules that refuse {families}", families=tuple(open_))  # fmt: skip
-    others = tuple(_others(rules, started))
+    off = [one for name, one in rules.loaders.items() if name not in started and one.there]
+    explained = packets <= NONE.union(*(one.rules.refused for one in off))
+    others = tuple(_others(rules, started, explained))
     doubts = present(
         msg("May load a packet filter, and was not followed: {names}", names=capped(others))
         if others else None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import audit_linux
-from audit_core.api.sdk import Command, Fact, Platform, Reason
+from audit_core.api.sdk import Answer, Command, Fact, Platform, Reason, Request
 from audit_core.plan.rounds import holds
 from audit_linux.logs import audit_rules, auditing, login_records
 from audit_linux.network.iptables import IPTABLES
@@ -43,6 +43,6 @@ def test_no_program_is_asked_in_one_place_only(subtests: Any) -> None:
 
 def test_whether_usr_is_merged() -> None:
     for link, code, usr in (("usr/sbin\n", 0, "merged"), ("", 1, "apart")):
-        answers = {platform_facts.SBIN: answer(link, exit_code=code)}
+        answers: dict[Request, Answer] = {platform_facts.SBIN: answer(link, exit_code=code)}
         assert platform_facts.platform(answers)["usr"] == usr
     assert platform_facts.platform({})["usr"] == "unknown"

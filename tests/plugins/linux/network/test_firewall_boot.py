@@ -167,7 +167,18 @@ CASES: dict[str, tuple[str, dict[str, str], Verdict]] = {
                               _ONESHOT.format("/usr/sbin/nft -f /srv/r.nft")},
                               Verdict.UNDETERMINED),
     "a server of the site": ("app", {_UNIT.format("app"): "[Service]\nExecStart=/opt/b/java\n"},
-                             Verdict.FAIL),
+                             Verdict.UNDETERMINED),
+    "a server of the site as an account": ("app", {_UNIT.format("app"): "[Service]\nUser=app\n"
+                                           "ExecStart=/opt/b/java\n"}, Verdict.FAIL),
+    "an account with the right": ("app", {_UNIT.format("app"): "[Service]\nUser=app\n"
+                                  "AmbientCapabilities=CAP_NET_ADMIN\nExecStart=/opt/b/java\n"},
+                                  Verdict.UNDETERMINED),
+    "as root in front": ("app", {_UNIT.format("app"): "[Service]\nUser=app\n"
+                         "ExecStartPre=+/opt/b/prepare\n"}, Verdict.UNDETERMINED),
+    "disabled beside an agent": ("acme-guardd", {"/etc/nftables.conf": _DROP}, Verdict.FAIL),
+    "an agent of a maker": ("acme-guardd ssh cron", {}, Verdict.UNDETERMINED),
+    "what a distribution starts": ("ssh cron rsyslog chrony getty@tty1 systemd-timesyncd nginx "
+                                   "postgresql@15-main e2scrub_reap", {}, Verdict.FAIL),
     "rc.local": ("ssh", {"/etc/rc.local": "#!/bin/sh\niptables-restore < /root/rules\n"},
                  Verdict.UNDETERMINED),
     "rc.local of the site": ("ssh", {"/etc/rc.local": "#!/bin/sh\nsh /opt/b/init.sh\nexit 0\n"},
