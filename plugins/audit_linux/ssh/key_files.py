@@ -84,7 +84,7 @@ def _ask(target: Target) -> ReadFiles:
     homes = homes_of(target)
     return ReadFiles(
         paths=(*homes.folders, *(f"{home}/.ssh" for home in homes.single)), depth=3,
-        names=PLACES, privilege=Privilege.ROOT,
+        names=PLACES, privilege=Privilege.ROOT, timeout_s=60,
     )  # fmt: skip
 
 

@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable
 from typing import Annotated
 
+from msgspec import structs
+
 from audit_core.api.sdk import (
     DAY,
     HOUR,
@@ -141,7 +143,7 @@ def _by_groups(server: Server) -> bool | None:
 @sshd_check(
     "linux.sshd-root-login",
     severity=Severity.HIGH,
-    version=9,
+    version=10,
     remedy=msg("Set PermitRootLogin no in sshd_config and log in with personal accounts"),
 )
 def sshd_root_login(
@@ -153,6 +155,8 @@ def sshd_root_login(
         return _ALIASES.get(value.lower(), value.lower()) in allowed
 
     expected = msg("PermitRootLogin {allowed}", allowed=listed(allowed))
+    if allowed.isdisjoint(_BY_DEFAULT):
+        server = _with_root_by_default(server)
     value = server.sshd.one("permitrootlogin")
     values = [value, *(o.value for o in server.overrides("permitrootlogin"))] if value else []
     weak = [each for each in values if not good("", each)]
@@ -170,6 +174,19 @@ def sshd_root_login(
     if server.sshd.unread:  # DenyUsers or AllowUsers may stand in what was not read
         return undetermined(msg("Some settings of sshd -T were not read"), expected=expected)
     return settings_as(server, ("permitrootlogin",), good, expected)
+
+
+# The default before OpenSSH 7.0, which SUSE keeps, and the one since.
+_BY_DEFAULT = ("yes", "prohibit-password")
+
+
+def _with_root_by_default(server: Server) -> Server:
+    """The same with what holds where the files, which were all read, set nothing for root."""
+    values = server.sshd.values
+    if not server.sshd.from_files or "permitrootlogin" in values or "port" not in values:
+        return server
+    whole = values | {"permitrootlogin": (" / ".join(_BY_DEFAULT),)}
+    return structs.replace(server, sshd=structs.replace(server.sshd, values=whole))
 
 
 _OTHER_GROUPS = msg(

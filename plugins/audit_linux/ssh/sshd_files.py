@@ -407,7 +407,7 @@ FILES = first_of(TRACED, SSHD_FILES, TRACED_SEEN, FILES_SEEN)
 """The settings in files, from the best of their sources."""
 
 # Of these each line adds to the others; of any other keyword the first one holds.
-_ADDING = frozenset({
+ADDING = frozenset({
     "port", "listenaddress", "hostkey", "allowusers", "denyusers", "allowgroups", "denygroups",
     "acceptenv",
 })  # fmt: skip
@@ -420,7 +420,7 @@ _DEFAULTS = {
     "maxauthtries": ("6",), "logingracetime": ("120",), "permitemptypasswords": ("no",),
     "hostbasedauthentication": ("no",), "ignorerhosts": ("yes",), "strictmodes": ("yes",),
     "permituserenvironment": ("no",), "clientaliveinterval": ("0",), "clientalivecountmax": ("3",),
-    "permittunnel": ("no",), "gatewayports": ("no",), "loglevel": ("INFO",),
+    "usepam": ("no",), "permittunnel": ("no",), "gatewayports": ("no",), "loglevel": ("INFO",),
     "syslogfacility": ("AUTH",),
 }  # fmt: skip
 
@@ -442,7 +442,7 @@ def set_outside(files: SshdFiles) -> dict[str, tuple[str, ...]]:
     A list that takes away from the default (`-`) is left out.
     """
     values = {
-        key: written if key in _ADDING else written[:1]
+        key: written if key in ADDING else written[:1]
         for key, written in files.settings.items()
         if not written[0].startswith("-")
     }

@@ -23,6 +23,7 @@ from audit_core.api.sdk import (
 )
 from audit_linux.find_errors import refused
 from audit_linux.ssh.sshd import DISTRIBUTION, Servers, Sshd, plainly
+from audit_linux.ssh.sshd_files import ADDING
 
 
 class Named(Struct, frozen=True, kw_only=True):
@@ -103,21 +104,38 @@ def _take_options(words: list[str], given: dict[str, list[str]]) -> str | None:
     """
     path = ""
     for letter, argument in _options(words):
-        if letter == "o" and (option := _OPTION.fullmatch(argument)):
-            given.setdefault(option[1].lower(), []).append(option[2])
-        elif letter in _SETS and argument.isascii() and argument.isdigit():
-            given.setdefault(_SETS[letter], []).append(argument)
-        elif letter == "f" and argument.startswith("/"):
+        if letter == "f" and argument.startswith("/"):
             path = argument
-        elif letter not in _NO_SETTING:
+            continue
+        if letter == "q":  # outweighs -o LogLevel, before it and behind (OpenSSH 9.2)
+            given["loglevel"] = ["QUIET"]
+            continue
+        setting = _setting(letter, argument)
+        if setting is None:
             return None
+        if setting[0] in ADDING or setting[0] not in given:  # else the first holds
+            given.setdefault(setting[0], []).append(setting[1])
+    given.pop("", None)
     return path
+
+
+def _setting(letter: str, argument: str) -> tuple[str, str] | None:
+    """The keyword that an option sets, with its value; None at one that is not worked out."""
+    if letter == "o" and (option := _OPTION.fullmatch(argument)):
+        return option[1].lower(), option[2]
+    if letter in _SETS and argument.isascii() and argument.isdigit():
+        return _SETS[letter], argument
+    if letter == "E":
+        return LOG_FILE, argument
+    return ("", "") if letter in _NO_SETTING else None
 
 
 _OPTION = re.compile(r"[ \t]*([A-Za-z0-9]+)(?:[ \t]*=[ \t]*|[ \t]+)(.*)")
 _SETS = {"p": "port", "g": "logingracetime"}
-# The log file, the length of names in wtmp, a certificate of the host key.
-_NO_SETTING = ("", "E", "u", "c")
+LOG_FILE = "-E"
+"""The key, none of sshd_config, under which a file stands that takes the place of the syslog."""
+# The length of names in wtmp, a certificate of the host key.
+_NO_SETTING = ("", "u", "c")
 _WITH_ARGUMENT = "CEVbcfghkopu"
 
 
@@ -129,13 +147,15 @@ def _options(words: list[str]) -> Iterator[tuple[str, str]]:
         if found is None:
             yield "?", ""
             return
-        letter, rest = found[1] or "", [found[2]] if found[2] else []
+        if "q" in found[1]:
+            yield "q", ""
+        letter, rest = found[2] or "", [found[3]] if found[3] else []
         while letter and waiting and (not rest or not waiting[-1].startswith("-")):
             rest.append(waiting.pop())
         yield letter, " ".join(rest)
 
 
-_LETTERS = re.compile(rf"-[46DdeiqRr]*(?:([{_WITH_ARGUMENT}])(.*))?", re.DOTALL)
+_LETTERS = re.compile(rf"-([46DdeiqRr]*)(?:([{_WITH_ARGUMENT}])(.*))?", re.DOTALL)
 
 
 _STARTED = re.compile(r"[A-Z][a-z]{2} ([A-Z][a-z]{2} [ 0-9][0-9] [0-9:]{8} [0-9]{4}) (.*)")

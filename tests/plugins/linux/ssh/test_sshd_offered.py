@@ -37,16 +37,22 @@ def test_settings_of_readable_files(files: Make) -> None:
         "PermitRootLogin yes\n": FAIL,
         "PermitRootLogin no\nPermitRootLogin yes\n": PASS,  # the first one holds
         "PermitRootLogin no\nMatch Address 10.0.0.0/8\nPermitRootLogin yes\n": FAIL,
-        "Port 22\n": UNDETERMINED,  # the default depends on the release
+        "Port 22\n": FAIL,  # by default with a key at least
+        "DenyUsers root\n": PASS,
     }.items():
         got = judged(checks.sshd_root_login, text)
         assert got.verdict is verdict, text
         assert "sshd -T" in got.detail[-1].id
+    keys = frozenset({"no", "prohibit-password"})
+    read = parse_sshd_files(files({"/etc/ssh/sshd_config": "Port 22\n"}))
+    assert isinstance(read, SshdFiles)
+    root = checks.sshd_root_login.judge(USUAL, settings_of_files(read), read, allowed=keys)
+    assert root.verdict is UNDETERMINED  # the default depends on the release
     assert judged(checks.sshd_login_limits, "MaxAuthTries 9\n").verdict is FAIL
     assert judged(checks.sshd_login_limits, "MaxAuthTries 3\n").verdict is PASS
     assert judged(checks.sshd_login_limits, "Port 22\n").verdict is FAIL  # 6 by default
     assert judged(checks.sshd_empty_passwords, "Port 22\n").verdict is PASS
-    assert judged(checks.sshd_pam, "Port 22\n").verdict is UNDETERMINED
+    assert judged(checks.sshd_pam, "Port 22\n").verdict is FAIL  # no by default
     assert judged(strong.sshd_ciphers, "Ciphers aes256-ctr,3des-cbc\n").verdict is FAIL
     assert judged(strong.sshd_ciphers, "Ciphers +3des-cbc\n").verdict is FAIL
     assert judged(strong.sshd_ciphers, "Ciphers ^aes256-ctr\n").verdict is UNDETERMINED

@@ -21,7 +21,7 @@ from audit_linux.ssh.sshd_files import (
 )
 from audit_linux.ssh.sshd_match import Names
 from audit_linux.ssh.sshd_per_connection import parse_starters, with_starters
-from audit_linux.ssh.sshd_running import parse_running
+from audit_linux.ssh.sshd_running import LOG_FILE, parse_running
 from audit_linux.ssh.sshd_trace import read_trace
 from invented.answers import answer, files
 
@@ -167,7 +167,11 @@ OPTIONS = {
     "-D -e": {},
     "-D -o PermitRootLogin yes -oLogLevel=INFO": {"permitrootlogin": "yes", "loglevel": "INFO"},
     "-Do AllowUsers=alice bob -4": {"allowusers": "alice bob"},
-    "-g 0 -u0 -E /var/log/x -p 2222": {"logingracetime": "0", "port": "2222"},
+    "-g 0 -u0 -p 2222": {"logingracetime": "0", "port": "2222"},
+    "-E /var/log/x": {LOG_FILE: "/var/log/x"},
+    "-q": {"loglevel": "QUIET"},
+    "-o LogLevel=INFO -Dq -oLogLevel=DEBUG": {"loglevel": "QUIET"},
+    "-o MaxAuthTries=30 -o MaxAuthTries=3": {"maxauthtries": "30"},
     "-oCiphers aes256-ctr,3des-cbc": {"ciphers": "aes256-ctr,3des-cbc"},
     "-h /etc/key": None,
     "-z": None,

@@ -24,6 +24,7 @@ from audit_linux.ssh.public_keys import PublicKey, public_key
 from audit_linux.ssh.sshd import Servers, Sshd
 from audit_linux.ssh.sshd_files import Override, SshdFiles
 from audit_linux.ssh.sshd_records import sshd_log_level
+from audit_linux.ssh.sshd_running import LOG_FILE
 from audit_linux.ssh.sshd_trust import sshd_forwarding, sshd_trust
 
 Make = Callable[..., Answer]
@@ -283,6 +284,9 @@ def test_log_level() -> None:
     ):  # fmt: skip
         sshd = _sshd(loglevel=level, syslogfacility=facility)
         assert sshd_log_level.judge(USUAL, sshd, None).verdict is verdict, (level, facility)
+    for path, verdict in (("/dev/null", FAIL), ("/var/log/sshd.log", UNDETERMINED)):
+        sshd = _sshd(loglevel="INFO", syslogfacility="AUTH", **{LOG_FILE: path})
+        assert sshd_log_level.judge(USUAL, sshd, None).verdict is verdict, path
     block = Override(criteria="User x", key="loglevel", value="QUIET")
     fine = _sshd(loglevel="INFO", syslogfacility="AUTH")
     assert sshd_log_level.judge(USUAL, fine, SshdFiles(overrides=(block,))).verdict is FAIL
