@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from msgspec import Struct, structs
 
 from audit_core.api.sdk import (
+    PLATFORM,
     TARGET,
     Absent,
     Answer,
@@ -17,6 +18,7 @@ from audit_core.api.sdk import (
     ModeBits,
     ParseError,
     Partial,
+    Platform,
     Severity,
     Target,
     capped,
@@ -34,13 +36,17 @@ from audit_core.api.sdk import (
     undetermined,
     verbatim,
 )
+from audit_linux.drop_ins import drop_ins_of
 from audit_linux.files.empty_groups import EMPTY_GROUPS, EmptyGroups
+from audit_linux.files.root_hooks import HOOKS
+from audit_linux.files.root_jobs import Job
 from audit_linux.find_errors import refused
 from audit_linux.groups import GROUPS, Groups
 from audit_linux.homes import Homes, homes_of, not_searched
 from audit_linux.nsswitch import ELSEWHERE, Sources, unless_more_sources
 from audit_linux.passwd import ACCOUNTS, Account, Accounts
 from audit_linux.processes import FIRST_PERSON
+from audit_linux.units import UNITS, Units
 
 
 class Mode(Struct, frozen=True, kw_only=True):
@@ -319,33 +325,43 @@ def _readers(peopled: dict[str, str]) -> tuple[Message, ...]:
 @check(
     "linux.file-modes",
     needs=(
+        PLATFORM,
         FILE_MODES,
         known_or_absent(optional(INSIDE_MODES)),
         known_or_absent(ACCOUNTS),
         known_or_absent(optional(GROUPS)),
         known_or_absent(optional(FILE_ACLS)),
         known_or_absent(EMPTY_GROUPS),
+        known_or_absent(optional(UNITS)),
+        known_or_absent(optional(HOOKS)),
     ),
     severity=Severity.HIGH,
-    version=6,
+    version=7,
     remedy=msg(
         "Make root the owner of the named files and remove excess permissions (chown, chmod)"
     ),
 )
 def file_modes(
+    platform: Platform,
     modes: Modes,
     inside: Modes | Absent | None,
     accounts: Accounts | Absent,
     groups: Groups | Absent | None,
     acls: dict[str, Listed] | Absent | None,
     memberless: EmptyGroups | Absent,
+    units: Units | Absent | None,
+    hooks: tuple[Job, ...] | Absent | None,
 ) -> Judgement:
     """Files that control access belong to root and are not open to others."""
     inside = known(inside)
-    lists = known(acls) or {}
+    unread = drop_ins_of(
+        platform, units, (p for job in known(hooks) or () for p in job.programs)
+    ).is_unread
+    lists = {path: acl for path, acl in (known(acls) or {}).items() if not unread(path)}
     found = [
         _effective(mode, lists)
         for mode in _judged((*modes.found, *(inside.found if inside else ())))
+        if not unread(mode.path)
     ]
     peopled = _peopled(known(accounts), known(groups))
     empty = known(memberless) or EmptyGroups(gids=frozenset(), whole=False)

@@ -27,6 +27,7 @@ from audit_core.api.sdk import (
     passed,
     undetermined,
 )
+from audit_linux.drop_ins import DropIns, drop_ins_of
 from audit_linux.files.command_lines import HERE, started_by_words
 from audit_linux.files.empty_groups import EMPTY_GROUPS, EmptyGroups
 from audit_linux.files.root_hooks import HOOKS, of_pam
@@ -74,17 +75,23 @@ _PLACES = (
     "/etc/perl", "/etc/python", "/etc/python3", "/var/spool/cron", *LINES_OF,
 )  # fmt: skip
 
+_NO_DROP_INS = DropIns(debian=False)
+
 
 class Others:
     """Which paths somebody besides root may change, by what the search has told.
 
-    A group in `empty` has no member: what it may change, nobody may.
+    A group in `empty` has no member: what it may change, nobody may. Drop-ins that nothing reads
+    do not count.
     """
 
-    def __init__(self, sweep: Sweep, empty: frozenset[int] = frozenset()) -> None:
+    def __init__(
+        self, sweep: Sweep, empty: frozenset[int] = frozenset(), drop_ins: DropIns = _NO_DROP_INS
+    ) -> None:
         self.empty = empty
         self._devices = {entry.path for entry in sweep.owned if entry.kind in "bc" and entry.uid}
-        self._links = sweep.links
+        unread = drop_ins.is_unread
+        self._links = {link: to for link, to in sweep.links.items() if not unread(link)}
         self._who: dict[str, str] = {}
         for acl in sweep.acls:
             names = [e for e in acl.others(empty) if not e.startswith("default:")]
@@ -102,6 +109,7 @@ class Others:
         for entry in sweep.entries:
             if entry.bits & 0o002:
                 self._who[entry.path] = "everybody"
+        self._who = {path: who for path, who in self._who.items() if not unread(path)}
 
     def of(self, path: str) -> str | None:
         """Who may change `path` and through what; None where nobody else was seen."""
@@ -243,23 +251,10 @@ def _named(job: Job) -> Iterator[str]:
             yield from (f"{folder}/{program}" for folder in job.path or _USUAL)
 
 
-# cron and run-parts of Debian pass over other names in these folders.
-_BY_NAME = re.compile(
-    r"/etc/(?:cron\.(?:d|hourly|daily|weekly|monthly)|network/if-[a-z-]+\.d)/(.*)"
-)
-_RUN_NAMES = re.compile(r"[A-Za-z0-9_-]+")
-
-
-def _runs_now(jobs: Iterable[Job], platform: Platform, names: Names | None) -> list[Job]:
-    """Those that root, or an account of its user id, runs; files that cron passes over left out."""
+def _runs_now(jobs: Iterable[Job], drop_ins: DropIns, names: Names | None) -> list[Job]:
+    """Those in files that are read, which root, or an account of its user id, runs."""
     roots = {"root", *(name for name, uid in (names.uids if names else {}).items() if uid == 0)}
-    debian = platform["os_family"] == "debian"
-    return [
-        job
-        for job in jobs
-        if job.user in roots
-        and not (debian and (at := _BY_NAME.match(job.where)) and not _RUN_NAMES.fullmatch(at[1]))
-    ]
+    return [job for job in jobs if job.user in roots and not drop_ins.is_unread(job.where)]
 
 
 @check(
@@ -279,7 +274,7 @@ def _runs_now(jobs: Iterable[Job], platform: Platform, names: Names | None) -> l
         known_or_absent(optional(ROOT_SHELLS)),
     ),
     severity=Severity.HIGH,
-    version=11,
+    version=12,
     remedy=msg(
         "Make root the owner of the named programs and of all directories above them, "
         "and remove write permission for others (chown root, chmod go-w)"
@@ -300,11 +295,13 @@ def root_runs(
 ) -> Judgement:
     """What root runs through cron, systemd and sudo cannot be changed by other accounts."""
     empty = known(groups) or EmptyGroups(gids=frozenset())
-    others = Others(sweep, empty.gids)
     begun, idle = _by_start(_every(unit_files, hooks), known(units))
     found = (*_every(cron), *begun, *_sudo_jobs(known(sudoers)), *of_pam(known(pam)),
              *_every(*settings))  # fmt: skip
-    jobs = _runs_now(found, platform, known(names))
+    named = (program for job in found for program in job.programs)
+    drop_ins = drop_ins_of(platform, units, named)
+    others = Others(sweep, empty.gids, drop_ins)
+    jobs = _runs_now(found, drop_ins, known(names))
     jobs += _of_scripts(jobs, sweep.scripts)
     idle += _of_scripts(idle, sweep.scripts)
     bad = _all_changed(jobs, known(sudoers), others)
@@ -314,7 +311,9 @@ def root_runs(
                      names=capped(bad))  # fmt: skip
         return failed(detail, expected=expected)
     later = _changed_by_others(idle, others)
-    peopled = [] if empty.whole else _all_changed(jobs, known(sudoers), Others(sweep))
+    peopled = (
+        [] if empty.whole else _all_changed(jobs, known(sudoers), Others(sweep, drop_ins=drop_ins))
+    )
     rows = (
         (later, msg("Units that are not started now run programs that others may change: {names}",
                     names=capped(later))),

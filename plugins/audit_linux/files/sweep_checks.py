@@ -160,7 +160,7 @@ def _place(path: str, open_folders: frozenset[str]) -> bool:
     "linux.setuid-files",
     needs=(*_NEEDS, known_or_absent(optional(PACKAGED)), known_or_absent(optional(ALIEN))),
     severity=Severity.HIGH,
-    version=6,
+    version=7,
     remedy=msg(
         "Remove the named files or their setuid bit (chmod u-s,g-s); declare setuid_files for what "
         "the host needs"
@@ -192,7 +192,8 @@ def setuid_files(
         return undetermined(detail, expected=expected)
     fine = msg("{count} setuid or setgid programs, all known: {names}", count=len(live),
                names=capped(e.path for e in live) or ("-",))  # fmt: skip
-    return _settled(passed(fine, *_unused(wanted, sweep), expected=expected), sweep, mounts)
+    more = (*_without_effect(sweep), *_unused(wanted, sweep))
+    return _settled(passed(fine, *more, expected=expected), sweep, mounts)
 
 
 def _of_no_package(
@@ -212,7 +213,20 @@ def _of_no_package(
 
 
 def _setuid(sweep: Sweep) -> Iterator[Entry]:
-    return (e for e in sweep.entries if e.kind == "f" and e.bits & 0o6000)
+    return (e for e in sweep.entries if e.kind == "f" and _has_effect(e.bits))
+
+
+def _has_effect(bits: int) -> bool:
+    """execve(2): setuid of what somebody may run, setgid of what the group may run."""
+    return bool(bits & 0o4000 and bits & 0o111) or bits & 0o2010 == 0o2010
+
+
+def _without_effect(sweep: Sweep) -> tuple[Message, ...]:
+    idle = [e for e in sweep.entries if e.kind == "f" and e.bits & 0o6000]
+    idle = [e for e in idle if not _has_effect(e.bits)]
+    detail = msg("Setuid or setgid without effect, as nobody may run them: {names}",
+                 names=_names(idle))  # fmt: skip
+    return (detail,) if idle else ()
 
 
 def _unused(wanted: tuple[str, ...] | None, sweep: Sweep) -> tuple[Message, ...]:

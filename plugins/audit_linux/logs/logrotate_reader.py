@@ -17,7 +17,7 @@ from msgspec import Struct, structs
 
 PERIODS = ("hourly", "daily", "weekly", "monthly", "yearly")
 SCRIPTS = ("prerotate", "postrotate", "firstaction", "lastaction", "preremove")
-_TABOO = (
+TABOO = (
     ",v", ".bak", ".cfsaved", ".disabled", ".dpkg-bak", ".dpkg-del", ".dpkg-dist", ".dpkg-new",
     ".dpkg-old", ".dpkg-tmp", ".rhn-cfg-tmp-*", ".rpmnew", ".rpmorig", ".rpmsave", ".swp",
     ".ucf-dist", ".ucf-new", ".ucf-old", "~",
@@ -92,7 +92,7 @@ class _Run:
     ) -> None:
         self.files, self.folders, self.ignored = files, folders, ignored
         self.found: list[Stanza] = []
-        self.taboo = [f"*{end}" for end in _TABOO]
+        self.taboo = [f"*{end}" for end in TABOO]
         self.deep = 0
 
     def include(self, path: str, defaults: Settings) -> Settings:

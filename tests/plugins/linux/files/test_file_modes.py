@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 from msgspec import structs
 
+from audit_core.api.sdk import Judgement, Platform
 from audit_core.api.testkit import target_of, whole
 from audit_core.model import Absent, Answer, ParseError, Reason, Verdict
 from audit_linux.files.empty_groups import EmptyGroups
@@ -39,15 +40,18 @@ def mode(path: str, bits: int, uid: int = 0, group: str = "root", acl: bool | No
     return Mode(path=path, bits=bits, uid=uid, group=group, kind="f", acl=acl)
 
 
+def of_files(*facts: object) -> Judgement:
+    """The judgement on files of a Debian, of which units and hooks are not known."""
+    return file_modes.judge(Platform(values={"os_family": "debian"}), *facts, None, None)
+
+
 def link(path: str, kind: str) -> Mode:
     return Mode(path=path, bits=0o777, uid=0, group="root", kind=kind)
 
 
 def judged(*found: Mode, whole: bool = True) -> Verdict:
-    verdict: Verdict = file_modes.judge(
-        Modes(found=found, whole=whole), None, NOBODY, None, None, EMPTY
-    ).verdict
-    return verdict
+    modes = Modes(found=found, whole=whole)
+    return of_files(modes, None, NOBODY, None, None, EMPTY).verdict
 
 
 def person(name: str, uid: int, home: str, shell: str = "/bin/bash") -> Account:
@@ -121,7 +125,7 @@ def test_file_modes(found: tuple[Mode, ...], verdict: Verdict) -> None:
 def test_file_modes_inside_the_folders(found: Mode, verdict: Verdict) -> None:
     inside = Modes(found=(found,), whole=True)
     whole = Modes(found=CORE, whole=True)
-    assert file_modes.judge(whole, inside, NOBODY, None, None, EMPTY).verdict is verdict
+    assert of_files(whole, inside, NOBODY, None, None, EMPTY).verdict is verdict
 
 
 @pytest.mark.parametrize(
@@ -139,7 +143,7 @@ def test_only_a_folder_that_is_closed_to_others_may_hide_its_inside(
 ) -> None:
     inside = Modes(found=(mode("/etc/pam.d/x", 0o644),), whole=whole, closed=closed)
     modes = Modes(found=(*CORE, folder), whole=True)
-    assert file_modes.judge(modes, inside, NOBODY, None, None, EMPTY).verdict is verdict
+    assert of_files(modes, inside, NOBODY, None, None, EMPTY).verdict is verdict
 
 
 @pytest.mark.parametrize(
@@ -166,9 +170,8 @@ def test_a_group_that_reads_secrets_holds_nobody(
     bob = Account(name="bob", uid=1000, gid=gid, home="/", shell="/bin/sh", field="shadowed")
     groups = Groups(members={"shadow": members}, gids={"shadow": 42})
     whole = Modes(found=CORE, whole=True)
-    assert (
-        file_modes.judge(whole, None, Accounts(rows=(bob,)), groups, None, EMPTY).verdict is verdict
-    )
+    accounts = Accounts(rows=(bob,))
+    assert of_files(whole, None, accounts, groups, None, EMPTY).verdict is verdict
 
 
 def test_the_line_of_ls_shows_the_acl_and_nothing_else(answer: Make) -> None:
@@ -192,7 +195,7 @@ def test_file_modes_need_the_whole_picture_to_pass() -> None:
 
 def test_file_modes_names_what_is_wrong() -> None:
     wrong = Modes(found=(mode("/etc/passwd", 0o666, 7),), whole=True)
-    detail = file_modes.judge(wrong, None, NOBODY, None, None, EMPTY).detail[0]
+    detail = of_files(wrong, None, NOBODY, None, None, EMPTY).detail[0]
     assert detail.args["names"] == ("/etc/passwd 0666 uid 7 root",)
 
 
@@ -303,12 +306,12 @@ def test_access_lists_of_files_that_control_access(answer: Make) -> None:
         listed = parse_acls(answer(text.encode()))
         found = [m for m in CORE if m.path != path]
         modes = Modes(found=(*found, mode(path, bits, group="root", acl=True)), whole=True)
-        judged = file_modes.judge(modes, None, NOBODY, None, listed, EMPTY)
+        judged = of_files(modes, None, NOBODY, None, listed, EMPTY)
         assert judged.verdict is verdict, (path, row)
     unsure = structs.replace(EMPTY, whole=False)
     entry = b"# file: /etc/passwd\nuser::rw-\ngroup::r--\ngroup:50:rw-\n"
     listed = parse_acls(answer(entry))
     whole_ = Modes(found=CORE, whole=True)
-    assert file_modes.judge(whole_, None, NOBODY, None, listed, unsure).verdict is UNDETERMINED
+    assert of_files(whole_, None, NOBODY, None, listed, unsure).verdict is UNDETERMINED
     missing = answer(b"", b"find: 'getfacl': No such file or directory\n", 1)
     assert isinstance(parse_acls(missing), Absent)

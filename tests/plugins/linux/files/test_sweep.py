@@ -123,6 +123,11 @@ FAULTS: dict[str, tuple[Callable[[Path], None], dict[str, Verdict]]] = {
     "an unknown setuid program": (
         lambda t: _setuid(t / "site-tool"), {"setuid-files": UNDETERMINED},
     ),
+    "one that nobody may run": (lambda t: (t / "plain").chmod(0o4644), {}),
+    "one that its group may not run": (lambda t: (t / "plain").chmod(0o2705), {}),
+    "one that only its group may run": (
+        lambda t: (t / "plain").chmod(0o2710), {"setuid-files": UNDETERMINED},
+    ),
     "a hostile name": (
         lambda t: _setuid(t / "a\n\udcff b ;$(x)"), {"setuid-files": UNDETERMINED},
     ),
