@@ -12,6 +12,7 @@ from audit_backup.model import Tested
 from audit_backup.searches import (
     GREP,
     LIMIT,
+    Step,
     command,
     either,
     ending,
@@ -20,6 +21,7 @@ from audit_backup.searches import (
     ran,
     refusal,
     runs,
+    stepped,
 )
 from audit_core.api.sdk import Absent, Answer, Command, Message, Target
 
@@ -35,16 +37,19 @@ _MARKS = (
     "|-- [[:alnum:] ]+ database( cluster)? dump( complete)?$)"
 )
 _READ_TAR = (_TAR, "-t", "--exclude=*", "-f")  # read to its end, and no name is printed
+_SEVENZIP = ("/usr/bin/7z", "t", "-bso0", "-bsp0", "-p-")
 # What was packed may be a tar archive that was cut before it was packed.
 _TARS = (
     (_GZIP, ("-tq",), (".tar.gz", ".tgz"), _READ_TAR),
     (_XZ, ("-tq",), (".tar.xz", ".txz"), _READ_TAR),
     (_BZIP2, ("-tq",), (".tar.bz2", ".tbz2", ".tbz"), _READ_TAR),
     (_ZSTD, ("-tq",), (".tar.zst", ".tzst"), _READ_TAR),
-    (_LZ4, ("-tq",), (".lz4",), ()), (_UNZIP, ("-tqq",), (".zip",), ()),
-    ("/usr/bin/7z", ("t", "-bso0", "-bsp0", "-p-"), (".7z",), ()),
+    (_LZ4, ("-tq",), (".lz4",), ()),
+    (*_SEVENZIP[:1], _SEVENZIP[1:], (".7z", ".7z.001", ".zip.001"), ()),
     (*_READ_TAR[:1], _READ_TAR[1:], (".tar",), ()),
 )  # fmt: skip
+# unzip reads no archive of several volumes.
+_ZIPS = stepped(ending(".zip"), Step("y", (_UNZIP, "-tqq")), Step("y", _SEVENZIP))
 _PACKED = (
     (_GZIP, _ZGREP, ".gz"), (_XZ, _XZGREP, ".xz"), (_BZIP2, _XZGREP, ".bz2"),
     (_ZSTD, _ZSTDGREP, ".zst"),
@@ -66,6 +71,7 @@ def ask_tests(target: Target) -> Command | Message:
             *either(
                 *(framed(ending(*ends), program, *words, then=ran(*more) if more else ())
                   for program, words, ends, more in _TARS),
+                _ZIPS,
                 *(framed(ending(end), program, "-tq", then=_marks(grep))
                   for program, grep, end in _PACKED),
                 framed(ending(*_PLAIN_TEXT), "/usr/bin/true", then=_marks(_ZGREP)),
@@ -106,8 +112,9 @@ def _tested(name: str, folder: str, lines: list[str], ended: bool, errors: list[
     path = folder + name
     complaints = [line for line in errors if path in line or folder not in line]
     not_run = any(map(_NOT_RUN.search, complaints)) or any(map(_SEALED.search, lines))
-    ends = sum(bool(_END.search(line)) for line in lines)
-    headers = len(lines) - ends
+    marks = [line for line in lines if line.startswith("-- ")]  # others are of unzip
+    ends = sum(bool(_END.search(line)) for line in marks)
+    headers = len(marks) - ends
     last = ends >= max(headers, 1)  # pg_dumpall writes one more pair around all
     text = name.lower().endswith(_PLAIN_TEXT)
     return Tested(

@@ -29,18 +29,22 @@ _HEAD, _TAIL, _SHA256SUM = "/usr/bin/head", "/usr/bin/tail", "/usr/bin/sha256sum
 def ask_ends(target: Target) -> Command | Message:
     """Read the first 16 bytes of each file, and the last 32 of those that are archives by name.
 
-    No more: the bytes are stored, and those of a text may be data.
+    No more: the bytes are stored, and those of a text may be data. A zip archive ends with the list
+    of its members.
     """
     return command(
         target,
         lambda folder, pattern, depth: (
-            *files_in(folder, pattern, depth), "-size", "+0",
-            "-exec", _HEAD, "-v", "-c", "16", "--", "{}", "+",
-            *ending(*names.ARCHIVES),
-            "-exec", _TAIL, "-v", "-c", "32", "--", "{}", "+",
+            *files_in(folder, pattern, depth), "-size", "+0", *_read(_HEAD, 16),
+            *either((*ending(".zip"), *_read(_TAIL, 192)),
+                    (*ending(*names.ARCHIVES), *_read(_TAIL, 32))),
         ),
         LIMIT * 4,
     )  # fmt: skip
+
+
+def _read(program: str, count: int) -> tuple[str, ...]:
+    return ("-exec", program, "-v", "-c", str(count), "--", "{}", "+")
 
 
 _DIGESTED = 8 << 20  # bytes of a file; thirty of them take a second

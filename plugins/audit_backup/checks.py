@@ -21,6 +21,7 @@ from audit_backup.generations import (
 )
 from audit_backup.model import BackupFile, Ends, Files
 from audit_backup.names import is_archive, snapshot
+from audit_backup.packed_sizes import checksum, notes_time
 from audit_core.api.sdk import (
     COLLECTED_AT,
     DAY,
@@ -49,7 +50,7 @@ from audit_core.api.sdk import (
     "backup.present",
     needs=SET,
     severity=Severity.HIGH,
-    version=11,
+    version=12,
     when_absent=open_points.NO_FOLDER,
     remedy=msg("Set the backup up, or correct what the inventory declares"),
 )
@@ -73,7 +74,7 @@ def present(files: Files) -> Judgement:
     "backup.fresh",
     needs=(SET, CLOCK, TARGET, COLLECTED_AT),
     severity=Severity.HIGH,
-    version=11,
+    version=12,
     when_absent=open_points.NO_FOLDER,
     remedy=msg("Find out why the backup job did not run or did not finish"),
 )
@@ -294,7 +295,7 @@ def _why_not_old(
         COLLECTED_AT,
     ),
     severity=Severity.MEDIUM,
-    version=11,
+    version=12,
     when_absent=open_points.NO_FOLDER,
     remedy=msg("Keep more generations, or correct the declared number"),
 )
@@ -342,14 +343,12 @@ def enough_copies(
 def _prints(
     files: list[BackupFile], digests: dict[str, str], ends: dict[str, Ends]
 ) -> dict[str, object]:
-    """What two files of one content have in common: the digest, or size and ends of an archive.
-
-    The end of an archive holds the checksum of its content.
-    """
-    found: dict[str, object] = {
-        f.name: (f.size, ends[f.name].tail) for f in files if f.name in ends and ends[f.name].tail
-    }
-    return {**found, **digests}
+    """What two files of one content have in common: a digest, or the checksums of an archive."""
+    packed = {f.name: (f.size, ends[f.name].head, ends[f.name].tail or b"")
+              for f in files if f.name in ends and ends[f.name].tail}  # fmt: skip
+    sums: dict[str, object] = {name: checksum(*parts) for name, parts in packed.items()}
+    timed = {name: sums[name] for name, (_, head, _) in packed.items() if notes_time(head)}
+    return {**sums, **digests, **timed}
 
 
 _SAME = msg("Some of them have the same content: copies of one backup, or nothing had changed")

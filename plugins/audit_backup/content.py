@@ -15,7 +15,7 @@ from collections.abc import Callable
 from audit_backup import names
 from audit_backup.magic import encrypted_as, plain_as
 from audit_backup.model import BackupFile, Content, Ends, Held, Inside
-from audit_backup.packed_sizes import is_one_byte
+from audit_backup.packed_sizes import holds_much, is_one_byte
 from audit_backup.parts import is_part
 
 SMALL = 64 << 10  # up to here all statements of a dump are read; a larger file holds something
@@ -98,6 +98,8 @@ def _by_held(file: BackupFile, ends: Ends, held: Held | None) -> Content | None:
         return Content.DOUBTFUL if file.size <= _CIPHER else Content.FULL
     if held in _BY_HELD:
         return _BY_HELD[held]
+    if holds_much(file.size, ends.head, ends.tail or b""):
+        return Content.FULL
     sought = names.is_container(file.name) and not is_part(file.name)
     return Content.DOUBTFUL if sought and not encrypted_as(ends.head) else None
 

@@ -11,6 +11,7 @@ from audit_backup import (
     listing,
     members,
     names,
+    parts,
     programs,
     statements,
 )
@@ -129,6 +130,11 @@ def looked_into(
         ))
         for f in files.files if f not in beside
     ]  # fmt: skip
+    lost = parts.broken(found, ends)
+    found = [
+        structs.replace(f, content=Content.DOUBTFUL) if f.name in lost and f.size else f
+        for f in found
+    ]
     beside = (*beside, *_definitions(found, insides, files.aside))
     found = [f for f in found if f not in beside]
     return structs.replace(

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from audit_backup import declared
 from audit_backup.model import Held
 from audit_backup.searches import (
     GREP,
@@ -212,10 +213,22 @@ _LETTERS = {"c": Held.CONTENT, "a": Held.NESTED, "e": Held.NOTHING}
 
 
 def parse_members(answer: Answer) -> dict[str, Held] | Absent:
-    """What each archive or packed file holds, by name; UNKNOWN where the search did not end."""
+    """What each archive or packed file holds, by name; UNKNOWN where the search did not end.
+
+    What a program could not read is left out.
+    """
     if absent := refusal(answer):
         return absent
-    return {name: _held(text, letter) for name, text, letter in runs(answer, "ckaezn")}
+    errors = answer.stderr.decode("utf-8", "surrogateescape")
+    folder, missing = str(declared.folder(answer.target)), bool(_MISSING.search(errors))
+    found = {name: _held(text, letter) for name, text, letter in runs(answer, "ckaezn")}
+    return {
+        name: held for name, held in found.items()
+        if held is not Held.UNKNOWN or not (missing or folder + name in errors)
+    }  # fmt: skip
+
+
+_MISSING = re.compile("grep'?: No such file")
 
 
 def _held(text: str, letter: str) -> Held:

@@ -62,7 +62,7 @@ class Files(Struct, frozen=True, kw_only=True):
 
 
 class Ends(Struct, frozen=True, kw_only=True):
-    """The first 16 bytes of a file, and the last 32 of one whose name is that of an archive."""
+    """The first 16 bytes of a file, and the last 32 of an archive by its name, 192 of a zip."""
 
     head: bytes
     tail: bytes | None = None

@@ -124,10 +124,17 @@ def unknown_content(files: Iterable[BackupFile]) -> Message | None:
             "grant it read access, or declare `privilege: root` for this backup set",
             names=capped((f"{f.name} ({f.size})" for f in unread), sort=False),
         )  # fmt: skip
-    return msg(
-        "Whether these files have content is not known: {names}",
-        names=capped((f"{f.name} ({f.size})" for f in open_), sort=False),
-    )
+    shown = capped((f"{f.name} ({f.size})" for f in open_), sort=False)
+    if any(f.name.lower().endswith(_LISTED) for f in open_):
+        return msg(
+            "Whether these files have content is not known: {names}. What is in zip, 7z and rar "
+            "archives shows only where bsdtar (libarchive), unzip or 7z is installed on the host",
+            names=shown,
+        )
+    return msg("Whether these files have content is not known: {names}", names=shown)
+
+
+_LISTED = (".zip", ".7z", ".rar")
 
 
 def lacks_full(files: Files) -> Message | None:

@@ -7,9 +7,12 @@ Sources: split(1) (aa, ab, …; with -d 00, 01, …), zip 3.0 (z01, z02, …, th
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from audit_backup.model import BackupFile
+from audit_backup.magic import encrypted_as, plain_as
+from audit_backup.model import BackupFile, Ends
+from audit_backup.names import is_packed
+from audit_backup.packed_sizes import is_cut_7z, zip_end
 from audit_core.api.sdk import Message, capped, msg
 
 _ENDS = (
@@ -22,6 +25,7 @@ _SPLIT = re.compile(rf"(.*{_ENDS}[-._](?:part)?)(?:({_LETTERS})|(\d{{2,4}}))", r
 _NUMBERED = re.compile(r"(.*\.part)(\d+)\.(?:rar|zip|7z|tar|t?gz|t?zst|t?xz)", re.IGNORECASE)
 _VOLUME = re.compile(r"(.*\.)([zr])(\d\d)", re.IGNORECASE)
 _MEBIBYTE = 1 << 20
+_ROUND = (_MEBIBYTE, 10_000, 102_400)  # sizes that split, zip and 7z are asked for
 
 
 def is_part(path: str) -> bool:
@@ -70,6 +74,53 @@ def lost_parts(files: Iterable[BackupFile]) -> Message | None:
     return msg("Parts are missing: {names}", names=capped(map(_shown, lost))) if lost else None
 
 
+def group(path: str) -> str:
+    """What the parts of one archive have in common, also its main file."""
+    found = part(path)
+    return found[0] if found else path[:-2] if _MAIN.search(path) else path
+
+
+_MAIN = re.compile(r"\.(?:zip|rar)$", re.IGNORECASE)
+
+
+def broken(files: Iterable[BackupFile], ends: Mapping[str, Ends]) -> frozenset[str]:
+    """The names of the parts of archives of which other parts are, or may be, missing."""
+    files = tuple(files)
+    names = {file.name.lower() for file in files}
+    lost = {
+        stem for stem, every in _groups(files).items()
+        if _has_gap(stem, every) or not _has_main(stem, names) or _ends_full(stem, every)
+        or (not stem.endswith("##") and every[0][0] > 1)
+    }  # fmt: skip
+    members: dict[str, list[BackupFile]] = {}
+    for file in files:
+        members.setdefault(group(file.name), []).append(file)
+    lost |= {
+        stem for stem, every in members.items()
+        if _lacks_volumes(every, ends) or _lacks_beginning(stem, every, ends)
+    }  # fmt: skip
+    return frozenset(file.name for file in files if group(file.name) in lost)
+
+
+def _lacks_beginning(stem: str, files: list[BackupFile], ends: Mapping[str, Ends]) -> bool:
+    """Whether the first part of a packed file does not begin like one."""
+    first = min(files, key=lambda f: f.name)
+    if first.name not in ends or not part(first.name) or not is_packed(_shown(stem)[:-1]):
+        return False
+    head = ends[first.name].head
+    return not plain_as(head) and not encrypted_as(head)
+
+
+def _lacks_volumes(files: list[BackupFile], ends: Mapping[str, Ends]) -> bool:
+    """Whether there are fewer volumes than a zip archive says, or bytes than a 7z archive says."""
+    found = [ends[file.name] for file in files if file.name in ends]
+    size = sum(file.size for file in files)
+    volumes = (end.volume for e in found if (end := zip_end(e.tail or b"")) is not None)
+    return any(len(files) <= volume < 0xFFFF for volume in volumes) or any(
+        is_cut_7z(size, e.head) for e in found
+    )
+
+
 _TABLE = re.compile(r"(?:^|/)\d{3,5}\.dat(?:\.(?:gz|lz4|zst))?$")
 
 
@@ -114,7 +165,7 @@ def _has_gap(stem: str, every: list[tuple[int, int]]) -> bool:
 def perhaps_cut(files: Iterable[BackupFile]) -> Message | None:
     """A message where the last part of an archive is as long as the others: it may not be the last.
 
-    A part alone is, where it has a whole number of MiB.
+    A part alone is, where it has a round size.
     """
     files = tuple(files)
     last = [stem for stem, every in _groups(files).items() if _ends_full(stem, every)]
@@ -130,5 +181,5 @@ def _ends_full(stem: str, every: list[tuple[int, int]]) -> bool:
         return False
     sizes = [size for _, size in every]
     if len(sizes) < 2:
-        return not stem.endswith("##") and sizes[0] % _MEBIBYTE == 0
+        return not all(sizes[0] % round_ for round_ in _ROUND)
     return len(set(sizes)) == 1

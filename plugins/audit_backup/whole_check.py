@@ -13,7 +13,7 @@ from audit_backup.generations import Generation, generations
 from audit_backup.magic import encrypted_as, plain_as
 from audit_backup.model import BackupFile, Ends, Files, Tested
 from audit_backup.names import is_archive, is_dump, is_packed, is_sql
-from audit_backup.parts import lost_parts, perhaps_cut, without_list
+from audit_backup.parts import group, lost_parts, perhaps_cut, without_list
 from audit_core.api.sdk import (
     COLLECTED_AT,
     TARGET,
@@ -39,7 +39,7 @@ from audit_core.api.sdk import (
     "backup.whole",
     needs=(SET, TESTS, ENDS, known_or_absent(PACKED_HEADS), CLOCK, TARGET, COLLECTED_AT),
     severity=Severity.HIGH,
-    version=7,
+    version=8,
     remedy=msg("Check the log of the backup job, and make the backup again"),
 )
 def whole(
@@ -123,12 +123,17 @@ def _of(
     Without the password the members of an encrypted archive cannot be tested.
     """
     plain = [t for t in tests if not encrypted_as(_head(ends, t.name))]
-    true = {t.name: t for t in plain if plain_as(_head(ends, t.name)) or not is_packed(t.name)}
+    true = {
+        t.name: t for t in plain
+        if t.passed or plain_as(_head(ends, t.name)) or not is_packed(t.name)
+    }  # fmt: skip
     return {f.name: true[f.name] for f in newest if f.name in true}
 
 
 def _untested(newest: Sequence[BackupFile], found: dict[str, Tested]) -> Message | None:
-    left = [f.name for f in newest if f.name not in found or not found[f.name].passed]
+    """A message where files were not tested; volumes are tested with the first or the last."""
+    tested = {group(name) for name, test in found.items() if test.passed}
+    left = [f.name for f in newest if group(f.name) not in tested]
     if not left:
         return None
     return msg(

@@ -22,7 +22,12 @@ from audit_backup.model import BackupFile, Content, Ends, Held, Inside
 from audit_core.model import Command, Target
 from live.backup_sets import ENV, looked_at, packed, put
 
-CLASSES = {"[:cntrl:]": "\\x00-\\x1f\\x7f", "[:xdigit:]": "0-9A-Fa-f", "[:blank:]": " \\t"}
+CLASSES = {
+    "[:alnum:]": "0-9A-Za-z",
+    "[:cntrl:]": "\\x00-\\x1f\\x7f",
+    "[:xdigit:]": "0-9A-Fa-f",
+    "[:blank:]": " \\t",
+}
 SIZES = {"1 MB": 10**6, "100 MB": 10**8, "100 GB": 10**11}
 
 
