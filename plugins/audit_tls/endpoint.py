@@ -17,7 +17,7 @@ from audit_tls.attempt_results import (
     share_of,
     unsettling,
 )
-from audit_tls.outcomes import best_older, is_refused, report_of, taken_in, turned_down
+from audit_tls.outcomes import best_older, is_refused, is_uneven, report_of, taken_in, turned_down
 from audit_tls.report import Ended, Report, Stopped
 from audit_tls.speaks_tls import not_tls
 from audit_tls.ssl2 import is_server_hello
@@ -70,7 +70,8 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     """What the endpoint negotiates. `groups` and `prime_bits` are those seen, not all it has.
 
     `unsettled`: the versions in which it did not come out whether weak groups are taken. `ssl2`:
-    whether a hello of SSL 2.0 was answered with one, None where it was not sent.
+    whether a hello of SSL 2.0 was answered with one, None where it was not sent. `uneven`: whether
+    what was taken on one connection was turned down on another.
     """
 
     server_name: str
@@ -80,6 +81,7 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     unsettled: tuple[str, ...] = ()
     stopped: Stopped = Stopped.NO
     ssl2: Support | None = None
+    uneven: bool = False
 
 
 _NOTHING = msg("The endpoint rejected every handshake; declare server_name if it needs one")
@@ -103,6 +105,7 @@ def parse_endpoint(answer: Answer) -> Endpoint | Absent:
         unsettled=unsettled,
         stopped=report.stopped,
         ssl2=_ssl2(report),
+        uneven=is_uneven(report),
     )
 
 

@@ -32,6 +32,7 @@ _EACH_S = 5.0
 _FIRST_S = 15.0  # before anything was heard; a server that is slow then has as long for the rest
 _FLIGHT_CAP = 1536 << 10
 _FLIGHTS_CAP = 3 << 20  # over all connections: in hex, with a chain, below the request's limit
+_SERVERS = 3  # behind one address, to each of which an offer goes before it counts as rejected
 LOST = 2  # times that a hello without any answer is sent again: packets get lost on the way
 _SILENT = 3  # connections in a row without an answer after which asking ends
 _SLOW_S = 2.0  # an answer that takes longer; no limit on connections is met at this pace
@@ -104,7 +105,7 @@ class Hellos:
     ) -> int | None:  # fmt: skip
         """The suite that was taken, or None; what settles nothing is asked once more, apart."""
         how: dict[str, Any] = {"whole": whole, "narrow": narrow}
-        attempt = self.attempt(version, suites, **how)
+        attempt = self._anywhere(version, suites, how)
         if is_refusal(attempt):
             self._doubt_refusal()
         if accepted_suite(attempt) is not None or is_refusal(attempt):
@@ -118,6 +119,18 @@ class Hellos:
             return None
         # a server may fail with its own choice, as Dovecot does with DHE
         return self._first_of(version, (suites,) if alone else _by_exchange(suites), how)
+
+    def _anywhere(self, version: int, suites: tuple[int, ...], how: dict[str, Any]) -> Attempt:
+        """What became of an offer; one that is turned down is made again, to other servers.
+
+        A balancer hands the next connections to servers that may be set up in another way.
+        """
+        attempt = self.attempt(version, suites, **how)
+        for _ in range(0 if self.enumerates or self.slow else _SERVERS - 1):
+            if self.known is None or not is_refusal(attempt):
+                break
+            attempt = self.attempt(version, suites, **how)
+        return attempt
 
     def _first_of(
         self, version: int, parts: Sequence[tuple[int, ...]], how: dict[str, Any]

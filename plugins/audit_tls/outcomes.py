@@ -56,7 +56,7 @@ def is_refused(report: Report, index: int) -> bool:
     if hello_of(attempt) is not None:
         return True
     later = report.attempts[index + 1 :]
-    return any(map(is_taken, later)) and not any(map(is_alert, _again(report)))
+    return any(map(is_taken, later)) and not is_uneven(report)
 
 
 def turned_down(
@@ -93,6 +93,11 @@ def _letter(first: Attempt, attempt: Attempt) -> str:
         return ""
     same = (attempt.version, attempt.narrow) == (first.version, first.narrow)
     return "D" if same and is_dropped(attempt) and attempt.suites <= first.suites else "?"
+
+
+def is_uneven(report: Report) -> bool:
+    """Whether an offer was taken on one connection and turned down by an alert on another."""
+    return any(map(is_alert, _again(report)))
 
 
 def _again(report: Report) -> Iterator[Attempt]:

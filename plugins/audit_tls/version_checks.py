@@ -54,6 +54,13 @@ def _why_open(version: Version) -> Message:
                detail=tuple(map(_came, version.unsettling)))  # fmt: skip
 
 
+def _why_ended(endpoint: Endpoint) -> tuple[Message, ...]:
+    """What holds for every version: probing ended early, or servers of one address differ."""
+    uneven = msg("The same offer was accepted on one connection and rejected on another: servers "
+                 "behind this address may be set up in different ways")  # fmt: skip
+    return (*why_stopped(endpoint.stopped), *((uneven,) if endpoint.uneven else ()))
+
+
 _CAME = {
     "closed": msg("the connection was closed"),
     "answered": msg("an answer"),
@@ -103,7 +110,7 @@ def _ssl2(endpoint: Endpoint) -> tuple[Version, ...]:
     "tls.no-old-versions",
     needs=ENDPOINT,
     severity=Severity.HIGH,
-    version=4,
+    version=5,
     remedy=msg("Disable SSLv2, SSLv3, TLS 1.0 and TLS 1.1; enable TLS 1.2 and TLS 1.3"),
 )
 def no_old_versions(endpoint: Endpoint) -> Judgement:
@@ -118,7 +125,7 @@ def no_old_versions(endpoint: Endpoint) -> Judgement:
     if open_:
         detail = msg("Whether these are accepted could not be determined: {versions}",
                    versions=_names(open_))  # fmt: skip
-        why = (*map(_why_open, open_), *why_stopped(endpoint.stopped))
+        why = (*map(_why_open, open_), *_why_ended(endpoint))
         return undetermined(detail, *why, _spoken(endpoint), expected=wanted)
     detail = msg("Rejected: {versions}", versions=_names(old))
     return passed(_spoken(endpoint), detail, *_dropped(old), expected=wanted)
@@ -177,7 +184,7 @@ def _accepts(version: Version) -> Message:
     "tls.no-weak-suites",
     needs=ENDPOINT,
     severity=Severity.HIGH,
-    version=3,
+    version=4,
     remedy=msg("Leave only suites with AES-GCM, AES-CCM, ChaCha20-Poly1305 or SM4-GCM"),
 )
 def no_weak_suites(endpoint: Endpoint) -> Judgement:
@@ -189,7 +196,7 @@ def no_weak_suites(endpoint: Endpoint) -> Judgement:
     open_ = [v for v in endpoint.versions if not v.weak_settled]
     if open_:
         detail = msg("Not every weak suite was answered in {versions}", versions=_names(open_))
-        why = (*map(_why_open, open_), *why_stopped(endpoint.stopped))
+        why = (*map(_why_open, open_), *_why_ended(endpoint))
         return undetermined(detail, *why, expected=wanted)
     spoken = [v for v in endpoint.versions if v.support is Support.YES]
     detail = msg("Every weak suite that was offered was rejected")
@@ -217,7 +224,7 @@ def _open_secrecy(endpoint: Endpoint, spoken: list[Version]) -> tuple[str, ...]:
     "tls.forward-secrecy",
     needs=ENDPOINT,
     severity=Severity.MEDIUM,
-    version=5,
+    version=6,
     remedy=msg("Offer ECDHE suites, and prefer them"),
 )
 def forward_secrecy(endpoint: Endpoint) -> Judgement:
@@ -234,11 +241,11 @@ def forward_secrecy(endpoint: Endpoint) -> Judgement:
     if open_ := _open_secrecy(endpoint, spoken):
         detail = msg("Whether forward secrecy is offered could not be determined: {versions}",
                    versions=open_)  # fmt: skip
-        return undetermined(detail, *why_stopped(endpoint.stopped), expected=wanted)
+        return undetermined(detail, *_why_ended(endpoint), expected=wanted)
     if unknown := _names(v for v in spoken if v.preferred is None):
         detail = msg("Which suites the server prefers could not be determined: {versions}",
                    versions=unknown)  # fmt: skip
-        return undetermined(detail, *why_stopped(endpoint.stopped), expected=wanted)
+        return undetermined(detail, *_why_ended(endpoint), expected=wanted)
     if not spoken:
         return undetermined(msg("Only TLCP is accepted; its own rules apply"), expected=wanted)
     detail = msg("Forward secrecy is offered in {versions}", versions=_names(spoken))
@@ -262,7 +269,7 @@ def tlcp_offered(endpoint: Endpoint) -> Judgement:
     found = next((v for v in endpoint.versions if v.name == _TLCP), None)
     if found is None or found.support is Support.UNSETTLED:
         detail = msg("Whether TLCP is accepted could not be determined")
-        return undetermined(detail, *why_stopped(endpoint.stopped), expected=wanted)
+        return undetermined(detail, *_why_ended(endpoint), expected=wanted)
     if found.support is Support.NO:
         return failed(msg("TLCP is not accepted"), _spoken(endpoint), expected=wanted)
     return passed(msg("TLCP is accepted: {suites}", suites=found.accepted), expected=wanted)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import socket
 import struct
@@ -17,7 +18,7 @@ from audit_tls.outcomes import taken_in
 from audit_tls.questions import Asker
 from audit_tls.report import Ended, Outcome, Stopped, TlsAddress
 from audit_tls.suites import TLS10, TLS11, TLS12
-from live.tls_servers import Material, Rule, between, judge, s_server, verdicts
+from live.tls_servers import Material, Rule, between, judge, peer, relay, s_server, verdicts
 
 pytestmark = pytest.mark.live
 
@@ -212,3 +213,23 @@ def test_a_server_that_answers_nobody_without_its_name(bad: int, seen: dict[str,
     with between(bad, rule) as port:
         assert verdicts(judge(port)) == seen
         assert set(verdicts(judge(port, server_name="")).values()) == {U}
+
+
+def test_servers_behind_one_address_that_are_set_up_in_different_ways(material: Material) -> None:
+    """A balancer hands each connection to the next of them."""
+    signed = ("-sigalgs", "ECDSA+SHA256:ECDSA+SHA1")
+    strict = ("-no_tls1", "-no_tls1_1", "-cipher", "ECDHE+AESGCM", *signed)
+    older = ("-cipher", "ECDHE:@SECLEVEL=0", *signed)
+    open_ = ("-no_tls1", "-no_tls1_1", "-cipher", "ECDHE+AESGCM:aNULL:@SECLEVEL=0", *signed)
+    for options, check in (
+        ((strict, strict, older), "no-old-versions"),
+        ((strict, open_), "no-weak-suites"),
+    ):
+        with contextlib.ExitStack() as stack:
+            ports = [stack.enter_context(s_server(material, material.good, *o)) for o in options]
+
+            def next_of(connection: socket.socket, number: int, ports: list[int] = ports) -> None:
+                relay(connection, ports[number % len(ports)])
+
+            found = verdicts(judge(stack.enter_context(peer(next_of))))
+        assert found[check] is F, options
