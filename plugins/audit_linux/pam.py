@@ -351,13 +351,13 @@ PROOF = frozenset({
     "pam_pwdb.so", "pam_tcb.so",
 })  # fmt: skip
 LOCAL_PROOF = frozenset({"pam_unix.so", "pam_unix2.so", "pam_pwdb.so", "pam_tcb.so"})
-_FAILS = frozenset(
-    {MUST_FAIL, "pam_deny.so", "pam_rootok.so", "pam_fprintd.so", "pam_systemd_home.so"}
-)
+_FAILS = frozenset({MUST_FAIL, "pam_deny.so", "pam_fprintd.so", "pam_systemd_home.so"})
+# pam_rootok among them: sshd and login run as root.
 _SUCCEEDS = frozenset({
-    "pam_permit.so", "pam_cap.so", "pam_faillock.so", "pam_tally2.so", "pam_tally.so",
-    "pam_localuser.so", "pam_securetty.so", "pam_shells.so", "pam_selinux.so", "pam_sepermit.so",
-    "pam_loginuid.so", "pam_limits.so", "pam_umask.so", "pam_access.so", "pam_time.so",
+    "pam_permit.so", "pam_cap.so", "pam_rootok.so", "pam_faillock.so", "pam_tally2.so",
+    "pam_tally.so", "pam_localuser.so", "pam_securetty.so", "pam_shells.so",
+    "pam_selinux.so", "pam_sepermit.so", "pam_loginuid.so", "pam_limits.so", "pam_umask.so",
+    "pam_access.so", "pam_time.so",
     "pam_lastlog.so",
 })  # fmt: skip
 # They take no part in the answer of an auth stack: neither in a success nor in a failure.
@@ -372,7 +372,9 @@ _BORDERS = frozenset({("1000",), ("500",), ("999",)})
 
 def _predicate(rule: Rule, *, regular: bool = True) -> tuple[str, ...]:
     """What a module of PREDICATES returns for an ordinary local user, or for one of the system."""
-    words = tuple(word for word in rule.args if word not in ("quiet", "quiet_success", "debug"))
+    words = tuple(
+        word for word in rule.args if word not in ("quiet", "quiet_success", "debug", "use_uid")
+    )
     if rule.module == "pam_usertype.so":
         holds = regular != ("issystem" in words)
     elif words[0:1] == ("uid",) and words[1:2] in _ORDERS and words[2:] in _BORDERS:
@@ -409,7 +411,9 @@ def accepted(rule: Rule) -> tuple[str, ...]:
     """What a module may return when an ordinary local user sets a password that all accept."""
     if rule.module in PREDICATES:
         return _predicate(rule)
-    return ("auth_err",) if rule.module in _FAILS else ("success",)
+    if rule.module in PROOF - LOCAL_PROOF:
+        return ("success", "user_unknown")
+    return ("auth_err",) if rule.module in _FAILS | {"pam_rootok.so"} else ("success",)
 
 
 def installed(rule: Rule) -> None:

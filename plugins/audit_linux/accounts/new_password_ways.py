@@ -66,12 +66,17 @@ def more_rules(reached: Reached, evaluated: frozenset[str] = EVALUATED) -> Messa
 
 def ways_to_change(pam: Pam) -> list[Reached]:
     """The ways to set a new password: passwd(1), and a login with an expired one."""
-    found = list(paths(stack(pam, "passwd", "password"), accepted))
+    by_passwd = list(paths(stack(pam, "passwd", "password"), accepted))
+    found = list(filter(_local, by_passwd)) or by_passwd
     for service in ("login", "sshd"):
         if service in pam.services:
-            ways = paths(stack(pam, service, "password"), accepted)
-            found += [way for way in ways if any(rule.module in LOCAL_PROOF for rule in way)]
+            found += filter(_local, paths(stack(pam, service, "password"), accepted))
     return found
+
+
+def _local(way: Reached) -> bool:
+    """Whether this way sets the password of an account of the host."""
+    return any(rule.module in LOCAL_PROOF for rule in way)
 
 
 SETTINGS_UNREAD = msg("It depends on a configuration file in /etc/security that was not read")

@@ -27,7 +27,6 @@ from audit_linux.groups import GROUPS, Groups
 from audit_linux.nsswitch import ELSEWHERE, Sources, unless_more_sources
 from audit_linux.pam import (
     PAM,
-    PREDICATES,
     Outcomes,
     Pam,
     Rule,
@@ -62,20 +61,32 @@ def _by_system(rule: Rule) -> tuple[str, ...]:
     return _wrong_proof(rule, regular=False)
 
 
-def _for_root(rule: Rule) -> tuple[str, ...]:
-    """The same where an ordinary user becomes root, and pam_wheel trusts nobody."""
-    if rule.module in PREDICATES:
-        return ("success", "auth_err")  # of root, or with use_uid of the user
-    if rule.module == _WHEEL:  # without `trust` it only refuses
-        return ("ignore", "perm_denied")
-    return _wrong_proof(rule)
+def _for_root(service: str) -> Outcomes:
+    """The same where an ordinary user becomes root through `service`, and pam_wheel trusts nobody.
+
+    PAM is asked about root by su, about the user by sudo, with use_uid always about the user.
+    """
+
+    def outcomes(rule: Rule) -> tuple[str, ...]:
+        if rule.module == _WHEEL:  # without `trust` it only refuses
+            return ("ignore", "perm_denied")
+        if rule.module == "pam_rootok.so":
+            return ("auth_err",)
+        return _wrong_proof(rule, regular=service not in ("su", "su-l") or "use_uid" in rule.args)
+
+    return outcomes
 
 
-def _trusting(rule: Rule) -> Outcomes:
+def _whom(service: str) -> tuple[Outcomes, ...]:
+    """What modules return to those who come in through `service` with a wrong password."""
+    return (_for_root(service),) if service in _TO_ROOT else (_wrong_proof, _by_system)
+
+
+def _trusting(rule: Rule, service: str) -> Outcomes:
     """The same for those whom this pam_wheel trusts."""
 
     def outcomes(other: Rule) -> tuple[str, ...]:
-        return ("success",) if other == rule else _for_root(other)
+        return ("success",) if other == rule else _for_root(service)(other)
 
     return outcomes
 
@@ -111,7 +122,7 @@ def _by_wheel(pam: Pam, services: tuple[str, ...]) -> Iterator[tuple[str, Rule]]
         if service in _TO_ROOT:
             for rule in flat(stack(pam, service, "auth")):
                 trusts = rule.module == _WHEEL and "trust" in rule.args
-                if trusts and True in _granted(pam, service, _trusting(rule)):
+                if trusts and True in _granted(pam, service, _trusting(rule, service)):
                     yield service, rule
 
 
@@ -130,11 +141,7 @@ def pam_proof(
     expected = msg("a PAM stack that refuses a wrong password")
     services = (*entrances(pam), *(name for name in _TO_ROOT if name in pam.services))
     try:
-        results = {
-            name: [_granted(pam, name, whom)
-                   for whom in ([_for_root] if name in _TO_ROOT else [_wrong_proof, _by_system])]
-            for name in services
-        }  # fmt: skip
+        results = {name: [_granted(pam, name, one) for one in _whom(name)] for name in services}
         trusting = tuple(_by_wheel(pam, services))
     except Unresolved as error:
         return undetermined(error.detail, expected=expected)

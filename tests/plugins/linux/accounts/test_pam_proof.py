@@ -37,6 +37,7 @@ def test_a_wrong_password_is_refused(pam: Callable[[dict[str, str]], Pam]) -> No
         ("auth sufficient pam_nologin.so\n" + unix, P),
         ("auth sufficient pam_nologin.so successok\n" + unix, F),
         ("auth sufficient pam_env.so\n" + unix, P),
+        ("auth sufficient pam_rootok.so\n" + unix, F),
         ("auth sufficient pam_succeed_if.so uid < 1000 quiet\n" + unix, F),
         ("auth sufficient pam_usertype.so issystem\n" + unix, F),
         ("auth requisite pam_succeed_if.so uid >= 1000 quiet\n" + unix, P),
@@ -53,7 +54,12 @@ def test_su_asks_for_a_password(pam: Callable[[dict[str, str]], Pam]) -> None:
         ("auth required pam_wheel.so use_uid\n" + unix, P),
         ("auth requisite pam_succeed_if.so uid >= 1000\n" + unix, P),
         ("auth sufficient pam_permit.so\n" + unix, F),
-        ("auth sufficient pam_succeed_if.so uid >= 1000 use_uid\n" + unix, U),
+        # as tried with su of Debian 12
+        ("auth sufficient pam_succeed_if.so uid >= 1000 use_uid\n" + unix, F),
+        ("auth sufficient pam_succeed_if.so uid < 1000 use_uid\n" + unix, P),
+        ("auth sufficient pam_succeed_if.so uid < 1000 quiet\n" + unix, F),
+        ("auth sufficient pam_succeed_if.so uid >= 1000 quiet\n" + unix, P),
+        ("auth sufficient pam_succeed_if.so user ingroup ops\n" + unix, U),
     ):
         for service in ("su", "su-l"):
             assert _proof(pam({"sshd": unix, service: lines})) is verdict, lines
