@@ -119,6 +119,31 @@ def _hidden(file: FileEntry) -> bool:
     return file.path.rpartition("/")[2].startswith(".")
 
 
+_OF_SYSTEMD = ("/etc/systemd", "/run/systemd", "/usr/local/lib/systemd", "/usr/lib/systemd")
+
+
+def systemd_paths(*names: str) -> tuple[str, ...]:
+    """Where systemd looks for files of these names and for their drop-ins."""
+    return tuple(f"{d}/{n}{e}" for n in names for d in _OF_SYSTEMD for e in ("", ".d"))
+
+
+def systemd_value(texts: dict[str, str], name: str, section: str, key: str) -> str:
+    """The value that counts of `key`, from the texts by path; empty where nothing sets it.
+
+    The first file of its name and then the drop-ins by name, of which the one in the first
+    directory counts; the last assignment holds.
+    """
+    main = next((f"{d}/{name}" for d in _OF_SYSTEMD if f"{d}/{name}" in texts), "")
+    dropped: dict[str, str] = {}
+    for folder in _OF_SYSTEMD:
+        for path in texts:
+            if path.startswith(f"{folder}/{name}.d/"):
+                dropped.setdefault(path.rpartition("/")[2], path)
+    order = [main, *(dropped[last] for last in sorted(dropped))]
+    pairs = (pair for path in order if path for pair in systemd_settings(texts[path], section))
+    return dict(pairs).get(key, "")
+
+
 def systemd_settings(text: str, wanted: str) -> Iterator[tuple[str, str]]:
     """The names and values of one section, as systemd 252 reads its settings.
 

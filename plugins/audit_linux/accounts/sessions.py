@@ -6,14 +6,20 @@ import re
 from collections.abc import Iterator
 from typing import Annotated
 
+from msgspec import Struct
+
 from audit_core.api.sdk import (
     PLATFORM,
     Absent,
+    Answer,
     Down,
+    FileStatus,
     Judgement,
     Message,
     ModeBits,
+    Partial,
     Platform,
+    ReadFiles,
     Severity,
     Up,
     Values,
@@ -21,11 +27,14 @@ from audit_core.api.sdk import (
     capped,
     check,
     expect,
+    fact,
     failed,
     known_or_absent,
     msg,
     optional,
+    partial,
     passed,
+    shortened,
     undetermined,
 )
 from audit_linux.accounts.login_defs import ANY_LOGIN_DEFS, LoginDefs
@@ -38,6 +47,7 @@ from audit_linux.accounts.shell_startup import (
     umasks,
 )
 from audit_linux.accounts.startup_files import STARTUP, Startup
+from audit_linux.config_files import systemd_paths, systemd_value, unreadable
 from audit_linux.pam import (
     PAM,
     Pam,
@@ -57,14 +67,32 @@ def _detail(found: tuple[Setting, ...]) -> Values:
     return capped(f"{s.path}: {s.runs or s.text}{sure[s.sure]}" for s in found)
 
 
+def parse_logind(answer: Answer) -> str | Partial:
+    """StopIdleSessionSec of logind.conf(5) and its drop-ins; empty where nothing sets it."""
+    there = [f for f in answer.files if f.status is not FileStatus.NOT_PRESENT]
+    texts = {f.path: f.text for f in there if f.status is FileStatus.READ}
+    unread = [f.path for f in there if f.status is not FileStatus.READ]
+    value = systemd_value(texts, "logind.conf", "Login", "StopIdleSessionSec")
+    return partial(value, [unreadable(capped(unread))] if unread else [])
+
+
+LOGIND = fact(
+    "linux.logind-idle",
+    str,
+    kind="host",
+    ask=ReadFiles(paths=systemd_paths("logind.conf"), depth=1, names=("*.conf",)),
+    parse=parse_logind,
+)
+
+
 @check(
     "linux.session-timeout",
     needs=(
         STARTUP, known_or_absent(ACCOUNTS), PLATFORM, known_or_absent(ENVIRONMENT),
-        known_or_absent(PAM),
+        known_or_absent(PAM), known_or_absent(LOGIND),
     ),
     severity=Severity.MEDIUM,
-    version=8,
+    version=9,
     remedy=msg("Put `TMOUT=600; readonly TMOUT; export TMOUT` into /etc/profile.d/tmout.sh"),
 )  # fmt: skip
 def session_timeout(
@@ -73,25 +101,65 @@ def session_timeout(
     platform: Platform,
     environment: tuple[str, ...] | Absent,
     pam: Pam | Absent,
+    logind: str | Absent,
     *,
     max_seconds: Annotated[int, Down] = 600,
     require_readonly: Annotated[bool, Up] = False,
 ) -> Judgement:
     """Idle login shells are logged out automatically."""
-    found = timeouts(startup)
     expected = msg("TMOUT of 1 to {seconds} seconds", seconds=max_seconds)
     deaf = _all_deaf(accounts, platform)
-    if not found:
-        given = _by_environment(environment, pam, deaf, max_seconds, expected)
-        return given if not require_readonly else _unless_passed(given)
+    if found := timeouts(startup):
+        least = _Limit(seconds=max_seconds, readonly=require_readonly)
+        judged = _by_settings(found, deaf, least, expected)
+        return _if_unset(judged, environment) if startup.if_unset else judged
+    given = _by_environment(environment, pam, deaf, max_seconds, expected)
+    return _or_stopped(_unless_passed(given) if require_readonly else given, logind)
+
+
+class _Limit(Struct, frozen=True, kw_only=True):
+    """What TMOUT must be: at most so many seconds, and read-only where that is wanted."""
+
+    seconds: int
+    readonly: bool
+
+    def good(self, setting: Setting) -> bool:
+        value = seconds(setting.text)
+        short = value is not None and 0 < value <= self.seconds
+        return short and (setting.readonly or not self.readonly)
+
+
+def _by_settings(
+    found: tuple[Setting, ...], deaf: Values, wanted: _Limit, expected: Message
+) -> Judgement:
     detail = msg("TMOUT is set (? where a condition decides): {settings}", settings=_detail(found))
-    good = {_short(s, max_seconds) and (s.readonly or not require_readonly) for s in found}
+    good = {wanted.good(setting) for setting in found}
     hold = _HELD if all(s.readonly for s in found) else _NOT_HELD
     if good == {False} and not any(seconds(s.text) is None for s in found):
         return failed(detail, hold, expected=expected)
     if good == {True} and found[0].sure and not deaf:
         return passed(detail, hold, expected=expected)
     return undetermined(detail, hold, *_deaf_shells(deaf), expected=expected)
+
+
+def _if_unset(judgement: Judgement, environment: tuple[str, ...] | Absent) -> Judgement:
+    """`judgement` of start-up files that keep a TMOUT of the environment."""
+    if judgement.verdict is not Verdict.PASS or environment == ():
+        return judgement
+    lines = () if isinstance(environment, Absent) else environment
+    kept = msg("Start-up files keep a TMOUT that /etc/environment sets ({lines}; - where it was "
+               "not read)", lines=capped(lines or ("-",)))  # fmt: skip
+    return undetermined(*judgement.detail, kept, expected=judgement.expected)
+
+
+def _or_stopped(judgement: Judgement, stops: str | Absent) -> Judgement:
+    """`judgement`, but no fail where systemd-logind stops idle sessions."""
+    value = "?" if isinstance(stops, Absent) else stops
+    if judgement.verdict is not Verdict.FAIL or value in ("", "0", "infinity"):
+        return judgement
+    by_logind = msg("systemd-logind stops idle sessions from 252 on (StopIdleSessionSec={value}); "
+                    "confirm that it does", value=shortened(value))  # fmt: skip
+    return undetermined(*judgement.detail, by_logind, expected=judgement.expected)
 
 
 def _deaf_shells(deaf: Values) -> tuple[Message, ...]:
@@ -168,11 +236,6 @@ def _deaf(account: Account, platform: Platform) -> bool:
     shell = account.shell.rsplit("/", 1)[-1] or "sh"
     bash = platform["os_family"] in _SH_IS_BASH
     return account.has_shell and shell not in _OBEYS and not (shell == "sh" and bash)
-
-
-def _short(setting: Setting, most: int) -> bool:
-    value = seconds(setting.text)
-    return value is not None and 0 < value <= most
 
 
 def pam_mask(text: str) -> int | None:
@@ -308,5 +371,5 @@ def _defaults(defs: LoginDefs | Absent | None, pam: Pam | Absent) -> set[int | N
     return {mask for way in ways for mask in _by_pam(way, defs)}
 
 
-FACTS = (STARTUP, ENVIRONMENT)
+FACTS = (STARTUP, ENVIRONMENT, LOGIND)
 CHECKS = (session_timeout, umask)

@@ -127,7 +127,7 @@ def timeouts(startup: Startup) -> tuple[Setting, ...]:
     A value made read-only stays; a later statement that surely runs replaces what came before.
     """
     left: list[Setting] = []
-    for statement in startup.statements:
+    for statement in startup.interactive:
         new = _timeout(statement)
         if new is None or (left and left[0].readonly and left[0].sure):
             continue
@@ -147,8 +147,13 @@ def _frozen(left: list[Setting], new: Setting) -> list[Setting]:
     return [*unset, *(structs.replace(old, readonly=True) for old in left)]
 
 
+_PRODUCT = re.compile(r'"?\$\(\( *([1-9][0-9]{0,5}) *(?:\* *([1-9][0-9]{0,5}) *)?\)\)"?')
+
+
 def seconds(text: str) -> int | None:
     """The number that bash takes a value of TMOUT for, as atoi(3) does; None where not known."""
+    if product := _PRODUCT.fullmatch(text):
+        return int(product[1]) * int(product[2] or 1)
     if text == _UNKNOWN or "$" in text or "`" in text:
         return None
     found = re.match(r"[ \t\n\v\f\r]*([+-]?[0-9]{1,12})", text)

@@ -9,7 +9,7 @@ is an ordinary character. What is not followed: functions that are called, alias
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from msgspec import Struct, structs
 
@@ -174,13 +174,30 @@ _CLOSE = frozenset({"fi", "done", "esac", "}"})
 _BETWEEN = frozenset({"then", "else", "elif", "do", "!", "time"})
 _CONTINUES = frozenset({"&&", "||", "|", "|&"})
 _APART = frozenset({"|", "|&", "&"})
+# What `then` and `else` make of an open `if`: its branch runs (true) or does not (never), also not
+# where an earlier branch ran (done); `elif` is one of which that is not known.
+_TURNS = {
+    ("if", "then", True): "true", ("if", "then", False): "never", ("true", "else", None): "done",
+    ("true", "elif", None): "done", ("never", "else", None): "true", ("never", "elif", None): "if",
+    ("if", "elif", None): "elif",
+}  # fmt: skip
+_RUNS = frozenset({"{", "true"})
+_RUNS_NOT = frozenset({"never", "done"})
+_OPENS_TEST, _EQUALS, _ENDS_TEST = (
+    Word(raw=text, text=text, plain=True, bare=True) for text in ("[[", "==", "]]")
+)
+Known = Callable[[tuple[Word, ...]], bool | None]
+"""Whether a command surely succeeds or fails; None where that is not known."""
 
 
 class _Script:
     """Puts tokens together to commands, and keeps which compound commands are open."""
 
-    def __init__(self, *, subshells: bool) -> None:
-        self._subshells = subshells
+    def __init__(self, *, subshells: bool, known: Known) -> None:
+        self._subshells, self._known = subshells, known
+        self._last: bool | None = None
+        self._subjects: dict[int, Word | None] = {}  # of each `case`; None: not known
+        self._settled: set[int] = set()  # each `case` of which no other branch runs
         self.found: list[Simple] = []
         self._open: list[str] = []
         self._block: list[int] = []
@@ -200,8 +217,21 @@ class _Script:
             self._closes()
         elif word.text in _BETWEEN:
             self._negated |= word.text == "!"
+            self._turns(word.text)
         else:
             self._begins(word)
+
+    def _turns(self, word: str) -> None:
+        last = self._last if word == "then" else None
+        self._open[-1:] = [_TURNS.get((kind, word, last), kind) for kind in self._open[-1:]]
+
+    def _runs(self) -> bool | None:
+        """Whether the next command runs after the one before it; None where that is not known."""
+        if self._before not in _CONTINUES:
+            return True
+        if self._last is None or self._before in _APART:
+            return None
+        return self._last == (self._before == "&&")
 
     def _begins(self, word: Word) -> None:
         self._function |= word.text == "function"
@@ -214,14 +244,21 @@ class _Script:
         return bool(self._words) and self._words[0].bare and self._words[0].text == "function"
 
     def _opens(self, kind: str) -> None:
-        kind = "if" if self._before in _CONTINUES and kind != "(" else kind
-        self._open.append("function" if self._function else kind)
+        runs = self._runs()
         self._opened += 1
+        if kind == "case":
+            self._subjects[self._opened] = None
+        if runs is False and kind == "case":
+            self._settled.add(self._opened)
+        elif kind not in ("(", "case") and runs is not True:
+            kind = "elif" if runs is None else "done"
+        self._open.append("function" if self._function else kind)
         self._block.append(self._opened)
         self._function = False
 
     def _closes(self) -> None:
         del self._open[-1:], self._block[-1:]
+        self._last = None
 
     def operator(self, sign: str) -> None:
         """Takes the next operator."""
@@ -235,21 +272,52 @@ class _Script:
             self._words = []  # the body stands in the next line
         elif sign != "(":
             self._end(sign)
+            if sign.startswith((";;", ";&")) and self._block and self._block[-1] in self._subjects:
+                self._open[-1] = "case"
 
     def _unbracket(self) -> None:
         if self._open[-1:] in (["("], ["function"]):
             self._end(";")
             self._closes()
         elif self._open[-1:] == ["case"]:
-            self._words = []  # a pattern
+            self._open[-1] = self._arm()
+            self._words = []
+
+    def _head(self) -> None:
+        """Takes the head of a `case` from the words, and what it looks at."""
+        if [word.text for word in self._words[:3:2]] == ["case", "in"] and self._block:
+            self._subjects[self._block[-1]] = self._words[1]
+            del self._words[:3]
+
+    def _arm(self) -> str:
+        """Whether the commands behind a pattern run."""
+        self._head()
+        block = self._block[-1]
+        subject = self._subjects[block]
+        fits = None
+        if subject is not None and len(self._words) == 1:
+            fits = self._known((_OPENS_TEST, subject, _EQUALS, self._words[0], _ENDS_TEST))
+        if block in self._settled or fits is False:
+            return "done"
+        if fits is None:
+            self._subjects[block] = None
+            return "elif"
+        self._settled.add(block)
+        return "true"
 
     def _end(self, sign: str) -> None:
-        sure = not (set(self._open) - {"{"}) and self._before not in _CONTINUES
-        if self._words and (self._subshells or "(" not in self._open):
-            self.found.append(Simple(
-                words=tuple(self._words), sure=sure and sign not in _APART,
-                joined="!" if self._negated else self._before, block=tuple(self._block),
-            ))  # fmt: skip
+        runs = self._runs()
+        sure = set(self._open) <= _RUNS and runs is True
+        if self._open[-1:] == ["case"] and runs is True:
+            self._head()
+        if self._words and runs is not False:
+            if _RUNS_NOT.isdisjoint(self._open) and (self._subshells or "(" not in self._open):
+                self.found.append(Simple(
+                    words=tuple(self._words), sure=sure and sign not in _APART,
+                    joined="!" if self._negated else self._before, block=tuple(self._block),
+                ))  # fmt: skip
+            value = self._known(tuple(self._words)) if runs else None
+            self._last = value if value is None else value != self._negated
         if sign == "&":
             late = self.found[self._list :]
             self.found[self._list :] = [structs.replace(one, sure=False) for one in late]
@@ -260,9 +328,11 @@ class _Script:
             self._list = len(self.found)
 
 
-def simple_commands(text: str, *, subshells: bool = False) -> tuple[Simple, ...]:
-    """The simple commands of a script, in their order."""
-    script = _Script(subshells=subshells)
+def simple_commands(
+    text: str, *, subshells: bool = False, known: Known = lambda words: None
+) -> tuple[Simple, ...]:
+    """The simple commands of a script, in their order; those that by `known` never run left out."""
+    script = _Script(subshells=subshells, known=known)
     for token in _tokens(text):
         if isinstance(token, Word):
             script.word(token)

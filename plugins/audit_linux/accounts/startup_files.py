@@ -27,7 +27,8 @@ from audit_core.api.sdk import (
     msg,
     verbatim,
 )
-from audit_linux.accounts.shell_words import Simple, Word, simple_commands
+from audit_linux.accounts.shell_guards import Guards
+from audit_linux.accounts.shell_words import Known, Simple, Word, simple_commands
 from audit_linux.config_files import whole_files
 
 
@@ -46,10 +47,13 @@ class Statement(Struct, frozen=True, kw_only=True):
 class Startup(Struct, frozen=True, kw_only=True):
     """The statements about TMOUT and umask, in the order in which a login shell meets them.
 
-    Files that are run and were not read stand among them.
+    Files that are run and were not read stand among them. `interactive` are those of a shell in
+    which somebody works, where TMOUT counts; `if_unset`: they count on it not being set before.
     """
 
     statements: tuple[Statement, ...]
+    interactive: tuple[Statement, ...] = ()
+    if_unset: bool = False
 
 
 _MAIN = "/etc/profile"
@@ -141,8 +145,8 @@ class _Position(Struct, kw_only=True):
 class _Walk:
     """Goes through /etc/profile and what it runs."""
 
-    def __init__(self, files: dict[str, FileEntry], searched: bool) -> None:
-        self._files, self._searched = files, searched
+    def __init__(self, files: dict[str, FileEntry], searched: bool, known: Known) -> None:
+        self._files, self._searched, self._known = files, searched, known
         self._left = _MOST_FILES
         self.found: list[Statement] = []
         self._looped = False
@@ -151,7 +155,7 @@ class _Walk:
         """The statements of one file that was read."""
         self._left -= 1
         place = _Position(path=path, sure=sure, depth=depth)
-        for simple in simple_commands("\n".join(self._files[path].lines)):
+        for simple in simple_commands("\n".join(self._files[path].lines), known=self._known):
             if not self._follow(place, simple) and _about(simple):
                 self._say(place, simple, sure=place.sure and simple.sure)
             place.next(simple)
@@ -277,9 +281,15 @@ def parse_startup(answers: Answers) -> Startup | Absent:
     more = answers["more"]
     others = () if isinstance(more, Absent) else more.files
     there = {f.path: f for f in others if f.status is not FileStatus.NOT_PRESENT}
-    walk = _Walk(there | {f.path: f for f in files}, searched=not isinstance(more, Absent))
-    walk.start()
-    return Startup(statements=tuple(walk.found))
+    every, searched = there | {f.path: f for f in files}, not isinstance(more, Absent)
+    guards = Guards(f.text for f in every.values() if f.status is FileStatus.READ)
+    walks = [_Walk(every, searched, known) for known in (lambda words: None, guards)]
+    for walk in walks:
+        walk.start()
+    return Startup(
+        statements=tuple(walks[0].found), interactive=tuple(walks[1].found),
+        if_unset=guards.if_unset,
+    )  # fmt: skip
 
 
 STARTUP = fact(

@@ -26,7 +26,7 @@ from audit_core.api.sdk import (
     partial,
 )
 from audit_linux.closed_files import SECURITY, also_as_root
-from audit_linux.config_files import systemd_settings, unreadable
+from audit_linux.config_files import systemd_paths, systemd_value, unreadable
 
 
 class DumpSettings(Struct, frozen=True, kw_only=True):
@@ -43,7 +43,6 @@ class DumpSettings(Struct, frozen=True, kw_only=True):
 
 
 _LIMITS = ("/etc/security/limits.conf", "/etc/security/limits.d")
-_FOLDERS = ("/etc/systemd", "/run/systemd", "/usr/local/lib/systemd", "/usr/lib/systemd")
 _NAMES = ("coredump.conf", "system.conf")
 
 
@@ -53,12 +52,13 @@ def parse_dump_settings(answer: Answer) -> DumpSettings | Partial:
     there = [f for f in answer.files if f.status not in gone]
     unread = [f.path for f in there if f.status is not FileStatus.READ]
     files = {f.path: f for f in there if f.status is FileStatus.READ}
+    texts = {path: file.text for path, file in files.items()}
     logins, others = _limits(files)
     value = DumpSettings(
         logins=logins,
         others=others,
-        services=_systemd(files, "system.conf", "Manager", "DefaultLimitCORE"),
-        storage=_systemd(files, "coredump.conf", "Coredump", "Storage"),
+        services=systemd_value(texts, "system.conf", "Manager", "DefaultLimitCORE"),
+        storage=systemd_value(texts, "coredump.conf", "Coredump", "Storage"),
     )
     problems = [unreadable(capped(unread))] if unread else []
     return partial(value, problems)
@@ -99,19 +99,7 @@ def _limit_lines(files: dict[str, FileEntry]) -> Iterator[list[str]]:
                 yield words
 
 
-def _systemd(files: dict[str, FileEntry], name: str, section: str, key: str) -> str:
-    main = next((f"{d}/{name}" for d in _FOLDERS if f"{d}/{name}" in files), "")
-    dropped: dict[str, str] = {}
-    for folder in _FOLDERS:
-        for path in files:
-            if path.startswith(f"{folder}/{name}.d/"):
-                dropped.setdefault(path.rpartition("/")[2], path)
-    order = [main, *(dropped[last] for last in sorted(dropped))]
-    pairs = (pair for path in order if path for pair in systemd_settings(files[path].text, section))
-    return dict(pairs).get(key, "")
-
-
-_PATHS = (*_LIMITS, *(f"{d}/{n}{e}" for d in _FOLDERS for n in _NAMES for e in ("", ".d")))
+_PATHS = (*_LIMITS, *systemd_paths(*_NAMES))
 DUMP_SETTINGS = fact(
     "linux.dump-settings",
     DumpSettings,

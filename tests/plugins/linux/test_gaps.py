@@ -32,6 +32,7 @@ from audit_linux.accounts.password_quality import (
     password_length_floor,
     password_quality,
 )
+from audit_linux.accounts.sessions import LOGIND
 from audit_linux.accounts.shell_startup import ENVIRONMENT
 from audit_linux.accounts.startup_files import STARTUP, Startup, parse_startup
 from audit_linux.groups import GROUPS, parse_group
@@ -169,8 +170,9 @@ def test_start_up_files_that_settle_it_by_themselves() -> None:
     check = sessions.session_timeout
     assert verdict(check, {STARTUP: startup("TMOUT=9999")}) is F
     assert verdict(check, {STARTUP: startup("TMOUT=60")}) is U
+    assert verdict(check, {STARTUP: startup(), ENVIRONMENT: ()}) is U
     assert verdict(check, {STARTUP: startup()}) is U
-    assert verdict(check, {STARTUP: startup(), ENVIRONMENT: ()}) is F
+    assert verdict(check, {STARTUP: startup(), ENVIRONMENT: (), LOGIND: ""}) is F
     assert verdict(sessions.umask, {STARTUP: startup("umask 022")}) is F
     assert verdict(sessions.umask, {STARTUP: startup("umask 077")}) is U
     assert verdict(sessions.umask, {STARTUP: startup()}) is U

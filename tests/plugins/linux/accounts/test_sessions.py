@@ -21,7 +21,7 @@ from audit_core.model import (
 )
 from audit_linux.accounts import login_defs
 from audit_linux.accounts.login_defs import LoginDefs, parse_login_defs
-from audit_linux.accounts.sessions import _defaults, session_timeout, umask
+from audit_linux.accounts.sessions import _defaults, parse_logind, session_timeout, umask
 from audit_linux.accounts.shell_startup import parse_environment, seconds, timeouts, umasks
 from audit_linux.accounts.startup_files import Startup, parse_startup
 from audit_linux.pam import Pam, parse_pam
@@ -58,13 +58,14 @@ def test_recorded_debian(recording: Make, files: Make, answers: Callable[..., An
     assert isinstance(got, Startup)
     assert timeouts(got) == ()
     assert umasks(got) == ()
-    assert session_timeout.judge(got, ALICE, EL, (), NO_STACKS).verdict is FAIL
+    assert session_timeout.judge(got, ALICE, EL, (), NO_STACKS, "").verdict is FAIL
 
 
 def test_no_start_up_file(files: Make, answers: Callable[..., Answers]) -> None:
     assert isinstance(parse_startup(answers(files="", more=files({}))), Absent)
 
 
+LOST = Absent(reason=Reason.TIMED_OUT, detail=Message(id="late"))
 TIMEOUT_IN_PROFILE = [
     ("TMOUT=600\n", PASS),
     ("TMOUT=601\n", FAIL),
@@ -93,8 +94,8 @@ TIMEOUT_IN_PROFILE = [
     ("if [ a ]; then\n x=1\nfi\nTMOUT=300\n", PASS),
     ("[ a ] && TMOUT=300\n", UNDETERMINED),
     ("[ a ] && x=1; TMOUT=300\n", PASS),
-    ("case $- in\n *i*) TMOUT=300;;\nesac\n", UNDETERMINED),
-    ("case $- in *i*) TMOUT=300;; esac\n", UNDETERMINED),
+    ("case $- in\n *i*) TMOUT=300;;\nesac\n", PASS),
+    ("case $- in *i*) TMOUT=300;; esac\n", PASS),
     ("f() {\n TMOUT=300\n}\n", UNDETERMINED),
     ("f() { x=1; }\nTMOUT=300\n", PASS),
     ("if a; then\n f() { x; }\n TMOUT=300\nfi\n", UNDETERMINED),
@@ -108,6 +109,26 @@ TIMEOUT_IN_PROFILE = [
     ("exit 0\nTMOUT=300\n", UNDETERMINED),
     ("TMOUT=300\nreturn\n", PASS),
     ("cat <<END\nTMOUT=300\nEND\n", FAIL),
+    # as bash 5.2 ended with them on Debian 12
+    ('[ -z "$TMOUT" ] && TMOUT=300\nreadonly TMOUT\n', PASS),
+    ('if [[ -z "${TMOUT:-}" ]]; then export TMOUT=300; fi\n', PASS),
+    ('if [ "$PS1" ]; then TMOUT=300; readonly TMOUT; fi\n', PASS),
+    ('[ -n "$PS1" ] && TMOUT=300 && readonly TMOUT\n', PASS),
+    ('[ -n "$PS1" ] && { TMOUT=300; readonly TMOUT; }\n', PASS),
+    ('[ -z "$PS1" ] || TMOUT=900\n', FAIL),
+    ("[[ $- != *i* ]] && return\nTMOUT=300\n", PASS),
+    ("case $- in\n *i*) ;;\n *) return;;\nesac\nTMOUT=300\n", PASS),
+    ("case $- in\n *i*) ;;\n *) TMOUT=300;;\nesac\n", FAIL),
+    ('[ -z "$PS1" ] && TMOUT=300\n', FAIL),
+    ('if [ -n "$PS1" ]; then TMOUT=0; else TMOUT=300; fi\n', FAIL),
+    ('if [ -z "$PS1" ]; then TMOUT=0; else TMOUT=300; fi\n', PASS),
+    ('if [ a ]; then x; elif [ "$PS1" ]; then TMOUT=300; fi\n', UNDETERMINED),
+    ('if [ "$PS1" ]; then x; elif b; then TMOUT=300; fi\n', FAIL),
+    ('[ a ] && [ "$PS1" ] && TMOUT=300\n', UNDETERMINED),
+    ('TMOUT=0\n[ -z "$TMOUT" ] && TMOUT=300\n', UNDETERMINED),
+    ("TMOUT=$((60 * 5))\n", PASS),
+    ('TMOUT="$(( 60*60 ))"\n', FAIL),
+    ('case "$SHELL" in *i*) TMOUT=300;; esac\n', UNDETERMINED),
 ]
 
 
@@ -116,7 +137,7 @@ def test_timeout_in_profile(subtests: pytest.Subtests, startup: MakeStartup) -> 
         with subtests.test(text[:80]):
             assert (
                 session_timeout.judge(
-                    startup({"/etc/profile": text}), ALICE, EL, (), NO_STACKS
+                    startup({"/etc/profile": text}), ALICE, EL, (), NO_STACKS, ""
                 ).verdict
                 is verdict
             )
@@ -171,7 +192,7 @@ def test_timeout_in_profile(subtests: pytest.Subtests, startup: MakeStartup) -> 
 def test_timeout_over_files(
     contents: dict[str, str], verdict: Verdict, startup: MakeStartup
 ) -> None:
-    assert session_timeout.judge(startup(contents), ALICE, EL, (), NO_STACKS).verdict is verdict
+    assert session_timeout.judge(startup(contents), ALICE, EL, (), NO_STACKS, "").verdict is verdict
 
 
 # What /etc/profile runs from elsewhere, behind TMOUT=300 and umask 027, and both verdicts.
@@ -201,13 +222,13 @@ def test_what_start_up_files_run(
             profile = files({"/etc/profile": f"TMOUT=300\numask 027\n{text}"})
             got = parse_startup(answers(files=profile, more=files(more)))
             assert isinstance(got, Startup)
-            assert session_timeout.judge(got, ALICE, EL, (), NO_STACKS).verdict is verdict
+            assert session_timeout.judge(got, ALICE, EL, (), NO_STACKS, "").verdict is verdict
             assert umask.judge(got, None, pam("# none\n"), ALICE).verdict is verdict
     closed = files({}, not_permitted="/etc/site")
     profile = files({"/etc/profile": "TMOUT=300\n. /etc/site/profile\n"})
     got = parse_startup(answers(files=profile, more=closed))
     assert isinstance(got, Startup)
-    assert session_timeout.judge(got, ALICE, EL, (), NO_STACKS).verdict is UNDETERMINED
+    assert session_timeout.judge(got, ALICE, EL, (), NO_STACKS, "").verdict is UNDETERMINED
 
 
 # The end of /etc/profile of base-files 14 (Debian 13 and later).
@@ -274,33 +295,56 @@ def test_timeout_in_the_environment(
         (("0",), NO_STACKS, FAIL), (("300", "9000"), read, FAIL), (("$X",), read, UNDETERMINED),
         ((), read, FAIL),
     ):  # fmt: skip
-        judged = session_timeout.judge(none, ALICE, EL, values, stacks)
+        judged = session_timeout.judge(none, ALICE, EL, values, stacks, "")
         assert judged.verdict is verdict, (values, stacks)
-    strict = session_timeout.judge(none, ALICE, EL, ("300",), read, require_readonly=True)
+    strict = session_timeout.judge(none, ALICE, EL, ("300",), read, "", require_readonly=True)
     assert strict.verdict is FAIL
-    assert session_timeout.judge(some, ALICE, EL, ("0",), NO_STACKS).verdict is PASS
+    assert session_timeout.judge(some, ALICE, EL, ("0",), NO_STACKS, "").verdict is PASS
+    kept = startup({"/etc/profile": '[ -z "$TMOUT" ] && TMOUT=300\n'})
+    for given, verdict in (((), PASS), (("0",), UNDETERMINED), (LOST, UNDETERMINED)):
+        assert session_timeout.judge(kept, ALICE, EL, given, NO_STACKS, "").verdict is verdict
+
+
+def test_logind_may_stop_idle_sessions(startup: MakeStartup, files: Make) -> None:
+    none, short = startup({"/etc/profile": "x\n"}), startup({"/etc/profile": "TMOUT=300\n"})
+    for stops, verdict in (
+        ("", FAIL),
+        ("infinity", FAIL),
+        ("15min", UNDETERMINED),
+        (LOST, UNDETERMINED),
+    ):
+        assert session_timeout.judge(none, ALICE, EL, (), NO_STACKS, stops).verdict is verdict
+        assert session_timeout.judge(short, ALICE, EL, (), NO_STACKS, stops).verdict is PASS
+    drop_in = "/usr/lib/systemd/logind.conf.d/a.conf"
+    assert parse_logind(files({
+        "/etc/systemd/logind.conf": "[Login]\nStopIdleSessionSec=0\n",
+        drop_in: "[Login]\nStopIdleSessionSec=900\n",
+    })) == "900"  # fmt: skip
+    assert parse_logind(files({})) == ""
 
 
 def test_timeout_parameters(startup: MakeStartup) -> None:
     plain = startup({"/etc/profile": "TMOUT=600\n"})
     fixed = startup({"/etc/profile": "readonly TMOUT=600\n"})
-    assert session_timeout.judge(plain, ALICE, EL, (), NO_STACKS, max_seconds=599).verdict is FAIL
     assert (
-        session_timeout.judge(plain, ALICE, EL, (), NO_STACKS, require_readonly=True).verdict
+        session_timeout.judge(plain, ALICE, EL, (), NO_STACKS, "", max_seconds=599).verdict is FAIL
+    )
+    assert (
+        session_timeout.judge(plain, ALICE, EL, (), NO_STACKS, "", require_readonly=True).verdict
         is FAIL
     )
     assert (
-        session_timeout.judge(fixed, ALICE, EL, (), NO_STACKS, require_readonly=True).verdict
+        session_timeout.judge(fixed, ALICE, EL, (), NO_STACKS, "", require_readonly=True).verdict
         is PASS
     )
     flags = startup({"/etc/profile": "declare -x -r TMOUT=600\n"})
     assert (
-        session_timeout.judge(flags, ALICE, EL, (), NO_STACKS, require_readonly=True).verdict
+        session_timeout.judge(flags, ALICE, EL, (), NO_STACKS, "", require_readonly=True).verdict
         is PASS
     )
     exported = startup({"/etc/profile": "declare -x TMOUT=600\n"})
     assert (
-        session_timeout.judge(exported, ALICE, EL, (), NO_STACKS, require_readonly=True).verdict
+        session_timeout.judge(exported, ALICE, EL, (), NO_STACKS, "", require_readonly=True).verdict
         is FAIL
     )
 
@@ -326,7 +370,7 @@ def test_timeout_holds_only_for_shells_that_obey_it(
     bob = Account(name="bob", uid=1, gid=1, home="/", shell=shell, field="shadowed")
     given = startup({"/etc/profile": "TMOUT=300\n"})
     judged = session_timeout.judge(
-        given, Accounts(rows=(bob,)), Platform(values={"os_family": family}), (), NO_STACKS
+        given, Accounts(rows=(bob,)), Platform(values={"os_family": family}), (), NO_STACKS, ""
     )
     assert judged.verdict is verdict
 
