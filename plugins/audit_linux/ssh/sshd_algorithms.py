@@ -167,16 +167,18 @@ sshd_host_keys = _strong(
 # Of users' keys, and of the keys of hosts that are trusted; the names before OpenSSH 8.5 first.
 # In Match blocks these stand alone of all lists of algorithms: sshd refuses the others there.
 _OF_USERS = ("pubkeyacceptedkeytypes", "pubkeyacceptedalgorithms")
+_OF_AUTHORITIES = ("casignaturealgorithms",) * 2  # one name in every release
 _OF_HOSTS = ("hostbasedacceptedkeytypes", "hostbasedacceptedalgorithms")
 
 
 @sshd_check(
     "linux.sshd-user-signatures",
     severity=Severity.MEDIUM,
-    version=3,
+    version=4,
     remedy=msg(
-        "Remove the named algorithms from PubkeyAcceptedAlgorithms and HostbasedAcceptedAlgorithms "
-        "(PubkeyAcceptedKeyTypes before OpenSSH 8.5), also in Match blocks"
+        "Remove the named algorithms from PubkeyAcceptedAlgorithms, HostbasedAcceptedAlgorithms "
+        "(PubkeyAcceptedKeyTypes before OpenSSH 8.5) and CASignatureAlgorithms, also in Match "
+        "blocks"
     ),
 )
 def sshd_user_signatures(
@@ -187,6 +189,8 @@ def sshd_user_signatures(
     keys = [key for kinds, method in ((_OF_USERS, "pubkeyauthentication"),
                                       (_OF_HOSTS, "hostbasedauthentication"))
             if _is_on(server, method) for key in kinds]  # fmt: skip
+    if keys and _has_authority(server):
+        keys += _OF_AUTHORITIES
     if not keys:
         none = msg("The SSH server accepts no keys (PubkeyAuthentication no)")
         return server.settled(passed(none, expected=expected))
@@ -202,8 +206,17 @@ def sshd_user_signatures(
     if doubts:
         detail = msg("Which signatures are accepted is not known of: {names}", names=capped(doubts))
         return undetermined(detail, expected=expected)
-    names = tuple(shortened(name) for key in keys for name in server.sshd.algorithms(key))
+    accepted = dict.fromkeys(name for key in keys for name in server.sshd.algorithms(key))
+    names = tuple(shortened(name) for name in accepted)
     return server.settled(passed(msg("Accepted: {names}", names=names), expected=expected))
+
+
+def _has_authority(server: Server) -> bool:
+    """Whether certificates open accounts, for all or for some."""
+    values = (server.sshd.one("trustedusercakeys"), *(
+        one.value for one in server.overrides("trustedusercakeys")
+    ))  # fmt: skip
+    return any(value.lower() not in ("", "none") for value in values)
 
 
 def _is_on(server: Server, method: str) -> bool:

@@ -214,7 +214,7 @@ def sshd_empty_passwords(server: Server) -> Judgement:
 @sshd_check(
     "linux.sshd-pam",
     severity=Severity.MEDIUM,
-    version=7,
+    version=8,
     remedy=msg("Set UsePAM yes in sshd_config, and use a server that is built with PAM"),
 )
 def sshd_pam(server: Server) -> Judgement:

@@ -431,6 +431,18 @@ def test_signatures_of_users(files: Make) -> None:
         assert judged.verdict is verdict, (key, value, text)
 
 
+def test_signatures_of_authorities() -> None:
+    keys = {"pubkeyacceptedalgorithms": ("ssh-ed25519",)}
+    for signs, trusts, verdict in (
+        ("ssh-ed25519,ssh-rsa", "/etc/ssh/ca.pub", FAIL), ("ssh-ed25519,ssh-rsa", "none", PASS),
+        ("ssh-ed25519", "/etc/ssh/ca.pub", PASS), ("+ssh-rsa", "/etc/ssh/ca.pub", FAIL),
+        ("", "/etc/ssh/ca.pub", UNDETERMINED),
+    ):  # fmt: skip
+        more = {"casignaturealgorithms": (signs,), "trustedusercakeys": (trusts,)}
+        judged = sshd_user_signatures.judge(USUAL, Sshd(values=keys | more), None)
+        assert judged.verdict is verdict, (signs, trusts)
+
+
 def _started(*lines: str) -> bytes:
     return "".join(f"Sun Nov 29 03:00:00 2026 {line}\n" for line in lines).encode()
 
