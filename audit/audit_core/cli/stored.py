@@ -51,7 +51,7 @@ def evaluated(context: Context, run: Run) -> Results:
         note(
             context.text(
                 "The results differ from those of the last evaluation: program, policy or answers "
-                "changed"
+                "changed, or the collection was continued"
             )
         )
     _warn_incomplete(context, found)
