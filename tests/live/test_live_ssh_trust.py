@@ -13,10 +13,12 @@ import pytest
 
 import audit_shell
 from audit_core.model import ConnectError, Reason
+from audit_core.model.errors import ConfigError
 from audit_core.text.translate import Translator
 from audit_shell import hostkeys
 from audit_shell.ssh import SshAccess, SshTransport
 from audit_shell.ssh._certificates import refusal as refused
+from audit_shell.ssh._credentials import credential
 from live.sshd import Sshd, keygen, program, public, secret
 
 pytestmark = pytest.mark.live
@@ -88,6 +90,21 @@ def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Sshd, Path
     Authority(folder).sign(key, "-h", "-n", "web1")
     with Sshd(lines) as sshd:
         yield sshd, key
+
+
+def test_a_certificate_of_the_user_that_has_ended_is_named_before_a_connection(
+    authority: Authority, tmp_path: Path
+) -> None:
+    key = keygen(tmp_path / "user")
+    way = SshAccess(host="192.0.2.1", port=22, user="audit", key=str(key), known_hosts=())
+    for period, named in (("20200101:20210101", True), ("20200101:20990101", False)):
+        path = authority.sign(key, "-n", "audit", "-V", period)
+        if not named:
+            credential(way, secret).close()
+            continue
+        with pytest.raises(ConfigError, match="not valid at this time") as caught:
+            SshTransport(way, secret).open()
+        assert str(path) in caught.value.command
 
 
 NAMED = ("-h", "-n", "web1")

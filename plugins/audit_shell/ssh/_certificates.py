@@ -48,6 +48,30 @@ def refusal(
     return _content_problem(certificate, host, now)
 
 
+def validity_problem(blob: bytes, now: float) -> Message | None:
+    """Why a certificate of a user is not valid at Unix time `now`; {path} is the caller's to fill.
+
+    None where it is, and where it is of a kind that is not read here: the server decides then.
+    """
+    from cryptography.hazmat.primitives.serialization import (
+        SSHCertificate,
+        load_ssh_public_identity,
+    )
+
+    try:
+        certificate = load_ssh_public_identity(_as_text(blob))
+    except Exception:  # noqa: BLE001 (a type that the library does not know)
+        return None
+    if not isinstance(certificate, SSHCertificate):
+        return None
+    if certificate.valid_after <= now < certificate.valid_before:
+        return None
+    return msg(
+        "{path}: the certificate is not valid at this time, so no server takes it: get a new one, "
+        "or move it away to log in with the key alone"
+    )
+
+
 def _as_text(blob: bytes) -> bytes:
     size = int.from_bytes(blob[:4], "big")
     return blob[4 : 4 + size] + b" " + base64.b64encode(blob)

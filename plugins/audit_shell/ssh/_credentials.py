@@ -5,17 +5,20 @@ from __future__ import annotations
 import enum
 import io
 import os
+import shlex
 import socket
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
 from audit_core.connectors.secrets import is_reference, read_private_file
-from audit_core.model import Message, msg
+from audit_core.model import Message, filled, msg
 from audit_core.model.errors import ConfigError
 from audit_shell import hostkeys
 from audit_shell.ssh._access import SshAccess
+from audit_shell.ssh._certificates import validity_problem
 from audit_shell.ssh._library import library
 
 if TYPE_CHECKING:
@@ -76,6 +79,9 @@ def _load_certificate(key: paramiko.PKey, path: str) -> None:
         raise ConfigError(
             msg("{path}: not a certificate for the key with the same name", path=path)
         ) from error
+    blob = key.public_blob.key_blob if key.public_blob else b""
+    if (ended := validity_problem(blob, time.time())) is not None:
+        raise ConfigError(filled(ended, path=path), command=f"ssh-keygen -L -f {shlex.quote(path)}")
 
 
 def _key_from_text(text: str, phrase: str | None, source: str) -> paramiko.PKey:
@@ -94,11 +100,17 @@ def _key_from_text(text: str, phrase: str | None, source: str) -> paramiko.PKey:
     except ConfigError:
         raise
     except TypeError as error:
-        raise ConfigError(_wrong_passphrase(phrase, source)) from error
+        raise ConfigError(_wrong_passphrase(phrase, source), command=_try(source)) from error
     except Exception as error:
         raise ConfigError(
-            msg("{source}: not a private key, or the wrong passphrase", source=source)
+            msg("{source}: not a private key, or the wrong passphrase", source=source),
+            command=_try(source),
         ) from error
+
+
+def _try(source: str) -> str:
+    """A command that asks for the passphrase and tells whether it opens the key."""
+    return "" if is_reference(source) else f"ssh-keygen -y -f {shlex.quote(source)}"
 
 
 def _wrong_passphrase(phrase: str | None, source: str) -> Message:

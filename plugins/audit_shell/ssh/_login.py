@@ -248,6 +248,11 @@ _REFUSED = {
         "or expired account"
     ),
 }
+_ONE_FACTOR = msg(
+    "Let this account in with a key alone, from this machine only (Match User {user} Address IP, "
+    "AuthenticationMethods publickey), or reach the host through a jump host that asks for two"
+)
+_OTHER_CREDENTIAL = msg("Declare a credential that the server accepts: key or password in access")
 _NOT_ENOUGH = {
     Kind.KEY: msg("{where}: the key was accepted, but the server requires a second factor"),
     Kind.PASSWORD: msg(
@@ -267,7 +272,7 @@ def _authenticate(link: Link, offer: Credential) -> None:
     except library.BadAuthenticationType as error:
         methods = plain(", ".join(error.allowed_types)) or "-"
         detail = filled(_NOT_TAKEN[offer.kind], where=where, methods=methods)
-        raise ConnectError(Reason.NOT_PERMITTED, detail) from error
+        raise ConnectError(Reason.NOT_PERMITTED, detail, remedy=_OTHER_CREDENTIAL) from error
     except Exception as error:
         # A server that hangs up while it looks at a credential (MaxAuthTries 1) has refused it:
         # counted so, for the harm is a locked account.
@@ -279,4 +284,5 @@ def _authenticate(link: Link, offer: Credential) -> None:
         raise ConnectError(Reason.NOT_PERMITTED, detail, refused=refused, remedy=remedy) from error
     if more:
         detail = filled(_NOT_ENOUGH[offer.kind], where=where)
-        raise ConnectError(Reason.NOT_PERMITTED, detail)
+        remedy = filled(_ONE_FACTOR, user=link.access.user)
+        raise ConnectError(Reason.NOT_PERMITTED, detail, remedy=remedy)

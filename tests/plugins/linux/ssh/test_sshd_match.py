@@ -432,7 +432,7 @@ def test_signatures_of_users(files: Make) -> None:
 
 
 def test_signatures_of_authorities() -> None:
-    keys = {"pubkeyacceptedalgorithms": ("ssh-ed25519",)}
+    keys: dict[str, tuple[str, ...]] = {"pubkeyacceptedalgorithms": ("ssh-ed25519",)}
     for signs, trusts, verdict in (
         ("ssh-ed25519,ssh-rsa", "/etc/ssh/ca.pub", FAIL), ("ssh-ed25519,ssh-rsa", "none", PASS),
         ("ssh-ed25519", "/etc/ssh/ca.pub", PASS), ("+ssh-rsa", "/etc/ssh/ca.pub", FAIL),
