@@ -39,14 +39,14 @@ _LARGE_PACKED = 2 << 20  # no schema and no header is packed into so much
 # A header of tar: name, mode, owner, group, size, time, checksum, type. Numbers are octal texts,
 # or but for the mode and the checksum binary with the highest bit set. Signs that can be printed
 # are written from the blank to `~`, as each word stands in sudoers. In a name of 100 bytes no NUL
-# stands before the mode.
+# stands before the mode. A blank ends the numbers of pg_basebackup.
 _END = "[[:cntrl:]]"
 _MODE = "[0-7 ]{6,7}[[:cntrl:] ]++"
 _OWNERS = f"(?:{_MODE}|[^ -~].{{7}}){{2}}"
 _NAME = f"[^[:cntrl:]]++{_END}++{_MODE}{_OWNERS}"
 _REST = (
     f"(?:[0-7 ]{{11}}[[:cntrl:] ]|[^ -~[:cntrl:]].{{11}}){{2}}"
-    f"(?:[0-7 ]{{6}}{_END} |[0-7 ]{{7}}{_END})"
+    f"(?:[0-7 ]{{6}}{_END} |[0-7 ]{{7}}[[:cntrl:] ])"
 )
 _REGULAR = "[07SM[:cntrl:]]"  # M: continued from another volume
 _ANY_TYPE = "[0-9A-Zxg[:cntrl:]]"

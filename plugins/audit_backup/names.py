@@ -36,7 +36,7 @@ _ASIDE = (
     ".check",
 )  # fmt: skip
 _ASIDE_NAMES = re.compile(
-    r"(?:readme|notes?|lock|lockfile|manifest|metadata|index|latest|last|current|status|stamp|timestamp"
+    r"(?:readme|notes?|lock|lockfile|manifest|metadata|index|latest|last|current|status|state|stamp|timestamp"
     r"|marker|todo|changelog|lost\+found|thumbs\.db|desktop\.ini|nobackup|cachedir\.tag"
     r"|toc\.dat|backup_manifest|backup_label(?:\.old)?|tablespace_map|media\.(?:lock|db)"
     r"|(?:md5|sha1|sha224|sha256|sha384|sha512|sm3|b2)_?sums?|checksums?)(?:\.(?:txt|md|html?))?"

@@ -1,8 +1,8 @@
 """Which backup program wrote a directory, by its layout. Pure.
 
 Made with the programs: restic 0.14, borg 1.2, pgBackRest 2.45, Barman 3.4, mariadb-backup 10.11,
-duplicity 1.2, rdiff-backup 2.2, storeBackup 3.2, bup 0.33, zbackup 1.5, dirvish 1.2, backup2l 1.6.
-The others as documented.
+duplicity 1.2, rdiff-backup 2.2, storeBackup 3.2, bup 0.33, zbackup 1.5, dirvish 1.2, backup2l 1.6,
+burp 3.1, Amanda 3.5. The others as documented.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _FOLDERS = {
     "Hyper Backup": {"Config", "Control", "Pool"},
     "Commvault": {"CV_MAGNETIC"},
 }
-_FILES = (
+_NAMES = (
     ("borg", re.compile(r"(?:index|hints|integrity)\.\d+")),
     ("pgBackRest", re.compile(r"(?:backup|archive)\.info")),
     ("Barman", re.compile(r"xlog\.db|backup\.info")),
@@ -45,6 +45,8 @@ _FILES = (
     ("NetBackup", re.compile(r".*_\d{10}_C\d+_(?:F\d+|HDR|TIR|IM)\..*")),
     ("Elasticsearch", re.compile(r"index\.latest|snap-[\w-]{20,}\.dat")),
     ("TiDB BR", re.compile(r"backupmeta")),
+    ("Amanda", re.compile(r"slot\d+|00000\..+")),
+    ("burp", re.compile(r"\d{7} \d{4}-\d\d-\d\d \d\d:\d\d:\d\d.*")),
     ("backup2l", re.compile(r".*\.\d+\.(?:obsolete|skipped)\.gz")),
     ("S3QL", re.compile(r"s3ql_(?:metadata|passphrase|data_).*")),
 )  # fmt: skip
@@ -61,8 +63,9 @@ def written_by(files: Files) -> str:
             return program
     if tops.get("") == {"archive", "backup"}:
         return "pgBackRest"
-    listed = {f.name.rpartition("/")[2] for f in (*files.files, *files.aside, *files.unclear)}
-    for program, pattern in _FILES:
+    every = (*files.files, *files.aside, *files.unclear, *files.folders)
+    listed = {f.name.rpartition("/")[2] for f in every}
+    for program, pattern in _NAMES:
         if any(pattern.fullmatch(name) for name in listed):
             return program
     return ""

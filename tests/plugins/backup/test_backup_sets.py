@@ -211,6 +211,22 @@ def test_a_snapshot_without_a_new_file_may_be_of_a_copy_that_failed(tmp_path: Pa
         assert judged(tmp_path / str(case), depth=4)["fresh"].verdict is want, case
 
 
+def test_tar_archives_of_pg_basebackup_have_blanks_behind_numbers(tmp_path: Path) -> None:
+    for night in range(3):
+        for name in ("base", "pg_wal"):
+            put(tmp_path / "tree" / name, os.urandom(900))
+            tar = tarred(tmp_path / "tree", name)
+            tar = (
+                tar[:148] + b"0%b " % tar[148:154] + tar[156:]
+            )  # as pg_basebackup 15 -Ft writes it
+            path = tmp_path / "sets" / day(night) / f"{name}.tar.gz"
+            put(path, packed("gzip -c", tar), night * NIGHT + 3600)
+    assert verdicts(tmp_path / "sets", copies=3, depth=2) == [P] * 5
+    for path in tmp_path.rglob("base.tar.gz"):
+        path.unlink()
+    assert verdicts(tmp_path / "sets", copies=3, depth=2)[:3] == [U] * 3  # without what it is for
+
+
 def test_the_directory_of_a_run_that_did_not_end_is_no_backup(tmp_path: Path) -> None:
     """The marks of mydumper 0.10.1 and pg_basebackup 15."""
     for mark in ("metadata.partial", "backup_manifest.tmp", "INCOMPLETE", ".in_progress"):
@@ -267,6 +283,8 @@ def test_a_directory_of_a_backup_program_is_asked_of_the_program(
         "Veeam": ["JobD2026-11-28T020000.vib"],
         "zbackup": ["backups/a", "bundles/00/x", "index/x", "info"],
         "dirvish": ["rsync_error", "tree/a", "summary"],
+        "Amanda": ["state", "slot1/00000.T1-01"],
+        "burp": ["0000001 2026-11-30 08:45:43 +0000/log.gz", "current"],
         "backup2l": ["all.1.tar.gz", "all.1.skipped.gz", "all.1.check"],
     }
     for program, names in layouts.items():
