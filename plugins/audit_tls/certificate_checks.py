@@ -105,7 +105,7 @@ def _validity(cert: Certificate, left: float) -> Message:
     "tls.certificate-valid",
     needs=(CERTIFICATES, COLLECTED_AT),
     severity=Severity.HIGH,
-    version=4,
+    version=5,
     remedy=msg("Renew the certificate and monitor its expiry"),
 )
 def certificate_valid(
@@ -146,7 +146,7 @@ def _best_of_each(
     "tls.certificate-lifetime",
     needs=(CERTIFICATES, TARGET),
     severity=Severity.LOW,
-    version=2,
+    version=3,
     remedy=msg("Have certificates issued for a shorter time, and renew them automatically"),
 )
 def certificate_lifetime(certificates: Certificates, target: Target) -> Judgement:
@@ -190,7 +190,7 @@ def _lasts(cert: Certificate, days: int | None, most: int | None) -> Message:
     "tls.certificate-revocable",
     needs=CERTIFICATES,
     severity=Severity.LOW,
-    version=3,
+    version=4,
     remedy=msg(
         "Have certificates issued that name a CRL or an OCSP responder; turn on OCSP "
         "stapling where a certificate wants it (must-staple)"
@@ -243,7 +243,7 @@ def _is_short(cert: Certificate) -> bool:
     "tls.chain-order",
     needs=CERTIFICATES,
     severity=Severity.LOW,
-    version=2,
+    version=3,
     remedy=msg("Write the server's certificate first, then each issuer before its own issuer"),
 )
 def chain_order(certificates: Certificates) -> Judgement:
@@ -279,7 +279,7 @@ def _key(cert: Certificate) -> Message:
     "tls.key-strength",
     needs=(known_or_absent(CERTIFICATES), known_or_absent(ENDPOINT)),
     severity=Severity.HIGH,
-    version=5,
+    version=6,
     remedy=msg("Use RSA keys of 2048 bits or more, EC or SM2 keys, and groups of 2048 bits"),
 )
 def key_strength(
@@ -358,7 +358,7 @@ def _signature(cert: Certificate) -> Message:
     "tls.signature-hash",
     needs=CERTIFICATES,
     severity=Severity.MEDIUM,
-    version=4,
+    version=5,
     remedy=msg("Reissue the certificate with SHA-256 or SM3"),
 )
 def signature_hash(certificates: Certificates) -> Judgement:
@@ -399,7 +399,7 @@ def _names_unread(cert: Certificate) -> bool:
     "tls.certificate-name",
     needs=CERTIFICATES,
     severity=Severity.MEDIUM,
-    version=5,
+    version=6,
     remedy=msg("Issue a certificate that contains the name users connect to"),
 )
 def certificate_name(certificates: Certificates) -> Judgement:

@@ -168,9 +168,22 @@ def _has_none(report: Report, version: int, kind: str) -> bool:
     # ECDSA and EdDSA share their suites
     turned = turned_down(report, version)
     if version == TLS12 and kind in ("ECDSA", "EdDSA"):
+        if _sends_another(report, HelloSubset(kind)):
+            return True
         turned |= turned_down(report, version, HelloSubset(kind))
     by = "ECDSA" if kind == "EdDSA" else kind
     return turned.issuperset(s for s in suites_of(version) if authenticates_with(s) == by)
+
+
+def _sends_another(report: Report, narrow: HelloSubset) -> bool:
+    """Whether a client that takes one kind of keys only was sent another kind in TLS 1.2.
+
+    Java and Go choose by the suite, and end later; a certificate of the kind would be sent first.
+    """
+    mine = (a for a in report.attempts if (a.version, a.narrow) == (TLS12, narrow) and is_taken(a))
+    sent = (flight_of(a).certificates[:1] for a in mine)
+    keys = (_KINDS.get((read_certificate(der).key or "").split(" ")[0]) for s in sent for der in s)
+    return any(key not in (None, narrow.value) for key in keys)
 
 
 _WORST = (Outcome.UNTRUSTED, Outcome.UNSETTLED, Outcome.TRUSTED)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import struct
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from audit_tls.attempt_results import accepted_suite, is_dropped, is_refusal
+from audit_tls.certificates import Certificates, parse_certificates
 from audit_tls.report import Attempt, Ended
-from audit_tls.suites import TLS13, suites_of
+from audit_tls.suites import TLS12, TLS13, authenticates_with, suites_of
 from audit_tls.wire import HelloSubset
-from invented.tls import attempt
+from invented.tls import attempt, certificate, chain, hello, report
 
 # What OpenJDK 17.0.15 with an RSA certificate answers to a hello with signatures of ECDSA only: its
 # hello, change_cipher_spec, extensions and an alert, both encrypted. Then it hangs up.
@@ -46,3 +50,22 @@ def test_what_says_nothing_of_a_certificate() -> None:
     ):  # fmt: skip
         assert accepted_suite(taken) == 0x1302
         assert not is_refusal(taken)
+
+
+def test_another_kind_of_certificate_than_was_asked_for() -> None:
+    """Java 17 and Go 1.19 choose by the suite, and end behind their certificate."""
+    ecdsa = tuple(s for s in suites_of(TLS12) if authenticates_with(s) == "ECDSA")
+    refused = struct.pack(">BHHBB", 21, 0x0303, 2, 2, 40)
+
+    def tried(reply: bytes, suites: tuple[int, ...], narrow: HelloSubset = HelloSubset.NO) -> Any:
+        return attempt(TLS12, reply, Ended.ANSWERED, narrow=narrow, suites=suites)
+
+    own = certificate(key=ec.generate_private_key(ec.SECP256R1()))
+    flight = hello(TLS12, 0xC02B) + chain(own)
+    others = tuple(s for s in suites_of(TLS12) if s not in ecdsa)
+    known = tried(flight, ecdsa)
+    for answer, unseen in ((flight, ()), (hello(TLS12, 0xC02B), ("EdDSA",)), (refused, ())):
+        got = report(tried(refused, others), known, tried(answer, ecdsa, HelloSubset.EDDSA), known)
+        found = parse_certificates(got)
+        assert isinstance(found, Certificates)
+        assert found.unseen == unseen
