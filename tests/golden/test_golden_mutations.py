@@ -169,11 +169,12 @@ CASES: dict[str, tuple[str, str, str, str]] = {
     "beyond admin_sources": (_NFT, '"addr": "10.79.0.0", "len": 24', '"addr": "10.0.0.0", "len": 8',
                              "management-sources?"),
     "telnet listens": ("linux.listeners", "0.0.0.0:443 ", "0.0.0.0:23 ",
-                       "listening-allowed listening-high-risk remote-admin-encrypted? "
-                       "other-services+"),
+                       "listening-allowed listening-high-risk remote-admin-encrypted?"),
     "Redis listens": ("linux.listeners", "0.0.0.0:443 ", "0.0.0.0:6379 ",
                       "listening-allowed listening-high-risk remote-admin-encrypted? "
-                      "other-services+ redis-password?"),
+                      "redis-password?"),
+    "a desktop listens": ("linux.listeners", "0.0.0.0:443 ", "0.0.0.0:5901 ",
+                          "listening-allowed remote-admin-encrypted? other-services?"),
     "redirects": ("linux.sysctl.interfaces", "eth0/accept_redirects:0", "eth0/accept_redirects:1",
                   ""),
     "no updates by itself": ("patch.automatic", "upgrade='1'", "upgrade='0'",

@@ -29,7 +29,7 @@ def judge(
 ) -> Judgement:
     """The judgement where processes with these command lines run and listen."""
     servers = tuple(
-        Running(pid=number, name=line.split()[0].rpartition("/")[2], arguments=line)
+        Running(pid=number, name=line.split()[0].rpartition("/")[2].rstrip(":"), arguments=line)
         for number, line in enumerate(lines, 2)
     )
     sockets = tuple(

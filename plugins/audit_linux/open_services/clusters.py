@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import re
 
-from audit_core.api.sdk import Message, capped, msg
+from audit_core.api.sdk import capped, msg
 from audit_linux.open_services.documents import flattened
 from audit_linux.open_services.service import (
     ONLY_LOOPBACK,
     Service,
     ServiceState,
+    about,
     is_loopback,
     not_identified,
     not_read,
@@ -77,9 +78,7 @@ def etcd_open(files: ServiceFiles, service: Service) -> ServiceState:
         used = tuple(file for file in own if not file.path.endswith(".yml"))
         values = {**_variables(used), **_flags(service.words)}
     plain, unasked = _etcd(values)
-    certain: tuple[Message, ...] = ()
-    if plain:
-        certain = (msg("Open without a client certificate: {names}", names=capped(plain)),)
+    certain = about((plain, msg("Open without a client certificate: {names}", names=capped(plain))))
     ask = msg("No client certificate is required; ask whether accounts are on (etcdctl auth "
               "status): {names}", names=capped(unasked))  # fmt: skip
     fine = msg("A certificate of the client is required")
@@ -125,9 +124,7 @@ def zookeeper_open(files: ServiceFiles, service: Service) -> ServiceState:
         address = values.get("clientPortAddress", "")
         if file.lines is not None and "true" not in asks and not is_loopback(address):
             bad.append(file.path)
-    certain: tuple[Message, ...] = ()
-    if bad:
-        certain = (msg("Everybody may connect, by {paths}", paths=capped(bad)),)
+    certain = about((bad, msg("Everybody may connect, by {paths}", paths=capped(bad))))
     fine = msg("A login is required in {paths}", paths=capped(f.path for f in own))
     return ServiceState(open=certain, files=own, fine=fine)
 

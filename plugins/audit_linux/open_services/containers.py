@@ -17,6 +17,7 @@ from audit_core.api.sdk import Message, ParseError, capped, json_document, msg
 from audit_linux.open_services.service import (
     Service,
     ServiceState,
+    about,
     not_identified,
     options,
     service_check,
@@ -119,9 +120,7 @@ def docker_api(files: ServiceFiles, service: Service) -> ServiceState:
     containerd = _containerd(files) if not names or "containerd" in names else Api()
     every = (docker, containerd, _podman(service))
     bad = [address for api in every for address in api.bad]
-    certain: tuple[Message, ...] = ()
-    if bad:
-        certain = (msg("Open without a client certificate: {names}", names=capped(bad)),)
+    certain = about((bad, msg("Open without a client certificate: {names}", names=capped(bad))))
     # docker.socket may listen in the place of dockerd
     there = any(item.number == "2375/tcp" for item in service.listeners or ())
     explained = docker.over_tcp or (names and not there)

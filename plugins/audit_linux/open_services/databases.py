@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 
-from audit_core.api.sdk import Message, capped, msg
+from audit_core.api.sdk import capped, msg
 from audit_linux.open_services.service import (
     Running,
     Service,
     ServiceState,
+    about,
     is_loopback,
     not_identified,
     not_read,
@@ -48,9 +49,8 @@ def _memcached(process: Running) -> str | None:
 def memcached_open(files: ServiceFiles, service: Service) -> ServiceState:
     """Memcached accepts no connections from other hosts without a password."""
     bad = [text for p in service.processes or () if (text := _memcached(p))]
-    certain: tuple[Message, ...] = ()
-    if bad and not service.only_loopback:
-        certain = (msg("It listens without a password: {names}", names=capped(bad)),)
+    bad = [] if service.only_loopback else bad
+    certain = about((bad, msg("It listens without a password: {names}", names=capped(bad))))
     doubts = () if service.processes else (not_identified("11211"),)
     return ServiceState(open=certain, doubts=doubts, fine=msg("Only this host, or with a password"))
 
@@ -128,9 +128,7 @@ def mysql_grant_tables(files: ServiceFiles, service: Service) -> ServiceState:
     bad = [f.path for f in own if _skips(f)]
     if any(w.startswith("--") and _switched(w.removeprefix("--")) for w in words):
         bad.append(f"--{_SKIPS}")
-    certain: tuple[Message, ...] = ()
-    if bad:
-        certain = (msg("skip-grant-tables is set: {paths}", paths=capped(bad)),)
+    certain = about((bad, msg("skip-grant-tables is set: {paths}", paths=capped(bad))))
     named = options(words, "--defaults-file", "--defaults-extra-file")
     lacking = [path for path in named if files.at(path) is None] + _elsewhere(own)
     fine = msg("No skip-grant-tables in {paths}", paths=capped(f.path for f in own))

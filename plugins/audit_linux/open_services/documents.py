@@ -13,6 +13,7 @@ from audit_linux.open_services.service import (
     ONLY_LOOPBACK,
     Service,
     ServiceState,
+    about,
     is_loopback,
     not_identified,
     options,
@@ -107,9 +108,9 @@ def mongodb_authorization(files: ServiceFiles, service: Service) -> ServiceState
     off = [word for word in words if word == "--noauth"]
     if service.only_loopback:
         bad, unsure = [], []
-    certain: tuple[Message, ...] = ()
-    if bad:
-        certain = (msg("Open to other hosts without authorization: {paths}", paths=capped(bad)),)
+    certain = about(
+        (bad, msg("Open to other hosts without authorization: {paths}", paths=capped(bad)))
+    )
     rest = (
         (unsure, msg("No authorization, and no address is set in {paths}", paths=capped(unsure))),
         (off, _by_arguments(off)),
@@ -118,7 +119,7 @@ def mongodb_authorization(files: ServiceFiles, service: Service) -> ServiceState
                paths=capped(f.path for f in own)) if own else None  # fmt: skip
     return ServiceState(
         open=certain, overrides=(_by_arguments(other),) if other else (), files=own, fine=fine,
-        doubts=tuple(text for names, text in rest if names),
+        doubts=about(*rest),
     )  # fmt: skip
 
 

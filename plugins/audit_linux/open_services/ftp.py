@@ -11,12 +11,19 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from msgspec import Struct
 
 from audit_core.api.sdk import Message, capped, msg
-from audit_linux.open_services.service import Service, ServiceState, service_check
+from audit_linux.open_services.service import (
+    Running,
+    Service,
+    ServiceState,
+    about,
+    options,
+    service_check,
+)
 from audit_linux.open_services.service_files import ServiceFile, ServiceFiles
 
 _YES = ("yes", "true", "1", "on")
@@ -132,6 +139,18 @@ def _main(files: tuple[ServiceFile, ...], started: tuple[str, ...]) -> tuple[Ser
     return named or usual
 
 
+def _changing(process: Running, files: ServiceFiles) -> Iterator[str]:
+    """Words of a command line that set something else than the files that were read.
+
+    vsftpd takes files and `-oNAME=VALUE`, proftpd `-c FILE`; pure-ftpd writes over its own.
+    """
+    if process.name == "vsftpd":
+        yield from (w for w in process.words if w.startswith("-o") or files.at(w) is None)
+    if process.name == "proftpd":
+        named = options(process.words, "-c", "--config")
+        yield from (path for path in named if files.at(path) is None)
+
+
 @service_check(
     "linux.ftp-anonymous",
     names=("vsftpd", "proftpd", "pure-ftpd"),
@@ -141,12 +160,14 @@ def _main(files: tuple[ServiceFile, ...], started: tuple[str, ...]) -> tuple[Ser
         "/etc/pure-ftpd.conf",
     ),
     files=("*.conf", "NoAnonymous"),
+    version=4,
     expected=msg("no anonymous logins"),
     remedy=msg("Set anonymous_enable=NO (vsftpd), remove <Anonymous> (proftpd), set NoAnonymous"),
 )  # fmt: skip
 def ftp_anonymous(files: ServiceFiles, service: Service) -> ServiceState:
     """The FTP server accepts no anonymous logins."""
     names = {p.name for p in service.processes or ()}
+    changed = [word for p in service.processes or () for word in _changing(p, files)]
     own = {name: files.matching(pattern) for name, (pattern, _) in _SERVERS.items()
            if not names or name in names}  # fmt: skip
     if "vsftpd" in own:
@@ -156,9 +177,7 @@ def ftp_anonymous(files: ServiceFiles, service: Service) -> ServiceState:
     bad = [path for path, anonymous in found_in if anonymous is Anonymous.ON]
     unsure = [path for path, anonymous in found_in if anonymous is Anonymous.UNSURE]
     lacking = [name for name, found in own.items() if name in names and not found]
-    certain: tuple[Message, ...] = ()
-    if bad:
-        certain = (msg("Anonymous logins are on in {paths}", paths=capped(bad)),)
+    certain = about((bad, msg("Anonymous logins are on in {paths}", paths=capped(bad))))
     rest = (
         (unsure, msg("Check the settings for anonymous logins in {paths}", paths=capped(unsure))),
         (lacking, msg("No configuration was found of {names}", names=capped(lacking))),
@@ -167,7 +186,8 @@ def ftp_anonymous(files: ServiceFiles, service: Service) -> ServiceState:
     # Without a process it is not known which of the installed servers answers on port 21.
     return ServiceState(
         open=certain if names else (), files=every, fine=_fine(every),
-        doubts=(*(() if names else certain), *(text for found, text in rest if found)),
+        overrides=about((changed, msg("Check the command line: {names}", names=capped(changed)))),
+        doubts=(*(() if names else certain), *about(*rest)),
     )  # fmt: skip
 
 

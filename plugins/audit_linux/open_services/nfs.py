@@ -16,15 +16,18 @@ from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 
-from audit_core.api.sdk import Message, capped, msg
+from audit_core.api.sdk import capped, msg
 from audit_linux.open_services.service import (
     Service,
     ServiceState,
+    about,
     is_loopback,
     service_check,
 )
 from audit_linux.open_services.service_files import ServiceFile, ServiceFiles
 
+# What the kernel is told to export, also by hand (`exportfs -i`), in the form of exports.
+_IN_FORCE = "/var/lib/nfs/etab"
 # A larger network is everybody.
 _WIDEST = 7
 _FLAGS = frozenset({
@@ -159,14 +162,15 @@ def _line(line: str) -> Iterator[Export | str]:
     "linux.nfs-exports",
     names=("nfsd",),
     ports=("2049/tcp", "2049/udp"),
-    places=("/etc/exports", "/etc/exports.d"),
+    places=("/etc/exports", "/etc/exports.d", _IN_FORCE),
     files=("*.exports",),
+    version=4,
     expected=msg("exports for named hosts, without no_root_squash"),
     remedy=msg("Name the hosts in /etc/exports, remove no_root_squash, then run exportfs -ra"),
 )
 def nfs_exports(files: ServiceFiles, service: Service) -> ServiceState:
     """NFS exports no directory for writing to all hosts, and does not trust root of other hosts."""
-    own = files.matching(r"/etc/exports|/etc/exports\.d/[^.].*\.exports")
+    own = files.matching(rf"/etc/exports|/etc/exports\.d/[^.].*\.exports|{_IN_FORCE}")
     rows = [row for file in own for row in _exports(file)]
     refused = [row for row in rows if isinstance(row, str)]
     every = [row for row in rows if isinstance(row, Export) and row.sections
@@ -179,11 +183,13 @@ def nfs_exports(files: ServiceFiles, service: Service) -> ServiceState:
         (refused, msg("Lines that exportfs refuses; what it exported before stays: {names}",
                       names=capped(refused))),
     )  # fmt: skip
-    certain: tuple[Message, ...] = ()
-    if bad:
-        certain = (msg("Everybody can write, or root of another host is root: {names}",
-                       names=capped(bad)),)  # fmt: skip
-    doubts = tuple(text for names, text in rest if names)
+    certain = about(
+        (
+            bad,
+            msg("Everybody can write, or root of another host is root: {names}", names=capped(bad)),
+        )
+    )
+    doubts = about(*rest)
     fine = msg("{count} exports, none for everybody", count=len(every))
     return ServiceState(open=certain, doubts=doubts, files=own, fine=fine)
 

@@ -21,6 +21,7 @@ from audit_linux.open_services.service import (
     Running,
     Service,
     ServiceState,
+    about,
     not_read,
     options,
     service_check,
@@ -66,15 +67,18 @@ def _in_use(
     own: tuple[ServiceFile, ...], service: Service
 ) -> tuple[tuple[ServiceFile, ...], list[str]]:
     """The files of the servers that run, and those of them that were not read."""
-    folders = {folder for p in service.processes or () if (folder := _folder(p))}
+    # the processes of a server are called `postgres: …`, but for the first
+    first = [p for p in service.processes or () if not p.arguments.startswith("postgres:")]
+    folders = {folder for p in first if (folder := _folder(p))}
+    unknown = [f"PGDATA (pid {p.pid})" for p in first if not _folder(p)]
     if not folders:
-        return own, []
+        return own, unknown
     used = tuple(f for f in own if posixpath.dirname(f.path) in folders or f.lines is None)
     closed = [f.path for f in used if f.lines is None]
     lacking = [f"{folder}/pg_hba.conf" for folder in sorted(folders)
                if not any(posixpath.dirname(f.path) == folder for f in used)
                and not any(folder.startswith(path) for path in closed)]  # fmt: skip
-    return used, lacking
+    return used, [*lacking, *unknown]
 
 
 def _moved(files: ServiceFiles, file: ServiceFile) -> list[str]:
@@ -94,7 +98,7 @@ def _moved(files: ServiceFiles, file: ServiceFile) -> list[str]:
     ports=("5432/tcp",),
     places=("/etc/postgresql", "/var/lib/pgsql"),
     expected=msg("no line with the method trust in pg_hba.conf"),
-    version=4,
+    version=5,
     remedy=msg("Replace trust by scram-sha-256, or by peer on local lines; then reload the server"),
 )
 def postgresql_trust(files: ServiceFiles, service: Service) -> ServiceState:
@@ -113,9 +117,7 @@ def postgresql_trust(files: ServiceFiles, service: Service) -> ServiceState:
         refused += [f"{file.path}: {row.text}" for row in every if isinstance(row, Refused)]
         lacking += [row.path for row in every if isinstance(row, Missing)]
         lacking += _moved(files, file)
-    certain: tuple[Message, ...] = ()
-    if free:
-        certain = (msg("Lines that require no password: {names}", names=capped(free)),)
+    certain = about((free, msg("Lines that require no password: {names}", names=capped(free))))
     fine = msg("No trust in {paths}", paths=capped(f.path for f in own)) if own else None
     return ServiceState(
         open=certain, overrides=(*_refused(refused), *not_read(lacking)), doubts=_asked(asked),

@@ -15,10 +15,11 @@ from fnmatch import fnmatchcase
 
 from msgspec import Struct
 
-from audit_core.api.sdk import Message, capped, msg
+from audit_core.api.sdk import capped, msg
 from audit_linux.open_services.service import (
     Service,
     ServiceState,
+    about,
     is_loopback,
     not_read,
     service_check,
@@ -28,6 +29,7 @@ from audit_linux.open_services.service_files import ServiceFile, ServiceFiles
 _WORD = re.compile(r"\"((?:[^\"\\]|\\.)*)\"|'((?:[^'\\]|\\.)*)'|(\S+)")
 _CONF = r"/etc/(redis|valkey|keydb)(/.*)?\.conf"
 _DEEPEST = 8
+_NAMES = ("redis-server", "valkey-server", "keydb-server")
 _SMALL = ("ping", "hello", "auth", "echo", "select", "reset", "quit", "info")
 
 
@@ -164,8 +166,9 @@ def _included(instances: list[Instance], own: tuple[ServiceFile, ...]) -> set[st
 
 @service_check(
     "linux.redis-password",
-    names=("redis-server", "valkey-server", "keydb-server"),
+    names=_NAMES,
     ports=("6379/tcp",),
+    version=4,
     places=("/etc/redis", "/etc/redis.conf", "/etc/valkey", "/etc/keydb"),
     files=("*.conf", "*.acl"),
     expected=msg("a password for every account (requirepass or ACL), or only for this host"),
@@ -193,7 +196,19 @@ def redis_password(files: ServiceFiles, service: Service) -> ServiceState:
         elif one.last("bind") is not None:
             doubtful.append(text)
     changed = [w for w in service.words if w.startswith("--")]
+    missing += _others(instances, files, service) if instances else []
     return _state(bad, doubtful, missing, changed, own)
+
+
+def _others(instances: list[Instance], files: ServiceFiles, service: Service) -> list[str]:
+    """What runs besides with a configuration that was not read: its file, or its port.
+
+    A server writes its address in the place of its arguments, unless it was told not to.
+    """
+    named = [w for w in service.words if w.startswith("/") and files.at(w) is None]
+    ports = {p for one in instances for p in (*one.ports, *(one.last("tls-port") or ()))}
+    sockets = [i for i in service.listeners or () if i.process in _NAMES and not i.loopback]
+    return [*named, *sorted({i.number for i in sockets if str(i.port) not in ports})]
 
 
 def _state(
@@ -203,9 +218,7 @@ def _state(
     changed: list[str],
     own: tuple[ServiceFile, ...],
 ) -> ServiceState:
-    certain: tuple[Message, ...] = ()
-    if bad:
-        certain = (msg("Accounts that need no password: {names}", names=capped(bad)),)
+    certain = about((bad, msg("Accounts that need no password: {names}", names=capped(bad))))
     guarded = msg("No password is set, and only protected mode refuses other hosts; "
                   "before Redis 7 it does not where addresses are bound: {names}",
                   names=capped(doubtful))  # fmt: skip

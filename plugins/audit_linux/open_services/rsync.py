@@ -13,10 +13,11 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from audit_core.api.sdk import Message, capped, msg
+from audit_core.api.sdk import capped, msg
 from audit_linux.open_services.service import (
     Service,
     ServiceState,
+    about,
     is_loopback,
     not_read,
     options,
@@ -157,14 +158,13 @@ def rsync_modules(files: ServiceFiles, service: Service) -> ServiceState:
     bad, limited = _writable(naked)
     readable = [m.text for m in naked if m.on("readonly", True) and not m.on("writeonly", False)]
     other = [path for path in options(service.words, "--config") if path != _MAIN]
-    certain: tuple[Message, ...] = ()
-    if bad and not service.only_loopback:
-        certain = (msg("Everybody can write without a login: {names}", names=capped(bad)),)
+    bad = [] if service.only_loopback else bad
+    certain = about((bad, msg("Everybody can write without a login: {names}", names=capped(bad))))
     rows = (
         (limited, msg("Only the address decides who can write: {names}", names=capped(limited))),
         (readable, msg("Everybody can read without a login: {names}", names=capped(readable))),
     )
-    doubts = tuple(detail for names, detail in rows if names)
+    doubts = about(*rows)
     if service.only_loopback:
         doubts = ()
     elsewhere = msg("Started with another configuration: {names}", names=capped(other))

@@ -18,6 +18,7 @@ from audit_core.api.sdk import Message, capped, msg
 from audit_linux.open_services.service import (
     Service,
     ServiceState,
+    about,
     is_loopback,
     not_read,
     options,
@@ -160,9 +161,7 @@ def samba_guests(files: ServiceFiles, service: Service) -> ServiceState:
     limited = [f"{s.text} ({s.limits})" for s in open_ if s.writable and s.limits]
     readable = [s.text for s in open_ if not s.writable]
     other = [p for p in options(service.words, "-s", "--configfile") if p != _MAIN]
-    certain: tuple[Message, ...] = ()
-    if bad:
-        certain = (msg("Everybody can write without a login: {names}", names=capped(bad)),)
+    certain = about((bad, msg("Everybody can write without a login: {names}", names=capped(bad))))
     rows = (
         (limited, msg("Only the address decides who can write: {names}", names=capped(limited))),
         (readable, msg("Everybody can read without a login: {names}", names=capped(readable))),
@@ -170,7 +169,7 @@ def samba_guests(files: ServiceFiles, service: Service) -> ServiceState:
     return ServiceState(
         open=certain,
         overrides=not_read([*odd, *other]),
-        doubts=(*(text for names, text in rows if names), *_of_users((general, *found))),
+        doubts=(*about(*rows), *_of_users((general, *found))),
         files=files.matching(r"/etc/samba/.*\.conf"),
         fine=msg("{count} shares, none for guests", count=len(found)),
     )

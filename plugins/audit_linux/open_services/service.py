@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 
 from msgspec import Struct
 
@@ -209,6 +209,11 @@ def _judged(state: ServiceState, service: Service, reader: ServiceReader) -> Jud
 ONLY_LOOPBACK = msg("It listens on the loopback interface only")
 
 
+def about(*rows: tuple[Sized, Message]) -> tuple[Message, ...]:
+    """The messages about lists, of those that hold something."""
+    return tuple(text for names, text in rows if names)
+
+
 def not_identified(port: str) -> Message:
     """That nothing tells what answers on `port`."""
     return msg("Port {port} is open; the service behind it was not identified", port=port)
@@ -223,7 +228,7 @@ def without_settings(files: ServiceFiles, path: str, port: str) -> ServiceState:
 
 def not_read(names: list[str] | tuple[str, ...]) -> tuple[Message, ...]:
     """That files which the configuration or the command line names were not read."""
-    return (msg("Files that were not read: {names}", names=capped(names)),) if names else ()
+    return about((names, msg("Files that were not read: {names}", names=capped(names))))
 
 
 def options(words: tuple[str, ...], *names: str) -> list[str]:

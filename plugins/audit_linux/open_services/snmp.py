@@ -18,6 +18,7 @@ from audit_linux.open_services.service import (
     ONLY_LOOPBACK,
     Service,
     ServiceState,
+    about,
     is_loopback,
     not_identified,
     not_read,
@@ -127,9 +128,8 @@ def snmp_community(files: ServiceFiles, service: Service) -> ServiceState:
         return ServiceState(files=own, fine=ONLY_LOOPBACK)
     rows = _rows(own)
     known = _known_to_all(rows, service)
-    certain: tuple[Message, ...] = ()
-    if bad := [c.text for c in known if not c.few]:
-        certain = (msg("Well-known communities: {names}", names=capped(bad)),)
+    bad = [c.text for c in known if not c.few]
+    certain = about((bad, msg("Well-known communities: {names}", names=capped(bad))))
     other = [row for p in service.processes or () if (row := _other(p.words))]
     included = [" ".join(row) for row in rows if row[0] in _INCLUDES]
     fine = msg("No community named public or private in {paths}",

@@ -11,10 +11,11 @@ import ipaddress
 import re
 from collections.abc import Iterator
 
-from audit_core.api.sdk import Message, capped, msg
+from audit_core.api.sdk import capped, msg
 from audit_linux.open_services.service import (
     Service,
     ServiceState,
+    about,
     is_loopback,
     not_read,
     options,
@@ -133,9 +134,7 @@ def squid_open(files: ServiceFiles, service: Service) -> ServiceState:
     missing = [words[1] for words in rows if words[0] == "!"]
     other = [path for path in options(service.words, "-f") if path != _MAIN]
     unsettled = [" ".join(words) for words in rows if words[0] in ("if", "else", "endif")]
-    certain: tuple[Message, ...] = ()
-    if bad:
-        certain = (msg("It forwards for everybody: {names}", names=capped(bad)),)
+    certain = about((bad, msg("It forwards for everybody: {names}", names=capped(bad))))
     asked = msg("Ask whether everybody may use these: {names}", names=capped(maybe))
     return ServiceState(
         open=certain,

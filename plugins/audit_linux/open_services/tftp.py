@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 
-from audit_core.api.sdk import Message, capped, msg
+from audit_core.api.sdk import capped, msg
 from audit_linux.open_services.service import (
     ONLY_LOOPBACK,
     Running,
     Service,
     ServiceState,
+    about,
     not_identified,
     service_check,
 )
@@ -44,9 +45,9 @@ def tftp_open(files: ServiceFiles, service: Service) -> ServiceState:
     if service.only_loopback:
         return ServiceState(fine=ONLY_LOOPBACK)
     creating = [f"pid {p.pid}" for p in service.processes or () if _creates(p)]
-    certain: tuple[Message, ...] = ()
-    if creating:
-        certain = (msg("Everybody can write without a login: {names}", names=capped(creating)),)
+    certain = about(
+        (creating, msg("Everybody can write without a login: {names}", names=capped(creating)))
+    )
     reading = msg("TFTP knows no login: ask who may reach it, and what it hands out")
     doubts = (reading,) if service.processes else (not_identified("69"),)
     return ServiceState(open=certain, doubts=doubts)

@@ -10,8 +10,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec import structs
+
 from audit_core.model import Verdict
 from audit_linux.network.listeners import Listener
+from audit_linux.processes import Process
+from invented.answers import TARGET
 from invented.services import BY_ID, judge, read_files
 
 P, F, U, N = Verdict.PASS, Verdict.FAIL, Verdict.UNDETERMINED, Verdict.NOT_APPLICABLE
@@ -203,17 +207,25 @@ def test_services_known_by_their_port(subtests: Any) -> None:
 
 
 def test_what_no_reader_looks_at_never_passes() -> None:
-    def verdict(*sockets: tuple[int, str, str]) -> Verdict:
+    def verdict(*sockets: tuple[int, str, str], runs: str = "", serves: Any = ()) -> Verdict:
         rows = tuple(
             Listener(protocol="tcp", address=address, port=port, process=process)
             for port, address, process in sockets
         )
-        return BY_ID["other-services"].judge(rows).verdict
+        target = structs.replace(TARGET, settings={"service_ports": serves})
+        processes = tuple(Process(pid=n, uid=0, name=name) for n, name in enumerate(runs.split()))
+        return BY_ID["other-services"].judge(rows, target, processes).verdict
 
     ssh = (22, "0.0.0.0", "sshd")
     assert verdict(ssh, (6379, "0.0.0.0", "redis-server"), (2222, "::", "sshd")) is P
     assert verdict(ssh, (5900, "0.0.0.0", "")) is verdict(ssh, (9092, "::", "java")) is U
     assert verdict(ssh, (5900, "127.0.0.1", "x11vnc")) is P
+    web, page = (443, "0.0.0.0", "nginx"), (443, "0.0.0.0", "")
+    assert verdict(ssh, web) is verdict(ssh, page, runs="sshd nginx") is P
+    assert verdict(ssh, page, runs="sshd java") is verdict((443, "::", "java"), runs="nginx") is U
+    assert verdict(ssh, (8080, "::", "java")) is verdict((9443, "::", "nginx")) is U
+    assert verdict(ssh, (8080, "::", "java"), serves=["8080/tcp"]) is P
+    assert verdict(ssh, (9092, "::", "java"), serves=["9092/tcp"]) is U
 
 
 def test_which_files_of_postgresql_count(subtests: Any) -> None:
@@ -246,16 +258,20 @@ def test_which_files_of_postgresql_count(subtests: Any) -> None:
             ({f"{new}/pg_hba.conf": f"{peer}all\n", **maps}, runs, F),
             ({f"{new}/pg_hba.conf": f"{peer}own\n", **maps}, runs, P),
             ({f"{new}/pg_hba.conf": "include x.conf\n"}, runs, U),
-            ({f"{late}/pg_hba.conf": "include x.conf\n", f"{late}/x.conf": open_}, "postgres", F),
+            (
+                {f"{late}/pg_hba.conf": "include x.conf\n", f"{late}/x.conf": open_},
+                f"postgres -D {late}",
+                F,
+            ),
             (
                 {
                     f"{late}/pg_hba.conf": "include_dir d\n" + open_,
                     f"{late}/d/a.conf": "host all all all reject\n",
                 },
-                "postgres",
+                f"postgres -D {late}",
                 P,
             ),
-            ({f"{late}/pg_hba.conf": "include /opt/x.conf\n"}, "postgres", U),
+            ({f"{late}/pg_hba.conf": "include /opt/x.conf\n"}, f"postgres -D {late}", U),
             (
                 {
                     f"{new}/pg_hba.conf": "local all all peer\n",
@@ -302,3 +318,31 @@ def test_redis_over_tls_and_accounts_without_power(subtests: Any) -> None:
                 BY_ID["redis-password"], contents, "redis-server 192.0.2.1:6379"
             ).verdict
             assert verdict_ is verdict
+
+
+def test_servers_beside_those_whose_files_were_read(subtests: Any) -> None:
+    # as Redis 7.0.15, vsftpd 3.0.3 and exportfs 2.6.2 show them, 2026-11-30
+    redis = {"/etc/redis/redis.conf": "bind 0.0.0.0\nrequirepass x\n"}
+    ftp = {"/etc/vsftpd.conf": "listen=YES\nanonymous_enable=NO\n"}
+    hba = {"/etc/postgresql/15/main/pg_hba.conf": "host all all all md5\n"}
+    etab = "/srv/x\t{}(rw,sync,wdelay,hide,insecure,no_root_squash,secure_locks,acl,no_pnfs,{})\n"
+    ids = "fsid=7,anonuid=65534,anongid=65534,sec=sys,rw,no_root_squash,no_all_squash"
+    nfs = {"/etc/exports": "", "/var/lib/nfs/etab": etab.format("*", ids)}
+    cases: tuple[tuple[str, dict[str, str], tuple[str, ...], Verdict], ...] = (
+        ("redis-password", redis, ("redis-server 0.0.0.0:6379",), P),
+        ("redis-password", redis, ("redis-server /etc/redis/redis.conf",), P),
+        ("redis-password", redis, ("redis-server /opt/redis.conf",), U),
+        ("redis-password", {"/etc/redis/a.conf": "port 6380\nrequirepass x\n"},
+         ("redis-server 0.0.0.0:6379",), U),
+        ("ftp-anonymous", ftp, ("vsftpd /etc/vsftpd.conf",), P),
+        ("ftp-anonymous", ftp, ("vsftpd /opt/vsftpd.conf",), U),
+        ("ftp-anonymous", ftp, ("vsftpd /etc/vsftpd.conf -oanonymous_enable=YES",), U),
+        ("postgresql-trust", hba, ("postgres -D /etc/postgresql/15/main",
+                                   "postgres: checkpointer"), P),
+        ("postgresql-trust", hba, ("postgres -D /etc/postgresql/15/main", "postgres"), U),
+        ("nfs-exports", nfs, ("nfsd",), F),
+        ("nfs-exports", {"/etc/exports": "", "/var/lib/nfs/etab": ""}, ("nfsd",), P),
+    )  # fmt: skip
+    for number, (id, contents, lines, verdict) in enumerate(cases):
+        with subtests.test(f"{number} {id}"):
+            assert judge(BY_ID[id], contents, *lines).verdict is verdict
