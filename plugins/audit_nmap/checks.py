@@ -23,7 +23,7 @@ from audit_core.api.sdk import (
 )
 from audit_nmap.facts import PORTS, Ports
 from audit_nmap.listening import LISTENING
-from audit_nmap.ports import HIGH_RISK, PRINTERS, ranges, read_ports, without_udp
+from audit_nmap.ports import HIGH_RISK, PRINTERS, USUAL, ranges, read_ports, without_udp
 
 
 def _listed(ports: Iterable[int]) -> str:
@@ -152,7 +152,7 @@ _REMEDY = msg("Stop the services that are not needed, or close their ports in th
 
 @check(
     "nmap.allowed-ports", needs=(PORTS, known_or_absent(LISTENING), TARGET),
-    severity=Severity.MEDIUM, version=6, remedy=_REMEDY,
+    severity=Severity.MEDIUM, version=7, remedy=_REMEDY,
 )  # fmt: skip
 def allowed_ports(
     ports: Ports,
@@ -189,6 +189,9 @@ def allowed_ports(
         why.append(msg("The host listens on these, which are not declared and were not scanned: "
                        "{ports}. Declare scan_ports, or bind them to loopback",
                        ports=_listed(unseen)))  # fmt: skip
+    if inside is None and (left_out := USUAL - ports.scanned - allowed):
+        why.append(msg("These usual ports were not scanned, and on which ports the host listens is "
+                       "not known: {ports}", ports=_listed(left_out)))  # fmt: skip
     if why:
         more = (*why, *_second_look(ports), _scanned(ports))
         return undetermined(*details, *more, expected=wanted)

@@ -75,3 +75,7 @@ def ranges(ports: Iterable[int]) -> str:
         else:
             runs.append([port, port])
     return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in runs)
+
+
+# Of these a scan tells something of the host; one of fewer ports does not.
+USUAL = (read_ports(DEFAULT_RANGE) or frozenset[int]()) - PRINTERS

@@ -89,16 +89,21 @@ def test_allowed_ports(seen: Ports, settings: dict[str, Any], verdict: Verdict) 
 
 
 @pytest.mark.parametrize(
-    ("seen", "verdict"),
+    ("seen", "listening", "verdict"),
     [
-        (only("open", 22), P),
-        (only("closed", 22), P),
-        (only("silent", 22), U),  # nothing answered: nobody knows whether the host was there
-        (only("open", *range(20, 70)), P),  # all of a few is no sign of anything
+        (only("open", 22), {22, 70}, P),
+        (only("open", 22), {22, 8080}, U),
+        (only("open", 22), UNKNOWN, U),  # of few ports, and the others may be open
+        (only("closed", 22), {22}, U),
+        (only("silent", 22), {22}, U),  # nothing answered: nobody knows whether the host was there
+        (only("open", *range(20, 70)), {22}, P),  # all of a few is no sign of anything
     ],
 )
-def test_a_scan_of_nothing_but_what_is_allowed(seen: Ports, verdict: Verdict) -> None:
-    assert allowed_ports.judge(seen, UNKNOWN, target(allowed_ports=["20-70"])).verdict is verdict
+def test_a_scan_of_nothing_but_what_is_allowed(
+    seen: Ports, listening: Any, verdict: Verdict
+) -> None:
+    inside = frozenset(listening) if isinstance(listening, set) else listening
+    assert allowed_ports.judge(seen, inside, target(allowed_ports=["20-70"])).verdict is verdict
 
 
 @pytest.mark.parametrize(
