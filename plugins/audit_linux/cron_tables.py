@@ -12,6 +12,11 @@ from audit_core.api.sdk import FileEntry, Privilege, ReadFiles
 
 ANACRON = "/etc/anacrontab"
 OF_ROOT = ("/var/spool/cron/crontabs/root", "/var/spool/cron/root", "/var/spool/cron/tabs/root")
+PARTS = tuple(f"/etc/cron.{each}" for each in ("hourly", "daily", "weekly", "monthly"))
+"""Directories of scripts that run-parts starts."""
+PARTS_AND_TMPFILES = ReadFiles(
+    paths=(*PARTS, "/etc/tmpfiles.d", "/run/tmpfiles.d"), depth=1, partial_ok=True
+)
 
 
 def cron_tables(privilege: Privilege) -> ReadFiles:

@@ -20,6 +20,7 @@ from audit_core.api.sdk import (
     Reason,
     capped,
     fact,
+    json_document,
     msg,
     partial,
     provider,
@@ -312,7 +313,32 @@ def parse_lastlog2(answer: Answer) -> tuple[Login, ...] | Partial | Absent:
     return parse_lastlog(answer)
 
 
-# util-linux 2.40 brought lastlog2; Debian 13 has no lastlog any more.
+def parse_wtmpdb(answer: Answer) -> tuple[Login, ...] | Partial | Absent:
+    """The last login of each account that wtmpdb(8) holds; UNSUPPORTED where it holds none."""
+    if answer.exit_code != 0 or not answer.stdout.strip():
+        return Absent(reason=Reason.UNSUPPORTED, detail=msg("wtmpdb holds no login"))
+    entries = json_document(answer.stdout).get("entries") or []
+    rows, problems = read_rows(enumerate(entries, 1), _recorded)
+    logins = sorted(filter(None, rows), key=lambda login: login.last or "")
+    return partial(tuple({login.name: login for login in logins}.values()), problems)
+
+
+def _recorded(entry: dict[str, str]) -> Login | None:
+    """The login of an entry; None for a start or a stop of the host."""
+    try:
+        if entry["tty"] == "system boot" or entry["user"] in ("reboot", "shutdown"):
+            return None
+        at = datetime.fromisoformat(entry["login"]).astimezone(UTC)
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        text = verbatim(str(entry)[:200])
+        raise ParseError(msg("not a record: {line}", line=text)) from error
+    return Login(name=str(entry["user"]), last=at.isoformat())
+
+
+_WTMPDB = Command(
+    argv=("wtmpdb", "last", "-j", "--time-format=iso"), ok=(0, 1), limit=ACCOUNTS_LIMIT
+)
+# util-linux 2.40 brought lastlog2; Debian 13 has no lastlog any more, and may have wtmpdb only.
 LASTLOG = fact(
     "linux.lastlog",
     tuple[Login, ...],
@@ -320,6 +346,7 @@ LASTLOG = fact(
     providers=(
         provider(Command(argv=("lastlog2",), ok=(0, 1), limit=ACCOUNTS_LIMIT), parse_lastlog2),
         provider(Command(argv=("lastlog",), limit=ACCOUNTS_LIMIT), parse_lastlog),
+        provider(_WTMPDB, parse_wtmpdb),
     ),
 )
 

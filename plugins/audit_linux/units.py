@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 
@@ -10,6 +10,7 @@ from audit_core.api.sdk import (
     Absent,
     Answers,
     Command,
+    Message,
     ParseError,
     Partial,
     fact,
@@ -29,13 +30,32 @@ class Units(Struct, frozen=True, kw_only=True):
     """Names of service and socket units that are active, and of those that start at boot.
 
     `failing` are those that are started again and again. `generated` are those that systemd made
-    of start-up scripts: their links tell which of them start at boot.
+    of start-up scripts: their links tell which of them start at boot. `disabled` are those that
+    start only when somebody or another unit starts them.
     """
 
     active: frozenset[str]
     enabled: frozenset[str]
     generated: frozenset[str] = frozenset()
     failing: frozenset[str] = frozenset()
+    disabled: frozenset[str] = frozenset()
+
+    def until_restart(self, *names: str) -> tuple[Message, ...]:
+        """That services run which nothing starts with the system."""
+        some = sorted(self.active & self.disabled & {*names})
+        text = msg("{names} is disabled: the next start of the host does not start it",
+                   names=tuple(some))  # fmt: skip
+        return (text,) if some else ()
+
+
+def shown_units(lines: Iterable[str]) -> Iterator[str]:
+    """The blocks of `systemctl show`, one a unit: lines of `NAME=VALUE` up to an empty line."""
+    return (block for block in "\n".join(lines).split("\n\n") if block.strip())
+
+
+def unit_values(block: str) -> dict[str, str]:
+    """The names and values of a block."""
+    return dict(line.split("=", 1) for line in block.split("\n") if "=" in line)
 
 
 _STATES = frozenset({
@@ -68,6 +88,7 @@ def _units(units: list[tuple[str, str, str]], files: list[tuple[str, str]]) -> U
         failing=frozenset(n for n, _, sub in units if sub.startswith("auto-restart")),
         enabled=frozenset(n for n, state in files if state in ("enabled", "enabled-runtime")),
         generated=frozenset(n for n, state in files if state == "generated"),
+        disabled=frozenset(n for n, state in files if state == "disabled"),
     )
 
 

@@ -35,14 +35,16 @@ from audit_linux.passwd import (
 
 
 def _idle(login: Login, now: datetime) -> int | None:
-    return None if login.last is None else (now - datetime.fromisoformat(login.last)).days
+    """Days since the last login; that of the collection itself is newer than its start."""
+    days = None if login.last is None else (now - datetime.fromisoformat(login.last)).days
+    return 0 if days == -1 else days
 
 
 @check(
     "linux.stale-accounts",
     needs=(ACCOUNTS, LASTLOG, COLLECTED_AT, SHADOW, ELSEWHERE),
     severity=Severity.MEDIUM,
-    version=5,
+    version=6,
     remedy=msg("Lock or remove accounts that nobody uses (usermod -L -e 1, userdel)"),
 )
 def stale_accounts(

@@ -1,6 +1,6 @@
 """Logs of a Linux host and the kernel's audit: what is recorded, kept, protected and forwarded.
 
-Imports the shared modules of `audit_linux` only.
+Imports the shared modules of `audit_linux`, and `sudo`.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from audit_linux.logs import (
     routing,
     rsyslog,
     ssh_sessions,
+    sudo_logging,
     syslog_ng,
 )
 
@@ -41,5 +42,5 @@ CHECKS: tuple[Check, ...] = (
     *log_rotation.CHECKS,
     *log_reach.CHECKS, *remote_log.CHECKS, *login_records.CHECKS,
     *routing.CHECKS, *rotation_runs.CHECKS, *log_space.CHECKS,
-    *process_accounting.CHECKS,
+    *process_accounting.CHECKS, *sudo_logging.CHECKS,
 )  # fmt: skip

@@ -19,8 +19,10 @@ from audit_core.api.sdk import (
     fact,
     failed,
     integer,
+    known,
     known_or_absent,
     msg,
+    optional,
     passed,
     provider,
     undetermined,
@@ -39,6 +41,7 @@ from audit_core.model.facts import Parser
 from audit_linux.logs.auditd_conf import AUDITD_CONF, AuditdConf
 from audit_linux.processes import PROCESSES, Process, process_labels, running
 from audit_linux.programs import placed
+from audit_linux.units import UNITS, Units
 
 RECORDERS = ("auditd", "rsyslogd", "syslog-ng", "syslogd", "systemd-journald")
 
@@ -100,19 +103,21 @@ def _daemons(processes: tuple[Process, ...]) -> tuple[Process, ...]:
 
 @check(
     "linux.audit-daemon",
-    needs=complete(PROCESSES),
+    needs=(complete(PROCESSES), known_or_absent(optional(UNITS))),
     severity=Severity.HIGH,
-    version=2,
+    version=3,
     remedy=msg("Install auditd, enable its service and start it"),
 )
-def audit_daemon(processes: tuple[Process, ...]) -> Judgement:
-    """The audit daemon is running."""
+def audit_daemon(processes: tuple[Process, ...], units: Units | Absent | None = None) -> Judgement:
+    """The audit daemon is running and starts with the system."""
     others = running(processes, RECORDERS[1:])
     expected = msg("a process auditd that runs as root")
     daemons = _daemons(processes)
     if daemons:
         detail = msg("Found: {processes}", processes=capped(process_labels(daemons)))
-        return passed(detail, expected=expected)
+        found = known(units)
+        idle = found.until_restart("auditd.service") if found else ()
+        return expect(not idle, detail=(detail, *idle), expected=expected)
     return failed(
         msg("No auditd among {count} processes", count=len(processes)),
         msg(

@@ -12,23 +12,28 @@ from audit_linux.logs.routes import Route
 
 
 class Forward(Struct, frozen=True, kw_only=True):
-    """One rule that sends records away. `every`: it covers the records about logins."""
+    """One rule that sends records away. `every`: it covers the records about logins.
+
+    `port`: the daemon keeps a TCP connection to that port; empty where it does not.
+    """
 
     target: str
     every: bool
     file: str
+    port: str = ""
 
 
 class Forwards(Struct, frozen=True, kw_only=True):
     """The forwarding of one daemon, the includes that were not read, and other ways out.
 
     `others` names outputs whose targets are not read here, such as message queues. `routes` tells
-    where sample records of the host go. `inputs` are the ways in which it gets them, `burst` how
-    many it takes of a program in an interval, None without a limit.
+    where sample records of the host go, `sudo` those of sudo. `inputs` are the ways in which it
+    gets them, `burst` how many it takes of a program in an interval, None without a limit.
     """
 
     forwards: tuple[Forward, ...]
     routes: tuple[Route, ...] = ()
+    sudo: tuple[Route, ...] = ()
     inputs: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()
     others: tuple[str, ...] = ()

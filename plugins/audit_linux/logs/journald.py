@@ -65,8 +65,8 @@ class JournalConf(Struct, frozen=True, kw_only=True):
     @property
     def most_days(self) -> int | None:
         """The days after which it throws records away; None when only size decides."""
-        seconds = _span(self.max_retention)
-        return seconds // DAY or None if seconds is not None else None
+        seconds = span(self.max_retention)
+        return seconds // DAY if seconds else None
 
     def place(self, *, folder: bool) -> JournalStorage:
         """Where it keeps records; `folder`: whether there is a directory /var/log/journal."""
@@ -76,7 +76,7 @@ class JournalConf(Struct, frozen=True, kw_only=True):
         return JournalStorage.DISK if lasting else JournalStorage.MEMORY
 
 
-def _span(text: str) -> int | None:
+def span(text: str) -> int | None:
     """The seconds of a time span; None where it is none."""
     spans = _SPAN.findall(text)
     if not spans or "".join(n + unit for n, unit in spans) != text.replace(" ", ""):
@@ -120,7 +120,7 @@ def parse_journal_conf(answer: Answer) -> JournalConf | Absent:
 
 def _burst(values: dict[str, str]) -> int | None:
     """The records that are taken in an interval; None where either is 0, hence no limit."""
-    interval = _span(values.get("RateLimitIntervalSec", ""))
+    interval = span(values.get("RateLimitIntervalSec", ""))
     return None if interval == 0 else int(values.get("RateLimitBurst", "10000")) or None
 
 
@@ -136,10 +136,10 @@ _BOOLEANS = dict.fromkeys(("1", "yes", "y", "true", "t", "on"), True) | dict.fro
 _FORMER = {"RateLimitInterval": "RateLimitIntervalSec"}
 _VALID: dict[str, Callable[[str], bool]] = {
     "Storage": lambda text: text in ("auto", "persistent", "volatile", "none"),
-    "MaxRetentionSec": lambda text: _span(text) is not None or text == "infinity",
+    "MaxRetentionSec": lambda text: span(text) is not None or text == "infinity",
     "MaxLevelStore": lambda text: _level(text) is not None,
     "MaxLevelSyslog": lambda text: _level(text) is not None,
-    "RateLimitIntervalSec": lambda text: _span(text) is not None or text == "infinity",
+    "RateLimitIntervalSec": lambda text: span(text) is not None or text == "infinity",
     "RateLimitBurst": lambda text: re.fullmatch(r"[0-9]{1,9}", text, re.ASCII) is not None,
     "ForwardToSyslog": lambda text: text.lower() in _BOOLEANS,
 }

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable
 from typing import Annotated
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from audit_core.api.sdk import (
     Absent,
@@ -44,8 +44,9 @@ class Rotation(Struct, frozen=True, kw_only=True):
 
     `most` are the days where that depends on how often logrotate is started (`hourly`), and None
     where they are the same. `olddir` is the folder that it moves old copies to, empty where they
-    stay. `refused` is the place and text because of which logrotate drops the stanza. With `shares`
-    a later stanza may name its logs too; `su` names an account that rotates.
+    stay. `copies` are the files that it keeps, None without a limit. `refused` is the place and
+    text because of which logrotate drops the stanza. With `shares` a later stanza may name its
+    logs too; `su` names an account that rotates.
     """
 
     paths: tuple[str, ...]
@@ -56,6 +57,7 @@ class Rotation(Struct, frozen=True, kw_only=True):
     refused: str = ""
     shares: bool = False
     su: bool = False
+    copies: int | None = None
 
     @property
     def longest(self) -> int | None:
@@ -84,6 +86,7 @@ def _rotation(stanza: Stanza) -> Rotation:
     return Rotation(
         paths=stanza.patterns, days=least, most=most, words=_words(own), olddir=own.olddir,
         refused=stanza.refused, shares=own.ignoreduplicates, su=own.su,
+        copies=None if own.rotate == -1 else own.rotate,
     )  # fmt: skip
 
 
@@ -169,7 +172,7 @@ def stanzas_of(names: Iterable[str], rotations: tuple[Rotation, ...]) -> dict[st
         known_or_absent(CLEANERS),
     ),
     severity=Severity.HIGH,
-    version=5,
+    version=6,
     remedy=msg("In logrotate keep at least 180 days, e.g. weekly with rotate 26"),
 )
 def log_retention(
@@ -184,38 +187,64 @@ def log_retention(
     expected = msg("kept at least {days} days", days=min_days)
     files = {f.path for f in tree.files if not f.folder}
     present = [name for name in SECURITY_LOGS if name in files]
+    found = known(cleaners) or ()
     if not present:
-        return _journal(journal, min_days, expected)
+        return _journal(_vacuumed(known(journal), found), journal, min_days, expected)
     if isinstance(rotations, Absent):
         return undetermined(_NOT_READ, expected=expected)
-    removed = _removed(present, known(cleaners) or (), min_days)
-    judged = _by_stanzas(_keeping(tree, present, rotations or ()), tree.links, min_days, expected)
-    if removed:
-        judged = failed(*judged.detail, *removed, expected=expected)
-    if judged.verdict is Verdict.FAIL and _journal_may_keep(tree, known(journal), min_days):
+    keeping = _keeping(tree, present, rotations or (), forced=any(c.forced for c in found))
+    judged = _by_stanzas(keeping, tree.links, min_days, expected)
+    judged = _with_cleaners(judged, present, found, min_days)
+    lasting = _vacuumed(known(journal), found)
+    if judged.verdict is Verdict.FAIL and _journal_may_keep(tree, lasting, min_days):
         longer = msg("A journal on disk may hold the same records; its size decides for how long")
         return undetermined(*judged.detail, longer, expected=expected)
     return judged
 
 
 def _keeping(
-    tree: LogTree, present: list[str], rotations: tuple[Rotation, ...]
+    tree: LogTree, present: list[str], rotations: tuple[Rotation, ...], *, forced: bool
 ) -> dict[str, Rotation | None]:
-    """The stanza of each log that is there."""
+    """The stanza of each log that is there; `forced`: each is rotated every day."""
     holding = stanzas_of(log_names(tree), rotations)
-    return {name: holding.get(name) for name in present}
+    held = {name: holding.get(name) for name in present}
+    return {name: _each_day(one) if one and forced else one for name, one in held.items()}
 
 
-def _removed(
-    present: list[str], cleaners: tuple[Cleaner, ...], min_days: int
-) -> tuple[Message, ...]:
-    """What removes the logs that are there before their time."""
-    return tuple(
+def _each_day(stanza: Rotation) -> Rotation:
+    """The stanza where logrotate is started every day with -f."""
+    if stanza.copies is None:
+        return stanza
+    days = stanza.copies if stanza.days is None else min(stanza.days, stanza.copies)
+    return structs.replace(stanza, days=days, most=None, words=f"logrotate -f, {stanza.words}")
+
+
+def _with_cleaners(
+    judged: Judgement, present: list[str], cleaners: tuple[Cleaner, ...], min_days: int
+) -> Judgement:
+    """The judgement with what removes the logs that are there before their time."""
+    early = [one for one in cleaners
+             if one.days + 1 < min_days and any(map(one.removes, present))]  # fmt: skip
+    if not early:
+        return judged
+    removed = tuple(
         msg("{path} removes logs of more than {days} days: {line}", path=one.where,
             days=int(one.days), line=verbatim(one.text))
-        for one in cleaners
-        if one.days + 1 < min_days and any(map(one.removes, present))
+        for one in early
     )  # fmt: skip
+    copied = judged.verdict is not Verdict.FAIL and all(one.copied for one in early)
+    verdict = undetermined if copied else failed
+    return verdict(*judged.detail, *removed, expected=judged.expected)
+
+
+def _vacuumed(journal: JournalConf | None, cleaners: tuple[Cleaner, ...]) -> JournalConf | None:
+    """The settings of journald with what a job removes of the journal."""
+    days = [int(one.days) for one in cleaners if one.journal]
+    if not days:
+        return journal
+    conf = journal or JournalConf()
+    least = min(days if conf.most_days is None else (*days, conf.most_days))
+    return structs.replace(conf, max_retention=f"{least}day" if least else "1s")
 
 
 def log_names(tree: LogTree) -> list[str]:
@@ -241,7 +270,7 @@ def _by_stanzas(
     stanzas = list(keeping.values())
     if any(r and r.longest is not None and r.longest < min_days for r in stanzas):
         return failed(*details, expected=expected)
-    if any(r is None or r.days is None or r.days < min_days for r in stanzas):
+    if not all(r and r.days is not None and r.days >= min_days for r in stanzas):
         return undetermined(*details, expected=expected)
     if linked := [name for name in SECURITY_LOGS if name in links]:
         away = msg("These are symbolic links whose targets were not checked: {names}",
@@ -253,9 +282,11 @@ def _by_stanzas(
 _NOT_READ = msg("The configuration of log retention was not read")
 
 
-def _journal(journal: JournalConf | Absent | None, min_days: int, expected: Message) -> Judgement:
+def _journal(
+    journal: JournalConf | None, read: JournalConf | Absent | None, min_days: int, expected: Message
+) -> Judgement:
     none = msg("/var/log holds none of {names}", names=SECURITY_LOGS)
-    if isinstance(journal, Absent):
+    if isinstance(read, Absent) and journal is None:
         return undetermined(none, _NOT_READ, expected=expected)
     days = journal.most_days if journal else None
     if journal is None or days is None:

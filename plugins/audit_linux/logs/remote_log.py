@@ -8,6 +8,8 @@ from typing import Annotated, Any
 from audit_core.api.sdk import (
     TARGET,
     Absent,
+    ParseError,
+    Reason,
     Severity,
     Up,
     capped,
@@ -22,7 +24,7 @@ from audit_core.api.sdk import (
     passed,
     undetermined,
 )
-from audit_core.model import Answer, Judgement, Message, Target, Verdict
+from audit_core.model import Answer, Command, Judgement, Message, Target, Verdict
 from audit_linux.config_files import ConfigPaths
 from audit_linux.logs.forwards import Forward, Forwards, is_local
 from audit_linux.logs.journald import JOURNAL_CONF, JournalConf
@@ -82,6 +84,25 @@ def _uploads(upload: str | None, units: Units | None, target: Target) -> bool:
     return not is_local(_upload_host(upload), target.address)
 
 
+def parse_peers(answer: Answer) -> frozenset[str]:
+    """The ports of other machines to which this host has a TCP connection, by `ss -Htn`."""
+    rows = [line.split() for line in answer.lines if line.strip()]
+    if any(len(row) < 4 or ":" not in row[3] for row in rows):
+        raise ParseError(msg("not a list of connections"))
+    return frozenset(row[3].rpartition(":")[2] for row in rows)
+
+
+# Ports above are those that clients have, hence connections to this host.
+PEERS = fact(
+    "linux.connected-ports",
+    frozenset[str],
+    kind="host",
+    ask=Command(argv=("ss", "-Htn", "state", "established", "dport", "le", ":32767"),
+                not_found=Reason.NOT_PRESENT, limit=4 << 20),
+    parse=parse_peers,
+)  # fmt: skip
+
+
 @check(
     "linux.log-remote",
     needs=(
@@ -92,9 +113,10 @@ def _uploads(upload: str | None, units: Units | None, target: Target) -> bool:
         optional(UPLOAD),
         optional(complete(UNITS)),
         known_or_absent(optional(JOURNAL_CONF)),
+        known_or_absent(optional(PEERS)),
     ),
     severity=Severity.MEDIUM,
-    version=5,
+    version=6,
     remedy=msg("Send all records to the log server, e.g. *.* @@log.example.com:514 in rsyslog.d"),
 )
 def log_remote(
@@ -105,6 +127,7 @@ def log_remote(
     upload: str | None,
     units: Units | None,
     journal: JournalConf | Absent | None,
+    peers: frozenset[str] | Absent | None = None,
 ) -> Judgement:
     """System log records, including those about logins, are sent to another machine."""
     expected = msg("a running log daemon that forwards auth records to a host other than itself")
@@ -115,15 +138,25 @@ def log_remote(
     live = {d: fs for d, fs in daemons.items() if fs is not None and running(processes, (d,))}
     hears = [fs for fs in live.values() if fs.hears(_served(journal, processes))]
     away = [f for fs in hears for f in fs.forwards if not is_local(f.target, target.address)]
-    if whole := [f"{f.target} ({f.file})" for f in away if f.every]:
-        detail = msg("Forwarded to {targets}", targets=capped(whole))
-        return passed(detail, expected=expected)
+    if whole := [f for f in away if f.every]:
+        return _forwarded(whole, known(peers), expected)
     return _unsettled(away, hears, processes) or failed(
         msg("No forwarding to another machine; log daemons found: {daemons}",
             daemons=tuple(live)),
         *_deaf(live, hears),
         expected=expected,
     )  # fmt: skip
+
+
+def _forwarded(whole: list[Forward], peers: frozenset[str] | None, expected: Message) -> Judgement:
+    """Whether one of the rules that send all records has, where TCP shows it, a connection."""
+    detail = msg("Forwarded to {targets}", targets=capped(f"{f.target} ({f.file})" for f in whole))
+    if peers is None or any(not f.port or f.port in peers for f in whole):
+        return passed(detail, expected=expected)
+    ports = capped(dict.fromkeys(f.port for f in whole))
+    none = msg("There is no TCP connection to port {ports}: look whether the log server takes "
+               "records", ports=ports)  # fmt: skip
+    return undetermined(detail, none, expected=expected)
 
 
 def _served(
@@ -174,7 +207,7 @@ def _unsettled(
         *log_remote.needs,
     ),
     severity=Severity.HIGH,
-    version=8,
+    version=10,
     remedy=msg("Keep system logs 180 days, or send them to a log server that does"),
 )
 def log_kept_or_sent(
@@ -204,5 +237,5 @@ def log_kept_or_sent(
     return undetermined(*detail, expected=expected)
 
 
-FACTS = (UPLOAD,)
+FACTS = (UPLOAD, PEERS)
 CHECKS = (log_remote, log_kept_or_sent)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import stat
+from collections.abc import Iterable
 from typing import Annotated
 
 from msgspec import Struct
@@ -24,7 +25,6 @@ from audit_core.api.sdk import (
     Message,
     ParseError,
     Privilege,
-    ReadFiles,
     Reason,
     Severity,
     capped,
@@ -46,12 +46,12 @@ from audit_core.api.sdk import (
 )
 from audit_core.model import Answer, NamedAsk
 from audit_linux.clock import CLOCK, seconds
-from audit_linux.cron_tables import cron_tables, ignored_table
+from audit_linux.cron_tables import PARTS, PARTS_AND_TMPFILES, cron_tables, ignored_table
 from audit_linux.logs.log_files import LOG_TREE, SECURITY_LOGS, LogTree, is_log
 from audit_linux.logs.log_reach import HOST_SINCE
 from audit_linux.logs.log_rotation import ROTATIONS, Rotation, log_names, stanzas_of
 from audit_linux.processes import PROCESSES, Process, process_labels, running
-from audit_linux.units import is_booted_without_systemd
+from audit_linux.units import is_booted_without_systemd, shown_units, unit_values
 
 # Debian, RHEL, SUSE; the last two releases of RHEL 6 and 7 used the second one, too.
 _STATES = (
@@ -107,11 +107,12 @@ RUNS = fact(
 
 
 class Starts(Struct, frozen=True, kw_only=True):
-    """What starts logrotate.
+    """What starts logrotate, now and after a restart of the host.
 
     `timer` is the state of logrotate.timer, empty without systemd. `jobs` are the files by which
-    cron starts it, `left` scripts that do nothing where systemd runs or may not be run. `closed`
-    are tables that were not read, `states` files that it is to keep its state in.
+    cron starts it, and other timers that are active. `left` are scripts that do nothing where
+    systemd runs or may not be run, `unsure` scripts that name logrotate, and what starts them was
+    not found. `closed` was not read, `states` are files that it is to keep its state in.
     """
 
     timer: str
@@ -119,25 +120,29 @@ class Starts(Struct, frozen=True, kw_only=True):
     left: tuple[str, ...]
     closed: tuple[str, ...]
     states: tuple[str, ...] = ()
-
-
-_SCRIPTS = tuple(f"/etc/cron.{each}/logrotate" for each in ("hourly", "daily", "weekly", "monthly"))
+    unsure: tuple[str, ...] = ()
+    by_timers: bool = False
 
 
 def parse_starts(answers: Answers) -> Starts:
-    """The state of the timer; the scripts of cron, and the tables that name logrotate."""
-    timer = _timer(answers["timer"])
+    """The timers, the scripts of cron, and the tables that name logrotate or a script with it."""
+    timers = _timers(answers["units"])
     scripts, _ = _read(answers["scripts"])
     tables, closed = _read(answers["tables"])
-    named = [f.path for f in tables if _NAMED.search(f.text) and not ignored_table(f)]
-    runs = [f.path for f in scripts if _runs(f, systemd=bool(timer))]
+    named, shut = _naming(answers["named"])
+    own = [path for path in named if not path.startswith(_UNIT_FOLDERS)]
+    starting = _starting(own, (*tables, *scripts))
+    jobs = [f.path for f in starting if _is_job(f, systemd=timers.systemd)]
     return Starts(
-        timer=timer,
-        jobs=(*named, *runs),
-        left=tuple(f.path for f in scripts if f.path not in runs),
-        closed=closed,
-        states=tuple(state for f in (*scripts, *tables) for state in _STATE.findall(f.text)),
-    )
+        timer=timers.state if timers.systemd else "",
+        jobs=(*jobs, *_by_timer(named, timers)),
+        left=tuple(f.path for f in starting if f.path not in jobs and f.path.startswith(PARTS)),
+        closed=(*closed, *shut),
+        states=tuple(state for f in starting for state in _STATE.findall(f.text)),
+        unsure=(*(path for path in own if not any(path in f.text for f in starting)),
+                *(f.path for f in starting if _dotted(f) and f.mode & 0o100)),
+        by_timers=timers.cron,
+    )  # fmt: skip
 
 
 def _read(answer: Answer) -> tuple[list[FileEntry], tuple[str, ...]]:
@@ -147,30 +152,98 @@ def _read(answer: Answer) -> tuple[list[FileEntry], tuple[str, ...]]:
     return [f for f in there if f.status is FileStatus.READ], closed
 
 
-def _timer(asked: Answer | None) -> str:
-    """The state of logrotate.timer; empty without systemd."""
-    absent = asked is None or is_booted_without_systemd(asked)
-    return "" if asked is None or absent else asked.text.strip()[:20]
+class _Timers(Struct, frozen=True):
+    """The services that active timers start, the state of logrotate.timer, and jobs of cron."""
+
+    systemd: bool = False
+    state: str = "inactive"
+    services: frozenset[str] = frozenset()
+    cron: bool = False
 
 
-_NAMED = re.compile(r"(?m)^[^#\n]*\blogrotate\b")
+_OF_CRON = re.compile(r"(?:ana)?cron[.-].*timer")
+
+
+def _timers(asked: Answer | None) -> _Timers:
+    if asked is None or is_booted_without_systemd(asked):
+        return _Timers()
+    units = [unit_values(block) for block in shown_units(asked.lines)]
+    states = {unit.get("Id", ""): _state(unit) for unit in units}
+    active = {name for name, state in states.items() if state == "active"}
+    return _Timers(
+        systemd=True,
+        state=states.get("logrotate.timer", "inactive"),
+        services=frozenset(unit.get("Id", "") for unit in units
+                           if active & {*unit.get("TriggeredBy", "").split()}),
+        cron=any(map(_OF_CRON.fullmatch, active)),
+    )  # fmt: skip
+
+
+def _state(unit: dict[str, str]) -> str:
+    """Whether a unit is active; one that is disabled is so until the next restart."""
+    states = (unit.get("ActiveState", "")[:20], unit.get("UnitFileState", "")[:20])
+    return ", ".join(states) if states[1] == "disabled" else states[0]
+
+
+def _naming(answer: Answer) -> tuple[list[str], tuple[str, ...]]:
+    """The files that name logrotate, and those that may not be read."""
+    said = answer.stderr.decode("utf-8", "replace").splitlines()
+    closed = [line.split(": ")[1] for line in said if line.endswith(": Permission denied")]
+    return answer.lines, tuple(path for path in closed if path.startswith("/"))
+
+
+def _starting(scripts: list[str], files: Iterable[FileEntry]) -> list[FileEntry]:
+    """Jobs of cron that name logrotate or one of `scripts`."""
+    names = "".join(rf"|{re.escape(path)}" for path in scripts)
+    named = re.compile(rf"(?m)^[^#\n]*(?:\blogrotate\b{names})")
+    jobs = (file for file in files if not file.path.startswith(_TMPFILES))
+    return [file for file in jobs if named.search(file.text)]
+
+
+def _is_job(file: FileEntry, *, systemd: bool) -> bool:
+    """Whether cron starts what a table says, or run-parts a script, which starts logrotate."""
+    if not file.path.startswith(PARTS):
+        return not ignored_table(file)
+    left = systemd and _LEFT_TO_SYSTEMD.search(file.text)
+    return bool(file.mode & 0o100 and not left) and not _dotted(file)
+
+
+def _dotted(file: FileEntry) -> bool:
+    """Whether the name of a script has a dot: run-parts of Debian passes over it, of RHEL not."""
+    return file.path.startswith(PARTS) and "." in file.path.rpartition("/")[2]
+
+
+def _by_timer(named: list[str], timers: _Timers) -> list[str]:
+    """The services that name logrotate and that an active timer starts, but for its own."""
+    units = {re.sub(r"(\.service)\.d/[^/]*$", r"\1", path).rpartition("/")[2] for path in named}
+    return sorted(units & timers.services - {"logrotate.service"})
+
+
 _STATE = re.compile(r"(?m)^[^#\n]*\blogrotate\b[^#\n]*\s(?:-s|--state)[ =]?(/\S+)")
 # Debian's script leaves it to the timer
 _LEFT_TO_SYSTEMD = re.compile(r"(?m)^[^#\n]*-d\s+/run/systemd/system\b")
 
 
-def _runs(script: FileEntry, *, systemd: bool) -> bool:
-    """Whether run-parts starts the script, and it starts logrotate."""
-    left = systemd and _LEFT_TO_SYSTEMD.search(script.text)
-    return bool(script.mode & 0o100 and not left and _NAMED.search(script.text))
+_UNIT_FOLDERS = (
+    "/etc/systemd/system", "/run/systemd/system", "/usr/local/lib/systemd/system",
+    "/usr/lib/systemd/system", "/lib/systemd/system", "/run/systemd/generator",
+)  # fmt: skip
+_TMPFILES = ("/etc/tmpfiles.d", "/run/tmpfiles.d")
+_SITE = ("/usr/local/bin", "/usr/local/sbin", "/var/spool/fcron")
 
 
 def _asks(privilege: Privilege) -> dict[str, NamedAsk]:
-    timer = Command(argv=("systemctl", "is-active", "logrotate.timer"), ok=(0, 1, 3, 4),
-                    not_found=Reason.NOT_PRESENT)  # fmt: skip
+    units = Command(
+        argv=("systemctl", "show", "--all", "--no-pager",
+              "--property=Id,ActiveState,UnitFileState,TriggeredBy", "*.service", "*.timer"),
+        ok=(0, 1), not_found=Reason.NOT_PRESENT, timeout_s=30,
+    )  # fmt: skip
+    named = Command(argv=("grep", "-rlIwF", "logrotate", *_UNIT_FOLDERS, *_SITE), ok=(0, 1, 2),
+                    timeout_s=30)  # fmt: skip
     return {
-        "timer": optional(timer),
-        "scripts": ReadFiles(paths=_SCRIPTS),
+        "units": optional(units),
+        "named": named,
+        "scripts": PARTS_AND_TMPFILES,
         "tables": cron_tables(privilege),
     }
 
@@ -197,7 +270,7 @@ STARTS = fact(
         known_or_absent(PROCESSES),
     ),
     severity=Severity.LOW,
-    version=2,
+    version=3,
     remedy=msg("Enable logrotate.timer, or let cron run /etc/cron.daily/logrotate"),
 )
 def log_rotation_runs(
@@ -235,17 +308,25 @@ def _goes_on(
     """Whether it will run again, after it ran lately."""
     if passed_over:
         return failed(*detail, expected=expected)
-    cron = None if processes is None else running(processes, _CRONS)
-    if starts is None or starts.timer == "active" or (starts.jobs and cron != ()):
+    if starts is None or starts.timer == "active" or _by_jobs(starts, processes):
         return passed(*detail, expected=expected)
+    crons = "?" if processes is None else tuple(process_labels(running(processes, _CRONS)))
     nothing = msg(
         "Nothing starts logrotate any more: logrotate.timer is {state}, cron has {jobs}, "
         "running: {cron}",
-        state=starts.timer or "-", jobs=(*starts.jobs, *starts.left),
-        cron="?" if cron is None else tuple(process_labels(cron)),
+        state=starts.timer or "-", jobs=(*starts.jobs, *starts.left), cron=crons,
     )  # fmt: skip
-    sure = starts.timer and not starts.closed
-    return (failed if sure else undetermined)(*detail, nothing, expected=expected)
+    perhaps = msg("These name logrotate or were not read; what starts them was not found: {paths}",
+                  paths=capped((*starts.unsure, *starts.closed)))  # fmt: skip
+    if starts.timer and not (starts.closed or starts.unsure):
+        return failed(*detail, nothing, expected=expected)
+    return undetermined(*detail, nothing, perhaps, expected=expected)
+
+
+def _by_jobs(starts: Starts, processes: tuple[Process, ...] | None) -> bool:
+    """Whether a timer or a job of cron, which runs as far as is known, starts logrotate."""
+    cron = starts.by_timers or processes is None or running(processes, _CRONS)
+    return any(cron or job.endswith(".service") for job in starts.jobs)
 
 
 def _elsewhere(starts: Starts | None) -> tuple[Message, ...]:

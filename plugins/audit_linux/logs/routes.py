@@ -66,6 +66,14 @@ SAMPLES = tuple(
     )
 )
 LOGINS = ("auth", "authpriv")
+# What `syslog` and `syslog_goodpri` of sudoers may name; what is more severe than notice is kept
+# where notices are.
+SUDO_LEVELS = ("notice", "info", "debug")
+SUDO_FACILITIES = (*LOGINS, "daemon", "user", *(f"local{n}" for n in range(8)))
+SUDO_SAMPLES = tuple(
+    Sample(event=f"sudo {level}", facility=facility, severity=level, program="sudo", text=_COMMAND)
+    for facility in SUDO_FACILITIES for level in SUDO_LEVELS
+)  # fmt: skip
 # OpenSSH 9.8 and later writes under the name of the process that serves the session.
 OTHER_NAMES = {"sshd": ("sshd-session",)}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 
 from msgspec import Struct, structs
 
@@ -29,13 +29,15 @@ from audit_linux.logs.audited_logins import AUDITED, AuditedLogin
 from audit_linux.logs.forwards import Forwards
 from audit_linux.logs.journald import JOURNAL_CONF, JournalConf, JournalStorage
 from audit_linux.logs.log_files import LOG_TREE, SYSTEM_JOURNAL, LogTree, is_log
-from audit_linux.logs.routes import LOGINS, SEVERITIES, Fate, Route
+from audit_linux.logs.routes import LOGINS, SEVERITIES, SUDO_LEVELS, Fate, Route
 from audit_linux.logs.rsyslog import RSYSLOG
 from audit_linux.logs.syslog_ng import SYSLOG_NG
 from audit_linux.processes import PROCESSES, Process, running
+from audit_linux.units import UNITS, Units
 
 # Daemons whose rules are not read here.
 _OTHERS = ("syslogd", "metalog", "socklog", "busybox-syslogd", "nxlog")
+_SERVICES = ("rsyslog.service", "syslog-ng.service")
 # What lies here does not outlive a restart.
 _MEMORY = ("/run/", "/var/run/", "/dev/shm/")  # noqa: S108
 _EVENTS = {
@@ -49,7 +51,7 @@ _EVENTS = {
 _WEEK = 7 * DAY
 
 
-class _Daemons(Struct, frozen=True, kw_only=True):
+class Recorders(Struct, frozen=True, kw_only=True):
     """What is known of the log daemons of a host. None: it does not run, or says nothing."""
 
     rsyslog: Forwards | Absent | None
@@ -61,7 +63,7 @@ class _Daemons(Struct, frozen=True, kw_only=True):
     names: tuple[str, ...] = ()
 
 
-def _journal(daemons: _Daemons) -> JournalStorage | None:
+def _journal(daemons: Recorders) -> JournalStorage | None:
     """Where journald keeps records of all levels that matter; None where that is not known."""
     if not daemons.journald:
         return JournalStorage.NOWHERE
@@ -79,19 +81,19 @@ def _journal(daemons: _Daemons) -> JournalStorage | None:
     return JournalStorage.MEMORY if memory else place
 
 
-def _deaf(daemons: _Daemons) -> bool:
+def _deaf(daemons: Recorders) -> bool:
     """True when rsyslog takes records from a socket that journald does not serve."""
     rsyslog = daemons.rsyslog
     hears = isinstance(rsyslog, Forwards) and rsyslog.hears(known(daemons.journal))
     return daemons.journald and isinstance(rsyslog, Forwards) and not hears
 
 
-def _routes(daemons: _Daemons) -> list[Route]:
+def _lasting_routes(daemons: Recorders, of: Callable[[Forwards], tuple[Route, ...]]) -> list[Route]:
     """Where each daemon puts records, without files that do not last or are links."""
     links = set() if isinstance(daemons.tree, Absent) else set(daemons.tree.links)
     read = [daemons.rsyslog] if not _deaf(daemons) else []
     forwards = [d for d in (*read, daemons.syslog_ng) if isinstance(d, Forwards)]
-    return [_lasting(route.of(daemons.names), links) for d in forwards for route in d.routes]
+    return [_lasting(route.of(daemons.names), links) for d in forwards for route in of(d)]
 
 
 def _sshd_writes_as(processes: tuple[Process, ...]) -> tuple[str, ...]:
@@ -116,7 +118,7 @@ def _lasting(route: Route, links: set[str]) -> Route:
     )
 
 
-def _unwritten(daemons: _Daemons, routes: list[Route]) -> tuple[str, ...]:
+def _unwritten(daemons: Recorders, routes: list[Route]) -> tuple[str, ...]:
     """Files that shall hold records of logins, where none was written for a week.
 
     Whoever looks at a host logs in to it, so that there is a record of today.
@@ -200,9 +202,10 @@ def _lost(routes: list[Route]) -> list[Message]:
         known_or_absent(optional(JOURNAL_CONF)),
         known_or_absent(LOG_TREE),
         known_or_absent(optional(AUDITED)),
+        known_or_absent(optional(UNITS)),
     ),
     severity=Severity.HIGH,
-    version=6,
+    version=7,
     remedy=msg("Let the log daemon write auth and authpriv to a file before any rule that stops "
                "them, or set Storage=persistent in journald.conf"),
 )  # fmt: skip
@@ -213,6 +216,7 @@ def log_routing(
     journal: JournalConf | Absent | None,
     tree: LogTree | Absent,
     audited: AuditedLogin | Absent | None,
+    units: Units | Absent | None = None,
 ) -> Judgement:
     """The log daemons keep the records of logins and privilege, or send them to another host.
 
@@ -220,8 +224,8 @@ def log_routing(
     """
     expected = msg("records of auth and authpriv in a file, in a journal on disk, or on another "
                    "machine")  # fmt: skip
-    daemons = _daemon_state(processes, {"rsyslogd": rsyslog, "syslog-ng": syslog_ng}, journal, tree)
-    routes, place = _routes(daemons), _journal(daemons)
+    daemons = recorders(processes, rsyslog, syslog_ng, journal, tree)
+    routes, place = _lasting_routes(daemons, lambda daemon: daemon.routes), _journal(daemons)
     detail = (*_daemons(daemons, place), *(_facility_text(f, routes) for f in _facilities(routes)))
     gaps = _gaps(daemons, place)
     journal_seen = place is JournalStorage.DISK and _has_journal(tree)
@@ -230,13 +234,16 @@ def log_routing(
     if journal_seen:
         return passed(*detail, expected=expected)
     if lost := _lost(routes):
-        beside = _audit_trail(processes, audited, tree)
+        beside = audit_trail(processes, audited, tree)
         sure = place is not JournalStorage.DISK and not beside and not gaps
         verdict = failed if sure else undetermined
         return verdict(*lost, *beside, *gaps, *detail, expected=expected)
     if stale := _unwritten(daemons, routes):
         old = msg("Nothing was written for {days} days to {files}", days=7, files=stale)
         return undetermined(old, *detail, expected=expected)
+    found = known(units)
+    if idle := found.until_restart(*_SERVICES) if found else ():
+        return failed(*idle, *detail, expected=expected)
     if _sure(routes):
         return passed(*detail, expected=expected)
     return undetermined(*gaps, *detail, expected=expected)
@@ -245,7 +252,7 @@ def log_routing(
 _FEW = 20  # a login with a mistyped password and two commands of sudo writes as many
 
 
-def _dropped(daemons: _Daemons, *, journal_seen: bool) -> tuple[Message, ...]:
+def _dropped(daemons: Recorders, *, journal_seen: bool) -> tuple[Message, ...]:
     """The limits with which records of a single login may be dropped."""
     journal, rsyslog = known(daemons.journal), daemons.rsyslog
     limits = {
@@ -259,7 +266,7 @@ def _dropped(daemons: _Daemons, *, journal_seen: bool) -> tuple[Message, ...]:
     )  # fmt: skip
 
 
-def _audit_trail(
+def audit_trail(
     processes: tuple[Process, ...], audited: AuditedLogin | Absent | None, tree: LogTree | Absent
 ) -> tuple[Message, ...]:
     """What the audit log may hold of logins, sudo and accounts; empty where it surely does not."""
@@ -275,23 +282,37 @@ def _audit_trail(
     return present(audited.as_message, ask)
 
 
-def _daemon_state(
+def recorders(
     processes: tuple[Process, ...],
-    read: Mapping[str, Forwards | Absent | None],
+    rsyslog: Forwards | Absent | None,
+    syslog_ng: Forwards | Absent | None,
     journal: JournalConf | Absent | None,
     tree: LogTree | Absent,
-) -> _Daemons:
-    """What is known of the daemons that run; `read` are the rules by the daemon's name."""
+) -> Recorders:
+    """What is known of the daemons that run."""
+    read = {"rsyslogd": rsyslog, "syslog-ng": syslog_ng}
     live = {p.name for p in running(processes, (*read, *_OTHERS))}
-    return _Daemons(
-        rsyslog=read["rsyslogd"] if "rsyslogd" in live else None,
-        syslog_ng=read["syslog-ng"] if "syslog-ng" in live else None,
+    return Recorders(
+        rsyslog=rsyslog if "rsyslogd" in live else None,
+        syslog_ng=syslog_ng if "syslog-ng" in live else None,
         journal=journal,
         journald=bool(running(processes, ("systemd-journald",))),
         tree=tree,
         others=tuple(sorted(name for name in live if not _rules(read.get(name)))),
         names=_sshd_writes_as(processes),
     )
+
+
+def fate_of_sudo(daemons: Recorders, facility: str, level: str) -> Fate:
+    """What becomes of what sudo writes to a facility; UNKNOWN where no daemon was read."""
+    place = _journal(daemons)
+    if place is JournalStorage.DISK:
+        return Fate.KEPT if _has_journal(daemons.tree) else Fate.UNKNOWN
+    event = f"sudo {level}" if level in SUDO_LEVELS else "sudo notice"
+    routes = _lasting_routes(daemons, lambda daemon: daemon.sudo)
+    fate = _best(r for r in routes if (r.facility, r.event) == (facility, event))
+    unread = _gaps(daemons, place) or not (daemons.journald or routes)
+    return Fate.UNKNOWN if fate is Fate.DISCARDED and unread else fate
 
 
 def _sure(routes: list[Route]) -> bool:
@@ -316,7 +337,7 @@ def _facilities(routes: list[Route]) -> list[str]:
     return list(dict.fromkeys(route.facility for route in routes))
 
 
-def _daemons(daemons: _Daemons, place: JournalStorage | None) -> tuple[Message, ...]:
+def _daemons(daemons: Recorders, place: JournalStorage | None) -> tuple[Message, ...]:
     """What the journal does, and what keeps rsyslog from hearing anything."""
     kept = {
         JournalStorage.DISK: msg("The journal is kept on disk")
@@ -337,7 +358,7 @@ def _daemons(daemons: _Daemons, place: JournalStorage | None) -> tuple[Message, 
     )
 
 
-def _gaps(daemons: _Daemons, place: JournalStorage | None) -> tuple[Message, ...]:
+def _gaps(daemons: Recorders, place: JournalStorage | None) -> tuple[Message, ...]:
     """What may keep records and was not looked at."""
     read = (daemons.rsyslog, daemons.syslog_ng)
     return present(

@@ -16,7 +16,7 @@ from audit_core.model import Answer
 from audit_linux.config_files import ConfigPaths
 from audit_linux.logs.daemon_files import in_use
 from audit_linux.logs.forwards import Forward, Forwards
-from audit_linux.logs.routes import LOGINS, SAMPLES, Route, Sample, by_every_name
+from audit_linux.logs.routes import LOGINS, SAMPLES, SUDO_SAMPLES, Route, Sample, by_every_name
 from audit_linux.logs.rsyslog_grammar import Grammar
 from audit_linux.logs.rsyslog_rules import Trial
 from audit_linux.logs.rsyslog_scanner import Token, scan
@@ -152,7 +152,7 @@ def _forwards(grammar: Grammar) -> Forwards:
         for sample in SAMPLES
     )
     found = {
-        Forward(target=place, every=_whole(routes, place), file=output.file): None
+        Forward(target=place, every=_whole(routes, place), file=output.file, port=output.port): None
         for output in outputs if output.kind in _FORWARDING for place in output.places or ("",)
     }  # fmt: skip
     others = {o.kind for o in outputs} - _FORWARDING - _STAYING
@@ -161,6 +161,7 @@ def _forwards(grammar: Grammar) -> Forwards:
         unread=tuple(sorted(set(unread))),
         others=tuple(sorted(others)),
         routes=routes,
+        sudo=tuple(_route(grammar, inputs, sample, unread) for sample in SUDO_SAMPLES),
         inputs=tuple(inputs),
         burst=_burst(grammar.objects),
     )

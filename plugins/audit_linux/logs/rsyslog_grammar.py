@@ -237,7 +237,9 @@ def _filter(text: str) -> Filter:
     return Filter(found[1].lower(), found[3].lower(), bool(found[2]), value)
 
 
-_OLD_HOST = re.compile(r"@@?(?:\([^)]{0,40}\))?(\[[0-9a-f:.%]{1,60}\]|[^\s:;#@()]{1,255})", FLAGS)
+_OLD_HOST = re.compile(
+    r"@(@?)(?:\([^)]{0,40}\))?(\[[0-9a-f:.%]{1,60}\]|[^\s:;#@()]{1,255})(?::([0-9]{1,5}))?", FLAGS
+)
 _OLD_MODULE = re.compile(r":(om[a-z0-9]+):(?:(\[[0-9a-f:.%]{1,60}\]|[^\s:;]{1,255}))?", FLAGS)
 
 
@@ -252,7 +254,8 @@ def _old_output(token: Token, *, backup: bool) -> Output:
     if text.startswith("?"):
         return Output("omfile", (text.split(";")[0],), token.file, backup, template)
     if (host := _OLD_HOST.match(text)) is not None:
-        return Output("omfwd", (host[1],), token.file, backup, template)
+        port = (host[3] or "514") if host[1] else ""
+        return Output("omfwd", (host[2],), token.file, backup, template, port=port)
     if (module := _OLD_MODULE.match(text)) is not None:
         return Output(module[1].lower(), (module[2] or "",), token.file, backup)
     kinds = {"|": "ompipe", "^": "omprog", ">": "ommysql"}
@@ -275,7 +278,13 @@ def _object_output(token: Token) -> Output:
     if kind == "omfile" and "dynafile" in values and "file" not in values:
         places = tuple(f"?{place}" for place in places)
     template = "".join(values.get("template", ()))
-    return Output(kind, tuple(places), token.file, at_times, template)
+    return Output(kind, tuple(places), token.file, at_times, template, port=_tcp_port(kind, values))
+
+
+def _tcp_port(kind: str, values: dict[str, tuple[str, ...]]) -> str:
+    """The port to which an action keeps a TCP connection; empty for others."""
+    tcp = kind == "omrelp" or "".join(values.get("protocol", ())).lower() == "tcp"
+    return "".join(values.get("port", ("514",))) if tcp else ""
 
 
 class _Templates:

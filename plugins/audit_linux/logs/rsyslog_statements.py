@@ -62,6 +62,7 @@ class Output(Struct, frozen=True):
     """An action. `backup`: it is done at times only. `file` is where it stands.
 
     `template` names the form in which records are written. `off`: rsyslog switches the action off.
+    `port`: the one to which it keeps a TCP connection, empty for others.
     """
 
     kind: str
@@ -70,6 +71,7 @@ class Output(Struct, frozen=True):
     backup: bool = False
     template: str = ""
     off: bool = False
+    port: str = ""
 
 
 class Stop(Struct, frozen=True):

@@ -11,7 +11,7 @@ from audit_core.model import Answer
 from audit_linux.config_files import ConfigPaths
 from audit_linux.logs.daemon_files import in_use
 from audit_linux.logs.forwards import Forward, Forwards
-from audit_linux.logs.routes import LOGINS, SAMPLES, Route, by_every_name
+from audit_linux.logs.routes import LOGINS, SAMPLES, SUDO_SAMPLES, Route, by_every_name
 from audit_linux.logs.syslog_ng_errors import refusal
 from audit_linux.logs.syslog_ng_rules import (
     Group,
@@ -92,8 +92,10 @@ class _Preprocessor:
 
 def _forwards(named: Named, refused: str) -> Forwards:
     routes = tuple(by_every_name(sample, lambda one: Trial(named, one).run()) for sample in SAMPLES)
+    sudo = tuple(Trial(named, sample).run() for sample in SUDO_SAMPLES)
     if refused:
         routes = tuple(route.doubted(refused) for route in routes)
+        sudo = tuple(route.doubted(refused) for route in sudo)
     every = [pair for body in _used(named) for pair in outputs(body)]
     hosts = dict.fromkeys(place for kind, place in every if kind == "host")
     others = {kind for kind, _ in every} - {"", "file", "host"}
@@ -104,6 +106,7 @@ def _forwards(named: Named, refused: str) -> Forwards:
         unread=tuple(sorted(named.unread)),
         others=tuple(sorted(others)),
         routes=routes,
+        sudo=sudo,
         inputs=tuple(sorted(taken)),
     )  # fmt: skip
 

@@ -6,7 +6,7 @@ Imports the shared modules of `audit_linux` and `audit_linux.accounts`.
 from __future__ import annotations
 
 from audit_core.model import Check, Fact
-from audit_linux.sudo import administrators, polkit, sudo_checks, sudo_logging
+from audit_linux.sudo import administrators, polkit, sudo_checks
 
 FACTS: tuple[Fact, ...] = (*sudo_checks.FACTS, *administrators.FACTS, *polkit.FACTS)
-CHECKS: tuple[Check, ...] = (*sudo_checks.CHECKS, *sudo_logging.CHECKS, *polkit.CHECKS)
+CHECKS: tuple[Check, ...] = (*sudo_checks.CHECKS, *polkit.CHECKS)

@@ -208,8 +208,16 @@ _SETTING = re.compile(r"(!*)\s*([a-z0-9_]+)\s*(?:(\+=|-=|=)\s*(.*))?", re.DOTALL
 
 _LOGGING = frozenset({
     "syslog", "logfile", "log_allowed", "log_denied", "syslog_goodpri", "syslog_badpri",
-    "log_input", "log_output",
+    "log_input", "log_output", "log_servers",
 })  # fmt: skip
+# sudo passes over a setting with another value; case matters.
+_LOGGED = {
+    "syslog": re.compile(r"|auth|authpriv|daemon|user|local[0-7]"),
+    "logfile": re.compile(r"(?:/.*)?"),
+}
+_LOGGED["syslog_goodpri"] = _LOGGED["syslog_badpri"] = re.compile(
+    r"|emerg|alert|crit|err|warning|notice|info|debug|none"
+)
 
 
 def _refused(command: str) -> bool:
@@ -284,6 +292,8 @@ class Reader:
             self._forget(scope, name)
             if off is (name == "authenticate") and (name != _TICKET or _for_ever(value)):
                 self.exempt[scope, name] = line
+        elif name in _LOGGED and not _LOGGED[name].fullmatch(value):
+            pass
         elif name in _LOGGING:
             kept = LogSetting(scope=scope, name=name, value=None if off else value, line=line)
             self.logging[scope, name] = kept

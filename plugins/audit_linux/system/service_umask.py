@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from msgspec import Struct
 
 from audit_core.api.sdk import (
@@ -25,7 +23,7 @@ from audit_core.api.sdk import (
     verbatim,
 )
 from audit_core.model import Absent, Command, Reason
-from audit_linux.units import is_booted_without_systemd
+from audit_linux.units import is_booted_without_systemd, shown_units, unit_values
 
 _OF_OTHERS = 0o002
 # What starts from a template runs later, with the umask of the template.
@@ -45,16 +43,12 @@ def parse_masks(answer: Answer) -> tuple[ServiceMask, ...] | Partial | Absent:
         return Absent(reason=Reason.NOT_PRESENT, detail=msg("systemd is not process 1 here"))
     if answer.exit_code or not answer.stdout:
         raise ParseError(msg("the output of systemctl is incomplete"))
-    rows, problems = read_rows(enumerate(_blocks(answer.lines), 1), _service)
+    rows, problems = read_rows(enumerate(shown_units(answer.lines), 1), _service)
     return partial(tuple(row for row in rows if row is not None), problems)
 
 
-def _blocks(lines: list[str]) -> Iterator[str]:
-    return (block for block in "\n".join(lines).split("\n\n") if block.strip())
-
-
 def _service(block: str) -> ServiceMask | None:
-    values = dict(line.split("=", 1) for line in block.split("\n") if "=" in line)
+    values = unit_values(block)
     name, mask = values.get("Id", ""), values.get("UMask", "")
     if not name or not mask or mask.strip("01234567") or len(mask) > 4:
         raise ParseError(msg("not a service: {text}", text=verbatim(block)))

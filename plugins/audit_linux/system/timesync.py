@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from audit_core.api.sdk import (
     DAY,
+    Absent,
     Answers,
     Command,
     Down,
@@ -20,6 +21,8 @@ from audit_core.api.sdk import (
     expect,
     fact,
     failed,
+    known,
+    known_or_absent,
     msg,
     optional,
     undetermined,
@@ -27,6 +30,7 @@ from audit_core.api.sdk import (
 from audit_core.model import Answer, Judgement, Message, Optional_
 from audit_linux.clock import CLOCK, seconds
 from audit_linux.processes import PROCESSES, Process, process_labels, running
+from audit_linux.units import UNITS, Units
 
 DAEMONS = ("chronyd", "ntpd", "systemd-timesyncd", "openntpd", "ptp4l", "phc2sys")
 
@@ -133,19 +137,20 @@ def _sync_text(sync: Sync) -> Message:
 
 @check(
     "linux.time-sync",
-    needs=(TIMESYNC, complete(PROCESSES)),
+    needs=(TIMESYNC, complete(PROCESSES), known_or_absent(optional(UNITS))),
     severity=Severity.MEDIUM,
-    version=2,
+    version=3,
     remedy=msg("Point chrony, ntpd or systemd-timesyncd at the site's common time source"),
 )
 def time_sync(
     syncs: tuple[Sync, ...],
     processes: tuple[Process, ...],
+    units: Units | Absent | None = None,
     *,
     max_offset_s: Annotated[float, Down] = 1.0,
     max_age_s: Annotated[int, Down] = DAY,
 ) -> Judgement:
-    """A time service keeps the clock synchronised."""
+    """A time service keeps the clock synchronised, and starts with the system."""
     expected = msg("synchronised, at most {offset} s off, updated in the last {age} s",
                    offset=max_offset_s, age=max_age_s)  # fmt: skip
     daemons = running(processes, DAEMONS)
@@ -159,9 +164,28 @@ def time_sync(
     sync = next((s for s in good if s.offset_s is not None), good[0])
     near = sync.offset_s is None or abs(sync.offset_s) <= max_offset_s
     fresh = sync.age_s is None or sync.age_s <= max_age_s
+    disabled = _until_restart(known(units), daemons)
+    detail = (*_described(sync), *disabled)
+    return expect(near and fresh and not disabled, detail=detail, expected=expected)
+
+
+def _described(sync: Sync) -> tuple[Message, ...]:
     age = msg("The last update was {age} s ago", age=int(sync.age_s or 0))
-    detail = (_sync_text(sync),) if sync.age_s is None else (_sync_text(sync), age)
-    return expect(near and fresh, detail=detail, expected=expected)
+    return (_sync_text(sync),) if sync.age_s is None else (_sync_text(sync), age)
+
+
+# Their units, by the process.
+_SERVICES = {
+    "chronyd": ("chrony.service", "chronyd.service"),
+    "ntpd": ("ntp.service", "ntpd.service", "ntpsec.service", "openntpd.service"),
+    "systemd-timesyn": ("systemd-timesyncd.service",),
+}
+
+
+def _until_restart(units: Units | None, daemons: tuple[Process, ...]) -> tuple[Message, ...]:
+    """That the services of the daemons that run do not start with the system."""
+    names = [name for daemon in daemons for name in _SERVICES.get(daemon.name, ())]
+    return units.until_restart(*names) if units else ()
 
 
 def _unsynchronised(

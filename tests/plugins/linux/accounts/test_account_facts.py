@@ -23,6 +23,7 @@ from audit_linux.passwd import (
     parse_lastlog2,
     parse_passwd,
     parse_shadow,
+    parse_wtmpdb,
 )
 from audit_linux.ssh.sshd_match import NAMES
 
@@ -46,7 +47,7 @@ def test_hosts_with_200_000_accounts_are_read_whole() -> None:
     asked = [each.ask for fact in (ACCOUNTS, SHADOW, LASTLOG, GROUPS) for each in fact.providers]
     names = [asked_of(ask) for ask in NAMES.providers[0].asks.values()]
     large = [ask for ask in (*asked, *names[:2]) if isinstance(ask, Request)]
-    assert len(large) == 8
+    assert len(large) == 9
     assert all(ask.limit >= 20 << 20 for ask in large)
 
 
@@ -147,6 +148,31 @@ def test_unusual_lines_of_lastlog(answer: Make) -> None:
 def test_lastlog2_of_debian_13(recording: Make) -> None:
     got = whole(parse_lastlog2(recording("linux.lastlog", release="debian-13")))
     assert [(login.name, login.last) for login in got] == [("audit", "2026-11-23T18:04:07+00:00")]
+
+
+WTMPDB = """{"entries": [
+{"user": "audit", "tty": "pts/0", "hostname": "127.0.0.1", "login": "2026-11-30T08:12:33+0000",
+ "logout": "2026-11-30T08:12:35+0000", "length": "00:00"},
+{"user": "root", "tty": "pts/0", "hostname": "127.0.0.1", "login": "2026-11-30T16:12:29+0800",
+ "logout": "2026-11-30T08:12:30+0000", "length": "00:00"},
+{"user": "audit", "tty": "pts/0", "hostname": "127.0.0.1", "login": "2026-11-29T08:12:33+0000",
+ "logout": "2026-11-30T08:12:35+0000", "length": "00:00"},
+{"user": "reboot", "tty": "system boot", "hostname": "6.12", "login": "2026-11-29T22:23:05+0000",
+ "logout": "still running "}],
+"start": "2026-11-29T22:23:05+0000"}
+"""
+
+
+def test_wtmpdb_of_debian_13(answer: Make) -> None:
+    """As wtmpdb 0.73 of Debian 13 writes it; a zone and a second login by hand."""
+    logins = whole(parse_wtmpdb(answer(WTMPDB)))
+    assert {login.name: login.last for login in logins} == {
+        "audit": "2026-11-30T08:12:33+00:00", "root": "2026-11-30T08:12:29+00:00",
+    }  # fmt: skip
+    assert isinstance(parse_wtmpdb(answer("", exit_code=1)), Absent)
+    odd = parse_wtmpdb(answer(WTMPDB.replace("2026-11-30T16", "x")))
+    assert isinstance(odd, Partial)
+    assert len(odd.value) == 1
 
 
 @pytest.mark.parametrize(("text", "code"), [("", 1), ("", 0), ("Username  Port  Latest\n", 0)])

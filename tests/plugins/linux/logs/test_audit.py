@@ -17,6 +17,7 @@ from audit_core.model import Absent, Answer, ParseError, Partial, Reason, Verdic
 from audit_linux.logs import audit_rule_files, audit_rules, auditd_conf, auditing
 from audit_linux.logs.auditing import AuditStatus
 from audit_linux.processes import Process
+from audit_linux.units import Units
 from invented.answers import files
 from recorded import auditd
 
@@ -43,6 +44,13 @@ def _process(name: str, uid: int = 0, pid: int = 7) -> Process:
 )
 def test_daemon(processes: tuple[Process, ...], verdict: Verdict) -> None:
     assert auditing.audit_daemon.judge(processes).verdict is verdict
+
+
+def test_a_daemon_that_is_disabled_fails() -> None:
+    here = frozenset({"auditd.service"})
+    for disabled, verdict in ((frozenset(), Verdict.PASS), (here, Verdict.FAIL)):
+        units = Units(active=here, enabled=here - disabled, disabled=disabled)
+        assert auditing.audit_daemon.judge((_process("auditd"),), units).verdict is verdict
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from audit_linux.logs import (
 from audit_linux.logs.routes import Fate
 from audit_linux.processes import Process
 from audit_linux.units import Units
+from invented.answers import answer
 from invented.logs import COPIES, DAY, NOW, TARGET, journal_file, log_file, log_tree
 
 Make = Callable[..., Answer]
@@ -183,6 +184,32 @@ def test_what_journald_does_not_hand_over_is_not_forwarded(files: Make) -> None:
         found = _rsyslog(files, f"{head}*.* @@log.example.com")
         judge = partial(remote_log.log_remote.judge, TARGET, journald_runs, found, None, None, None)
         assert judge(conf).verdict is verdict, (head, conf)
+
+
+def test_a_log_server_without_a_connection_is_doubted(subtests: Any, files: Make) -> None:
+    """What ss of iproute2 6.1 lists while rsyslogd 8.2302 sends, or nobody listens there."""
+    peers = remote_log.parse_peers(
+        answer("0 0 10.0.0.5:43210 10.9.9.9:514\n0 0 [::1]:9 [::1]:22\n")
+    )
+    away = 'action(type="omfwd" target="10.9.9.9" port="{}" protocol="{}")'
+    for text, known, verdict in (
+        ("*.* @@10.9.9.9", peers, Verdict.PASS),
+        ("*.* @@(o)10.9.9.9:514", peers, Verdict.PASS),
+        ("*.* @@10.9.9.9:6514", peers, Verdict.UNDETERMINED),
+        ("*.* @@10.9.9.9:514", frozenset(), Verdict.UNDETERMINED),
+        ("*.* @@10.9.9.9:514", None, Verdict.PASS),
+        ("*.* @10.9.9.9:514", frozenset(), Verdict.PASS),
+        (f"*.* {away.format(514, 'tcp')}", frozenset(), Verdict.UNDETERMINED),
+        (f"*.* {away.format(514, 'udp')}", frozenset(), Verdict.PASS),
+        (f"*.* {away.format(514, 'tcp')}\n*.* @10.9.9.8", frozenset(), Verdict.PASS),
+        ('*.* action(type="omrelp" target="10.9.9.9" port="2514")', peers, Verdict.UNDETERMINED),
+    ):
+        found = _rsyslog(files, text)
+        with subtests.test(f"{text} {known}"):
+            judged = remote_log.log_remote.judge(
+                TARGET, RUNNING, found, None, None, None, None, known
+            )
+            assert judged.verdict is verdict
 
 
 def test_a_daemon_that_does_not_run_forwards_nothing(files: Make) -> None:

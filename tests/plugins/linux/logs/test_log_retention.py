@@ -290,7 +290,8 @@ def test_what_removes_logs_before_their_time_fails(
     subtests: Any, answers: Callable[..., Any], files: Make
 ) -> None:
     """Invented lines, after find(1), tmpreaper(8) and tmpfiles.d(5)."""
-    half_a_year = log_rotation.Rotation(paths=("/var/log/*",), days=210, words="")
+    half_a_year = log_rotation.Rotation(paths=("/var/log/*",), days=210, words="", copies=30)
+    day, week = "0 3 * * * root ", "0 3 * * 0 root "
     tree = log_tree(log_file("syslog"), log_file("auth.log"))
     tab, tmp = "/etc/cron.d/x", "/etc/tmpfiles.d/x.conf"
     removes = "0 3 * * * root find /var/log {} \n"
@@ -305,6 +306,28 @@ def test_what_removes_logs_before_their_time_fails(
          Verdict.PASS),
         (tab, "# " + removes.format("-mtime +30 -delete"), Verdict.PASS),
         (tab, "0 3 * * * root tmpreaper 30d /var/log\n", Verdict.FAIL),
+        (tab, removes.format("-name '*.gz' -type f -delete"), Verdict.FAIL),
+        (tab, removes.format("-type f -name '*.gz' -size +1G -delete"), Verdict.PASS),
+        (tab, f"{day}cd /var/log && find . -mtime +7 -delete\n", Verdict.FAIL),
+        (tab, f"{day}cd /srv/data && find . -mtime +7 -delete\n", Verdict.PASS),
+        (tab, f"{day}rm -f /var/log/*.gz\n", Verdict.FAIL),
+        (tab, f"{day}rm -f /var/log/nginx/*.gz /tmp/x\n", Verdict.PASS),
+        (tab, f"{day}cd /var/log; rm -f auth.log.*\n", Verdict.FAIL),
+        (tab, f"{week}truncate -s 0 /var/log/auth.log\n", Verdict.FAIL),
+        (tab, f"{week}truncate -s 0 /var/log/lastlog\n", Verdict.PASS),
+        (tab, f"{week}: > /var/log/syslog\n", Verdict.FAIL),
+        (tab, f"{week}cat /dev/null >/var/log/syslog\n", Verdict.FAIL),
+        (tab, f"{week}cp /dev/null /var/log/syslog\n", Verdict.FAIL),
+        (tab, f"{week}cp /var/log/syslog /srv/a && : > /var/log/syslog\n", Verdict.UNDETERMINED),
+        (tab, f"{week}/srv/run >> /var/log/syslog 2>&1\n", Verdict.PASS),
+        (tab, f"{week}/srv/run > /var/log/run.log\n", Verdict.PASS),
+        (tab, f"{day}/usr/sbin/logrotate -f /etc/logrotate.conf\n", Verdict.FAIL),
+        (tab, "@daily root logrotate --force /etc/logrotate.conf\n", Verdict.FAIL),
+        (tab, f"{week}/usr/sbin/logrotate -f /etc/logrotate.conf\n", Verdict.PASS),
+        (tab, f"{day}/usr/sbin/logrotate /etc/logrotate.conf\n", Verdict.PASS),
+        (tab, f"{day}journalctl --vacuum-time=1d\n", Verdict.PASS),
+        (tmp, "r! /var/log/auth.log.*\n", Verdict.FAIL),
+        (tmp, "r! /var/log/nginx.pid\n", Verdict.PASS),
         (tmp, "e /var/log - - - 30d\n", Verdict.FAIL),
         (tmp, "d /var/log 0755 root root 4w\n", Verdict.FAIL),
         (tmp, "d /var/log 0755 root root -\n", Verdict.PASS),
@@ -319,3 +342,16 @@ def test_what_removes_logs_before_their_time_fails(
             cleaners = log_cleaners.parse_cleaners(answers(files=folder, tables=tables))
             judged = log_rotation.log_retention.judge(tree, (half_a_year,), None, cleaners)
             assert judged.verdict is verdict
+
+
+def test_a_job_that_empties_the_journal_counts(answers: Callable[..., Any], files: Make) -> None:
+    tables = files({"/etc/cron.d/x": "0 3 * * * root journalctl --vacuum-time=7d\n"})
+    none = files({}, not_present="/etc/a")
+    cleaners = log_cleaners.parse_cleaners(answers(files=none, tables=tables))
+    check, tree = log_rotation.log_retention, log_tree(journal_file(3))
+    assert check.judge(tree, None, None, cleaners).verdict is Verdict.FAIL
+    year = journald.JournalConf(max_retention="1year")
+    assert check.judge(tree, None, year, cleaners).verdict is Verdict.FAIL
+    assert check.judge(tree, None, year, ()).verdict is Verdict.UNDETERMINED
+    hour = journald.JournalConf(max_retention="1h")
+    assert check.judge(tree, None, hour, ()).verdict is Verdict.FAIL

@@ -70,33 +70,71 @@ fi
 /usr/sbin/logrotate /etc/logrotate.conf
 """
 SCRIPT, TABLE = "/etc/cron.daily/logrotate", "/etc/cron.d/logs"
+OTHER, SITE = "/etc/cron.daily/0rotate", "/usr/local/sbin/rotate"
 JOB = "0 4 * * * root /usr/sbin/logrotate -s /srv/state /etc/logrotate.conf\n"
+SHIPPED = "/lib/systemd/system/logrotate.service\n"
+OWN_UNIT = "/etc/systemd/system/rotate.service\n"
+
+
+def _units(*timers: str) -> str:
+    """What systemctl 252 shows of logrotate's service and of timers, as `NAME STATE`."""
+    rows = [timer.split() for timer in timers]
+    blocks = [f"Id={name}.timer\nTriggeredBy=\nActiveState={state}\n" for name, state in rows]
+    blocks += [f"Id={name}.service\nTriggeredBy={name}.timer\nActiveState=inactive\n"
+               for name, _ in rows]  # fmt: skip
+    return "\n".join(blocks)
 
 
 def test_what_starts_logrotate_is_looked_for(
     subtests: Any, answers: Callable[..., Answers], files: Callable[..., Answer]
 ) -> None:
+    """Timers, tables and scripts as they were tried on a booted Debian 12."""
     logs = log_tree(log_file("auth.log"))
     ran, old = PROGRAM + f"{NOW - DAY}_{STATE}\n", PROGRAM + f"{NOW - 40 * DAY}_{STATE}\n"
     cron = (Process(pid=9, uid=0, name="cron"),)
     no_systemd = answer("", b"System has not been booted with systemd as init system\n", 1)
-    cases: list[tuple[str, Any, dict[str, str], int, tuple[Process, ...], str, Verdict]] = [
-        ("timer", "active\n", {SCRIPT: DEBIAN}, 0o755, cron, ran, Verdict.PASS),
-        ("timer off", "inactive\n", {SCRIPT: DEBIAN}, 0o755, cron, ran, Verdict.FAIL),
-        ("timer failed", "failed\n", {}, 0o755, cron, ran, Verdict.FAIL),
-        ("cron instead", "inactive\n", {TABLE: JOB}, 0o644, cron, ran, Verdict.PASS),
-        ("a comment", "inactive\n", {TABLE: f"# {JOB}"}, 0o644, cron, ran, Verdict.FAIL),
-        ("no cron", "inactive\n", {TABLE: JOB}, 0o644, (), ran, Verdict.FAIL),
-        ("no systemd", no_systemd, {SCRIPT: DEBIAN}, 0o755, cron, ran, Verdict.PASS),
-        ("not executable", no_systemd, {SCRIPT: DEBIAN}, 0o644, cron, ran, Verdict.UNDETERMINED),
-        ("other state", "inactive\n", {TABLE: JOB}, 0o644, cron, old, Verdict.UNDETERMINED),
-    ]
-    for name, timer, texts, mode, processes, ran_at, verdict in cases:
+    shut = answer(SHIPPED, b"grep: /usr/local/sbin/x: Permission denied\n", 2)
+    on, off, site = (
+        _units("logrotate active"),
+        _units("logrotate inactive"),
+        _units("rotate active"),
+    )
+    by_site, daily = JOB.replace("/usr/sbin/logrotate", SITE), f"#!/bin/sh\n{JOB[15:]}"
+    both, not_run = SHIPPED + OWN_UNIT, _units("logrotate inactive", "rotate inactive")
+    cases: list[tuple[str, Any, Any, dict[str, str], int, tuple[Process, ...], str, Verdict]] = [
+        ("timer", on, SHIPPED, {SCRIPT: DEBIAN}, 0o755, cron, ran, Verdict.PASS),
+        ("timer off", off, SHIPPED, {SCRIPT: DEBIAN}, 0o755, cron, ran, Verdict.FAIL),
+        ("timer gone", "Id=x.timer\nActiveState=active\n", "", {}, 0o755, cron, ran, Verdict.FAIL),
+        ("timer until a restart", on.replace("=active", "=active\nUnitFileState=disabled"), SHIPPED,
+         {}, 0o755, cron, ran, Verdict.FAIL),
+        ("another timer", site, both, {}, 0o755, (), ran, Verdict.PASS),
+        ("another timer that is off", not_run, both, {}, 0o755, cron, ran, Verdict.FAIL),
+        ("a timer of something else", site, SHIPPED, {}, 0o755, cron, ran, Verdict.FAIL),
+        ("a drop-in", site, f"{OWN_UNIT[:-1]}.d/a.conf\n", {}, 0o755, (), ran, Verdict.PASS),
+        ("cron instead", off, SHIPPED, {TABLE: JOB}, 0o644, cron, ran, Verdict.PASS),
+        ("a script by cron", off, f"{SITE}\n", {TABLE: by_site}, 0o644, cron, ran, Verdict.PASS),
+        ("a script by what", off, f"{SITE}\n", {}, 0o644, cron, ran, Verdict.UNDETERMINED),
+        ("a script that is closed", off, shut, {}, 0o644, cron, ran, Verdict.UNDETERMINED),
+        ("another name", off, SHIPPED, {OTHER: daily}, 0o755, cron, ran, Verdict.PASS),
+        ("a name that Debian passes over", off, SHIPPED, {f"{OTHER}.sh": daily}, 0o755, cron, ran,
+         Verdict.UNDETERMINED),
+        ("a comment", off, SHIPPED, {TABLE: f"# {JOB}"}, 0o644, cron, ran, Verdict.FAIL),
+        ("no cron", off, SHIPPED, {TABLE: JOB}, 0o644, (), ran, Verdict.FAIL),
+        ("systemd-cron", _units("cron-daily active"), "", {TABLE: JOB}, 0o644, (), ran,
+         Verdict.PASS),
+        ("no systemd", no_systemd, "", {SCRIPT: DEBIAN}, 0o755, cron, ran, Verdict.PASS),
+        ("not executable", no_systemd, "", {SCRIPT: DEBIAN}, 0o644, cron, ran,
+         Verdict.UNDETERMINED),
+        ("other state", off, SHIPPED, {TABLE: JOB}, 0o644, cron, old, Verdict.UNDETERMINED),
+    ]  # fmt: skip
+    for name, units, named, texts, mode, processes, ran_at, verdict in cases:
         with subtests.test(name):
             read = [files({}, not_present=SCRIPT), files({}, not_present=TABLE)]
             for path, text in texts.items():
                 read[path == TABLE] = owned_file(path, text, mode)
-            starts = parse_starts(answers(timer=timer, scripts=read[0], tables=read[1]))
+            starts = parse_starts(
+                answers(units=units, named=named, scripts=read[0], tables=read[1])
+            )
             runs = _runs(answers, ran_at)
             judged = log_rotation_runs.judge(logs, runs, NOW - 900 * DAY, (), starts, processes)
             assert judged.verdict is verdict

@@ -23,6 +23,7 @@ from audit_linux.logs.routing import log_routing
 from audit_linux.logs.rsyslog import parse_rsyslog
 from audit_linux.logs.syslog_ng import parse_syslog_ng
 from audit_linux.processes import Process
+from audit_linux.units import Units
 from invented.answers import answer
 from invented.logs import NOW, journal_file, log_file, log_tree
 
@@ -115,6 +116,18 @@ def test_what_the_daemons_keep(subtests: Any, files: Callable[..., Answer]) -> N
         with subtests.test(name):
             judged = log_routing.judge(processes, given, None, journal, tree, None)
             assert judged.verdict is verdict
+
+
+def test_a_daemon_that_does_not_start_with_the_system_fails(files: Callable[..., Answer]) -> None:
+    rules = parse_rsyslog(files({"/etc/rsyslog.conf": LOADED + ALL}))
+    here, off = frozenset({"rsyslog.service"}), JournalConf(storage="volatile")
+    disabled = Units(active=here, enabled=frozenset(), disabled=here)
+    for units, conf, tree, verdict in (
+        (Units(active=here, enabled=here), off, BARE, Verdict.PASS),
+        (disabled, off, BARE, Verdict.FAIL),
+        (disabled, None, DISK, Verdict.PASS),  # the journal keeps them
+    ):
+        assert log_routing.judge(BOTH, rules, None, conf, tree, None, units).verdict is verdict
 
 
 def test_a_file_that_is_not_written_passes_nothing(

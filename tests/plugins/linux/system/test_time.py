@@ -11,6 +11,7 @@ from audit_core.model import Answers, ParseError, Verdict
 from audit_linux.processes import Process
 from audit_linux.system import timesync
 from audit_linux.system.timesync import Sync
+from audit_linux.units import Units
 
 MakeAll = Callable[..., Answers]
 INIT = Process(pid=1, uid=0, name="init")
@@ -115,3 +116,11 @@ def test_time(
 ) -> None:
     processes = (INIT, Process(pid=8, uid=100, name=daemon))
     assert timesync.time_sync.judge(syncs, processes, **parameters).verdict is verdict
+
+
+def test_a_service_that_is_disabled_fails() -> None:
+    sync = Sync(service="chrony", synchronised=True, source="10.0.0.1", offset_s=0.0, age_s=3.0)
+    daemon, here = Process(pid=9, uid=0, name="chronyd"), frozenset({"chrony.service"})
+    for disabled, verdict in ((frozenset[str](), Verdict.PASS), (here, Verdict.FAIL)):
+        units = Units(active=here, enabled=here - disabled, disabled=disabled)
+        assert timesync.time_sync.judge((sync,), (daemon,), units).verdict is verdict
