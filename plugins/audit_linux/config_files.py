@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
@@ -119,6 +120,7 @@ def _hidden(file: FileEntry) -> bool:
     return file.path.rpartition("/")[2].startswith(".")
 
 
+# Where systemd looks for its settings; of a name the file of the first directory counts.
 _OF_SYSTEMD = ("/etc/systemd", "/run/systemd", "/usr/local/lib/systemd", "/usr/lib/systemd")
 
 
@@ -127,21 +129,30 @@ def systemd_paths(*names: str) -> tuple[str, ...]:
     return tuple(f"{d}/{n}{e}" for n in names for d in _OF_SYSTEMD for e in ("", ".d"))
 
 
-def systemd_value(texts: dict[str, str], name: str, section: str, key: str) -> str:
-    """The value that counts of `key`, from the texts by path; empty where nothing sets it.
+def systemd_files(files: Iterable[FileEntry], name: str) -> list[FileEntry]:
+    """The files of settings that count: the first main file, then the drop-ins by name.
 
-    The first file of its name and then the drop-ins by name, of which the one in the first
-    directory counts; the last assignment holds.
+    A drop-in hides those of its name in later directories, also where it is a link to /dev/null.
     """
-    main = next((f"{d}/{name}" for d in _OF_SYSTEMD if f"{d}/{name}" in texts), "")
-    dropped: dict[str, str] = {}
+    given = [f for f in files if f.status in (FileStatus.READ, FileStatus.NOT_REGULAR)]
+    mains = [f for d in _OF_SYSTEMD for f in given if f.path == f"{d}/{name}"]
+    dropped: dict[str, FileEntry] = {}
     for folder in _OF_SYSTEMD:
-        for path in texts:
-            if path.startswith(f"{folder}/{name}.d/"):
-                dropped.setdefault(path.rpartition("/")[2], path)
-    order = [main, *(dropped[last] for last in sorted(dropped))]
-    pairs = (pair for path in order if path for pair in systemd_settings(texts[path], section))
-    return dict(pairs).get(key, "")
+        for file in given:
+            place, _, last = file.path.rpartition("/")
+            if place == f"{folder}/{name}.d" and not last.startswith("."):
+                dropped.setdefault(last, file)
+    chosen = (*mains[:1], *(dropped[last] for last in sorted(dropped)))
+    return [file for file in chosen if file.status is FileStatus.READ]
+
+
+def systemd_value(
+    files: Iterable[FileEntry], name: str, section: str, key: str, valid: str = ".*"
+) -> str:
+    """The value that counts of `key`; empty where nothing sets it. The last `valid` one holds."""
+    pairs = (p for file in systemd_files(files, name) for p in systemd_settings(file.text, section))
+    values = [v for k, v in pairs if k == key and re.fullmatch(valid, v)]
+    return values[-1] if values else ""
 
 
 def systemd_settings(text: str, wanted: str) -> Iterator[tuple[str, str]]:

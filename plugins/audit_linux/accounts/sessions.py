@@ -70,9 +70,8 @@ def _detail(found: tuple[Setting, ...]) -> Values:
 def parse_logind(answer: Answer) -> str | Partial:
     """StopIdleSessionSec of logind.conf(5) and its drop-ins; empty where nothing sets it."""
     there = [f for f in answer.files if f.status is not FileStatus.NOT_PRESENT]
-    texts = {f.path: f.text for f in there if f.status is FileStatus.READ}
     unread = [f.path for f in there if f.status is not FileStatus.READ]
-    value = systemd_value(texts, "logind.conf", "Login", "StopIdleSessionSec")
+    value = systemd_value(answer.files, "logind.conf", "Login", "StopIdleSessionSec")
     return partial(value, [unreadable(capped(unread))] if unread else [])
 
 

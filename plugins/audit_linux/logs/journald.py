@@ -12,12 +12,16 @@ from audit_core.api.sdk import (
     DAY,
     HOUR,
     Absent,
-    FileEntry,
-    FileStatus,
+    ReadFiles,
     fact,
 )
 from audit_core.model import Answer
-from audit_linux.config_files import ConfigPaths, systemd_settings, whole_files
+from audit_linux.config_files import (
+    systemd_files,
+    systemd_paths,
+    systemd_settings,
+    whole_files,
+)
 from audit_linux.logs.routes import SEVERITIES
 
 # systemd.time(7); a month is 30.44 days there, which makes six of them 182.
@@ -84,17 +88,6 @@ def span(text: str) -> int | None:
     return sum(int(n) * _UNITS.get(unit, 0) for n, unit in spans)
 
 
-_FILES = ConfigPaths(
-    files=("/etc/systemd/journald.conf", "/usr/lib/systemd/journald.conf"),
-    folders=(
-        "/usr/lib/systemd/journald.conf.d",
-        "/run/systemd/journald.conf.d",
-        "/etc/systemd/journald.conf.d",
-    ),
-    pattern="*.conf",
-)
-
-
 def parse_journal_conf(answer: Answer) -> JournalConf | Absent:
     """What journald.conf and its drop-ins set, as systemd 252 reads them.
 
@@ -102,9 +95,10 @@ def parse_journal_conf(answer: Answer) -> JournalConf | Absent:
     stands twice the last valid value holds; an empty or a wrong one is passed over. A line that
     ends in a backslash goes on, a comment does not.
     """
-    files = _by_precedence(answer)
-    if isinstance(files, Absent):
-        return files
+    found = whole_files(answer)
+    if isinstance(found, Absent):
+        return found
+    files = systemd_files(answer.files, _NAME)
     pairs = (pair for file in files for pair in systemd_settings(file.text, "Journal"))
     named = ((_FORMER.get(key, key), value) for key, value in pairs)
     values = {key: value for key, value in named if key in _VALID and _VALID[key](value)}
@@ -145,38 +139,11 @@ _VALID: dict[str, Callable[[str], bool]] = {
 }
 
 
-def _by_precedence(answer: Answer) -> list[FileEntry] | Absent:
-    """The main file of /etc, else that of /usr, then drop-ins by name.
-
-    A drop-in hides those of its name in later directories, also where it is a link to /dev/null.
-    """
-    found = whole_files(answer)
-    if isinstance(found, Absent):
-        return found
-    read = {f.path: f for f in found}
-    hiding = (f.path for f in answer.files if f.status is FileStatus.NOT_REGULAR)
-    every = (*read, *hiding)
-    mains = [path for path in _FILES.files if path in every][:1]
-    drop = _drop_ins(every)
-    paths = [*mains, *(drop[name] for name in sorted(drop))]
-    return [read[path] for path in paths if path in read]
-
-
-def _drop_ins(paths: tuple[str, ...]) -> dict[str, str]:
-    """Of each name the drop-in of the directory that counts most."""
-    found: dict[str, str] = {}
-    for folder in reversed(_FILES.folders):
-        for path in paths:
-            place, _, name = path.rpartition("/")
-            if place == folder and not name.startswith("."):
-                found.setdefault(name, path)
-    return found
-
-
+_NAME = "journald.conf"
 JOURNAL_CONF = fact(
     "linux.journald-conf",
     JournalConf,
     kind="host",
-    ask=_FILES.request,
+    ask=ReadFiles(paths=systemd_paths(_NAME), depth=1, names=("*.conf",)),
     parse=parse_journal_conf,
 )

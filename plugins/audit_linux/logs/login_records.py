@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -323,10 +324,25 @@ def _elsewhere(
     closed = tuple(daemon.detail for daemon in live if isinstance(daemon, Absent))
     places = _places(daemon for daemon in live if isinstance(daemon, Forwards))
     names = [p for p in places if p not in _FILES and _may_hold(p, tree, login)]
+    spaces = [] if isinstance(tree, Absent) else _namespaces(tree, login)
+    if spaces:
+        kept = msg("Journals of namespaces were written, which were not read: {paths}",
+                   paths=capped(spaces))  # fmt: skip
+        closed = (*closed, kept)
     if names:
         away = msg("Records about logins go to {places}, which were not read", places=capped(names))
         return (*closed, away)
     return closed
+
+
+_NAMESPACE = re.compile(r"journal/[0-9a-f]{32}\.[^/]{1,100}/system\.journal")
+
+
+def _namespaces(tree: LogTree, login: datetime) -> list[str]:
+    """The journals of namespaces (LogNamespace=) that were written since `login`."""
+    since = (login - _TICK).timestamp()
+    return [f"/var/log/{f.path}" for f in tree.files
+            if _NAMESPACE.fullmatch(f.path) and f.changed >= since]  # fmt: skip
 
 
 def _places(daemons: Iterable[Forwards]) -> dict[str, None]:

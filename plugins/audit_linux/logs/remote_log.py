@@ -9,6 +9,7 @@ from audit_core.api.sdk import (
     TARGET,
     Absent,
     ParseError,
+    ReadFiles,
     Reason,
     Severity,
     Up,
@@ -25,7 +26,12 @@ from audit_core.api.sdk import (
     undetermined,
 )
 from audit_core.model import Answer, Command, Judgement, Message, Target, Verdict
-from audit_linux.config_files import ConfigPaths
+from audit_linux.config_files import (
+    systemd_files,
+    systemd_paths,
+    systemd_settings,
+    whole_files,
+)
 from audit_linux.logs.forwards import Forward, Forwards, is_local
 from audit_linux.logs.journald import JOURNAL_CONF, JournalConf
 from audit_linux.logs.log_cleaners import CLEANERS, Cleaner
@@ -43,29 +49,29 @@ SHIPPERS = (
 )  # fmt: skip
 
 
-_UPLOAD_FILES = ConfigPaths(
-    files=("/etc/systemd/journal-upload.conf",),
-    folders=("/etc/systemd/journal-upload.conf.d",),
-    pattern="*.conf",
-)
+_UPLOAD = "journal-upload.conf"
+_UPLOADING = ReadFiles(paths=systemd_paths(_UPLOAD), depth=1, names=("*.conf",))
 
 
 def parse_upload(answer: Answer) -> str | Absent:
-    """The URL that journal records are uploaded to; empty when none is set."""
-    files = _UPLOAD_FILES.read(answer)
-    if isinstance(files, Absent):
-        return files
-    url = ""
-    for line in (line.strip() for f in files for line in f.lines):
-        if line.startswith("URL="):
-            url = line[4:].strip()
-    return url
+    """The URL that journal records are uploaded to; empty when none is set.
+
+    As systemd-journal-upload 252 reads it: the last URL of [Upload] holds, an empty one is none,
+    one in quotes is passed over.
+    """
+    found = whole_files(answer)
+    if isinstance(found, Absent):
+        return found
+    files = systemd_files(answer.files, _UPLOAD)
+    pairs = (pair for file in files for pair in systemd_settings(file.text, "Upload"))
+    urls = [value for name, value in pairs if name == "URL" and not re.search(r"[\"'\\]", value)]
+    return urls[-1] if urls else ""
 
 
 UPLOAD = fact(
     "linux.journal-upload",
     str, kind="host",
-    ask=_UPLOAD_FILES.request,
+    ask=_UPLOADING,
     parse=parse_upload,
 )  # fmt: skip
 

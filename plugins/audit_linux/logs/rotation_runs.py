@@ -187,8 +187,8 @@ def _state(unit: dict[str, str]) -> str:
 
 def _naming(answer: Answer) -> tuple[list[str], tuple[str, ...]]:
     """The files that name logrotate, and those that may not be read."""
-    said = answer.stderr.decode("utf-8", "replace").splitlines()
-    closed = [line.split(": ")[1] for line in said if line.endswith(": Permission denied")]
+    errors = answer.stderr.decode("utf-8", "replace").splitlines()
+    closed = [line.split(": ")[1] for line in errors if line.endswith(": Permission denied")]
     return answer.lines, tuple(path for path in closed if path.startswith("/"))
 
 

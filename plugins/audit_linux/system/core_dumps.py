@@ -5,7 +5,8 @@ and the last one for a domain holds. The case of the domain matters; words behin
 `*` is everybody but root; a `-` in place of the type and nothing behind it frees another domain of
 all limits. A value is a number with something behind it, or a word for none. systemd reads the
 first file of its name and then the drop-ins by name, of which the one in the first directory
-counts; the last assignment holds, an empty one is the default.
+counts; the last assignment holds. systemd-coredump passes over a storage that it does not know
+and an empty one.
 """
 
 from __future__ import annotations
@@ -52,13 +53,12 @@ def parse_dump_settings(answer: Answer) -> DumpSettings | Partial:
     there = [f for f in answer.files if f.status not in gone]
     unread = [f.path for f in there if f.status is not FileStatus.READ]
     files = {f.path: f for f in there if f.status is FileStatus.READ}
-    texts = {path: file.text for path, file in files.items()}
     logins, others = _limits(files)
     value = DumpSettings(
         logins=logins,
         others=others,
-        services=systemd_value(texts, "system.conf", "Manager", "DefaultLimitCORE"),
-        storage=systemd_value(texts, "coredump.conf", "Coredump", "Storage"),
+        services=systemd_value(answer.files, "system.conf", "Manager", "DefaultLimitCORE"),
+        storage=systemd_value(answer.files, "coredump.conf", "Coredump", "Storage", _STORES),
     )
     problems = [unreadable(capped(unread))] if unread else []
     return partial(value, problems)
@@ -99,6 +99,8 @@ def _limit_lines(files: dict[str, FileEntry]) -> Iterator[list[str]]:
                 yield words
 
 
+# systemd-coredump passes over others, and an empty one.
+_STORES = "none|external|journal"
 _PATHS = (*_LIMITS, *systemd_paths(*_NAMES))
 DUMP_SETTINGS = fact(
     "linux.dump-settings",

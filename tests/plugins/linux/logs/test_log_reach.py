@@ -59,6 +59,15 @@ def test_a_log_in_memory_does_not_outlive_a_restart() -> None:
     assert log_reach.log_durable.judge(tree, None).verdict is Verdict.FAIL
 
 
+def test_drop_ins_of_usr_local_count(files: Make) -> None:
+    """Tried with systemd 257 of Debian 13."""
+    main, local = "/etc/systemd/journald.conf", "/usr/local/lib/systemd/journald.conf.d/z.conf"
+    held = {main: "[Journal]\nStorage=auto\n", local: "[Journal]\nStorage=volatile\n"}
+    conf = journald.parse_journal_conf(files(held))
+    assert not isinstance(conf, Absent)
+    assert conf.storage == "volatile"
+
+
 def test_journald_drop_ins_go_over_the_main_file(recorded: Read, files: Make) -> None:
     assert journald.parse_journal_conf(recorded("journald")) == journald.JournalConf()
     texts = {
@@ -280,6 +289,27 @@ def test_journal_upload(url: str, active: bool, verdict: Verdict, files: Make) -
     failing = structs.replace(units, failing=units.active)
     judgement = remote_log.log_remote.judge(TARGET, RUNNING, None, None, upload, failing, None)
     assert judgement.verdict is Verdict.FAIL
+
+
+# Files with which systemd-journal-upload 252 had a URL, and drop-ins (tried on 2026-11-30).
+UPLOADS = (
+    ("[Upload]\nURL=http://a\n", "", "http://a"), ("[Upload]\n URL = http://a \n", "", "http://a"),
+    ("URL=http://a\n", "", ""), ("[Journal]\nURL=http://a\n", "", ""),
+    ("[Upload]\nurl=http://a\n", "", ""), ("[Upload]\nURL=http://a\nURL=\n", "", ""),
+    ("[Upload]\nURL=http://a\nURL=http://b\n", "", "http://b"),
+    ("[Upload]\n;URL=http://a\n", "", ""), ("[Upload]\nURL=\\\nhttp://a\n", "", "http://a"),
+    ("\ufeff[Upload]\nURL=http://a\n", "", "http://a"),
+    ("[Upload]\r\nURL=http://a\r\n", "", "http://a"), ('[Upload]\nURL="http://a"\n', "", ""),
+    ("[Upload]\n", "[Upload]\nURL=http://c\n", "http://c"),
+    ("[Upload]\nURL=http://a\n", "[Upload]\nURL=\n", ""),
+)  # fmt: skip
+
+
+def test_upload_settings_are_read_as_systemd_reads_them(files: Make) -> None:
+    main, drop = "/etc/systemd/journal-upload.conf", "/etc/systemd/journal-upload.conf.d/z.conf"
+    for text, more, url in UPLOADS:
+        held = {main: text, drop: more} if more else {main: text}
+        assert remote_log.parse_upload(files(held)) == url, (text, more)
 
 
 def test_another_shipper_settles_nothing() -> None:

@@ -131,6 +131,8 @@ def test_a_record_may_lie_where_the_rules_put_it(subtests: Any, files: Make) -> 
     own = "*.* /var/log/own.log\n"
     fresh, old = log_tree(log_file("own.log")), log_tree(log_file("own.log", age=3))
     empty = log_tree(log_file("own.log", size=0))
+    path = f"journal/{'a' * 32}.ssh/system.journal"
+    namespace, stale = log_file(path), log_file(path, age=3)
     cases: list[tuple[str, Any, Any, Any, Verdict]] = [
         ("a file that was written", own, fresh, daemon, Verdict.UNDETERMINED),
         ("a file that was not", own, old, daemon, Verdict.FAIL),
@@ -141,6 +143,8 @@ def test_a_record_may_lie_where_the_rules_put_it(subtests: Any, files: Make) -> 
         ("not where they are discarded", "auth,authpriv.* stop\n*.* @@h\n", old, daemon,
          Verdict.FAIL),
         ("a daemon that is stopped", own, fresh, (), Verdict.FAIL),
+        ("the journal of a namespace", own, log_tree(namespace), daemon, Verdict.UNDETERMINED),
+        ("an old one", own, log_tree(stale), daemon, Verdict.FAIL),
         ("rules that may not be read", None, old, daemon, Verdict.UNDETERMINED),
     ]  # fmt: skip
     for name, rules, tree, processes, verdict in cases:
