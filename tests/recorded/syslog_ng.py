@@ -109,6 +109,17 @@ _RULES = {
     "forward by UDP, filtered": _NET.format("udp")
         + "log { source(s); filter { facility(auth); }; destination(n); };\n",
     "a destination that nobody uses": _A + _ALL,
+    "a channel in a source": _FILE + "log { source { channel { source(s); filter { "
+                             "not facility(cron); }; }; }; destination(d); };\n",
+    "a queue on disk": _NET.format("tcp").replace("); };", " disk-buffer(mem-buf-size(1000000) "
+                       'disk-buf-size(2000000) reliable(no) dir("/tmp"))); };')
+                       + "log { source(s); destination(n); };\n",
+    "a final log within": _FILE + _A + "log { source(s); filter { facility(auth); }; log { "
+                          "destination(a); flags(final); }; };\nlog { source(s); "
+                          "destination(d); };\n",
+    "filters that name filters": _A + "filter g { facility(auth); };\nfilter h { filter(g) or "
+                                 "not filter(k); };\nfilter k { facility(authpriv); };\n"
+                                 "log { source(s); filter(h); destination(a); };\n",
     "comments": "# log { source(s); flags(final); };\n" + _ALL + "# end\n",
     "definitions": '@define place "/var/log/x"\ndestination x { file("`place`"); };\n'
                    "log { source(s); destination(x); };\n",
@@ -146,6 +157,7 @@ WRONG = {
                                   + "log { source(s); destination(d); };\n",
     "an unknown pragma": "@includes \"x\"\n" + _ALL,
     "an empty path": _ALL + "log { };\n",
+    "a path with a name": _FILE + "log all { source(s); destination(d); };\n",
 }  # fmt: skip
 CASES: dict[str, dict[str, str]] = {
     **{name: {MAIN: _SOURCE + text} for name, text in _RULES.items()},

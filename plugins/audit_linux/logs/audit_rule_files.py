@@ -71,18 +71,21 @@ def parse_written(answer: Answer) -> WrittenRules | Partial | Absent:
     if isinstance(files, Absent):
         return files
     texts = {file.path: _statements(file.lines) for file in files if "/." not in file.path}
-    merged = texts.get(_MERGED, [])
-    paths = [path for path in sorted(texts, key=_natural) if path != _MERGED]
-    folder = [line for path in paths for line in texts[path] if line.split() != ["-D"]]
-    rules = _rules(folder), _rules(merged)
-    unread = [rule.text for rule in (*rules[0], *rules[1]) if rule.unread]
-    doubt = msg("Rules that could not be read: {rules}", rules=capped(unread))
+    merged = texts.pop(_MERGED, [])
+    folder = [line for path in sorted(texts, key=_natural) for line in texts[path]]
+    gone = {f.path for f in answer.files if f.status is FileStatus.NOT_PRESENT}
     written = WrittenRules(
-        folder=rules[0], merged=rules[1], enabled=_enabled(folder or merged),
-        made=all(f.path != _FOLDER or f.status is not FileStatus.NOT_PRESENT for f in answer.files),
-        lenient=any(line in ("-i", "-c") for line in folder or merged),
+        folder=_rules([line for line in folder if line.split() != ["-D"]]),
+        merged=_rules(merged), enabled=_enabled(folder or merged), made=_FOLDER not in gone,
+        lenient=bool({"-i", "-c"} & {*(folder or merged)}),
     )  # fmt: skip
-    return partial(written, (doubt,) if unread else ())
+    return partial(written, _unread(written))
+
+
+def _unread(written: WrittenRules) -> tuple[Message, ...]:
+    unread = [rule.text for rule in (*written.folder, *written.merged) if rule.unread]
+    doubt = msg("Rules that could not be read: {rules}", rules=capped(unread))
+    return (doubt,) if unread else ()
 
 
 def _enabled(lines: list[str]) -> str:
@@ -179,17 +182,17 @@ def audit_rules_persistent(
     if loaded is None:
         return not_applicable(NO_TOOLS)
     files = written or _NOTHING
-    live = () if isinstance(loaded, Absent) else loaded
-    idle = () if isinstance(loaded, Absent) else _idle(files, loaded)
-    if wrong := _wrong(files, () if files.lenient and live else idle):
-        return failed(*wrong, expected=expected)
     if isinstance(loaded, Absent):
-        return undetermined(loaded.detail, expected=expected)
-    if not live and not files.next:
+        wrong = _wrong(files, ())
+        return (failed if wrong else undetermined)(*wrong, loaded.detail, expected=expected)
+    idle = _idle(files, loaded)
+    if wrong := _wrong(files, () if files.lenient and loaded else idle):
+        return failed(*wrong, expected=expected)
+    if not loaded and not files.next:
         return not_applicable(msg("No audit rule is written and none is loaded"))
     count = msg("{written} rules are written, {loaded} are loaded", written=len(files.next),
-                loaded=len(live))  # fmt: skip
-    if doubts := (*idle, *_doubts(files, live)):
+                loaded=len(loaded))  # fmt: skip
+    if doubts := (*idle, *_doubts(files, loaded)):
         return undetermined(count, *doubts, expected=expected)
     return passed(count, expected=expected)
 

@@ -108,7 +108,7 @@ def _daemons(processes: tuple[Process, ...]) -> tuple[Process, ...]:
     version=3,
     remedy=msg("Install auditd, enable its service and start it"),
 )
-def audit_daemon(processes: tuple[Process, ...], units: Units | Absent | None = None) -> Judgement:
+def audit_daemon(processes: tuple[Process, ...], units: Units | Absent | None) -> Judgement:
     """The audit daemon is running and starts with the system."""
     others = running(processes, RECORDERS[1:])
     expected = msg("a process auditd that runs as root")

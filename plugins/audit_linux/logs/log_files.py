@@ -272,15 +272,18 @@ def _readers(tree: LogTree, acls: tuple[Acl, ...]) -> list[str]:
         f"/var/log/{f.path} ({f.mode:04o}, gid {f.gid})" for f in tree.files
         if not f.folder and _PRIVATE.match(f.path) and _of_people(f.gid) and f.mode & stat.S_IRGRP
     ]  # fmt: skip
+    guarded = [a for a in acls if _PRIVATE.match(a.path) or f"{a.path}/" in ("/", *closed)]
     lists = [
         f"/var/log/{acl.path} (ACL: {entry.text})"
-        for acl in acls
-        if _PRIVATE.match(acl.path) or not acl.path or f"{acl.path}/" in closed
-        for entry in acl.entries
-        if (_of_person(entry) and entry.rights != "---") or "w" in entry.rights
-        if not _own_journal(acl, entry)
-    ]
+        for acl in guarded for entry in acl.entries if _lets_in(acl, entry)
+    ]  # fmt: skip
     return groups + lists
+
+
+def _lets_in(acl: Acl, entry: Entry) -> bool:
+    """Whether an entry lets a person read, or anybody write, more than one's own journal."""
+    given = (_of_person(entry) and entry.rights != "---") or "w" in entry.rights
+    return given and not _own_journal(acl, entry)
 
 
 def _own_journal(acl: Acl, entry: Entry) -> bool:

@@ -144,16 +144,20 @@ def _unbroken(files: list[LogFile], renamed: bool) -> int:
 
 
 def _reaches(tree: LogTree, audit: tuple[LogFile, ...] | None) -> list[Reach]:
+    # The system log counts once, by its longest copy; the audit trail has no second copy.
+    copies = sorted(_of_system(tree), key=lambda r: (r.least, r.most))
+    kernel = _reach("audit", list(audit or ()), tree.now, renamed=True)
+    return [*copies[-1:], *([kernel] if kernel else [])]
+
+
+def _of_system(tree: LogTree) -> list[Reach]:
+    """How far back each text log and the journal go."""
     files = [f for f in tree.files if not f.folder]
     by_name = {name: [f for f in files if is_log(f.path, name)] for name in SECURITY_LOGS}
-    system = [_reach(name, own, tree.now, renamed=False) for name, own in by_name.items()]
+    found = [_reach(name, own, tree.now, renamed=False) for name, own in by_name.items()]
     entries = [f for f in files if SYSTEM_JOURNAL.fullmatch(f.path)]
-    journal = _reach("journal", entries, tree.now, renamed=True)
-    # The system log counts once, by its longest copy; the audit trail has no second copy.
-    copies = [r for r in (*system, journal) if r is not None]
-    kernel = _reach("audit", list(audit or ()), tree.now, renamed=True)
-    longest = [max(copies, key=lambda r: (r.least, r.most))] if copies else []
-    return [*longest, *([kernel] if kernel else [])]
+    found.append(_reach("journal", entries, tree.now, renamed=True))
+    return [reach for reach in found if reach is not None]
 
 
 def _installed(days: int) -> Message:

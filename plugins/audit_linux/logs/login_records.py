@@ -266,31 +266,26 @@ def login_recording(
     """The newest login left a record that survives a restart."""
     expected = msg("a record about a login in a text log, a journal on disk or the audit log, not "
                    "older than the newest login")  # fmt: skip
-    when = known(journaled)
-    own = _fresh(known(session), tree)
+    trail = known(audited) or AuditedLogin()
+    own, when = _fresh(known(session), tree), known(journaled)
+    last = next(iter(known(samples) or ()), None)
     login = max(filter(None, (_newest(known(logins)), own)), default=None)
     lasting = tree if isinstance(tree, Absent) else _on_disk(tree, when, known(conf))
-    last = next(iter(known(samples) or ()), None)
-    trail = known(audited) or AuditedLogin()
-    detail = (*_newest_records(last, when, login, lasting), *present(trail.as_message))
     kept = when if lasting is True else None
     silent = own is not None and not _has_record_of(own, kept, trail, tree, known(samples))
+    detail = (*_newest_records(last, when, login, lasting), *present(trail.as_message))
     if _is_kept(last, kept, trail, login) and not silent:
         return passed(*detail, expected=expected)
-    unseen = not trail.readable or bool(_gap_details(samples, journaled, audited))
-    unseen = unseen and not (silent and lasting is False and not _audits(processes))
+    gaps = _gap_details(samples, journaled, audited)
+    nowhere = silent and lasting is False and not _audits(processes)
+    unseen = (not trail.readable or bool(gaps)) and not nowhere
     unsure = own is not None and not silent  # a record in another zone may be its own
-    if (
-        login is None
-        or unseen
-        or unsure
-        or (isinstance(lasting, Absent) and _is_newer(when, login))
-    ):
+    in_memory = isinstance(lasting, Absent) and _is_newer(when, login)
+    if login is None or any((unseen, unsure, in_memory)):
         gaps = _gap_details(samples, journaled, tree, logins, audited)
         return undetermined(*detail, *_gaps(gaps, login), expected=expected)
-    if elsewhere := _elsewhere(tree, login, rsyslog, syslog_ng, processes):
-        return undetermined(*detail, *elsewhere, expected=expected)
-    return failed(*detail, expected=expected)
+    elsewhere = _elsewhere(tree, login, rsyslog, syslog_ng, processes)
+    return (undetermined if elsewhere else failed)(*detail, *elsewhere, expected=expected)
 
 
 def _audits(processes: tuple[Process, ...] | Absent) -> bool:

@@ -133,17 +133,17 @@ def log_remote(
     upload: str | None,
     units: Units | None,
     journal: JournalConf | Absent | None,
-    peers: frozenset[str] | Absent | None = None,
+    peers: frozenset[str] | Absent | None,
 ) -> Judgement:
     """System log records, including those about logins, are sent to another machine."""
     expected = msg("a running log daemon that forwards auth records to a host other than itself")
     if _uploads(upload, units, target):
         detail = msg("systemd-journal-upload sends to {host}", host=_upload_host(upload or ""))
         return passed(detail, expected=expected)
-    daemons = {"rsyslogd": rsyslog, "syslog-ng": syslog_ng}
-    live = {d: fs for d, fs in daemons.items() if fs is not None and running(processes, (d,))}
-    hears = [fs for fs in live.values() if fs.hears(_served(journal, processes))]
-    away = [f for fs in hears for f in fs.forwards if not is_local(f.target, target.address)]
+    live = _live({"rsyslogd": rsyslog, "syslog-ng": syslog_ng}, processes)
+    served = _served(journal, processes)
+    hears = [daemon for daemon in live.values() if daemon.hears(served)]
+    away = _away(hears, target)
     if whole := [f for f in away if f.every]:
         return _forwarded(whole, known(peers), expected)
     return _unsettled(away, hears, processes) or failed(
@@ -152,6 +152,20 @@ def log_remote(
         *_deaf(live, hears),
         expected=expected,
     )  # fmt: skip
+
+
+def _live(
+    daemons: dict[str, Forwards | None], processes: tuple[Process, ...]
+) -> dict[str, Forwards]:
+    """The daemons that run and whose rules were read."""
+    return {name: found for name, found in daemons.items()
+            if found is not None and running(processes, (name,))}  # fmt: skip
+
+
+def _away(daemons: list[Forwards], target: Target) -> list[Forward]:
+    """The rules that send to another machine."""
+    every = (forward for daemon in daemons for forward in daemon.forwards)
+    return [forward for forward in every if not is_local(forward.target, target.address)]
 
 
 def _forwarded(whole: list[Forward], peers: frozenset[str] | None, expected: Message) -> Judgement:

@@ -136,13 +136,24 @@ def parse_starts(answers: Answers) -> Starts:
     return Starts(
         timer=timers.state if timers.systemd else "",
         jobs=(*jobs, *_by_timer(named, timers)),
-        left=tuple(f.path for f in starting if f.path not in jobs and f.path.startswith(PARTS)),
+        left=_left(starting, jobs),
         closed=(*closed, *shut),
-        states=tuple(state for f in starting for state in _STATE.findall(f.text)),
-        unsure=(*(path for path in own if not any(path in f.text for f in starting)),
-                *(f.path for f in starting if _dotted(f) and f.mode & 0o100)),
+        states=tuple(_STATE.findall("\n".join(f.text for f in starting))),
+        unsure=_unsure(own, starting),
         by_timers=timers.cron,
     )  # fmt: skip
+
+
+def _left(starting: list[FileEntry], jobs: list[str]) -> tuple[str, ...]:
+    """The scripts that would start logrotate, and do nothing."""
+    return tuple(f.path for f in starting if f.path not in jobs and f.path.startswith(PARTS))
+
+
+def _unsure(scripts: list[str], starting: list[FileEntry]) -> tuple[str, ...]:
+    """The scripts that nothing known starts, and those that only some systems start."""
+    texts = "\n".join(f.text for f in starting)
+    dotted = (f.path for f in starting if _dotted(f) and f.mode & 0o100)
+    return (*(path for path in scripts if path not in texts), *dotted)
 
 
 def _read(answer: Answer) -> tuple[list[FileEntry], tuple[str, ...]]:

@@ -216,7 +216,7 @@ def log_routing(
     journal: JournalConf | Absent | None,
     tree: LogTree | Absent,
     audited: AuditedLogin | Absent | None,
-    units: Units | Absent | None = None,
+    units: Units | Absent | None,
 ) -> Judgement:
     """The log daemons keep the records of logins and privilege, or send them to another host.
 

@@ -185,18 +185,16 @@ def _route(grammar: Grammar, inputs: dict[str, str], sample: Sample, unread: lis
     """Where a record goes; by two inputs it goes where it goes by one of them."""
     ways = [(s, ruleset) for s, ruleset in inputs.items() if _takes(s, sample)]
     found = [Trial(grammar.rulesets, sample, source).run(ruleset) for source, ruleset in ways]
-    doubts = [doubt for route in found for doubt in route.doubts]
+    doubts = {doubt for route in found for doubt in route.doubts}
     if grammar.refused is not None:
-        detail = f"{grammar.refused.file}: {grammar.refused.text}"
-        doubts.append(detail.strip()[:200])
-    doubts += unread if not found else []  # one of them may load an input
-    return Route(
-        event=sample.event, facility=sample.facility,
-        kept=tuple(dict.fromkeys(p for route in found for p in route.kept)),
-        sent=tuple(dict.fromkeys(p for route in found for p in route.sent)),
-        perhaps=tuple(dict.fromkeys(p for route in found for p in route.perhaps)),
-        doubts=tuple(sorted(set(doubts))),
-    )  # fmt: skip
+        doubts.add(f"{grammar.refused.file}: {grammar.refused.text}".strip()[:200])
+    doubts.update(unread if not found else ())  # one of them may load an input
+    kept, sent, perhaps = (
+        tuple(dict.fromkeys(place for places in every for place in places))
+        for every in zip(*((r.kept, r.sent, r.perhaps) for r in found), strict=True)
+    ) if found else ((), (), ())  # fmt: skip
+    return Route(event=sample.event, facility=sample.facility, kept=kept, sent=sent,
+                 perhaps=perhaps, doubts=tuple(sorted(doubts)))  # fmt: skip
 
 
 RSYSLOG_FILES = fact(

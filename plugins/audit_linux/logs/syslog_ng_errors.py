@@ -66,9 +66,15 @@ def _of_statements(items: tuple[Item, ...], text: str) -> Iterator[str]:
 
 
 def _is_statement(row: Statement) -> bool:
-    """Whether a statement with a block begins with a known word and ends with that block."""
+    """Whether a statement with a block begins with a known word and ends with that block.
+
+    A log path has no name.
+    """
     braces = [n for n, item in enumerate(row) if getattr(item, "opening", "") == "{"]
-    return not braces or (text_of(row[0]) in _STATEMENTS and braces[0] == len(row) - 1)
+    if not braces:
+        return True
+    known = text_of(row[0]) in _STATEMENTS and braces[0] == len(row) - 1
+    return known and (text_of(row[0]) != "log" or braces[0] == 1)
 
 
 def _defines(row: Statement) -> bool:

@@ -349,16 +349,22 @@ class Trial:
             sent=tuple(self.sent), perhaps=tuple(self.perhaps), doubts=tuple(self.doubts),
         )  # fmt: skip
 
-    def _heard(self, body: tuple[Item, ...], flags: set[str]) -> bool:
-        """Whether a path gets the records of the host."""
+    def _heard(self, body: tuple[Item, ...], flags: set[str]) -> bool | None:
+        """Whether a path gets the records of the host; None where a channel decides."""
         kernel = self._sample.facility == "kern"
-        drivers = {
-            driver for statement in parts(body) if statement and text_of(statement[0]) == "source"
-            for driver in inputs(self._body(statement, self._named.sources))
-        }  # fmt: skip
+        sources = [
+            self._body(statement, self._named.sources)
+            for statement in parts(body) if statement and text_of(statement[0]) == "source"
+        ]  # fmt: skip
         if "catchall" in flags:
-            drivers = {d for source in self._named.sources.values() for d in inputs(source)}
-        return bool(drivers & ({*_JOURNAL, "kmsg"} if kernel else {*_JOURNAL, *_SOCKETS}))
+            sources = list(self._named.sources.values())
+        drivers = {driver for source in sources for driver in inputs(source)}
+        if drivers & ({*_JOURNAL, "kmsg"} if kernel else {*_JOURNAL, *_SOCKETS}):
+            return True
+        if any(text_of(item) == "channel" for source in sources for item in source):
+            self.doubts["channel"] = None
+            return None
+        return False
 
     def _body(self, statement: Statement, named: dict[str, tuple[Item, ...]]) -> tuple[Item, ...]:
         """What a reference or a definition in place stands for."""

@@ -145,7 +145,7 @@ def _sync_text(sync: Sync) -> Message:
 def time_sync(
     syncs: tuple[Sync, ...],
     processes: tuple[Process, ...],
-    units: Units | Absent | None = None,
+    units: Units | Absent | None,
     *,
     max_offset_s: Annotated[float, Down] = 1.0,
     max_age_s: Annotated[int, Down] = DAY,

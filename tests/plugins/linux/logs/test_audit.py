@@ -43,7 +43,7 @@ def _process(name: str, uid: int = 0, pid: int = 7) -> Process:
     ],
 )
 def test_daemon(processes: tuple[Process, ...], verdict: Verdict) -> None:
-    assert auditing.audit_daemon.judge(processes).verdict is verdict
+    assert auditing.audit_daemon.judge(processes, None).verdict is verdict
 
 
 def test_a_daemon_that_is_disabled_fails() -> None:

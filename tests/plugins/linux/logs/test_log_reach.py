@@ -155,7 +155,9 @@ def test_rsyslog(subtests: pytest.Subtests, files: Make) -> None:
     for text, verdict in RSYSLOG:
         with subtests.test(text[:80]):
             found = _rsyslog(files, text)
-            judgement = remote_log.log_remote.judge(TARGET, RUNNING, found, None, None, None, None)
+            judgement = remote_log.log_remote.judge(
+                TARGET, RUNNING, found, None, None, None, None, None
+            )
             assert judgement.verdict is verdict
 
 
@@ -192,7 +194,7 @@ def test_what_journald_does_not_hand_over_is_not_forwarded(files: Make) -> None:
     ):  # fmt: skip
         found = _rsyslog(files, f"{head}*.* @@log.example.com")
         judge = partial(remote_log.log_remote.judge, TARGET, journald_runs, found, None, None, None)
-        assert judge(conf).verdict is verdict, (head, conf)
+        assert judge(conf, None).verdict is verdict, (head, conf)
 
 
 def test_a_log_server_without_a_connection_is_doubted(subtests: Any, files: Make) -> None:
@@ -223,7 +225,9 @@ def test_a_log_server_without_a_connection_is_doubted(subtests: Any, files: Make
 
 def test_a_daemon_that_does_not_run_forwards_nothing(files: Make) -> None:
     found = _rsyslog(files, "*.* @@log.example.com")
-    judgement = remote_log.log_remote.judge(TARGET, RUNNING[:1], found, None, None, None, None)
+    judgement = remote_log.log_remote.judge(
+        TARGET, RUNNING[:1], found, None, None, None, None, None
+    )
     assert judgement.verdict is Verdict.FAIL
 
 
@@ -266,7 +270,7 @@ def test_syslog_ng(place: str, verdict: Verdict, files: Make) -> None:
     found = syslog_ng.parse_syslog_ng(files({"/etc/syslog-ng/syslog-ng.conf": text}))
     assert isinstance(found, forwards.Forwards)
     processes = (*RUNNING[:1], Process(pid=5, uid=0, name="syslog-ng"))
-    judgement = remote_log.log_remote.judge(TARGET, processes, None, found, None, None, None)
+    judgement = remote_log.log_remote.judge(TARGET, processes, None, found, None, None, None, None)
     assert judgement.verdict is verdict
 
 
@@ -284,10 +288,12 @@ def test_journal_upload(url: str, active: bool, verdict: Verdict, files: Make) -
     names = {"systemd-journal-upload.service"} if active else set()
     units = Units(active=frozenset(names), enabled=frozenset())
     upload = remote_log.parse_upload(files({"/etc/systemd/journal-upload.conf": text}))
-    judgement = remote_log.log_remote.judge(TARGET, RUNNING, None, None, upload, units, None)
+    judgement = remote_log.log_remote.judge(TARGET, RUNNING, None, None, upload, units, None, None)
     assert judgement.verdict is verdict
     failing = structs.replace(units, failing=units.active)
-    judgement = remote_log.log_remote.judge(TARGET, RUNNING, None, None, upload, failing, None)
+    judgement = remote_log.log_remote.judge(
+        TARGET, RUNNING, None, None, upload, failing, None, None
+    )
     assert judgement.verdict is Verdict.FAIL
 
 
@@ -314,7 +320,7 @@ def test_upload_settings_are_read_as_systemd_reads_them(files: Make) -> None:
 
 def test_another_shipper_settles_nothing() -> None:
     processes = (*RUNNING, Process(pid=7, uid=0, name="filebeat"))
-    judgement = remote_log.log_remote.judge(TARGET, processes, None, None, None, None, None)
+    judgement = remote_log.log_remote.judge(TARGET, processes, None, None, None, None, None, None)
     assert judgement.verdict is Verdict.UNDETERMINED
 
 
@@ -337,7 +343,7 @@ def test_kept_or_sent(
     logs: tuple[str, ...], days: int | None, config: str, verdict: Verdict, files: Make
 ) -> None:
     rotations = (log_rotation.Rotation(paths=("/var/log/syslog",), days=days, words=""),)
-    sending = (TARGET, RUNNING, _rsyslog(files, config), None, None, None, None)
+    sending = (TARGET, RUNNING, _rsyslog(files, config), None, None, None, None, None)
     judgement = remote_log.log_kept_or_sent.judge(
         log_tree(*logs), rotations, NOW - 900 * DAY, None, (), *sending
     )
@@ -347,7 +353,7 @@ def test_kept_or_sent(
 
 @pytest.mark.parametrize(("days", "verdict"), [(30, Verdict.FAIL), (400, Verdict.UNDETERMINED)])
 def test_a_journal_that_forgets_early_is_not_kept(days: int, verdict: Verdict, files: Make) -> None:
-    sending = (TARGET, RUNNING, _rsyslog(files, ""), None, None, None, None)
+    sending = (TARGET, RUNNING, _rsyslog(files, ""), None, None, None, None, None)
     conf = journald.JournalConf(max_retention=f"{days}day")
     judgement = remote_log.log_kept_or_sent.judge(
         log_tree(journal_file(200)), None, NOW - 900 * DAY, conf, (), *sending
@@ -356,7 +362,7 @@ def test_a_journal_that_forgets_early_is_not_kept(days: int, verdict: Verdict, f
 
 
 def test_a_journal_on_disk_may_keep_longer_than_text_logs(files: Make) -> None:
-    sending = (TARGET, RUNNING, _rsyslog(files, ""), None, None, None, None)
+    sending = (TARGET, RUNNING, _rsyslog(files, ""), None, None, None, None, None)
     short = (log_rotation.Rotation(paths=("/var/log/auth.log",), days=28, words=""),)
     both = log_tree(log_file("auth.log"), journal_file(200))
     cases: list[tuple[Any, Any, int, Verdict]] = [
@@ -375,7 +381,7 @@ def test_a_journal_on_disk_may_keep_longer_than_text_logs(files: Make) -> None:
 
 
 def test_audit_records_that_nobody_looked_for_are_not_told_to_be_missing(files: Make) -> None:
-    sending = (TARGET, RUNNING, _rsyslog(files, ""), None, None, None, None)
+    sending = (TARGET, RUNNING, _rsyslog(files, ""), None, None, None, None, None)
     judgement = remote_log.log_kept_or_sent.judge(log_tree(), None, None, None, (), *sending)
     assert judgement.verdict is Verdict.FAIL
     assert "No system log or journal holds records" in [m.id for m in judgement.detail]

@@ -114,7 +114,7 @@ def test_what_the_daemons_keep(subtests: Any, files: Callable[..., Answer]) -> N
             text = rules.removeprefix("@") if rules.startswith("@") else LOADED + rules
             given = parse_rsyslog(files({"/etc/rsyslog.conf": text}))
         with subtests.test(name):
-            judged = log_routing.judge(processes, given, None, journal, tree, None)
+            judged = log_routing.judge(processes, given, None, journal, tree, None, None)
             assert judged.verdict is verdict
 
 
@@ -145,7 +145,7 @@ def test_a_file_that_is_not_written_passes_nothing(
     ]
     for name, tree, verdict in cases:
         with subtests.test(name):
-            judged = log_routing.judge(RSYSLOGD, rules, None, None, tree, None)
+            judged = log_routing.judge(RSYSLOGD, rules, None, None, tree, None, None)
             assert judged.verdict is verdict
 
 
@@ -165,7 +165,7 @@ def test_what_auditd_may_hold_beside_is_no_fail(files: Callable[..., Answer]) ->
         (alone, fresh, Verdict.FAIL),
     ]
     for processes, audited, verdict in cases:
-        judged = log_routing.judge(processes, rules, None, None, BARE, audited)
+        judged = log_routing.judge(processes, rules, None, None, BARE, audited, None)
         assert judged.verdict is verdict
 
 
@@ -223,7 +223,7 @@ def test_what_suse_includes_from_run_is_read(files: Callable[..., Answer]) -> No
         ({sockets: socket, more: "auth,authpriv.* stop\n"}, Verdict.FAIL),
     ):  # fmt: skip
         rules = parse_rsyslog(files({"/etc/rsyslog.conf": text, **held}))
-        judged = log_routing.judge(RSYSLOGD, rules, None, None, BARE, None)
+        judged = log_routing.judge(RSYSLOGD, rules, None, None, BARE, None, None)
         assert judged.verdict is verdict
 
 
@@ -243,7 +243,7 @@ def test_what_syslog_ng_keeps(subtests: Any, files: Callable[..., Answer]) -> No
     for name, text, verdict in cases:
         rules = parse_syslog_ng(files({"/etc/syslog-ng/syslog-ng.conf": text}))
         with subtests.test(name):
-            judged = log_routing.judge(_running("syslog-ng"), None, rules, None, BARE, None)
+            judged = log_routing.judge(_running("syslog-ng"), None, rules, None, BARE, None, None)
             assert judged.verdict is verdict
 
 
@@ -265,7 +265,7 @@ def test_what_may_stand_in_a_record(subtests: Any) -> None:
 
 def test_the_record_names_each_facility(files: Callable[..., Answer]) -> None:
     rules = parse_rsyslog(files({"/etc/rsyslog.conf": LOADED + "authpriv.* stop\n" + ALL}))
-    judged = log_routing.judge(RSYSLOGD, rules, None, None, BARE, None)
+    judged = log_routing.judge(RSYSLOGD, rules, None, None, BARE, None, None)
     reported = [m.id.format(**m.args) for m in judged.detail]
     assert "authpriv: discarded" in reported
     assert any(line.startswith("auth: kept in") for line in reported)

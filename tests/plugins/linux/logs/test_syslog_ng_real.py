@@ -21,7 +21,7 @@ from recorded.rsyslog import SENT, label
 
 RECORDED = json.loads(real.ARRIVED.read_text())
 # What hangs on a name, on a host, or on a part that is not read.
-OPEN = {"message of a name", "host", "rewrite"}
+OPEN = {"message of a name", "host", "rewrite", "a channel in a source"}
 # With these syslog-ng does not start; an unknown driver or option is not noticed.
 REFUSED = {*real.WRONG, "byte order mark", "no version", "an error in an included file",
            "names with minus and underscore"} - {

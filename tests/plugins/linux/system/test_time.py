@@ -22,7 +22,7 @@ def test_chrony_of_a_recording(recorded_answers: MakeAll) -> None:
     assert (sync.service, sync.synchronised, sync.source) == ("chrony", True, "127.0.0.1")
     assert sync.offset_s == pytest.approx(-1.378e-6)
     assert sync.age_s == pytest.approx(-0.13, abs=0.01)
-    assert timesync.time_sync.judge((sync,), (INIT,)).verdict is Verdict.PASS
+    assert timesync.time_sync.judge((sync,), (INIT,), None).verdict is Verdict.PASS
 
 
 def test_no_service_answers_in_a_recording(recorded_answers: MakeAll) -> None:
@@ -115,7 +115,7 @@ def test_time(
     syncs: tuple[Sync, ...], daemon: str, parameters: dict[str, float], verdict: Verdict
 ) -> None:
     processes = (INIT, Process(pid=8, uid=100, name=daemon))
-    assert timesync.time_sync.judge(syncs, processes, **parameters).verdict is verdict
+    assert timesync.time_sync.judge(syncs, processes, None, **parameters).verdict is verdict
 
 
 def test_a_service_that_is_disabled_fails() -> None:
