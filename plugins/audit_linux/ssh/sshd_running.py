@@ -261,7 +261,8 @@ RUNNING_SEEN = fact(
 )
 
 
-_SETTINGS = ("/etc/ssh/sshd_config", "/etc/ssh/sshd_config.d")
+# openSUSE has the files of the vendor below /usr/etc.
+_SETTINGS = ("/etc/ssh/sshd_config", "/usr/etc/ssh/sshd_config")
 _PID_FILE = "/run/sshd.pid"
 
 
@@ -297,7 +298,7 @@ def parse_times(answer: Answer) -> SshdTimes | Absent:
         raise ParseError(msg("not a list of times"))
     times = {row[2]: _moment(row[1], "%Y-%m-%d %H:%M:%S") for row in rows if row}
     read = times.pop(_PID_FILE, None)
-    if _SETTINGS[0] not in times:
+    if times.keys().isdisjoint(_SETTINGS):
         return not_present(msg("There is no /etc/ssh/sshd_config"))
     path = max(times, key=lambda one: (times[one], one))
     return SshdTimes(changed=times[path], path=path, read=read)
@@ -306,7 +307,8 @@ def parse_times(answer: Answer) -> SshdTimes | Absent:
 # As root, because RHEL closes the folder. Another crypto policy is a new link in its folder.
 _ASK_TIMES = Command(
     argv=(
-        "/usr/bin/find", "-L", *_SETTINGS, "/etc/crypto-policies/back-ends", _PID_FILE,
+        "/usr/bin/find", "-L", *_SETTINGS, *(f"{main}.d" for main in _SETTINGS),
+        "/etc/crypto-policies/back-ends", _PID_FILE,
         "-maxdepth", "1", "-printf", "%TY-%Tm-%Td %TH:%TM:%TS %p\\0",
     ),
     privilege=Privilege.ROOT,

@@ -357,7 +357,8 @@ _CONFIG, _DROP_INS, _PID = "/etc/ssh/sshd_config", "/etc/ssh/sshd_config.d", "/r
 
 def _times(**at: str) -> str:
     """What find prints; the fraction of a second is that of a recording."""
-    paths = {"config": _CONFIG, "folder": _DROP_INS, "drop_in": f"{_DROP_INS}/a.conf", "pid": _PID}
+    paths = {"config": _CONFIG, "folder": _DROP_INS, "drop_in": f"{_DROP_INS}/a.conf", "pid": _PID,
+             "vendor": "/usr/etc/ssh/sshd_config"}  # fmt: skip
     return "".join(f"2026-11-23 {time}.8036644870 {paths[key]}\0" for key, time in at.items())
 
 
@@ -375,6 +376,8 @@ def _times(**at: str) -> str:
         ({"config": "10:00:05"}, "/usr/sbin/sshd -D", PASS),  # ps is not that exact
         ({"config": "10:00:06"}, "/usr/sbin/sshd -D", UNDETERMINED),
         ({"config": "11:00:00", "pid": "10:00:00"}, "", PASS),  # none runs: it will read it
+        ({"vendor": "09:00:00", "drop_in": "11:00:00"}, "/usr/sbin/sshd -D", UNDETERMINED),
+        ({"vendor": "09:00:00", "drop_in": "09:00:00"}, "/usr/sbin/sshd -D", PASS),
     ],
 )
 def test_settings_that_the_running_server_has_not_read(
