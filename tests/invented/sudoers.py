@@ -39,4 +39,4 @@ def scoped(*facts: Any, names: Names = NAMES, **parameters: Any) -> Judgement:
 
 
 def judged_password(*facts: Any, names: Names = NAMES) -> Judgement:
-    return sudo_password.judge(*facts, names)
+    return sudo_password.judge(*facts, names, (), Accounts(rows=()))

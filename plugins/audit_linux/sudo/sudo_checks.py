@@ -33,6 +33,7 @@ from audit_linux.pam import PAM, Pam, Unresolved, stack, ways, wrong_password
 from audit_linux.passwd import ACCOUNTS, Account, Accounts
 from audit_linux.root_groups import ADMIN_GROUPS
 from audit_linux.ssh.sshd_match import NAMES, Names
+from audit_linux.sudo.doas import DOAS, DoasRule, ways_without_password
 from audit_linux.sudo.run_as import RootLike, unknown
 from audit_linux.sudo.sudo_rights import (
     ROOT,
@@ -167,9 +168,11 @@ def _granted_or_why(pam: Pam | None) -> set[bool] | Message:
         known_or_absent(optional(PAM)),
         known_or_absent(optional(GROUPS)),
         known_or_absent(NAMES),
+        known_or_absent(DOAS),
+        known_or_absent(ACCOUNTS),
     ),
     severity=Severity.HIGH,
-    version=12,
+    version=13,
     remedy=msg(
         "Remove NOPASSWD from rules for ALL commands and for programs that start a shell or write "
         "any file, and every Defaults !authenticate; give fixed arguments without wildcards"
@@ -181,20 +184,26 @@ def sudo_password(
     pam: Pam | Absent | None,
     groups: Groups | Absent | None,
     names: Names | Absent,
+    doas: tuple[DoasRule, ...] | Absent,
+    accounts: Accounts | Absent,
 ) -> Judgement:
-    """Nobody becomes root through sudo without a password."""
+    """Nobody becomes root through sudo or doas without a password."""
+    expected = msg("no NOPASSWD for commands that lead to a root shell, no !authenticate")
+    whom = (known(doas) or (), known(groups) or Groups(members={}), known(accounts))
+    opened, doubts = ways_without_password(*whom)
     if sudoers is None:
-        return unless_more_sources(_NO_SUDO, sources, "sudoers")
+        judged = undetermined(*doubts, expected=expected) if doubts else _NO_SUDO
+        judged = failed(*opened, expected=expected) if opened else judged
+        return unless_more_sources(judged, sources, "sudoers")
     roots = roots_of(sudoers, groups, known(names), free=True)
     free = free_of(sudoers, groups, known(names), roots)
-    expected = msg("no NOPASSWD for commands that lead to a root shell, no !authenticate")
-    opened = _open(sudoers, free, known(names))
+    opened += _open(sudoers, free, known(names))
     granted = _granted_or_why(known(pam))
     if granted == {True}:
         opened.append(msg("The PAM stack of sudo asks for no password"))
     if opened:
         return failed(*opened, *_ways(roots), expected=expected)
-    doubts = [*_doubts(sudoers, free, granted), *_of_unknown(sudoers, known(names))]
+    doubts += [*_doubts(sudoers, free, granted), *_of_unknown(sudoers, known(names))]
     if doubts:
         return undetermined(*doubts, expected=expected)
     detail = _harmless(sudoers, free, as_others(sudoers, roots))
@@ -378,7 +387,7 @@ _EXCESS = ((Risk.ROOT, _any_command), (Risk.READS, _any_file))
 _DOUBTFUL = ((Risk.UNSEEN, _not_checked), (Risk.PAGER, _paged))
 
 
-FACTS = (SUDOERS_FILES, MERGED, HOST_NAME, SUDOERS)
+FACTS = (DOAS, SUDOERS_FILES, MERGED, HOST_NAME, SUDOERS)
 
 
 CHECKS = (sudo_password, sudo_scope)

@@ -47,13 +47,14 @@ from audit_linux.network.netfilter_model import Chain
 from audit_linux.network.nft import NFT
 from audit_linux.nsswitch import SOURCES, Sources
 from audit_linux.pam import PAM
-from audit_linux.passwd import ACCOUNTS, SHADOW, parse_passwd
+from audit_linux.passwd import ACCOUNTS, SHADOW, Accounts, parse_passwd
 from audit_linux.processes import PROCESSES, Process
 from audit_linux.ssh import sshd_checks
 from audit_linux.ssh.sshd import SERVERS, SSHD, Servers, Sshd, parse_sshd_t
 from audit_linux.ssh.sshd_match import NAMES, Names
 from audit_linux.ssh.sshd_per_connection import STARTED
 from audit_linux.sudo import sudo_checks
+from audit_linux.sudo.doas import DOAS
 from audit_linux.sudo.sudoers_files import SUDOERS, parse_sudoers
 from audit_linux.units import LINKS, UNITS, Units
 from invented.answers import answers, files
@@ -128,7 +129,7 @@ def test_a_gap_in_pam_or_groups_does_not_hide_nopasswd(files: Make, answer: Make
     assert verdict(check, rules(RULE)) is F
     assert verdict(check, rules("root ALL=(ALL) ALL\n")) is U
     names = Names(groups_of={})
-    more = {PAM: NONE, GROUPS: NONE, NAMES: names}
+    more = {PAM: NONE, GROUPS: NONE, NAMES: names, DOAS: (), ACCOUNTS: Accounts(rows=())}
     assert verdict(check, {**rules("root ALL=(ALL) ALL\n"), **more}) is P
     # Somebody in a group that was not read may have to give a password after all.
     asks = RULE + "%ops ALL=(ALL:ALL) PASSWD: ALL\n"
