@@ -31,10 +31,11 @@ _GZIP, _XZ, _BZIP2 = "/usr/bin/gzip", "/usr/bin/xz", "/usr/bin/bzip2"
 _ZSTD, _LZ4 = "/usr/bin/zstd", "/usr/bin/lz4"
 
 
-# What mysqldump, mariadb-dump, pg_dump, pg_dumpall and their relatives write first and last.
+# What mysqldump, mariadb-dump, pg_dump, pg_dumpall, their relatives and sqlite3 write first and
+# last.
 _MARKS = (
-    "^(-- [[:alnum:]]+ dump [0-9]|-- Dump completed( on [-0-9]+)?"
-    "|-- [[:alnum:] ]+ database( cluster)? dump( complete)?$)"
+    "^(-- [[:alnum:]]+ dump [0-9]|-- Dump completed( on [-0-9]+)?|</?mysqldump[ >]"
+    "|-- [[:alnum:] ]+ database( cluster)? dump( complete)?$|PRAGMA foreign_keys=OFF;|COMMIT;$)"
 )
 _READ_TAR = (_TAR, "-t", "--exclude=*", "-f")  # read to its end, and no name is printed
 _SEVENZIP = ("/usr/bin/7z", "t", "-bso0", "-bsp0", "-p-")
@@ -98,7 +99,9 @@ def parse_tests(answer: Answer) -> tuple[Tested, ...] | Absent:
     )
 
 
-_END = re.compile("Dump completed|dump complete$")
+_END = re.compile("Dump completed|dump complete$|^</")
+_COMMIT, _PRAGMA = "COMMIT;", "PRAGMA foreign_keys=OFF;"  # only of sqlite3 one is the last line
+_MARK = ("-- ", "<", _COMMIT, _PRAGMA)
 _DATED = re.compile(r"Dump completed on (\d{4}-\d{2}-\d{2})$", re.M)
 _SEALED = re.compile("unable to get password|incorrect password")  # as unzip prints it
 _NOT_RUN = re.compile(
@@ -112,9 +115,7 @@ def _tested(name: str, folder: str, lines: list[str], ended: bool, errors: list[
     path = folder + name
     complaints = [line for line in errors if path in line or folder not in line]
     not_run = any(map(_NOT_RUN.search, complaints)) or any(map(_SEALED.search, lines))
-    marks = [line for line in lines if line.startswith("-- ")]  # others are of unzip
-    ends = sum(bool(_END.search(line)) for line in marks)
-    headers = len(marks) - ends
+    headers, ends = _ends(lines)
     last = ends >= max(headers, 1)  # pg_dumpall writes one more pair around all
     text = name.lower().endswith(_PLAIN_TEXT)
     return Tested(
@@ -126,6 +127,14 @@ def _tested(name: str, folder: str, lines: list[str], ended: bool, errors: list[
         begun=headers >= ends,
         dumped=_last_day(lines),
     )
+
+
+def _ends(lines: list[str]) -> tuple[int, int]:
+    """How many first and last lines of dumps there are; other lines are of unzip."""
+    commits = _COMMIT in lines and _PRAGMA in lines
+    marks = [line for line in lines if line.startswith(_MARK) and line != _COMMIT]
+    ends = sum(bool(_END.search(line)) for line in marks)
+    return len(marks) - ends, ends + commits
 
 
 def _last_day(lines: list[str]) -> date | None:

@@ -33,7 +33,7 @@ _CIPHER_OF_TAR = 20480  # tar fills its archive up to 10 kB
 _OF_NOTHING = {
     b"REDIS0": 256, b"PGDMP": 4096, b"SQLite format 3": 64 << 10, b"\xfebin": 256,
     b"XBSTCK01": 4096, b"QFI\xfb": 256 << 10, b"KDMV": 16 << 20, b"vhdxfile": 8 << 20,
-    b"<<< ": 8 << 20, b"conectix": 8 << 20, b"\0\0\0\x7b": 1024, b"07070": 512,
+    b"<<< ": 8 << 20, b"conectix": 8 << 20, b"\0\0\0\x7b": 2 << 20, b"07070": 512,
     b"7z\xbc\xaf\x27\x1c": 512, b"Rar!": 512, b"!<arch>\n": 68, b"\x6d\xe2\x99\x81": 512,
     b"TAPE": 4 << 20, b"MSSQLBAK": 4 << 20, b"xFSdump0": 64 << 10, b"VMA\0": 1 << 20,
     b"partclone-image": 1 << 20,
@@ -110,8 +110,8 @@ def _by_inside(file: BackupFile, ends: Ends, inside: Inside) -> Content | None:
         return Content.DOUBTFUL if inside.schema else Content.FULL
     if inside.readable and inside.header:
         return Content.EMPTY
-    dump = names.is_dump(file.name) and _is_text(ends.head)
-    if not inside.readable or dump or names.is_sql(file.name) or _needs_row(ends.head):
+    dump = names.is_sql(file.name) or (names.is_dump(file.name) and _is_text(ends.head))
+    if not inside.readable or dump or _is_sql(ends.head) or _needs_row(ends.head):
         return Content.DOUBTFUL  # as a dump it would have a row somewhere
     return None
 
@@ -129,9 +129,13 @@ def _was_not_searched(
     """
     if file.size > _LOOKED or is_part(file.name) or _is_sealed(file, ends.head):
         return False
-    if inside is None and (names.is_searched(file.name) or plain_as(ends.head) == "SQL text"):
+    if inside is None and (names.is_searched(file.name) or _is_sql(ends.head)):
         return True
     return held is None and names.is_packed(file.name)
+
+
+def _is_sql(head: bytes) -> bool:
+    return plain_as(head) == "SQL text"
 
 
 def _is_sealed(file: BackupFile, head: bytes) -> bool:
@@ -145,8 +149,10 @@ def _needs_row(head: bytes) -> bool:
 
 def _is_packed_nothing(file: BackupFile, ends: Ends, head: bytes) -> bool:
     """Whether what was packed, beginning with `head`, may be no backup or nothing but a header."""
-    stem = posixpath.splitext(file.name)[0]
-    if names.is_packed(file.name) and names.is_container(stem):
+    if not names.is_packed(file.name):
+        return False
+    stem = posixpath.splitext(names.unrotated(file.name))[0]
+    if names.is_container(stem):
         return True  # packed twice
     if _needs_row(head) and file.size <= _LOOKED:
         return True
@@ -164,14 +170,14 @@ def _may_be_small(file: BackupFile, ends: Ends) -> bool:
 
 
 def _is_of_no_known_format(name: str, head: bytes) -> bool:
-    """Whether a dump by its name begins like no format that is known here, and like no text.
+    """Whether a dump by its name begins like no format that is known here.
 
-    It may be encrypted, of another program, or random bytes.
+    It may be encrypted, of another program, the message of a job that failed, or random bytes.
     """
     if names.is_opaque(name):
         return True
     known = plain_as(head) or encrypted_as(head) or head.startswith(_KNOWN)
-    return names.is_dump(name) and not names.is_ldif(name) and not known and not _is_utf_8(head)
+    return names.is_dump(name) and not names.is_ldif(name) and not known
 
 
 def _is_utf_8(head: bytes) -> bool:
@@ -196,7 +202,10 @@ def _is_archive(head: bytes) -> bool:
 
 def _by_size(file: BackupFile, ends: Ends) -> Content:
     head = ends.head
-    if file.size <= _LOOKED and (_needs_row(head) or _is_of_no_known_format(file.name, head)):
+    if file.size <= _LOOKED and _needs_row(head):
+        return Content.DOUBTFUL
+    unknown = _is_of_no_known_format(file.name, head) and not _is_utf_8(head)
+    if file.size <= _LOOKED and unknown:
         return Content.DOUBTFUL
     if not any(head) or _is_something_else(file, ends) or _is_volume(head):
         return Content.DOUBTFUL
@@ -245,7 +254,7 @@ def _may_hold_nothing(file: BackupFile, head: bytes) -> int:
     """
     if _is_sealed(file, head):
         return _CIPHER_OF_TAR if names.is_sealed_tar(file.name) else _CIPHER
-    if plain_as(head) == "SQL text":
+    if _is_sql(head):
         return SMALL
     if names.is_archive(file.name) or plain_as(head) in _FORMATS_OF_NOTHING:
         return _TINY

@@ -166,7 +166,7 @@ def _summed() -> tuple[str, ...]:
     """
     zips, zipgrep = ending(".zip"), (*GREP, _ZIPGREP, "-haqm1")
     return stepped(
-        ending(".zip", ".7z", ".rar"),
+        ending(".zip", ".7z", ".rar", ".iso"),
         Step("c", _as_tar(_PLAIN_GREP, "-aciP", _MEMBER), only=_BY_BSDTAR),
         Step("c", _as_tar(_PLAIN_GREP, "-acP", ROWS), ran(*_as_tar(_PLAIN_GREP, "-acP", DUMP)),
              only=_BY_BSDTAR),

@@ -16,7 +16,7 @@ _PACK = re.compile(r"\.(?:gz|xz|bz2|zst|lz4|lzma|z)$")
 _ROTATED = re.compile(r"[-_.](?:[1-9]|20\d\d[-_.t\d]*|old|prev|orig)$")
 
 
-def _plain(path: str) -> str:
+def unrotated(path: str) -> str:
     """`path` in small letters, without the number or the day that a rotation puts behind it."""
     return _ROTATED.sub("", path.lower())
 
@@ -83,17 +83,17 @@ def is_unclear(path: str, pattern: str) -> bool:
 
 def _stripped(name: str) -> str:
     """`name` without the end of a packed file, and the number or day of a rotation before it."""
-    return _plain(_PACK.sub("", _plain(name)))
+    return unrotated(_PACK.sub("", unrotated(name)))
 
 
 def is_archive(path: str) -> bool:
     """Whether the name is that of an archive or a compressed file."""
-    return _plain(path).endswith(ARCHIVES)
+    return unrotated(path).endswith(ARCHIVES)
 
 
 def is_packed(path: str) -> bool:
     """Whether the name is that of a compressed file, whose first bytes tell its format."""
-    return _plain(path).endswith(_PACKED) and not _plain(path).endswith(".tar")
+    return unrotated(path).endswith(_PACKED) and not unrotated(path).endswith(".tar")
 
 
 OWN_DUMPS = (".pgdump", ".backup", ".custom", ".pgc", ".bak")  # in the format of pg_dump
@@ -101,13 +101,13 @@ OWN_DUMPS = (".pgdump", ".backup", ".custom", ".pgc", ".bak")  # in the format o
 
 def is_sql(path: str) -> bool:
     """Whether the name is that of an SQL text, packed or not."""
-    name = _plain(path)
+    name = unrotated(path)
     return ".sql" in (name[-4:], posixpath.splitext(name)[0][-4:])
 
 
 def is_searched(path: str) -> bool:
     """Whether the name is that of a dump in which rows are searched for."""
-    return is_sql(path) or _plain(path).endswith((".dump", ".dmp", *OWN_DUMPS))
+    return is_sql(path) or unrotated(path).endswith((".dump", ".dmp", *OWN_DUMPS))
 
 
 _DEFINITION = re.compile(
@@ -133,7 +133,7 @@ _DUMPS = (".sql", ".dump", ".dmp", ".bak", ".rdb", ".img", ".qcow2", ".vma", ".l
 
 def is_dump(path: str) -> bool:
     """Whether the name is that of a dump or an image."""
-    return _plain(path).endswith(_DUMPS)
+    return unrotated(path).endswith(_DUMPS)
 
 
 def is_opaque(path: str) -> bool:
@@ -141,7 +141,7 @@ def is_opaque(path: str) -> bool:
 
     With the metadata only it may have megabytes.
     """
-    return _plain(path).endswith((".dmp", ".expdp"))
+    return unrotated(path).endswith((".dmp", ".expdp"))
 
 
 _SEALED = (
@@ -152,12 +152,12 @@ _SEALED = (
 
 def is_sealed(path: str) -> bool:
     """Whether the name is that of an encrypted file."""
-    return _plain(path).endswith(_SEALED)
+    return unrotated(path).endswith(_SEALED)
 
 
 def is_ldif(path: str) -> bool:
     """Whether the name is that of the text of a directory."""
-    return _plain(path).endswith(".ldif")
+    return unrotated(path).endswith(".ldif")
 
 
 def is_table_list(path: str) -> bool:
@@ -167,7 +167,7 @@ def is_table_list(path: str) -> bool:
 
 def is_tar(path: str) -> bool:
     """Whether the name is that of a tar archive, compressed or not."""
-    name = _plain(path)
+    name = unrotated(path)
     return name.endswith(TARS) or ".tar." in name
 
 
@@ -181,7 +181,7 @@ _CONTAINERS = (*TARS, ".zip", ".7z", ".rar", ".cpio", ".cpio.gz", ".cpio.xz", ".
 
 def is_container(path: str) -> bool:
     """Whether the name is that of an archive of several files, which are judged by their own."""
-    return is_tar(path) or _plain(path).endswith(_CONTAINERS)
+    return is_tar(path) or unrotated(path).endswith(_CONTAINERS)
 
 
 _WORDS = re.compile(

@@ -76,7 +76,7 @@ _READ_BY = {
     "/usr/bin/zgrep": {"gz", "tgz", "taz", "tar", "cpio", "sql", "dump", "dmp", "bak", "ldif"},
     "/usr/bin/xzgrep": {"xz", "txz", "bz2", "tbz", "tbz2", "lzma", "lz", "lzo"},
     "/usr/bin/zstdgrep": {"zst", "tzst", "lz4"},
-    "/usr/bin/unzip": {"zip", "7z", "rar"},
+    "/usr/bin/unzip": {"zip", "7z", "rar", "iso"},
 }
 _LITERAL_END = re.compile(r".*[.]([a-z0-9]+)", re.IGNORECASE | re.DOTALL)
 

@@ -55,13 +55,27 @@ _STATEMENTS = (
     "|DATABASE|SCHEMA|TRIGGER|EVENT)"
 )
 # By program: what is searched up to a first row, and what is read whole where it is small.
-_DUMPS = ("sql", "dump", "dmp", *(end[1:] for end in names.OWN_DUMPS))
+_DUMPS = (
+    "sql",
+    "mysql",
+    "pgsql",
+    "psql",
+    "dump",
+    "dmp",
+    "bck",
+    *(end[1:] for end in names.OWN_DUMPS),
+)
 _TEXTS = (
     (_ZGREP, (*(f".{end}" for end in _DUMPS), ".sql.(gz|z)"), (".ldif", ".xml", ".gz", ".z")),
     (_XZGREP, (".sql.(xz|bz2|lz|lzma|lzo)",), (".xz", ".bz2", ".lz", ".lzma", ".lzo")),
     (_ZSTDGREP, (".sql.(zst|lz4)",), (".zst", ".lz4")),
 )
 _LARGE = 16 << 20
+
+
+def _unnamed(program: str) -> tuple[tuple[str, ...], ...]:
+    """The expression for names without an end, which may be those of plain texts."""
+    return (("!", "-name", "*.*"),) if program == _ZGREP else ()
 
 
 def rows(program: str, letter: str) -> tuple[Step, ...]:
@@ -89,7 +103,8 @@ def ask_insides(target: Target) -> Command | Message:
             *files_in(folder, pattern, depth), "-size", "+0", "-size", f"-{_LARGE + 1}c", *NO_TAR,
             *either(*(
                 stepped(
-                    either(ending(*large), (*small, *ending(*others))), *rows(program, "r"),
+                    either(ending(*large), (*small, *ending(*others)), *_unnamed(program)),
+                    *rows(program, "r"),
                     Step("y", (*GREP, program, "-aoE", "-m", "500", _STATEMENTS), only=small),
                 )
                 for program, large, others in _TEXTS if may_match(pattern, program)

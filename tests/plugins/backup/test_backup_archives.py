@@ -46,6 +46,7 @@ def test_archives_of_nothing_are_no_backup(tmp_path: Path, subtests: Any) -> Non
     cases |= {f"t_@.tar.{end}": packed(PACKERS[end], nothing) for end in ("gz", "xz", "bz2", "zst")}
     cases |= {f"f_@.tar.{end}": packed(PACKERS[end], folder_only) for end in ("gz", "xz", "zst")}
     cases |= {"t_@.tar": nothing, "f_@.tar": folder_only, "h_@.sql": HEADER, "n_@.gz": b""}
+    cases["no-suffix_@"] = HEADER
     cases |= {
         "named_@.gz": packed("gzip -c", HEADER),
         "dump_@.sql": b"--\n-- PostgreSQL database dump\n--\n",
@@ -70,7 +71,7 @@ def test_what_may_be_an_archive_of_nothing_does_not_pass(tmp_path: Path, subtest
         "v_@.vmdk": b"KDMV\x01\0\0\0" + bytes(1 << 20), "d_@.1.dar": b"\0\0\0\x7b" + bytes(230),
         "b_@.vdi": b"<<< QEMU VM Virtual Disk Image >>>" + bytes(41_000),
         "m_@.vhd": b"conectix\0\0\0\2" + bytes(23_000),
-        "zero_@.img": bytes(4096), "no-suffix_@": HEADER,
+        "zero_@.img": bytes(4096),
         "x_@.gpg": b"\x85\x01\x8c\x03" + bytes(600),
         "r_@.rdb": b"REDIS0011\xfa\tredis-ver\x057.0.15\xff" + bytes(60),
         "q_@.qcow2": b"QFI\xfb\x00\x00\x00\x03" + bytes(190_000),
@@ -112,6 +113,13 @@ def test_what_is_cut_is_told(tmp_path: Path, subtests: Any) -> None:
     dump = HEADER + TABLE + rows(2000) + TRAILER
     subprocess.run(["zip", "-qr", "e.zip", "tree"], cwd=tmp_path, check=True)
     cases = {"d.sql": dump[:-60], "d.sql.gz": packed("gzip -c", dump[:-60]), "t.tar": tar[:9000]}
+    lite = b"PRAGMA foreign_keys=OFF;\nBEGIN TRANSACTION;\n" + TABLE + rows(90)  # of sqlite3
+    xml = b'<?xml version="1.0"?>\n<mysqldump xmlns:xsi="x">\n' + b"\t<row>\n" * 900
+    cases |= {
+        "s.sql": lite,
+        "s.sql.gz": packed("gzip -c", lite),
+        "x.xml.gz": packed("gzip -c", xml),
+    }
     cases |= {"l.sql": dump[20_003:], "f.sql": dump[-9004:] + dump}  # the first part is not there
     cases |= {f"l.sql.{e}": packed(PACKERS[e], dump[20_003:]) for e in ("gz", "xz", "zst")}
     whole = b"-- PostgreSQL database cluster dump\n-- PostgreSQL database dump\n" + TABLE
@@ -129,6 +137,14 @@ def test_what_is_cut_is_told(tmp_path: Path, subtests: Any) -> None:
     for rest in (dump[len(HEADER) :], dump[20_010:]):  # at the beginning of a line
         put(tmp_path / "g" / "d.sql.gz", packed("gzip -c", rest[rest.index(b"\nINSERT") + 1 :]))
         assert verdicts(tmp_path / "g")[4] is U
+    for whole, name in ((lite + b"COMMIT;\n", "s.sql.gz"), (xml + b"</mysqldump>\n", "x.xml.gz")):
+        put(tmp_path / "w" / name / name, packed("gzip -c", whole))
+        assert verdicts(tmp_path / "w" / name)[4] is P
+    own = OWN_HEADER + b"\0\0\0TABLE DATA\0\0\0" + OWN_BLOCK + zlib.compress(b"1\n" * 900)
+    put(
+        tmp_path / "o" / "p.pgdump.gz", packed("gzip -c", own)
+    )  # cut, perhaps, before it was packed
+    assert verdicts(tmp_path / "o")[4] is U
     put(tmp_path / "e" / "secret.gpg", b"\x85\x01\x8c\x03" + os.urandom(9000))
     assert verdicts(tmp_path / "e")[4] is U  # no test without the key
     sealed = made(tmp_path, "zip -qr -P secret - tree")
@@ -198,6 +214,7 @@ def test_members_of_archives_of_any_size_are_looked_at(tmp_path: Path) -> None:
     }  # fmt: skip
     if shutil.which("bsdtar"):
         full |= {
+            "m.iso": "bsdtar -cf - --format=iso9660 mixed",
             "r.7z": "7z a -bd r.7z rows >&2; cat r.7z", "g.zip": "zip -qr - packed_rows",
             "g.7z": "7z a -bd g.7z packed_rows >&2; cat g.7z",
         }  # fmt: skip
@@ -345,6 +362,8 @@ def test_what_a_failed_job_leaves_does_not_pass(tmp_path: Path) -> None:
                    b"-- Data for Name: a; Type: TABLE DATA; Schema: public; Owner: a\n"
                    b"COPY public.a (b) FROM stdin;\n\\.\nCOPY c (b) FROM stdin;\n\\.\n",
         "s_9.pgdump": OWN_HEADER + b"\0TABLE DATA\0\0\0" + OWN_BLOCK + zlib.compress(b"\\.\n\n\n"),
+        "s_10": schema * 90, "s_11.bck": schema * 90, "d_1.dar": b"\0\0\0\x7b" + os.urandom(3000),
+        "m_1.bak.gz": packed("gzip -c", os.urandom(9000).hex().encode()),
         "v_1": b"\1\2\3\4\0\0\xfc\0\0\0\0\1BB02" + os.urandom(9000),
         "a_1": b"AMANDA: TAPESTART DATE 20261128020000 TAPE DAILY-1\n" + bytes(32700),
     }  # fmt: skip
@@ -361,7 +380,8 @@ def test_what_a_failed_job_leaves_does_not_pass(tmp_path: Path) -> None:
             "v.pgdump": OWN_HEADER + b"\n\0\x0b\0\0\0001\tcontent\n",
             "c.sql": b"COPY public.a (b) FROM stdin;\n\\.\nCOPY c FROM stdin;\n1\n\\.\n",
             "o.sql": schema * 90 + b"  insert into t values (1);\n", "d.sql": schema + rows(3),
-            "b.bin": os.urandom(90),
+            "b.bin": os.urandom(90), "r.bck": schema * 90 + rows(3),
+            "e.sql.age": b"age-encryption.org/v1\n" + os.urandom(9000),
             "z.bin.zst": b"\x50\x2a\x4d\x18" + os.urandom(900),
             "host.i": b"[client]\nhost = db1\nport = 3306\nuser = b\n",
             "s.env": b"HOST=db1\nPORT=3306\nDATA=/srv/data\nUSER=b\n",
