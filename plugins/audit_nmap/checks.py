@@ -100,7 +100,19 @@ def _filtered(ports: frozenset[int], inside: frozenset[int] | None) -> Message:
 _MANY = 100  # of so many ports no host has nearly all open
 
 
-def _unusable(ports: Ports) -> Judgement | None:
+def _shut_out(ports: Ports, listening: frozenset[int] | Absent, target: Target) -> Judgement | None:
+    """That nothing is open where something should be: hosts ban who opens many connections."""
+    declared = read_ports(without_udp(target.settings.get("allowed_ports") or ())) or frozenset()
+    wanted = ports.unconfirmed | ports.scanned & ((known(listening) or frozenset()) | declared)
+    if ports.open or not wanted:
+        return None
+    detail = msg("No port is open, though the host listens on these, they are declared, or they "
+                 "were open at first: {ports}. The host may have shut the collector out",
+                 ports=_listed(wanted))  # fmt: skip
+    return undetermined(detail, *_second_look(ports), _scanned(ports))
+
+
+def _unusable(ports: Ports, listening: frozenset[int] | Absent, target: Target) -> Judgement | None:
     """Why the scan as a whole is not conclusive, or None."""
     if ports.from_itself:
         return _not_from_outside(ports)
@@ -112,7 +124,7 @@ def _unusable(ports: Ports) -> Judgement | None:
                      "not known",
                    count=len(ports.open), scanned=len(ports.scanned))  # fmt: skip
         return undetermined(detail, _scanned(ports))
-    return None
+    return _shut_out(ports, listening, target)
 
 
 _SLOW = msg(
@@ -152,7 +164,7 @@ _REMEDY = msg("Stop the services that are not needed, or close their ports in th
 
 @check(
     "nmap.allowed-ports", needs=(PORTS, known_or_absent(LISTENING), TARGET),
-    severity=Severity.MEDIUM, version=7, remedy=_REMEDY,
+    severity=Severity.MEDIUM, version=8, remedy=_REMEDY,
 )  # fmt: skip
 def allowed_ports(
     ports: Ports,
@@ -162,7 +174,7 @@ def allowed_ports(
     high_risk: Annotated[frozenset[str], Superset] = HIGH_RISK,
 ) -> Judgement:
     """The ports that answer the collector are among those declared as needed."""
-    if (unusable := _unusable(ports)) is not None:
+    if (unusable := _unusable(ports, listening, target)) is not None:
         return unusable
     written = target.settings.get("allowed_ports")
     if written is None:
@@ -210,17 +222,18 @@ def _undeclared(ports: Ports, high_risk: frozenset[str]) -> Judgement:
 
 
 @check(
-    "nmap.no-high-risk-ports", needs=(PORTS, known_or_absent(LISTENING)), severity=Severity.HIGH,
-    version=6, remedy=_REMEDY,
+    "nmap.no-high-risk-ports", needs=(PORTS, known_or_absent(LISTENING), TARGET),
+    severity=Severity.HIGH, version=7, remedy=_REMEDY,
 )  # fmt: skip
 def no_high_risk_ports(
     ports: Ports,
     listening: frozenset[int] | Absent,
+    target: Target,
     *,
     high_risk: Annotated[frozenset[str], Superset] = HIGH_RISK,
 ) -> Judgement:
     """No high-risk port answers the collector."""
-    if (unusable := _unusable(ports)) is not None:
+    if (unusable := _unusable(ports, listening, target)) is not None:
         return unusable
     listed = read_ports(tuple(high_risk)) if high_risk else frozenset[int]()
     if listed is None:

@@ -80,7 +80,7 @@ def test_a_scan_of_ones_own_machine_settles_nothing(listeners: tuple[int, int, i
     target, found = scan("127.0.0.1", listeners, allowed_ports=[])
     unread = Absent(reason=Reason.NOT_PERMITTED, detail=msg("closed"))
     for judged in (
-        allowed_ports.judge(found, unread, target), no_high_risk_ports.judge(found, unread)
+        allowed_ports.judge(found, unread, target), no_high_risk_ports.judge(found, unread, target)
     ):  # fmt: skip
         assert judged.verdict is Verdict.UNDETERMINED
         assert "own machine" in judged.detail[0].id
@@ -187,7 +187,9 @@ def test_a_host_on_which_nmap_gives_up(
         other = msgspec.structs.replace(target, settings={"allowed_ports": declared})
         assert allowed_ports.judge(elsewhere, silent, other).verdict is verdict
     risky = frozenset({str(first)})
-    assert no_high_risk_ports.judge(elsewhere, silent, high_risk=risky).verdict is Verdict.FAIL
+    assert (
+        no_high_risk_ports.judge(elsewhere, silent, target, high_risk=risky).verdict is Verdict.FAIL
+    )
 
 
 def test_open_but_not_at_the_pace_of_the_scan(

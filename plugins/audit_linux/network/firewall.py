@@ -67,7 +67,14 @@ def input_chains(nft: Ruleset | None, *tables: Ruleset | None) -> Ruleset:
     """
     listed = tuple(chain for table in tables for chain in table or ())
     own = [chain for chain in listed if chain.tool == "iptables"]
-    return tuple(dict.fromkeys((*_whole(nft or (), own), *_not_repeated(own, listed))))
+    every = tuple(dict.fromkeys((*_whole(nft or (), own), *_not_repeated(own, listed))))
+    return every if _marked(every) else tuple(map(_without_marked, every))
+
+
+def _without_marked(chain: Chain) -> Chain:
+    """`chain` without drops by a mark: where no rule sets one, a new connection has none."""
+    kept = tuple(rule for rule in chain.rules if not (rule.marked and rule.verdict == "drop"))
+    return structs.replace(chain, rules=kept)
 
 
 def _whole(nft: Ruleset, own: list[Chain]) -> Iterator[Chain]:
@@ -179,6 +186,11 @@ NOT_FOLLOWED = msg("Rules of the families netdev and bridge, and drops in chains
                    "followed")  # fmt: skip
 
 
+def incoming(chains: Chains) -> Chains:
+    """`chains` without those that are about answers."""
+    return {key: chain for key, chain in chains.items() if not chain.out}
+
+
 def _may_refuse(chains: Input) -> Iterator[Message]:
     """Why it is not certain that what no rule speaks of gets in."""
     if closing(chains.ruleset):
@@ -187,9 +199,8 @@ def _may_refuse(chains: Input) -> Iterator[Message]:
     if names and all(_refused(p, n, chains.chains) for n in names for p in chains.packets):
         yield msg("Refused on the interfaces that exist now, {names}, and not on others",
                   names=capped(names))  # fmt: skip
-    incoming = {key: chain for key, chain in chains.chains.items() if not chain.out}
     try:
-        who = [(p, reached(chains.question(p), incoming)) for p in sorted(chains.packets)]
+        who = [(p, reached(chains.question(p), incoming(chains.chains))) for p in chains.packets]
     except TooLong:
         yield msg("The ruleset takes too long to follow")
         return
@@ -218,8 +229,8 @@ def _unsettled(chains: Input) -> Iterator[Message]:
         key: structs.replace(
             chain, rules=tuple(r for r in chain.rules if not _is_for_few(r, marked))
         )
-        for key, chain in chains.chains.items() if not chain.out
-    }  # fmt: skip
+        for key, chain in incoming(chains.chains).items()
+    }
     for packet in sorted(chains.packets):
         try:
             who = reached(chains.question(packet), open_to)
@@ -272,8 +283,18 @@ class Input(Struct, frozen=True, kw_only=True):
 
     @property
     def refused(self) -> bool:
-        """True when a packet that no rule speaks of is dropped."""
-        return all(_refused(packet, "", self.chains) for packet in self.packets)
+        """True when a packet that no rule speaks of is dropped, from wherever it comes."""
+        every = all(_refused(packet, "", self.chains) for packet in self.packets)
+        return every and not self.open_to_most
+
+    @property
+    def open_to_most(self) -> bool:
+        """True when rules surely let most addresses in to a port that no rule names."""
+        try:
+            who = ((p, reached(self.question(p), incoming(self.chains))) for p in self.packets)
+            return any(2 * size(found.sure) > size(everywhere(packet)) for packet, found in who)
+        except TooLong:
+            return False
 
     @property
     def summary(self) -> Message:
@@ -371,7 +392,7 @@ def _without_program(elsewhere: tuple[str, ...] | Absent, expected: Message) -> 
         known_or_absent(ELSEWHERE),
     ),
     severity=Severity.MEDIUM,
-    version=13,
+    version=14,
     remedy=msg("Set up nftables, firewalld or ufw to refuse by default; accept what is needed"),
 )
 def firewall_input(

@@ -181,6 +181,7 @@ def _asked(rule: Rule, option: str, value: str, other: bool) -> Rule:
         named = _PROTOCOLS[value]
         return structs.replace(rule, may=rule.may & (EVERY - named if other else named))
     holds = _known(option, value, other, rule.verdict)
+    value = value.partition("/")[0] if option == "--mark" else value
     if option == "--mark" and not other and value not in _UNMARKED:
         return structs.replace(rule, vague=True, marked=True)
     # everybody but a few is not few, and a mark or a group of 0 is what all begin with

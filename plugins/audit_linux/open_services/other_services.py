@@ -77,14 +77,25 @@ class _Looked(Struct, frozen=True, kw_only=True):
 
 def _rest(listeners: Iterable[Listener], looked: _Looked) -> list[Listener]:
     """Those that other hosts may reach and no reader looks at."""
-    readers = looked.readers
-    ports = {port for reader in readers for port in reader.ports} | _JUDGED | _HARMLESS
-    names = {name for reader in readers for name in reader.names} | _PROGRAMS
+    names = {name for reader in looked.readers for name in reader.names} | _PROGRAMS
     return [
         item for item in listeners
-        if not item.loopback and item.number not in ports and item.process not in names
+        if not item.loopback and item.process not in names and not _read(item, looked.readers)
         and not _usual(item, looked.running) and not _serves(item, looked.target)
     ]  # fmt: skip
+
+
+# Who holds the port of a server: nobody that is shown, or who starts it.
+_STARTERS = ("", "systemd", "init", "xinetd", "inetd")
+
+
+def _read(item: Listener, readers: tuple[ServiceReader, ...]) -> bool:
+    """Whether a reader looks at what is behind a port; another program may be, as docker-proxy."""
+    ports = {
+        port for reader in readers if not reader.names or item.process in _STARTERS
+        for port in reader.ports
+    }  # fmt: skip
+    return item.number in ports | _JUDGED | _HARMLESS
 
 
 def _usual(item: Listener, running: frozenset[str]) -> bool:
@@ -111,7 +122,7 @@ def other_services(readers: tuple[ServiceReader, ...]) -> Check:
         "linux.other-services",
         needs=(LISTENERS, TARGET, known_or_absent(PROCESSES)),
         severity=Severity.MEDIUM,
-        version=2,
+        version=3,
         remedy=msg("Bind services that other hosts do not need to 127.0.0.1 or stop them; declare "
                    "in service_ports those that serve users"),
     )  # fmt: skip

@@ -112,6 +112,7 @@ _INCLUDES = ("includefile", "includedir", "includesearch")
     "linux.snmp-community",
     names=("snmpd",),
     ports=("161/udp", "161/tcp"),
+    version=4,
     places=("/etc/snmp/snmpd.conf", "/etc/snmp/snmpd.local.conf", "/etc/snmp/snmpd.conf.d"),
     expected=msg("no community named public or private, or only for this host"),
     remedy=msg(
@@ -135,9 +136,19 @@ def snmp_community(files: ServiceFiles, service: Service) -> ServiceState:
     fine = msg("No community named public or private in {paths}",
                paths=capped(f.path for f in own)) if own else None  # fmt: skip
     return ServiceState(
-        open=certain, overrides=not_read(other), doubts=(*_to_ask(known), *not_read(included)),
+        open=certain, overrides=not_read(other),
+        doubts=(*_to_ask(known), *_without_password(rows), *not_read(included)),
         files=own, fine=fine,
     )  # fmt: skip
+
+
+def _without_password(rows: list[list[str]]) -> tuple[Message, ...]:
+    """The accounts of SNMPv3 that need no password, as far as their users were made."""
+    bad = [
+        " ".join(row[:3]) for row in rows
+        if row[0] in ("rouser", "rwuser", "authuser") and "noauth" in map(str.lower, row[1:])
+    ]  # fmt: skip
+    return about((bad, msg("Accounts that need no password: {names}", names=capped(bad))))
 
 
 def _to_ask(known: list[Community]) -> tuple[Message, ...]:

@@ -226,6 +226,9 @@ def test_what_no_reader_looks_at_never_passes() -> None:
     assert verdict(ssh, (8080, "::", "java")) is verdict((9443, "::", "nginx")) is U
     assert verdict(ssh, (8080, "::", "java"), serves=["8080/tcp"]) is P
     assert verdict(ssh, (9092, "::", "java"), serves=["9092/tcp"]) is U
+    # another program on the port of a reader
+    assert verdict(ssh, (5432, "::", "pgbouncer"), (6379, "::", "docker-proxy")) is U
+    assert verdict(ssh, (9200, "::", "java"), (873, "::", "xinetd"), (445, "::", "")) is P
 
 
 def test_which_files_of_postgresql_count(subtests: Any) -> None:
@@ -346,3 +349,9 @@ def test_servers_beside_those_whose_files_were_read(subtests: Any) -> None:
     for number, (id, contents, lines, verdict) in enumerate(cases):
         with subtests.test(f"{number} {id}"):
             assert judge(BY_ID[id], contents, *lines).verdict is verdict
+
+
+def test_accounts_of_snmp_that_need_no_password() -> None:
+    for line, verdict in (("rouser ops priv", P), ("rouser guest noauth", U), ("rwuser x", P)):
+        files_ = {"/etc/snmp/snmpd.conf": f"{line}\n"}
+        assert judge(BY_ID["snmp-community"], files_, "snmpd -f").verdict is verdict, line

@@ -119,7 +119,7 @@ def test_the_result_of_the_second_check_is_reported(more: dict[str, Any], word: 
         seen = ports(*open_, silent=frozenset({21, 81}), **more)
         for judged in (
             allowed_ports.judge(seen, UNKNOWN, target(allowed_ports=[22])),
-            no_high_risk_ports.judge(seen, UNKNOWN),
+            no_high_risk_ports.judge(seen, UNKNOWN, target()),
         ):  # fmt: skip
             assert judged.verdict is (F if 23 in open_ else U)
             assert word in detail(judged)
@@ -144,7 +144,7 @@ def test_the_result_of_the_second_check_is_reported(more: dict[str, Any], word: 
     ],
 )
 def test_no_high_risk_ports(seen: Ports, high_risk: frozenset[str], verdict: Verdict) -> None:
-    assert no_high_risk_ports.judge(seen, UNKNOWN, high_risk=high_risk).verdict is verdict
+    assert no_high_risk_ports.judge(seen, UNKNOWN, target(), high_risk=high_risk).verdict is verdict
 
 
 def test_every_high_risk_port_is_in_the_default_range() -> None:
@@ -212,7 +212,10 @@ def test_a_silent_port_is_closed_where_the_host_does_not_listen() -> None:
         (reset, UNKNOWN, P, P),
     ]
     for scan, inside, allowed, risky in cases:
-        judged = allowed_ports.judge(scan, inside, site), no_high_risk_ports.judge(scan, inside)
+        judged = (
+            allowed_ports.judge(scan, inside, site),
+            no_high_risk_ports.judge(scan, inside, site),
+        )
         assert [j.verdict for j in judged] == [allowed, risky], inside
     beyond = allowed_ports.judge(ports(22, 8080), frozenset({22}), target(allowed_ports=[22, 8080]))
     assert beyond.verdict is P
@@ -224,3 +227,18 @@ def test_listening_ports_as_the_host_tells_them() -> None:
     for name, parse in (("ss", parse_ss), ("proc", parse_tables)):
         text = (linux / f"listeners-{name}.rec").read_text().partition("---\n")[2]
         assert parse(answer(text)) == frozenset({22, 8080}), name
+
+
+def test_a_host_that_shuts_the_collector_out_passes_nothing() -> None:
+    # as tried with a host that resets all connections after the twentieth
+    gone = frozenset({22})
+    for seen, inside, settings, verdict in (
+        (ports(), UNKNOWN, {"allowed_ports": ["22/tcp"]}, U),
+        (ports(), gone, {"allowed_ports": []}, U),
+        (ports(unconfirmed=gone, silent=gone), UNKNOWN, {"allowed_ports": []}, U),
+        (ports(), UNKNOWN, {"allowed_ports": []}, P),
+        (ports(), frozenset(), {"allowed_ports": []}, P),
+        (ports(22), UNKNOWN, {"allowed_ports": ["22/tcp", "443/tcp"]}, P),
+    ):
+        for check in (allowed_ports, no_high_risk_ports):
+            assert check.judge(seen, inside, target(**settings)).verdict is verdict

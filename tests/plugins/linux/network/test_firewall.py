@@ -279,6 +279,11 @@ def test_firewall_of_recordings(
         ("-P INPUT DROP\n-A INPUT -m mark --mark 0x7 -j ACCEPT", Verdict.PASS),
         ("-P INPUT DROP\n-A INPUT -m devgroup --src-group default -j ACCEPT",
          Verdict.UNDETERMINED),
+        ("-P INPUT DROP\n-A INPUT -s 0.0.0.0/1 -j ACCEPT\n-A INPUT -s 128.0.0.0/1 -j ACCEPT",
+         Verdict.FAIL),
+        # a new connection has no mark; as on nodes of Kubernetes
+        ("-P INPUT ACCEPT\n-A INPUT -m mark --mark 0x8000/0x8000 -j DROP", Verdict.FAIL),
+        ("-P INPUT DROP\n-A INPUT -m mark --mark 0x0/0xff -j ACCEPT", Verdict.UNDETERMINED),
         # drops by conditions that were not evaluated
         ("-P INPUT ACCEPT\n-A INPUT -m mark ! --mark 0x7 -j DROP", Verdict.UNDETERMINED),
         ("-P INPUT ACCEPT\n-A INPUT -m time --timestart 18:00 -j DROP", Verdict.UNDETERMINED),
@@ -546,7 +551,7 @@ def test_what_is_not_tracked_and_what_devices_refuse(answer: Make) -> None:
     assert _judged(ruleset, None, None, ON).verdict is Verdict.PASS
     loose = packets.Chain(tool="nft", family="inet", table="r", name="p", hook="prerouting",
                           policy="accept", rules=(packets.Rule(loose=True),))  # fmt: skip
-    assert _judged((*ruleset, loose), None, None, ON).verdict is Verdict.UNDETERMINED
+    assert _judged((*ruleset, loose), None, None, ON).verdict is Verdict.FAIL
     device = packets.Chain(tool="nft", family="netdev", table="d", name="i", hook="ingress",
                            policy="drop")  # fmt: skip
     assert _judged((), None, None, ON).verdict is Verdict.FAIL
