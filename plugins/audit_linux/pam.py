@@ -45,7 +45,8 @@ _MOST_PATHS = 256
 class Line(Struct, frozen=True, kw_only=True):
     """One line of a PAM file. `kind` is a module type, or `@include` with the file in `module`.
 
-    `loose`: a dash stands before it, so that libpam passes over a module that is not installed.
+    `path` is that of a module which is named by it. `loose`: a dash stands before the line, so that
+    libpam passes over a module that is not installed.
     """
 
     kind: str
@@ -53,6 +54,7 @@ class Line(Struct, frozen=True, kw_only=True):
     module: str
     args: tuple[str, ...] = ()
     loose: bool = False
+    path: str = ""
 
 
 class Pam(Struct, frozen=True, kw_only=True):
@@ -132,6 +134,7 @@ def _line(text: str) -> Line:
         module=file if control in _INCLUDES else file.rsplit("/", 1)[-1],
         args=tuple(word for _, word in words[3:]),
         loose=words[0][1].startswith("-"),
+        path=file if file.startswith("/") and control not in _INCLUDES else "",
     )
 
 

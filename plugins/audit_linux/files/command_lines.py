@@ -120,7 +120,35 @@ _WITH_WORD = {
 _FOR_USERS = _names("sudo doas chpst setpriv chroot runuser")
 _AS_OTHER = re.compile(r"(?:-u|-U|--user|--reuid|--ruid|--userspec)(?:=(.*))?")
 _ROOT = frozenset({"root", "0", "#0", "+0"})
-_BY_DIRECTORY = _names("git make gmake npm yarn composer bundle rake mvn gradle docker-compose")
+_BY_DIRECTORY = _names("""
+    git make gmake ninja npm yarn composer bundle rake mvn gradle docker-compose podman-compose
+    gunicorn uvicorn hypercorn daphne celery flask terraform tofu ansible-playbook
+""")
+# Options whose word is read as code, or as settings that name code; `*`: each other word that is a
+# path. Behind `:` a word without which the program does nothing of that.
+_CODE = {
+    name: options
+    for names, options in (
+        ("awk gawk mawk sed expect at batch gdb psql", "-f --file --command"),
+        ("nginx apachectl supervisord supervisorctl monit smartd acpid snmpd uwsgi php-fpm named"
+         " filebeat telegraf fluent-bit", "-c --config --ini -y"),
+        ("apache2 httpd rsyslogd syslog-ng keepalived haproxy sshd xinetd logstash tmux", "-f"),
+        ("dnsmasq", "-C --conf-file --conf-script"), ("openvpn", "--config"), ("screen", "-c"),
+        ("logrotate crontab ansible-playbook insmod lsyncd wg-quick puppet", "* -i --inventory"),
+        ("systemd-nspawn", "-D --directory -i --image"), ("perl ruby", "-I"),
+        ("dpkg", "*:-i *:--install *:--unpack"), ("pip pip3 pipx", "*:install -r"),
+        ("rpm", "*:-i *:-U *:-F *:-Uvh *:-ivh *:-Fvh *:--install *:--upgrade"),
+        ("apt apt-get dnf yum zypper", "*:install *:reinstall *:localinstall *:upgrade *:in"),
+        ("systemctl", "*:link *:enable"),
+    )
+    for name in names.split()
+}  # fmt: skip
+# Copied to these, a file becomes a program, a job or a unit of root.
+_OF_ROOT = re.compile(
+    r"/(?:usr/)?(?:local/)?(?:s?bin|lib\w*|boot)(?:/|$)|/$|/usr/?$"
+    r"|/etc/(?:cron|systemd|init\.d|rc|profile|sudoers|ld\.so|pam\.d|udev)"
+)
+_COPIERS = _names("cp mv install rsync ln")
 _OPTIONS_OF_FILES = _names("tar rsync chown chmod chgrp zip 7z 7za scp")
 
 
@@ -200,12 +228,50 @@ class _Reader:
         self._deep += 1
         if words[0] not in _QUIET:
             self._add(self._path(words[0]) if "/" in words[0] else words[0])
+        self._code(name, words[1:])
         handler = _HANDLERS.get(name)
         if handler is not None:
             handler(self, name, words[1:])
         elif any(word.startswith("*") for word in words) and name in _OPTIONS_OF_FILES:
             self._add(self._folder)
         self._deep -= 1
+
+    def _code(self, name: str, words: list[str]) -> None:
+        """The files that options of a program name, or its arguments, and that it reads as code."""
+        for option in _CODE.get(name, "").split():
+            plain, _, verb = option.partition(":")
+            if plain == "*" and (not verb or verb in words):
+                self._add(*(self._path(w) for w in words if "/" in w and w[:1] not in "-:"))
+            elif plain != "*":
+                self._add(*map(self._path, _values_of(plain, words)))
+
+    def copied(self, _name: str, words: list[str]) -> None:
+        """cp(1) and its kin: the sources of what becomes a program."""
+        plain = [word for word in words if not word.startswith("-")]
+        target = next(iter(_values_of("-t", words)), plain[-1] if len(plain) > 1 else "")
+        if _OF_ROOT.match(self._path(target)):
+            self._add(*(self._path(word) for word in plain if word != target and "/" in word))
+        elif "*" in "".join(word[:1] for word in words):
+            self._add(self._folder)
+
+    def unpacked(self, _name: str, words: list[str]) -> None:
+        """tar(1): the archive that is unpacked among programs."""
+        into = [*_values_of("-C", words), *_values_of("--directory", words)]
+        if any(map(_OF_ROOT.match, into)) and re.match(r"-?-?[a-z]*x", " ".join(words)):
+            self._add(*(self._path(word) for word in words if "/" in word and word not in into))
+        if any(word.startswith("*") for word in words):
+            self._add(self._folder)
+
+    def netns(self, _name: str, words: list[str]) -> None:
+        """ip(8): `netns exec NAME COMMAND`."""
+        plain = _behind_options("", words)
+        if plain[:2] == ["netns", "exec"]:
+            self.start(plain[3:])
+
+    def docker(self, name: str, words: list[str]) -> None:
+        """docker(1): `compose` reads the files of a directory."""
+        if "compose" in words:
+            self.directory(name, words)
 
     def wrapper(self, name: str, words: list[str]) -> None:
         """nice, timeout, env, sudo, …: the command behind their options."""
@@ -241,6 +307,8 @@ class _Reader:
         options = words[: len(words) - len(plain)]
         if plain and not any(map(_OWN_CODE.match, options)):
             self._add(self._path(plain[0]))
+        if name == "python" and "-m" in options and self._folder not in ("", "/"):
+            self._add(self._folder)  # modules are looked for there first
 
     def java(self, _name: str, words: list[str]) -> None:
         """The archives that java(1) loads."""
@@ -306,14 +374,17 @@ class _Reader:
     def directory(self, name: str, words: list[str]) -> None:
         """git, make, …: the directory that they are in, or that is named."""
         for at, word in enumerate(words):
-            if word in ("-C", "--prefix", "--directory") and len(words) > at + 1:
+            if word in _INTO and len(words) > at + 1:
                 self._folder = self._path(words[at + 1])
+            elif word.startswith("-chdir="):
+                self._folder = self._path(word.partition("=")[2])
             elif word in ("-f", "--file") and len(words) > at + 1:
                 self._add(self._path(words[at + 1]))
         if name != "git" or not {"clone", "ls-remote"} & set(words):
             self._add(*([self._folder] if self._folder else []))
 
 
+_INTO = _names("-C --prefix --directory --chdir --app-dir --project-directory")
 _QUIET = _names("exec command builtin eval trap alias . source time")
 _HANDLERS: dict[str, Callable[[_Reader, str, list[str]], None]] = {
     **dict.fromkeys(_WRAPPERS, _Reader.wrapper),
@@ -324,7 +395,9 @@ _HANDLERS: dict[str, Callable[[_Reader, str, list[str]], None]] = {
     **dict.fromkeys((".", "source"), _Reader.sourced),
     **dict.fromkeys(("su", "runuser"), _Reader.switch),
     "java": _Reader.java, "find": _Reader.find, "run-parts": _Reader.parts,
-    "start-stop-daemon": _Reader.daemon,
+    "start-stop-daemon": _Reader.daemon, "tar": _Reader.unpacked, "ip": _Reader.netns,
+    "docker": _Reader.docker, "podman": _Reader.docker,
+    **dict.fromkeys(_COPIERS, _Reader.copied),
 }  # fmt: skip
 
 
@@ -341,6 +414,16 @@ def _substituted(word: Word) -> Iterator[str]:
     """The commands whose output stands in a word."""
     if not word.plain:
         yield from (new or old for new, old in _SUBSTITUTED.findall(word.raw) if new[:1] != "(")
+
+
+def _values_of(option: str, words: list[str]) -> Iterator[str]:
+    """The words that an option takes: the next, or what is attached to it."""
+    for at, word in enumerate(words):
+        attached = "=" if option.startswith("--") else ""
+        if word == option:
+            yield from words[at + 1 : at + 2]
+        elif word.startswith(option + attached) and (attached or len(option) == 2):
+            yield word.removeprefix(option + attached).removeprefix("=")
 
 
 def _behind_options(name: str, words: list[str]) -> list[str]:

@@ -169,8 +169,8 @@ def of_pam(pam: Pam | None) -> Iterator[Job]:
     """Modules with a path of their own, and what pam_exec(8) runs: PAM loads them as root."""
     for service, lines in (pam.services if pam else {}).items():
         for line in lines:
-            own = [line.module] if line.module.startswith("/") else []
-            if line.module.rsplit("/", 1)[-1] == "pam_exec.so":
+            own = [line.path] if line.path else []
+            if line.module == "pam_exec.so":
                 own += [word for word in line.args if word.startswith("/")][:1]
             if own:
                 yield Job(where=f"PAM {service}", programs=tuple(own))

@@ -274,7 +274,7 @@ def _runs_now(jobs: Iterable[Job], drop_ins: DropIns, names: Names | None) -> li
         known_or_absent(optional(ROOT_SHELLS)),
     ),
     severity=Severity.HIGH,
-    version=12,
+    version=13,
     remedy=msg(
         "Make root the owner of the named programs and of all directories above them, "
         "and remove write permission for others (chown root, chmod go-w)"

@@ -22,7 +22,7 @@ from audit_linux.files.root_settings import parse_root_settings, parse_root_shel
 from audit_linux.files.root_units import parse_units_of_root
 from audit_linux.files.script_lines import files_of, programs_of, sed
 from audit_linux.files.sweep import Acl, Entry, Sweep, argv, parse_sweep
-from audit_linux.pam import Line, Pam
+from audit_linux.pam import Pam, parse_pam
 from audit_linux.ssh.sshd_match import Names
 from audit_linux.sudo.sudoers import Grant, Sudoers
 from audit_linux.units import Units
@@ -209,16 +209,12 @@ def test_what_a_folder_or_a_setting_makes_root_run() -> None:
         assert verdict(bad, hooks=found) is expected, (path, text)
         assert verdict(FINE, hooks=found) is PASS
     for line, expected in (
-        (
-            Line(
-                kind="session", control="optional", module="pam_exec.so", args=("quiet", "/opt/x")
-            ),
-            FAIL,
-        ),
-        (Line(kind="auth", control="required", module="/opt/pam_x.so"), FAIL),
-        (Line(kind="auth", control="required", module="pam_unix.so", args=("/opt",)), PASS),
+        ("session optional pam_exec.so quiet /opt/x", FAIL),
+        ("auth [success=ok default=die] /opt/pam_x.so", FAIL),
+        ("auth required pam_unix.so /opt", PASS),
     ):
-        pam = Pam(services={"sshd": (line,)})
+        pam = parse_pam(invented.owned_file("/etc/pam.d/sshd", f"{line}\n", 0o644))
+        assert isinstance(pam, Pam)
         assert [job.where for job in of_pam(pam)] == (["PAM sshd"] if expected is FAIL else [])
         assert verdict(bad, pam=pam) is expected
 
@@ -304,6 +300,10 @@ def test_settings_that_make_root_start_or_load_programs() -> None:
         "/etc/supervisor/conf.d/x.conf": "[program:x]\ncommand=X -a",
         "/etc/tmpfiles.d/x.conf": "C+ /usr/local/bin/x - - - - X",
         "/etc/mdadm/mdadm.conf": "PROGRAM X",
+        "/etc/nginx/modules-enabled/x.conf": "load_module X;",
+        "/etc/apache2/mods-enabled/x.load": "LoadModule x_module X",
+        "/etc/docker/daemon.json": '{"runtimes": {"a": {"path": "X"}}}',
+        "/etc/letsencrypt/renewal/x.conf": "[renewalparams]\nrenew_hook = X -a",
         "/etc/smartd.conf": "DEVICESCAN -m root -M exec X",
         "/etc/acpi/events/x": "event=button\naction=X",
         "/etc/keepalived/keepalived.conf": 'vrrp_script a {\n script "X -a"\n}',
