@@ -35,7 +35,7 @@ from audit_linux.files.root_jobs import CRON, Job
 from audit_linux.files.root_settings import LINES_OF, ROOT_SETTINGS, ROOT_SHELLS
 from audit_linux.files.root_units import UNIT_FILES, template_of
 from audit_linux.files.script_lines import programs_of
-from audit_linux.files.sweep import LEVELS, SWEEP, WHOLE, Sweep
+from audit_linux.files.sweep import LEVELS, SWEEP, WHOLE, Acl, Entry, Sweep
 from audit_linux.pam import PAM, Pam
 from audit_linux.processes import FIRST_PERSON
 from audit_linux.ssh.sshd_match import NAMES, Names
@@ -76,6 +76,13 @@ _PLACES = (
 )  # fmt: skip
 
 _NO_DROP_INS = DropIns(debian=False)
+_OF_DRIVERS = re.compile(r"/dev/(?!(?:mem|kmem|port)$)")
+
+
+def _is_of_account(entry: Entry) -> bool:
+    """Whether it is a disk, or memory, that an account owns; drivers give it what lies in /dev."""
+    driver = entry.kind == "c" and not _OF_DRIVERS.match(entry.path)
+    return entry.uid != 0 and (entry.kind == "b" or driver)
 
 
 class Others:
@@ -89,27 +96,36 @@ class Others:
         self, sweep: Sweep, empty: frozenset[int] = frozenset(), drop_ins: DropIns = _NO_DROP_INS
     ) -> None:
         self.empty = empty
-        self._devices = {entry.path for entry in sweep.owned if entry.kind in "bc" and entry.uid}
+        self._devices = {entry.path for entry in sweep.owned if _is_of_account(entry)}
         unread = drop_ins.is_unread
         self._links = {link: to for link, to in sweep.links.items() if not unread(link)}
-        self._who: dict[str, str] = {}
-        for acl in sweep.acls:
-            names = [e for e in acl.others(empty) if not e.startswith("default:")]
-            if names:
-                self._who[acl.path] = names[0]
         masked = {acl.path for acl in sweep.acls if not acl.group}
-        for entry in sweep.owned:
-            by_group = entry.bits & 0o1020 == 0o020 and entry.gid not in (0, *empty)
-            by_group = by_group and entry.path not in masked
-            # people before accounts of services, which may own what is theirs
-            if entry.uid and (entry.uid >= FIRST_PERSON or not by_group):
-                self._who[entry.path] = f"uid {entry.uid}"
-            elif by_group:
-                self._who[entry.path] = f"gid {entry.gid}"
-        for entry in sweep.entries:
-            if entry.bits & 0o002:
-                self._who[entry.path] = "everybody"
-        self._who = {path: who for path, who in self._who.items() if not unread(path)}
+        open_ = [entry for entry in sweep.entries if entry.bits & 0o002 and entry.kind in "fd"]
+        owned = ((entry.path, self._owner(entry, masked)) for entry in sweep.owned)
+        found = {
+            **{acl.path: names[0] for acl in sweep.acls if (names := self._listed(acl))},
+            **{path: who for path, who in owned if who},
+            **{entry.path: "everybody" for entry in open_},
+        }
+        self._who = {path: who for path, who in found.items() if not unread(path)}
+        # Where the sticky bit is set, others add files but do not change those of root.
+        self._sticky = {
+            entry.path for entry in (*open_, *sweep.owned)
+            if entry.kind == "d" and entry.bits & 0o1000 and not entry.uid
+        }  # fmt: skip
+
+    def _listed(self, acl: Acl) -> list[str]:
+        """The entries of an access list that count now, and not for new files."""
+        return [e for e in acl.others(self.empty) if not e.startswith("default:")]
+
+    def _owner(self, entry: Entry, masked: set[str]) -> str:
+        """Who may change it by owner and group; people before accounts of services."""
+        spool = entry.bits & 0o1000 and entry.path.startswith("/var/spool/")
+        nobody = entry.gid in (0, *self.empty) or entry.path in masked or spool
+        by_group = bool(entry.bits & 0o020) and not nobody
+        if entry.uid and (entry.uid >= FIRST_PERSON or not by_group):
+            return f"uid {entry.uid}"
+        return f"gid {entry.gid}" if by_group else ""
 
     def of(self, path: str) -> str | None:
         """Who may change `path` and through what; None where nobody else was seen."""
@@ -123,7 +139,7 @@ class Others:
             parts = name.strip("/").split("/")
             for count in range(len(parts) + 1):
                 place = "/" + "/".join(parts[:count])
-                if place in self._who:
+                if place in self._who and (place == name or place not in self._sticky):
                     return f"{path} ({place}: {self._who[place]})"
         return f"{path} (everybody)" if _SHARED.match(plain) else None
 
@@ -274,7 +290,7 @@ def _runs_now(jobs: Iterable[Job], drop_ins: DropIns, names: Names | None) -> li
         known_or_absent(optional(ROOT_SHELLS)),
     ),
     severity=Severity.HIGH,
-    version=13,
+    version=14,
     remedy=msg(
         "Make root the owner of the named programs and of all directories above them, "
         "and remove write permission for others (chown root, chmod go-w)"

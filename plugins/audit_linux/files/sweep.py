@@ -131,6 +131,7 @@ CONTAINERS = (
     "/var/lib/docker", "/var/lib/containers", "/var/lib/containerd", "/var/lib/kubelet/pods",
     "/var/lib/lxc", "/var/lib/lxd", "/var/lib/machines", "/run/containerd", "/run/docker",
 )  # fmt: skip
+_ENGINES = ("docker.sock", "podman.sock", "containerd.sock", "crio.sock", "unix.socket")
 # Run or read by another program, so that nothing needs permission to run them. What lies in a home
 # changes with the home.
 _RUN_BY_OTHERS = (
@@ -233,7 +234,6 @@ def _tests() -> tuple[str, ...]:
                _SCRIPT_SIZE, "-exec", *sed(scripts=True), "{}", "+")  # fmt: skip
     able = ("-perm", "/0111", "-exec", "/usr/sbin/getcap", "{}", "+")
     run = _any(("-perm", "/0111"), ("!", "-path", "/home/*", *named), read)
-    sticky = ("!", "-perm", "-1000", *everybody)
     # Links to where programs lie that do not come with the system: not /usr, /etc, /lib, /bin;
     # links of the site to what lies beside them, and settings that are elsewhere.
     relative = ("-lname", "*../[hostvdmru]*/*",
@@ -255,15 +255,20 @@ def _tests() -> tuple[str, ...]:
            *(word for text in _OF_KEYS for word in ("-e", text)), "{}", ";",
            *_printed("K"))  # fmt: skip
     shut = ("!", "-perm", "-0001", *at_home, "-printf", r"\0D %p\0")
-    of_folder = (unowned, sticky, owned, listed)
+    of_folder = (unowned, everybody, owned, listed)
     numbers = ("-exec", "/usr/bin/stat", "--printf", r"\0N %t %T\0%n\0", "{}", "+")
     device = _any(("-type", "b"), ("-type", "c"))
+    of_special = (unowned, (*device, *everybody, *numbers), (*device, *owned))
+    # Who reads a disk reads every file of it. A socket of an engine of containers makes root.
+    disk = ("-type", "b", "-perm", "/0006", *_printed("W"))
+    engine = ("-type", "s", "-perm", "-0002",
+              *_any(*(("-name", name) for name in _ENGINES)), *_printed("W"))  # fmt: skip
     special = ("!", "-type", "f", "!", "-type", "d", "!", "-type", "l")
     return _any(
         ("-type", "f", *_all(key, (*_FILE, *_all(*of_file)))),
         ("-type", "d", *_all((*_DIRECTORY, *_all(*of_folder)), inherited, shut)),
         ("-type", "l", *_all(link, unowned)),
-        (*special, *_DIRECTORY, *_all(unowned, (*device, *everybody, *numbers), (*device, *owned))),
+        (*special, *_all(disk, engine, (*_DIRECTORY, *_all(*of_special)))),
     )
 
 
@@ -277,10 +282,10 @@ _ON_NO_DISK = ("-inum", f"+{1 << 56}")
 def argv(*starts: str, types: Iterable[str] = ()) -> tuple[str, ...]:
     """The argv of find(1) that searches below `starts`, file systems of `types` too."""
     searched = _any(
-        *(("-fstype", name) for name in dict.fromkeys((*LOCAL, *types))),
+        *(("-fstype", name) for name in dict.fromkeys((*LOCAL, "devtmpfs", *types))),
         ("-fstype", "unknown", "!", *_ON_NO_DISK),
     )
-    left_out = _any(*(("-path", path) for path in ("/dev", "/proc", "/sys", *CONTAINERS)))
+    left_out = _any(*(("-path", path) for path in ("/proc", "/sys", *CONTAINERS)))
     elsewhere = ("!", *searched, "-printf", r"\0X %F\0%p\0")
     snapshot = (*_any(*_SNAPSHOTS), "-uid", "0", "-printf", rf"\0X {SNAPSHOT}\0%p\0")
     closed = ("-type", "d", *_any(left_out, elsewhere, snapshot), "-prune")
@@ -295,7 +300,7 @@ _HUNG_UP = 129  # 128 and SIGHUP
 
 def _ask(privilege: Privilege, types: Iterable[str]) -> Command:
     return Command(
-        argv=argv("/", "/dev/shm", types=types),  # noqa: S108
+        argv=argv("/", types=types),
         privilege=privilege,
         ok=(0, 1, _HUNG_UP),
         timeout_s=_SECONDS + 20,

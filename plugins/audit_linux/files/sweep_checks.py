@@ -76,7 +76,7 @@ _NEEDS = (TARGET, SWEEP, known_or_absent(MOUNTS))
 
 def _open_folders(sweep: Sweep) -> frozenset[str]:
     """The directories that everybody may change."""
-    return frozenset(e.path for e in sweep.entries if e.kind == "d")
+    return frozenset(e.path for e in sweep.entries if e.kind == "d" and not e.bits & 0o1000)
 
 
 def _shipped(path: str) -> bool:
@@ -327,7 +327,7 @@ _FOR_EVERYBODY = ("1:3", "1:5", "1:7", "1:8", "1:9", "5:0", "5:2", "10:229", "10
     "linux.world-writable",
     needs=_NEEDS,
     severity=Severity.HIGH,
-    version=4,
+    version=5,
     remedy=msg(
         "Remove write permission for others from the named files (chmod o-w); set the "
         "sticky bit on shared directories (chmod +t)"
@@ -336,17 +336,33 @@ _FOR_EVERYBODY = ("1:3", "1:5", "1:7", "1:8", "1:9", "5:0", "5:2", "10:229", "10
 def world_writable(target: Target, sweep: Sweep, mounts: Mounts | Absent) -> Judgement:
     """No file is world-writable, and no world-writable directory lacks the sticky bit."""
     expected = msg("no file with write permission for others, no such directory without sticky bit")
-    open_ = _each_once((
-        e for e in sweep.entries
-        if e.bits & 0o002 and not _image(e.path, mounts)
-        and not (e.kind == "c" and sweep.devices.get(e.path) in _FOR_EVERYBODY)
-    ), mounts)  # fmt: skip
+    open_ = _each_once(
+        (e for e in sweep.entries if _is_open(e, sweep) and not _image(e.path, mounts)), mounts
+    )
     if open_:
         detail = msg("{count} world-writable paths: {names}", count=len(open_),
                      names=_names(sorted(open_, key=_folders_first)))  # fmt: skip
         return failed(detail, expected=expected)
     none = msg("No file is world-writable, and every world-writable directory has the sticky bit")
     return _settled(passed(none, expected=expected), sweep, mounts)
+
+
+_MEMORY = frozenset({"/dev/mem", "/dev/kmem", "/dev/port"})
+
+
+def _is_open(entry: Entry, sweep: Sweep) -> bool:
+    """Whether everybody may write where they should not; of a disk, also whether they may read."""
+    if entry.kind == "b":
+        return bool(entry.bits & 0o006)
+    if not entry.bits & 0o002 or (entry.kind == "d" and entry.bits & 0o1000):
+        return False
+    if entry.kind == "c":  # drivers make devices in /dev for everybody (nvidia0, kvm)
+        return (
+            entry.path in _MEMORY
+            if entry.path.startswith("/dev/")
+            else sweep.devices.get(entry.path) not in _FOR_EVERYBODY
+        )
+    return True
 
 
 def _folders_first(entry: Entry) -> tuple[bool, str]:

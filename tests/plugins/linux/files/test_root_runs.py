@@ -219,6 +219,29 @@ def test_what_a_folder_or_a_setting_makes_root_run() -> None:
         assert verdict(bad, pam=pam) is expected
 
 
+def test_directories_with_the_sticky_bit_and_devices() -> None:
+    """Others add programs there, and do not change those that are there."""
+    cron = (Job(where="/etc/crontab", programs=("/usr/local/bin/x",)),)
+    for bits, gid, expected in ((0o1777, 0, FAIL), (0o1775, 1001, FAIL), (0o1755, 1001, PASS)):
+        folder = Entry(path="/usr/local/bin", kind="d", bits=bits, uid=0, gid=gid)
+        assert verdict(structs.replace(FINE, entries=(folder,), owned=(folder,))) is expected
+    shared = Entry(path="/opt/drop", kind="d", bits=0o1777, uid=0, gid=0)
+    sweep = structs.replace(FINE, entries=(shared,))
+    assert verdict(sweep, cron) is PASS
+    inside = (Job(where="/etc/crontab", programs=("/opt/drop/x",)),)
+    assert verdict(sweep, inside) is PASS
+    path = (Job(where="/etc/crontab", programs=("x",), path=("/opt/drop", "/usr/bin")),)
+    assert verdict(sweep, path) is FAIL
+    null = Entry(path="/dev/null", kind="c", bits=0o666, uid=0, gid=0)
+    masked = structs.replace(
+        FINE, entries=(null,), links={"/usr/lib/systemd/system/x": "/dev/null"}
+    )
+    assert verdict(masked) is PASS
+    for name, kind, expected in (("sda", "b", FAIL), ("tty1", "c", PASS), ("mem", "c", FAIL)):
+        device = Entry(path=f"/dev/{name}", kind=kind, bits=0o600, uid=1000, gid=5)
+        assert verdict(structs.replace(FINE, owned=(device,))) is expected, name
+
+
 def test_owners_of_the_files_and_groups_without_members() -> None:
     for uid, gid, mode, expected in (
         (0, 0, 0o755, PASS), (9, 0, 0o755, FAIL), (0, 9, 0o775, FAIL), (0, 50, 0o775, PASS),

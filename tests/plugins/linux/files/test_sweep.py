@@ -108,9 +108,13 @@ def _acl(path: Path, *entries: str) -> None:
     subprocess.run(["setfacl", "-m", ",".join(entries or ("u:1234:rw",)), path], check=True)
 
 
+def _node(path: Path, kind: int, bits: int, major: int = 7, minor: int = 99) -> None:
+    os.mknod(path, kind, os.makedev(major, minor))
+    path.chmod(bits)
+
+
 def _device(path: Path, major: int, minor: int) -> None:
-    os.mknod(path, stat.S_IFCHR, os.makedev(major, minor))
-    path.chmod(0o666)
+    _node(path, stat.S_IFCHR, 0o666, major, minor)
 
 
 def _in_open_folder(folder: Path) -> None:
@@ -145,6 +149,17 @@ FAULTS: dict[str, tuple[Callable[[Path], None], dict[str, Verdict]]] = {
     "memory under the name of such a device": (
         lambda t: _device(t / "null", 1, 1), {"world-writable": FAIL},
     ),
+    "a disk that others may read": (
+        lambda t: _node(t / "sda", stat.S_IFBLK, 0o604),
+        {"world-writable": FAIL},
+    ),
+    "a disk of its group": (
+        lambda t: _node(t / "sda", stat.S_IFBLK, 0o660), {},
+    ),
+    "the socket of an engine of containers": (
+        lambda t: _node(t / "docker.sock", stat.S_IFSOCK, 0o666), {"world-writable": FAIL},
+    ),
+    "another socket": (lambda t: _node(t / "log.sock", stat.S_IFSOCK, 0o666), {}),
     "no sticky bit": (lambda t: (t / "tmp").chmod(0o777), {"world-writable": FAIL}),
     "no owner": (lambda t: os.chown(t / "plain", 54321, 0), {"unowned-files": FAIL}),
     "no group": (lambda t: os.chown(t / "plain", 0, 54321), {"unowned-files": FAIL}),
