@@ -80,6 +80,7 @@ LISTS: dict[str, NamedAsk] = {
         ok=(0, 1),
     ),
     "dates": _heads(_LISTS),
+    "where": Command(argv=("apt-config", "shell", "LISTS", "Dir::State::lists/d")),
 }  # fmt: skip
 # Ubuntu keeps the lists of what Ubuntu Pro would bring apart from its own, attached or not; the
 # Pro client refreshes them after each `apt update`. apt compares them with what is installed.
@@ -356,6 +357,8 @@ def parse_policy(answer: Answer) -> Sources | Partial:
 
 def parse_lists(answers: Answers) -> Metadata:
     """When the archives published what apt holds, and when apt last noted a whole refresh."""
+    if answers["where"].text.strip() != f"LISTS='{_LISTS}/'":
+        raise ParseError(msg("apt keeps its lists in a directory that was not read"))
     listings, stamp = [], None
     heads = _signed(answers["dates"])
     for at, path in records(answers["times"].stdout, 2):

@@ -121,17 +121,28 @@ def parse_kernels(answers: Answers) -> Kernels | Partial | Absent:
     """
     refused = refused_by(answers["found"])
     paths = _paths(answers["found"])
-    names = [path.rpartition("/")[2] for path in paths if path.startswith("/boot/")]
-    versions = {n.partition("-")[2] for n in names}
-    versions = {v for v in versions if v[:1].isdigit() and not v.startswith("0-rescue")}
-    mark = next((m for m in _MARKS if f"/run/{m}" in paths), "")
-    modules = [p.rpartition("/")[2] for p in paths if p.startswith("/sys/module/")]
-    patches = [path.split("/")[4] for path in answers["live"].lines if path.count("/") == 5]
     kernels = Kernels(
-        installed=tuple(sorted(versions)), reboot_mark=mark, live=(*sorted(patches), *modules),
+        installed=_versions(paths),
+        reboot_mark=next((m for m in _MARKS if f"/run/{m}" in paths), ""),
+        live=(*_live_patches(answers["live"].lines), *_names_in("/sys/module/", paths)),
         contained=any(path in CONTAINER_MARKS for path in paths),
-    )  # fmt: skip
+    )
     return partial(kernels, [refused.detail] if refused else [])
+
+
+def _names_in(folder: str, paths: list[str]) -> list[str]:
+    return [path.rpartition("/")[2] for path in paths if path.startswith(folder)]
+
+
+def _versions(paths: list[str]) -> tuple[str, ...]:
+    """The versions of the images in /boot, each once."""
+    versions = {name.partition("-")[2] for name in _names_in("/boot/", paths)}
+    return tuple(sorted(v for v in versions if v[:1].isdigit() and not v.startswith("0-rescue")))
+
+
+def _live_patches(paths: list[str]) -> list[str]:
+    """The names in /sys/kernel/livepatch/NAME/enabled."""
+    return sorted(path.split("/")[4] for path in paths if path.count("/") == 5)
 
 
 _BUILD = (

@@ -158,28 +158,14 @@ def release_supported(release: Release, collected_at: str) -> Judgement:
     label, row = find_support(release.id, release.name, release.version, release.version_id)
     today = datetime.fromisoformat(collected_at).date().isoformat()
     wanted = msg("a release that is supported on {day}", day=today)
-    if row is None or (row.confidence == "read" and row.end is None):
-        detail = msg("No end of support is known for {release}", release=label)
-        return undetermined(detail, expected=wanted)
-    if row.confidence != "read":
-        detail = msg(
-            "End of support of {release}: {end} (unverified, provide the vendor's statement)",
-            release=label, end=row.end or "?",
-        )  # fmt: skip
-        return undetermined(detail, expected=wanted)
+    if row is None or row.confidence != "read" or row.end is None:
+        return undetermined(_end_unknown(label, row), expected=wanted)
     detail = msg(
         "{release} is supported until {end} (source: {source})",
         release=label, end=row.end, source=row.source,
     )  # fmt: skip
-    if row.end and today <= row.end:
-        if row.regular and today > row.regular:
-            more = msg(
-                "The regular security support ended on {day}: since then it is long-term support "
-                "(LTS) by another team, for part of the packages and architectures",
-                day=row.regular,
-            )
-            return passed(detail, more, expected=wanted)
-        return passed(detail, expected=wanted)
+    if today <= row.end:
+        return passed(detail, *_long_term(row, today), expected=wanted)
     if row.extended and today <= row.extended:
         more = msg(
             "Until {end} it is supported only under a contract for extended support: provide "
@@ -188,6 +174,23 @@ def release_supported(release: Release, collected_at: str) -> Judgement:
         )
         return undetermined(detail, more, expected=wanted)
     return failed(detail, expected=wanted)
+
+
+def _end_unknown(label: str, row: Support | None) -> Message:
+    """Why it is not known when the support of a release ends."""
+    if row is None or row.confidence == "read":
+        return msg("No end of support is known for {release}", release=label)
+    return msg("End of support of {release}: {end} (unverified, provide the vendor's statement)",
+               release=label, end=row.end or "?")  # fmt: skip
+
+
+def _long_term(row: Support, today: str) -> tuple[Message, ...]:
+    """The note that the support has become that of another team."""
+    if not row.regular or today <= row.regular:
+        return ()
+    return (msg("The regular security support ended on {day}: since then it is long-term support "
+                "(LTS) by another team, for part of the packages and architectures",
+                day=row.regular),)  # fmt: skip
 
 
 CHECKS = (release_supported,)

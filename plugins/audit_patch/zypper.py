@@ -71,11 +71,7 @@ def _table(answer: Answer, wanted: str) -> tuple[list[Row], list[Message]]:
     And what is missing: rows of another form, and repositories with errors. There are two tables
     where updates of the package management itself are installed first.
     """
-    both = answer.text + "\n" + answer.stderr.decode("utf-8", "replace")
-    trouble = _CAUSE.search(both) or _TROUBLE.search(both)
-    detail = both[trouble.start() :].partition("\n")[0][:200] if trouble else ""
-    if not detail and answer.exit_code == _SKIPPED:
-        detail = f"exit {_SKIPPED}"
+    detail = _trouble(answer)
     lines = answer.lines
     rules = [i for i, line in enumerate(lines) if _RULE.fullmatch(line)]
     if detail and not rules:
@@ -91,6 +87,14 @@ def _table(answer: Answer, wanted: str) -> tuple[list[Row], list[Message]]:
         rows += more
         problems += unread
     return rows, problems
+
+
+def _trouble(answer: Answer) -> str:
+    """The line that says what zypper passed over, and best why; empty for nothing."""
+    both = answer.text + "\n" + answer.stderr.decode("utf-8", "replace")
+    if trouble := _CAUSE.search(both) or _TROUBLE.search(both):
+        return both[trouble.start() :].partition("\n")[0][:200]
+    return f"exit {_SKIPPED}" if answer.exit_code == _SKIPPED else ""
 
 
 def _rows(lines: list[str], rule: int, wanted: str) -> tuple[list[Row], list[Message]]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from audit_core.model import Answer, Answers, Command, NamedAsk, Target
 
 RECORDINGS = Path(__file__).parents[1] / "plugins" / "patch" / "recordings"
+APT_LISTS = b"LISTS='/var/lib/apt/lists/'\n"  # apt-config 2.6.1, without a setting
 HOST = Target(id="h", kind="host", object_type="server")
 
 

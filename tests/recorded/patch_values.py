@@ -8,7 +8,7 @@ from typing import Any
 from audit_core.model import Absent, Judgement, Reason, Verdict, msg
 from audit_patch import apt
 from audit_patch.model import Esm, Listing, Metadata, Release, Security, Source, Sources, Update
-from recorded.patch import answers
+from recorded.patch import APT_LISTS, answers
 
 NOW = "2026-11-23T12:00:00+00:00"
 EPOCH = 1795435200.0
@@ -73,7 +73,7 @@ BOTH = ubuntu("Ubuntu", "UbuntuESMApps", "UbuntuESM")
 def listing(name: str, days: float) -> Listing:
     """The list of a release file by its name."""
     times = f"{EPOCH - days * DAY}\0/var/lib/apt/lists/{name}\0".encode()
-    return apt.parse_lists(answers(times=times, dates=b"")).listings[0]
+    return apt.parse_lists(answers(times=times, dates=b"", where=APT_LISTS)).listings[0]
 
 
 def dnf_caches(baseos: float, appstream: float | None) -> Metadata:

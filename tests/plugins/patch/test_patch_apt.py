@@ -11,7 +11,7 @@ from audit_core.api.testkit import whole
 from audit_core.model import Absent, Answer, Answers, ParseError, Partial, Reason
 from audit_patch import apt
 from audit_patch.model import Esm, Listing, Newer, Pending, Source, Unattended, Update
-from recorded.patch import answer, answers, recording, run_all
+from recorded.patch import APT_LISTS, answer, answers, recording, run_all
 
 
 def test_apt_lists_every_pending_update() -> None:
@@ -183,7 +183,7 @@ def test_an_archive_called_oldstable_like_any_other_is_not_taken_for_security() 
 
 
 def _lists(times: Answer | bytes, dates: bytes = b"") -> Answers:
-    return answers(times=times, dates=dates)
+    return answers(times=times, dates=dates, where=APT_LISTS)
 
 
 LISTS = b"/var/lib/apt/lists"
@@ -233,13 +233,23 @@ def test_the_date_that_the_archive_signed_counts_not_that_of_the_copy(tmp_path: 
     os.utime(lists / "m_dists_y_updates_Release", (8, 8))
     (lists / "partial").mkdir()
     (lists / "partial" / "z_Release").write_text("Date: Tue, 01 Jul 2025 10:00:00 UTC\n")
-    found = apt.parse_lists(run_all(apt.LISTS, replace=("/var/lib/apt", str(tmp_path))))
+    given = run_all(apt.LISTS, replace=("/var/lib/apt", str(tmp_path)))
+    found = apt.parse_lists(
+        Answers(target=given.target, named={**given.named, "where": answer(APT_LISTS)})
+    )
     shown = [(x.at, x.security, x.suite, x.archive, x.valid_until) for x in found.listings]
     assert shown == [
         (1751364000.0, True, "bookworm", "bookworm-security", 1751968800.0),
         (7.0, False, "x", "stable", None), (8.0, True, "y", "y_updates", None),
     ]  # fmt: skip
     assert found.stamp is None
+
+
+def test_lists_in_another_directory_are_not_read() -> None:
+    """A copy that was left in the usual one may be fresh."""
+    where = b"LISTS='/srv/lists/'\n"
+    with pytest.raises(ParseError, match="directory"):
+        apt.parse_lists(answers(times=b"", dates=b"", where=where))
 
 
 def test_the_oldest_layout_of_debian_security_is_known() -> None:
