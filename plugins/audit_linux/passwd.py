@@ -296,9 +296,11 @@ def _login(line: str) -> Login:
         raise ParseError(msg("not a date: {text}", text=verbatim(line[-40:]))) from error
 
 
-def parse_lastlog(answer: Answer) -> tuple[Login, ...] | Partial:
-    """The last login per account as lastlog(8) tells it."""
+def parse_lastlog(answer: Answer) -> tuple[Login, ...] | Partial | Absent:
+    """The last login per account as lastlog(8) tells it; UNSUPPORTED where it has no file."""
     lines = answer.lines
+    if answer.exit_code and not lines:  # there is no /var/log/lastlog
+        return Absent(reason=Reason.UNSUPPORTED, detail=msg("lastlog holds no login"))
     if not lines or not lines[0].startswith("Username"):
         raise ParseError(msg("the output of lastlog has no heading"))
     numbered = ((number, line.rstrip()) for number, line in enumerate(lines, 1))
@@ -345,7 +347,7 @@ LASTLOG = fact(
     kind="host",
     providers=(
         provider(Command(argv=("lastlog2",), ok=(0, 1), limit=ACCOUNTS_LIMIT), parse_lastlog2),
-        provider(Command(argv=("lastlog",), limit=ACCOUNTS_LIMIT), parse_lastlog),
+        provider(Command(argv=("lastlog",), ok=(0, 1), limit=ACCOUNTS_LIMIT), parse_lastlog),
         provider(_WTMPDB, parse_wtmpdb),
     ),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime, timedelta
 from typing import Annotated
 
 from msgspec import Struct
@@ -24,6 +25,7 @@ from audit_core.api.sdk import (
     msg,
     optional,
     passed,
+    present,
     provider,
     undetermined,
     verbatim,
@@ -39,6 +41,9 @@ from audit_core.model import (
 )
 from audit_core.model.facts import Parser
 from audit_linux.logs.auditd_conf import AUDITD_CONF, AuditdConf
+from audit_linux.logs.audited_logins import AUDITED, AuditedLogin
+from audit_linux.logs.log_files import LOG_TREE, LogTree
+from audit_linux.logs.ssh_sessions import NEWEST_SESSION, fresh
 from audit_linux.processes import PROCESSES, Process, process_labels, running
 from audit_linux.programs import placed
 from audit_linux.units import UNITS, Units
@@ -130,19 +135,44 @@ def audit_daemon(processes: tuple[Process, ...], units: Units | Absent | None) -
 
 @check(
     "linux.audit-enabled",
-    needs=STATUS,
+    needs=(
+        STATUS,
+        known_or_absent(optional(AUDITED)),
+        known_or_absent(optional(NEWEST_SESSION)),
+        known_or_absent(optional(LOG_TREE)),
+    ),
     severity=Severity.HIGH,
+    version=2,
     when_absent=failed(NO_TOOLS),
     remedy=msg("Start auditd and remove audit=0 from the kernel command line"),
 )
-def audit_enabled(status: AuditStatus) -> Judgement:
+def audit_enabled(
+    status: AuditStatus,
+    audited: AuditedLogin | Absent | None,
+    session: datetime | Absent | None,
+    tree: LogTree | Absent | None,
+) -> Judgement:
     """The kernel records audit events and hands them to the audit daemon."""
     detail = msg(
         "enabled {enabled}, audit daemon pid {pid}, records lost {lost}",
         enabled=status.enabled, pid=status.pid, lost=status.lost,
     )  # fmt: skip
-    ok = status.enabled >= 1 and status.pid > 0
-    return expect(ok, detail=detail, expected=msg("enabled 1 or 2 and a daemon's pid"))
+    expected = msg("enabled 1 or 2 and a daemon's pid")
+    if status.enabled < 1 or status.pid <= 0:
+        return failed(detail, expected=expected)
+    listed, trail = known(tree), known(audited)
+    own = fresh(known(session), listed.now if listed else None)
+    newest = trail.at if trail else None
+    if own and newest and newest < own - _LATE:
+        old = msg("auditd seems to write nothing: its newest record of a login is older than an "
+                  "SSH session, which sshd and PAM report to it, too")  # fmt: skip
+        return undetermined(
+            detail, *present(trail.as_message if trail else None), old, expected=expected
+        )
+    return passed(detail, expected=expected)
+
+
+_LATE = timedelta(minutes=1)
 
 
 @check(

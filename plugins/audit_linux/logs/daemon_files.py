@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import re
+from itertools import pairwise
 
 from msgspec import Struct
 
@@ -69,7 +70,7 @@ _FLAGS = re.compile(r"-[46AdDFhnoqQvwxCest]*f(.*)")
 def _named(words: tuple[str, ...]) -> str:
     """The configuration file that the command line names; empty where it names none."""
     found = ""
-    for word, following in zip(words[1:], (*words[2:], ""), strict=True):
+    for word, following in pairwise((*words[1:], "")):
         flag = _FLAGS.fullmatch(word)
         if flag or word == "--cfgfile":
             found = (flag[1] if flag else "") or following
@@ -88,9 +89,9 @@ def rules_in_use(
 ) -> Forwards | Absent:
     """`rules` if `program` was started with the file `usual`; else Absent, with the other file."""
     inside = {p.pid for p in processes if p.contained}
-    own = [s.words for s in started if s.pid not in inside]
-    named = [_named(words) for words in own if words[0].rpartition("/")[2] == program]
-    other = [name for name in named if name and name != usual]
+    own = (s.words for s in started if s.pid not in inside)
+    named = {_named(words) for words in own if words[0].rpartition("/")[2] == program}
+    other = sorted(named - {"", usual})
     if not other:
         return rules
     detail = msg("{program} was started with the configuration file {path}, which was not read: "

@@ -47,7 +47,7 @@ from audit_linux.logs.journald import JOURNAL_CONF, JournalConf, JournalStorage
 from audit_linux.logs.log_files import LOG_TREE, SYSTEM_JOURNAL, LogTree
 from audit_linux.logs.routes import LOGINS
 from audit_linux.logs.rsyslog import RSYSLOG
-from audit_linux.logs.ssh_sessions import LOCAL_TIME, NEWEST_SESSION, local_time
+from audit_linux.logs.ssh_sessions import LOCAL_TIME, NEWEST_SESSION, fresh, local_time
 from audit_linux.logs.syslog_ng import SYSLOG_NG
 from audit_linux.passwd import LASTLOG, Login
 from audit_linux.processes import PROCESSES, Process, running
@@ -183,16 +183,7 @@ def _newest(logins: tuple[Login, ...] | None) -> datetime | None:
     return max(times, default=None)
 
 
-_FRESH = timedelta(minutes=15)  # the logs of an older session may have been rotated
 _TICK = timedelta(seconds=5)
-
-
-def _fresh(session: datetime | None, tree: LogTree | Absent) -> datetime | None:
-    """When the newest SSH session began, if that is not long ago: mostly that of the collection."""
-    if session is None or isinstance(tree, Absent):
-        return None
-    now = datetime.fromtimestamp(tree.now, UTC)
-    return session if now - _FRESH < session < now + _FRESH else None
 
 
 def _has_record_of(
@@ -267,7 +258,8 @@ def login_recording(
     expected = msg("a record about a login in a text log, a journal on disk or the audit log, not "
                    "older than the newest login")  # fmt: skip
     trail = known(audited) or AuditedLogin()
-    own, when = _fresh(known(session), tree), known(journaled)
+    now = None if isinstance(tree, Absent) else tree.now
+    own, when = fresh(known(session), now), known(journaled)
     last = next(iter(known(samples) or ()), None)
     login = max(filter(None, (_newest(known(logins)), own)), default=None)
     lasting = tree if isinstance(tree, Absent) else _on_disk(tree, when, known(conf))

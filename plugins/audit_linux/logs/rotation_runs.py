@@ -127,7 +127,7 @@ class Starts(Struct, frozen=True, kw_only=True):
 def parse_starts(answers: Answers) -> Starts:
     """The timers, the scripts of cron, and the tables that name logrotate or a script with it."""
     timers = _timers(answers["units"])
-    scripts, _ = _read(answers["scripts"])
+    scripts, hidden = _read(answers["scripts"])
     tables, closed = _read(answers["tables"])
     named, shut = _naming(answers["named"])
     own = [path for path in named if not path.startswith(_UNIT_FOLDERS)]
@@ -135,13 +135,18 @@ def parse_starts(answers: Answers) -> Starts:
     jobs = [f.path for f in starting if _is_job(f, systemd=timers.systemd)]
     return Starts(
         timer=timers.state if timers.systemd else "",
-        jobs=(*jobs, *_by_timer(named, timers)),
+        jobs=(*jobs, *filter(_is_own, hidden), *_by_timer(named, timers)),
         left=_left(starting, jobs),
-        closed=(*closed, *shut),
+        closed=(*closed, *shut, *(path for path in hidden if path.startswith(PARTS))),
         states=tuple(_STATE.findall("\n".join(f.text for f in starting))),
         unsure=_unsure(own, starting),
         by_timers=timers.cron,
     )  # fmt: skip
+
+
+def _is_own(path: str) -> bool:
+    """Whether a script is that of logrotate's package, which RHEL closes to others."""
+    return path.startswith(PARTS) and path.endswith("/logrotate")
 
 
 def _left(starting: list[FileEntry], jobs: list[str]) -> tuple[str, ...]:

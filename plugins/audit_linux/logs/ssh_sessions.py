@@ -5,7 +5,7 @@ A collection over SSH is a login itself: what keeps records of logins has one of
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from msgspec import Struct
 
@@ -67,6 +67,17 @@ def _row(line: str) -> _Row:
         raise ParseError(msg("not a process: {line}", line=verbatim(line))) from error
     name = parts[7].rstrip() if len(parts) > 7 else ""
     return _Row(whole_number(parts[0]), whole_number(parts[1]), began, name)
+
+
+_FRESH = timedelta(minutes=15)  # the logs of an older session may have been rotated
+
+
+def fresh(session: datetime | None, now: int | None) -> datetime | None:
+    """When the newest SSH session began, if that is not long ago: mostly that of the collection."""
+    if session is None or now is None:
+        return None
+    clock = datetime.fromtimestamp(now, UTC)
+    return session if clock - _FRESH < session < clock + _FRESH else None
 
 
 NEWEST_SESSION = fact(

@@ -145,6 +145,12 @@ def test_unusual_lines_of_lastlog(answer: Make) -> None:
     assert alice.last is None
 
 
+def test_no_file_of_lastlog_leaves_it_to_wtmpdb(answer: Make) -> None:
+    got = parse_lastlog(answer("", exit_code=1))
+    assert isinstance(got, Absent)
+    assert got.reason is Reason.UNSUPPORTED
+
+
 def test_lastlog2_of_debian_13(recording: Make) -> None:
     got = whole(parse_lastlog2(recording("linux.lastlog", release="debian-13")))
     assert [(login.name, login.last) for login in got] == [("audit", "2026-11-23T18:04:07+00:00")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,12 @@ from audit_core.api.sdk import msg
 from audit_core.api.testkit import whole
 from audit_core.model import Absent, Answer, ParseError, Partial, Reason, Verdict
 from audit_linux.logs import audit_rule_files, audit_rules, auditd_conf, auditing
+from audit_linux.logs.audited_logins import AuditedLogin
 from audit_linux.logs.auditing import AuditStatus
 from audit_linux.processes import Process
 from audit_linux.units import Units
 from invented.answers import files
+from invented.logs import NOW, log_file, log_tree
 from recorded import auditd
 
 Make = Callable[..., Answer]
@@ -106,8 +109,24 @@ def test_what_is_no_status_is_refused(text: str, answer: Make) -> None:
 )
 def test_enabled_and_locked(enabled: int, pid: int, on: Verdict, locked: Verdict) -> None:
     status = AuditStatus(enabled=enabled, pid=pid, lost=0)
-    assert auditing.audit_enabled.judge(status).verdict is on
+    assert auditing.audit_enabled.judge(status, None, None, None).verdict is on
     assert auditing.audit_locked.judge(status).verdict is locked
+
+
+def test_an_audit_daemon_that_writes_nothing_is_doubted() -> None:
+    """auditd 3.0.9 that was stopped by SIGSTOP, on Debian 12 over SSH."""
+    status = AuditStatus(enabled=1, pid=9, lost=0)
+    now = datetime.fromtimestamp(NOW, UTC)
+    session, tree = now - timedelta(seconds=20), log_tree(log_file("auth.log"))
+    for at, own, verdict in (
+        (now, session, Verdict.PASS),
+        (now - timedelta(hours=1), session, Verdict.UNDETERMINED),
+        (now - timedelta(hours=1), None, Verdict.PASS),
+        (now - timedelta(hours=1), now - timedelta(hours=2), Verdict.PASS),
+        (None, session, Verdict.PASS),
+    ):
+        trail = AuditedLogin(at=at, kind="USER_START", result="success")
+        assert auditing.audit_enabled.judge(status, trail, own, tree).verdict is verdict
 
 
 @pytest.mark.parametrize(

@@ -127,6 +127,9 @@ def test_what_starts_logrotate_is_looked_for(
          Verdict.UNDETERMINED),
         ("other state", off, SHIPPED, {TABLE: JOB}, 0o644, cron, old, Verdict.UNDETERMINED),
     ]  # fmt: skip
+    closed = answers(units=off, named="", scripts=files({}, not_permitted=SCRIPT),
+                     tables=files({}, not_present=TABLE))  # fmt: skip
+    assert parse_starts(closed).jobs == (SCRIPT,)  # as on RHEL 8
     for name, units, named, texts, mode, processes, ran_at, verdict in cases:
         with subtests.test(name):
             read = [files({}, not_present=SCRIPT), files({}, not_present=TABLE)]

@@ -200,7 +200,7 @@ def test_another_configuration_file_is_not_judged_by_the_usual_one(subtests: Any
         ("rsyslogd -n -iNONE", True), ("rsyslogd -n -f /srv/other.conf", False),
         ("rsyslogd -nf /srv/other.conf", False), ("rsyslogd -f/srv/other.conf", False),
         ("rsyslogd -n -f /etc/rsyslog.conf", True), ("rsyslogd -i /run/f -n", True),
-        ("syslog-ng -F -f /srv/x", True),
+        ("syslog-ng -F -f /srv/x", True), ("rsyslogd", True),
     ]  # fmt: skip
     for line, fine in cases:
         with subtests.test(line):
