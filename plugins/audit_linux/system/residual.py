@@ -22,14 +22,15 @@ from audit_linux.system import core_dumps as dumps
 from audit_linux.system.core_dumps import DUMP_SETTINGS, DumpSettings
 from audit_linux.system.kernel import SYSCTL
 
-_NOWHERE = ("", "|/bin/false", "|/usr/bin/false", "|/bin/true", "|/usr/bin/true", "/dev/null")
+# An empty pattern is none: with kernel.core_uses_pid the kernel writes hidden files (core(5)).
+_NOWHERE = ("|/bin/false", "|/usr/bin/false", "|/bin/true", "|/usr/bin/true", "/dev/null")
 
 
 @check(
     "linux.core-dumps",
     needs=(SYSCTL, known_or_absent(DUMP_SETTINGS), known_or_absent(PAM)),
     severity=Severity.LOW,
-    version=6,
+    version=7,
     remedy=msg(
         "Set fs.suid_dumpable=0 and kernel.core_pattern=|/bin/false, or Storage=none in "
         "coredump.conf"

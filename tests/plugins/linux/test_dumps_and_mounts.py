@@ -103,6 +103,9 @@ def test_dumps_by_limits_and_systemd(subtests: Any, files: Make) -> None:
                     other = Pam(services={"sshd": parse_service(session)})
                     assert core_dumps.judge(values, settings, other).verdict is not P
                 assert core_dumps.judge(values, settings, NONE).verdict is U
+    empty = {"kernel.core_pattern": "", "fs.suid_dumpable": "0"}  # may write a file .PID
+    assert core_dumps.judge(empty, DumpSettings(), LIMITS).verdict is U
+    assert core_dumps.judge(empty, DumpSettings(logins="0", services="0"), LIMITS).verdict is P
     values = {"kernel.core_pattern": BY_SYSTEMD, "fs.suid_dumpable": "1"}
     assert core_dumps.judge(values, DumpSettings(storage="none"), LIMITS).verdict is F
     assert core_dumps.judge({**values, "fs.suid_dumpable": "0"}, NONE, LIMITS).verdict is U

@@ -137,6 +137,15 @@ def test_password_history(
     )
 
 
+def test_two_modules_fill_one_file_of_earlier_passwords(pam: MakePam) -> None:
+    # pam_pwhistory and pam_unix of Linux-PAM 1.5.2: how many earlier passwords were refused
+    line = "password required pam_pwhistory.so remember={} {}\n"
+    line += "password required pam_unix.so remember={} use_authtok"
+    for both, file, verdict in ((3, "", FAIL), (5, "", FAIL), (10, "", PASS), (5, "file=/x", PASS)):
+        got = pam({"passwd": line.format(both, file, both)})
+        assert password_history.judge(got, None, EL9, LOCAL).verdict is verdict, (both, file)
+
+
 def test_password_history_of_whole_stacks(debian: dict[str, str], pam: MakePam) -> None:
     assert password_history.judge(pam(debian), None, EL9, LOCAL).verdict is FAIL
     assert password_history.judge(pam(EL), None, EL9, LOCAL).verdict is PASS
