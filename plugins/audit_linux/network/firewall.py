@@ -196,15 +196,10 @@ def _may_refuse(chains: Input) -> Iterator[Message]:
     if closing(chains.ruleset):
         yield NOT_FOLLOWED
     names = chains.interfaces
-    if names and all(_refused(p, n, chains.chains) for n in names for p in chains.packets):
+    if names and all(map(chains.closed_on, names)):
         yield msg("Refused on the interfaces that exist now, {names}, and not on others",
                   names=capped(names))  # fmt: skip
-    try:
-        who = [(p, reached(chains.question(p), incoming(chains.chains))) for p in chains.packets]
-    except TooLong:
-        yield msg("The ruleset takes too long to follow")
-        return
-    if all(2 * size(found.sure) <= size(everywhere(packet)) for packet, found in who):
+    if not any(map(chains.open_to_most, chains.packets)):
         yield msg("Some rules may refuse connections to any port: their conditions could not be "
                   "evaluated")  # fmt: skip
         yield from unread_sets(chains.ruleset)
@@ -284,17 +279,23 @@ class Input(Struct, frozen=True, kw_only=True):
     @property
     def refused(self) -> bool:
         """True when a packet that no rule speaks of is dropped, from wherever it comes."""
-        every = all(_refused(packet, "", self.chains) for packet in self.packets)
-        return every and not self.open_to_most
+        return self.closed_on("")
 
-    @property
-    def open_to_most(self) -> bool:
+    def closed_on(self, interface: str) -> bool:
+        """True when what arrives on `interface` is refused, and no rules let most addresses in."""
+        return all(
+            _refused(packet, interface, self.chains) and not self.open_to_most(packet, interface)
+            for packet in self.packets
+        )
+
+    def open_to_most(self, packet: str, interface: str = "") -> bool:
         """True when rules surely let most addresses in to a port that no rule names."""
+        question = structs.replace(self.question(packet), interface=interface)
         try:
-            who = ((p, reached(self.question(p), incoming(self.chains))) for p in self.packets)
-            return any(2 * size(found.sure) > size(everywhere(packet)) for packet, found in who)
+            who = reached(question, incoming(self.chains))
         except TooLong:
             return False
+        return 2 * size(who.sure) > size(everywhere(packet))
 
     @property
     def summary(self) -> Message:
@@ -392,7 +393,7 @@ def _without_program(elsewhere: tuple[str, ...] | Absent, expected: Message) -> 
         known_or_absent(ELSEWHERE),
     ),
     severity=Severity.MEDIUM,
-    version=14,
+    version=15,
     remedy=msg("Set up nftables, firewalld or ufw to refuse by default; accept what is needed"),
 )
 def firewall_input(

@@ -277,7 +277,7 @@ def _names(text: str, ports: set[int]) -> bool:
         known_or_absent(optional(IPSETS)),
     ),
     severity=Severity.MEDIUM,
-    version=9,
+    version=10,
     remedy=msg("Let the packet filter accept the management ports from the addresses of the "
                "administrators only, and declare these in admin_sources"),
 )  # fmt: skip

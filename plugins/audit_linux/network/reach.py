@@ -183,12 +183,16 @@ class _Walk:
         return (back, _NOBODY) if rule.verdict == "goto" else (_NOBODY, back)
 
 
-# To whole groups, as VRRP and mDNS send: no connection, and nothing to an address of this host.
-_GROUPS = {"4": ((0xE0 << 24, (1 << 32) - 1),), "6": ((0xFF << 120, (1 << 128) - 1),)}
+# To whole groups, as VRRP and mDNS send, and to the loopback interface: no connection from outside,
+# and nothing to an address of this host.
+_GROUPS = {
+    "4": ((0x7F << 24, (0x80 << 24) - 1), (0xE0 << 24, (1 << 32) - 1)),
+    "6": ((1, 1), (0xFF << 120, (1 << 128) - 1)),
+}
 
 
 def _to_many(rule: Rule, packet: str) -> bool:
-    """Whether `rule` is about packets to groups only."""
+    """Whether `rule` is about packets to groups, or to the loopback interface, only."""
     groups = _GROUPS[packet[-1]]
     return any(not asked.other and not without(asked.spans, groups) for asked in rule.targets)
 

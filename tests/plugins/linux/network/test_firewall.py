@@ -282,7 +282,8 @@ def test_firewall_of_recordings(
         ("-P INPUT DROP\n-A INPUT -s 0.0.0.0/1 -j ACCEPT\n-A INPUT -s 128.0.0.0/1 -j ACCEPT",
          Verdict.FAIL),
         # a new connection has no mark; as on nodes of Kubernetes
-        ("-P INPUT ACCEPT\n-A INPUT -m mark --mark 0x8000/0x8000 -j DROP", Verdict.FAIL),
+        ("-P INPUT ACCEPT\n-A INPUT -m mark --mark 0x8000/0x8000 -j DROP\n-A INPUT ! -s "
+         "127.0.0.0/8 -d 127.0.0.0/8 -m conntrack ! --ctstate RELATED,DNAT -j DROP", Verdict.FAIL),
         ("-P INPUT DROP\n-A INPUT -m mark --mark 0x0/0xff -j ACCEPT", Verdict.UNDETERMINED),
         # drops by conditions that were not evaluated
         ("-P INPUT ACCEPT\n-A INPUT -m mark ! --mark 0x7 -j DROP", Verdict.UNDETERMINED),
