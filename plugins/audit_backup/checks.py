@@ -11,11 +11,14 @@ from datetime import UTC, date, datetime
 from typing import Annotated
 
 from audit_backup import declared, open_points
-from audit_backup.dates import days, last_days
+from audit_backup.dates import days, is_of_day, last_days
 from audit_backup.facts import CLOCK, DIGESTS, ENDS, SET
 from audit_backup.generations import (
+    Generation,
+    complete,
     distinct,
     generations,
+    most_of_a_kind,
     overdue,
     same_as_before,
 )
@@ -50,7 +53,7 @@ from audit_core.api.sdk import (
     "backup.present",
     needs=SET,
     severity=Severity.HIGH,
-    version=12,
+    version=13,
     when_absent=open_points.NO_FOLDER,
     remedy=msg("Set the backup up, or correct what the inventory declares"),
 )
@@ -74,7 +77,7 @@ def present(files: Files) -> Judgement:
     "backup.fresh",
     needs=(SET, CLOCK, TARGET, COLLECTED_AT),
     severity=Severity.HIGH,
-    version=12,
+    version=13,
     when_absent=open_points.NO_FOLDER,
     remedy=msg("Find out why the backup job did not run or did not finish"),
 )
@@ -183,10 +186,16 @@ def _older(
 
 
 def _younger_by_name(files: Iterable[BackupFile], clock: int, allowed: float) -> Message | None:
-    """A message where a name has a day within the objective: a copy may keep older times."""
+    """A message where a name has a day within the objective: a copy may keep older times.
+
+    A time on that day is no older one.
+    """
     for file in files:
         for day in days(file.name):
-            if -2 * DAY < clock - _begin(day) - DAY <= allowed * HOUR:
+            if (
+                not is_of_day(file.at, day)
+                and -2 * DAY < clock - _begin(day) - DAY <= allowed * HOUR
+            ):
                 return msg(
                     "The name of {name} has the date {day}, but its time is older: it may be the "
                     "time of the original",
@@ -230,18 +239,24 @@ def _dated(
     if age + skew <= allowed * HOUR:
         if old := _older_by_content(newest, clock, allowed):
             return failed(detail, old, *noted, expected=wanted)
-        why = (
-            open_points.lacks_full(files)
-            or _older_by_name(newest, clock, allowed, full)
-            or _stopped(full, clock, allowed)
-            or _copied_nothing(full)
-        )
-        if why:
+        if why := _why_not_fresh(newest, full, files, clock, allowed):
             return undetermined(detail, why, *noted, expected=wanted)
         return passed(detail, *noted, expected=wanted)
     if why := _why_not_old(full, files, clock, latest, skew, allowed):
         return undetermined(detail, why, *(n for n in noted if n != why), expected=wanted)
     return failed(detail, expected=wanted)
+
+
+def _why_not_fresh(
+    newest: BackupFile, full: list[BackupFile], files: Files, clock: int, allowed: float
+) -> Message | None:
+    """Why the newest backup may be older than its time, or not all that is needed."""
+    return (
+        open_points.lacks_full(files)
+        or _older_by_name(newest, clock, allowed, full)
+        or _stopped(full, clock, allowed)
+        or _copied_nothing(full)
+    )
 
 
 def _stopped(full: list[BackupFile], clock: int, allowed: float) -> Message | None:
@@ -295,7 +310,7 @@ def _why_not_old(
         COLLECTED_AT,
     ),
     severity=Severity.MEDIUM,
-    version=12,
+    version=13,
     when_absent=open_points.NO_FOLDER,
     remedy=msg("Keep more generations, or correct the declared number"),
 )
@@ -329,15 +344,32 @@ def enough_copies(
     )  # fmt: skip
     noted = open_points.still_written(files, clock)
     if apart >= needed:
-        if why := open_points.lacks_full(files):
-            return undetermined(detail, why, expected=wanted)
         prints = _prints(settled, known(digests) or {}, known(ends) or {})
-        if distinct(full, {**inodes, **prints}) >= needed:
-            return passed(detail, *noted, expected=wanted)
-        return undetermined(detail, _SAME, *noted, expected=wanted)
+        if why := _why_not_apart(files, full, inodes, prints, needed):
+            return undetermined(detail, why, *noted, expected=wanted)
+        return passed(detail, *noted, expected=wanted)
     if why := open_points.unseen_files(files) or open_points.dated_in_future(files, clock, latest):
         return undetermined(detail, why, expected=wanted)
     return _too_few(settled, inodes, noted, needed, detail, wanted)
+
+
+def _why_not_apart(
+    files: Files,
+    full: tuple[Generation, ...],
+    inodes: dict[str, str],
+    prints: dict[str, object],
+    needed: int,
+) -> Message | None:
+    """Why generations that differ by time and name may be fewer than `needed`."""
+    if why := open_points.lacks_full(files):
+        return why
+    if not files.listed and most_of_a_kind(full) < needed:
+        return _OTHER_NAMES
+    whole = distinct(complete(full, steps=False), inodes)
+    if distinct(complete(full, steps=True), inodes) < needed or whole < 2 <= needed:
+        return msg("Only {count} of them are full backups, on which the others depend",
+                   count=whole)  # fmt: skip
+    return None if distinct(full, {**inodes, **prints}) >= needed else _SAME
 
 
 def _prints(
@@ -351,6 +383,10 @@ def _prints(
     return {**sums, **digests, **timed}
 
 
+_OTHER_NAMES = msg(
+    "Their names differ by more than days and numbers: they may be parts of one backup, such as a "
+    "copied tree. Declare `pattern`, and several backups each as a backup set"
+)
 _SAME = msg("Some of them have the same content: copies of one backup, or nothing had changed")
 
 

@@ -207,9 +207,14 @@ def _by_size(file: BackupFile, ends: Ends) -> Content:
     unknown = _is_of_no_known_format(file.name, head) and not _is_utf_8(head)
     if file.size <= _LOOKED and unknown:
         return Content.DOUBTFUL
-    if not any(head) or _is_something_else(file, ends) or _is_volume(head):
+    if _needs_base(head) or not any(head) or _is_something_else(file, ends) or _is_volume(head):
         return Content.DOUBTFUL
     return Content.DOUBTFUL if file.size <= _may_hold_nothing(file, head) else Content.FULL
+
+
+def _needs_base(head: bytes) -> bool:
+    """Whether it is an image that holds only what differs from another (qcow2)."""
+    return head.startswith(b"QFI\xfb") and any(head[8:16])
 
 
 def _is_volume(head: bytes) -> bool:

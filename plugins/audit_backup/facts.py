@@ -19,6 +19,7 @@ from audit_backup.content import content
 from audit_backup.magic import is_beside
 from audit_backup.model import BackupFile, Content, Ends, Files, Held, Inside, Tested
 from audit_core.api.sdk import (
+    DAY,
     Absent,
     Answer,
     complete,
@@ -119,11 +120,7 @@ def looked_into(
     ends, insides = known(ends) or {}, known(insides) or {}
     held, packed = known(held) or {}, known(packed) or {}
     dumped = {test.name: test.dumped for test in known(tests) or ()}
-    running = {_folder(f) for f in files.aside if names.is_of_running(f.name)}
-    beside = tuple(
-        f for f in files.files
-        if _folder(f) in running or (f.name in ends and is_beside(ends[f.name].head))
-    )  # fmt: skip
+    beside = _beside(files, ends)
     found = [
         structs.replace(f, at=_made(f, files), dumped=dumped.get(f.name), content=content(
             f, ends.get(f.name), insides.get(f.name), held.get(f.name), packed.get(f.name, b""),
@@ -181,6 +178,21 @@ def _definitions(
         or (names.is_table(f.name) and _folder(f) in dumps
             and f.content in (Content.DOUBTFUL, Content.EMPTY))
     ]  # fmt: skip
+
+
+def _beside(files: Files, ends: dict[str, Ends]) -> tuple[BackupFile, ...]:
+    """The files that are no backups by their first bytes, or of a run that did not end."""
+    marks = [f for f in files.aside if names.is_of_running(f.name)]
+    return tuple(
+        f for f in files.files
+        if any(_is_of_run(f, mark) for mark in marks)
+        or (f.name in ends and is_beside(ends[f.name].head))
+    )  # fmt: skip
+
+
+def _is_of_run(file: BackupFile, mark: BackupFile) -> bool:
+    """Whether `file` was made in the run that left `mark`."""
+    return _folder(file) == _folder(mark) and abs(file.at - mark.at) < DAY / 2
 
 
 def _folder(file: BackupFile) -> str:

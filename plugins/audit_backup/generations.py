@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from audit_backup import dates, names
 from audit_backup.model import BackupFile, Content
@@ -143,6 +143,26 @@ def without_full(files: Iterable[BackupFile]) -> tuple[str, ...]:
 def with_full(runs: Sequence[Generation]) -> tuple[Generation, ...]:
     """The generations with a full backup: the sizes of increments tell nothing."""
     return tuple(r for r in runs if not all(names.is_increment(f.name) for f in r.files))
+
+
+def complete(runs: Iterable[Generation], *, steps: bool) -> tuple[Generation, ...]:
+    """`runs` without logs of changes, and without increments unless `steps`."""
+    kept = ((r, tuple(f for f in r.files if _stands_alone(f.name, steps))) for r in runs)
+    return tuple(structs.replace(run, files=files) for run, files in kept if files)
+
+
+def _stands_alone(name: str, steps: bool) -> bool:
+    return not names.is_increment(name) or (steps and names.is_step(name))
+
+
+def _kind_of(file: BackupFile) -> str:
+    return "@" if names.snapshot(file.name) else names.kind(file.name)
+
+
+def most_of_a_kind(runs: Iterable[Generation]) -> int:
+    """In how many generations that kind of file is which is in most of them."""
+    kinds = (kind for run in runs for kind in {_kind_of(f) for f in run.files})
+    return max(Counter(kinds).values(), default=0)
 
 
 def same_as_before(files: Iterable[BackupFile]) -> tuple[str, ...]:

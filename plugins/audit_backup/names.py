@@ -41,9 +41,10 @@ _ASIDE_NAMES = re.compile(
     r"|toc\.dat|backup_manifest|backup_label(?:\.old)?|tablespace_map|media\.(?:lock|db)"
     r"|(?:md5|sha1|sha224|sha256|sha384|sha512|sm3|b2)_?sums?|checksums?)(?:\.(?:txt|md|html?))?"
 )
-# What a program leaves in a directory until its run has ended: mydumper, pg_basebackup, scripts.
+# What mydumper, pg_basebackup and scripts leave until a run has ended, or where it failed.
 _RUNNING = re.compile(
-    r"metadata\.partial(?:\.\d+)?|backup_manifest\.tmp|[._]?(?:in[-_]?progress|incomplete|unfinished)"
+    r"metadata\.partial(?:\.\d+)?|backup_manifest\.tmp"
+    r"|[._]?(?:backup[-_.])?(?:in[-_]?progress|incomplete|unfinished|failed|failure)"
 )
 # Notes about backups, or the backup of a configuration: the name does not tell which.
 _UNCLEAR = (
@@ -60,12 +61,12 @@ def is_aside(path: str, pattern: str) -> bool:
     if set(asked) - _ASKS_ALL and _ASIDE_NAMES.fullmatch(asked):
         return False
     hidden = name.startswith(".") and not asked.startswith(".")
-    by_end = any(name.endswith(s) and not asked.endswith(s) for s in _ASIDE)
+    by_end = any(name.endswith(s) and s not in asked for s in _ASIDE)
     return hidden or by_end or is_of_running(name) or bool(_ASIDE_NAMES.fullmatch(name))
 
 
 def is_of_running(path: str) -> bool:
-    """Whether the name is that of the mark in a directory whose backup is not finished."""
+    """Whether the name is that of the mark of a run that did not end, or failed."""
     return bool(_RUNNING.fullmatch(path.rpartition("/")[2].lower()))
 
 
@@ -77,7 +78,7 @@ def is_unclear(path: str, pattern: str) -> bool:
     name, asked = path.rpartition("/")[2].lower(), pattern.lower()
     plain = _stripped(name)
     if plain != name and plain.endswith(_ASIDE):
-        return not _stripped(asked).endswith(_ASIDE)
+        return not any(plain.endswith(s) and s in asked for s in _ASIDE)
     return any(name.endswith(s) and not asked.endswith(s) for s in _UNCLEAR)
 
 
@@ -189,8 +190,11 @@ _WORDS = re.compile(
     r"|sunday|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|hourly|daily|weekly|monthly|yearly"
     r"|day|week|month)(?![a-z])"
 )
-_HEX = re.compile(r"(?<![0-9a-z])(?=[a-f]*\d)[0-9a-f]{7,}(?![0-9a-z])")
-_ROTATION = re.compile(r"[-._]\d{1,3}(?=\.(?:gz|xz|bz2|zst|lz4)$|$)")
+_HEX = re.compile(
+    r"(?<![0-9a-z])[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?![0-9a-z])"
+    r"|(?<![0-9a-z])(?=[a-f]*\d)[0-9a-f]{7,}(?![0-9a-z])"
+)
+_ROTATION = re.compile(r"[-._](?:\d{1,3}|old|prev|orig)(?=\.(?:gz|xz|bz2|zst|lz4)$|$)")
 _PART = re.compile(r"(?<=[-_.])a[a-z]$")  # split(1) names its parts aa, ab, …
 
 
@@ -206,6 +210,11 @@ def series(name: str) -> str:
 _SNAPSHOT = re.compile(
     r"(?:hourly|daily|weekly|monthly|yearly|alpha|beta|gamma|delta)\.\d{1,4}", re.ASCII
 )
+
+
+def kind(name: str) -> str:
+    """`name` without all that tells one backup from another: days, periods, numbers, and signs."""
+    return re.sub(r"[-_. #@()]+", "", series(family(name)))
 
 
 def snapshot(name: str) -> str:

@@ -88,7 +88,8 @@ def unsearched_places(files: Files) -> Message | None:
     if files.deeper:
         names = capped((f.name for f in files.deeper), sort=False)
         return msg(
-            "{count} directories were not searched, among them {names}: declare `depth`",
+            "{count} directories were not searched, among them {names}: declare `depth` (up to 5), "
+            "or directories further down as backup sets",
             count=len(files.deeper), names=names,
         )  # fmt: skip
     if files.mounted:

@@ -39,7 +39,7 @@ from audit_core.api.sdk import (
     "backup.size",
     needs=(SET, CLOCK, TARGET, COLLECTED_AT),
     severity=Severity.HIGH,
-    version=12,
+    version=13,
     when_absent=open_points.NO_FOLDER,
     remedy=msg("Check the log of the backup job: the newest backup may be incomplete"),
 )

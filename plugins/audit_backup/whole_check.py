@@ -39,7 +39,7 @@ from audit_core.api.sdk import (
     "backup.whole",
     needs=(SET, TESTS, ENDS, known_or_absent(PACKED_HEADS), CLOCK, TARGET, COLLECTED_AT),
     severity=Severity.HIGH,
-    version=8,
+    version=9,
     remedy=msg("Check the log of the backup job, and make the backup again"),
 )
 def whole(

@@ -75,6 +75,7 @@ def test_what_may_be_an_archive_of_nothing_does_not_pass(tmp_path: Path, subtest
         "x_@.gpg": b"\x85\x01\x8c\x03" + bytes(600),
         "r_@.rdb": b"REDIS0011\xfa\tredis-ver\x057.0.15\xff" + bytes(60),
         "q_@.qcow2": b"QFI\xfb\x00\x00\x00\x03" + bytes(190_000),
+        "overlay_@.qcow2": b"QFI\xfb\0\0\0\3" + (0x1D0).to_bytes(8, "big") + bytes(900_000),
         "e_@.db": b"SQLite format 3\0" + bytes(12_272),
         "p_@.pgdump": b"PGDMP\x01\x0e\x00" + bytes(900),
     }  # fmt: skip

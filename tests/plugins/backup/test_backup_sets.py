@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
+import uuid
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -57,12 +58,25 @@ def test_an_increment_stands_for_the_full_backup_of_its_series(tmp_path: Path) -
                     data = os.urandom(90_000 + night if full else 900 + night * 90)
                     put(folder / text, data, night * NIGHT + 3600)
             assert verdicts(folder, depth=3, min_bytes=90_000)[:4] == [P] * 4
+            assert verdicts(folder, depth=3, copies=15)[2] is not P
             for path in folder.rglob(f"b*{day(0)}*"):
                 path.unlink()
             assert verdicts(folder, depth=3)[3] is U
             for path in folder.rglob(f"b*{words[0]}*.*"):
                 path.unlink()
             assert verdicts(folder, depth=3)[:3] == [U] * 3  # increments without their full backup
+
+
+def test_one_full_backup_is_one_generation(tmp_path: Path) -> None:
+    base = packed("gzip -c", tarred(tmp_path, ".") + os.urandom(9000))
+    for folder, name in (("logs", "0000000100000000000000{:02X}"), ("steps", "srv-incr-{}.bin")):
+        for night in range(7):
+            put(tmp_path / folder / name.format(night), os.urandom(900), night * NIGHT + 3600)
+        put(tmp_path / folder / "srv-full.bin", base, 7 * NIGHT)
+        assert verdicts(tmp_path / folder, copies=7)[2] is U
+        assert verdicts(tmp_path / folder, copies=1)[2] is P
+    put(tmp_path / "steps" / "srv-full-2.bin", base[::-1], 14 * NIGHT)
+    assert verdicts(tmp_path / "steps", copies=7)[2] is P
 
 
 def test_sizes_are_compared_within_one_series(tmp_path: Path) -> None:
@@ -130,6 +144,9 @@ def test_what_lies_beside_backups_is_none(tmp_path: Path, subtests: Any) -> None
     asked = tmp_path / "asked"
     nights(asked, "switch-@.cfg", lambda n: b"hostname x%d\n" % n * 90)
     assert verdicts(asked, pattern="*.cfg")[:4] == [P] * 4
+    nights(tmp_path / "logs", "audit.log.@.gz", lambda _: packed("gzip -c", os.urandom(9000)))
+    for pattern, want in (("*", U), ("audit.log.*", P), ("*.log*", P)):
+        assert verdicts(tmp_path / "logs", pattern=pattern)[:4] == [want] * 4
 
 
 def test_directories_that_were_not_searched_leave_everything_open(tmp_path: Path) -> None:
@@ -228,16 +245,21 @@ def test_tar_archives_of_pg_basebackup_have_blanks_behind_numbers(tmp_path: Path
 
 
 def test_the_directory_of_a_run_that_did_not_end_is_no_backup(tmp_path: Path) -> None:
-    """The marks of mydumper 0.10.1 and pg_basebackup 15."""
-    for mark in ("metadata.partial", "backup_manifest.tmp", "INCOMPLETE", ".in_progress"):
+    """The marks of mydumper 0.10.1, pg_basebackup 15 and scripts."""
+    for mark in (
+        "metadata.partial", "backup_manifest.tmp", "INCOMPLETE", ".in_progress", "FAILED",
+        "backup.failed",
+    ):  # fmt: skip
         for night in range(3):
             dump = HEADER + TABLE + rows(night) + TRAILER
             put(tmp_path / mark / day(night) / "a.sql", dump, night * NIGHT + 3600)
         assert verdicts(tmp_path / mark, depth=2, copies=3)[:4] == [P] * 4
         put(tmp_path / mark / day(0) / mark, b"Started dump at: 2026-11-30\n")
         got = verdicts(tmp_path / mark, depth=2, copies=3, rpo_hours=24)
-        assert got[1] is not P  # the name of the one before has yesterday's date
-        assert got[2] is F
+        assert got[1:3] == [F, F]
+    nights(tmp_path / "flat", "db_@.bin", lambda n: os.urandom(900 + n))
+    put(tmp_path / "flat" / "FAILED", b"", NIGHT * 2)
+    assert verdicts(tmp_path / "flat", copies=6)[:3] == [P] * 3  # of the run two nights ago
 
 
 def test_a_name_with_an_old_date_or_one_to_come_is_not_fresh(tmp_path: Path) -> None:
@@ -304,6 +326,21 @@ def test_rotated_files_are_one_series(tmp_path: Path) -> None:
     assert verdicts(tmp_path)[:4] == [P] * 4
     put(tmp_path / "db.sql.gz", packed("gzip -c", TABLE + os.urandom(900)))
     assert verdicts(tmp_path)[3] is F
+
+
+def test_files_of_different_names_are_no_generations_of_one(tmp_path: Path) -> None:
+    tree = ("etc/hosts", "srv/data/a", "srv/b", "www/x", "home/y.bin", "home/z")
+    named = {
+        "tree": (tree, U), "kinds": (("a.bin", "b.bin", "c.bin"), U),
+        "old": (("db.bin", "db.bin.old", "db.bin.prev"), P),
+        "numbers": (("db.bin", "db_1.bin", "db (2).bin"), P),
+        "ids": ([f"b-{uuid.UUID(int=n << 99 | n)}.bin" for n in (1, 2, 3)], P),
+        "sorts": (("db-daily-a1.bin", "db-weekly-a2.bin", "db-full-a3.bin"), P),
+    }  # fmt: skip
+    for folder, (names, want) in named.items():
+        for number, name in enumerate(names):
+            put(tmp_path / folder / name, os.urandom(900), number * 3 * NIGHT + 3600)
+        assert judged(tmp_path / folder, depth=3, copies=3)["copies"].verdict is want, folder
 
 
 def test_a_copied_tree_keeps_the_times_of_its_originals(tmp_path: Path) -> None:
