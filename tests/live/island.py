@@ -117,12 +117,15 @@ exec {command}
             [program("openssl"), "passwd", "-6", "-stdin"], input=self.password + "\n",
             capture_output=True, text=True, check=True,
         ).stdout.strip()  # fmt: skip
-        with (etc / "passwd").open("a") as passwd:
-            passwd.write(f"{USER}:x:{_UID}:{_UID}::/home/{USER}:/bin/bash\n")
-        with (etc / "group").open("a") as group:
-            group.write(f"{USER}:x:{_UID}:\n")
-        with (etc / "shadow").open("a") as shadow:
-            shadow.write(f"{USER}:{hashed}:20000:0:99999:7:::\n")
+        for name, fields in (
+            ("passwd", f"x:{_UID}:{_UID}::/home/{USER}:/bin/bash"),
+            ("group", f"x:{_UID}:"),
+            ("shadow", f"{hashed}:20000:0:99999:7:::"),
+        ):
+            # This machine may have an account of that name.
+            others = (line for line in (etc / name).read_text().splitlines(keepends=True)
+                      if not line.startswith(f"{USER}:"))  # fmt: skip
+            (etc / name).write_text(f"{''.join(others)}{USER}:{fields}\n")
 
     def _end(self) -> None:
         # unshare holds SIGTERM back; with it, by --kill-child, its whole process namespace ends.
