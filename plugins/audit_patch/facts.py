@@ -133,6 +133,7 @@ UNSOURCED = fact(
         provider(asks=owners.OF_APT, parse=owners.unsourced_of_apt, package_manager="apt"),
         provider(asks=owners.OF_DNF, parse=owners.unsourced_of_rpm, package_manager="dnf"),
         provider(asks=owners.OF_YUM, parse=owners.unsourced_of_rpm, package_manager="yum"),
+        provider(asks=owners.OF_ZYPPER, parse=owners.unsourced_of_suse, package_manager="zypper"),
         provider(host.RELEASE, host.unheard_of),
     ),
 )

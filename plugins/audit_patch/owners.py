@@ -13,6 +13,7 @@ from audit_core.api.sdk import (
     Answer,
     Answers,
     Command,
+    Message,
     ParseError,
     Partial,
     msg,
@@ -21,7 +22,7 @@ from audit_core.api.sdk import (
     verbatim,
 )
 from audit_core.model import NamedAsk
-from audit_patch import apt, rpm
+from audit_patch import apt, rpm, zypper
 
 OWNERS = Command(
     argv=(
@@ -35,6 +36,7 @@ OF_APT: dict[str, NamedAsk] = {"versions": apt.VERSIONS, "owners": OWNERS}
 _VENDORS = Command(argv=("rpm", "-qa", "--qf", "%{NAME}.%{ARCH}\\t%{VENDOR}\\n"), limit=4 << 20)
 OF_DNF: dict[str, NamedAsk] = {"extras": rpm.extras("dnf"), "vendors": _VENDORS}
 OF_YUM: dict[str, NamedAsk] = {"extras": rpm.extras("yum"), "vendors": _VENDORS}
+OF_ZYPPER: dict[str, NamedAsk] = {"extras": zypper.ORPHANS, "vendors": _VENDORS}
 
 _OF_DEBIAN = re.compile(r"@([a-z.-]+\.)?(debian\.(org|net)|ubuntu\.com)>", re.IGNORECASE)
 # A kernel has its version in its name: the archive holds the newest only.
@@ -75,7 +77,17 @@ def unsourced_of_apt(answers: Answers) -> tuple[str, ...] | Partial:
 
 def unsourced_of_rpm(answers: Answers) -> tuple[str, ...] | Partial:
     """The packages by the vendor of the base system that no repository holds in any version."""
-    extras, problems = rpm.parse_extras(answers["extras"])
+    return _by_vendor(answers, *rpm.parse_extras(answers["extras"]))
+
+
+def unsourced_of_suse(answers: Answers) -> tuple[str, ...] | Partial:
+    """The same as zypper tells."""
+    return _by_vendor(answers, *zypper.parse_orphans(answers["extras"]))
+
+
+def _by_vendor(
+    answers: Answers, extras: list[str], problems: list[Message]
+) -> tuple[str, ...] | Partial:
     rows, more = read_rows(enumerate(answers["vendors"].lines, 1), _vendor)
     vendors = dict(rows)
     base = {v for name, v in rows if re.fullmatch(r"(glibc|filesystem)\..+", name)}

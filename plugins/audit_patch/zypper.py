@@ -39,6 +39,8 @@ _SKIPPED = 106  # zypper(8): some repositories were not read, and the others are
 _ENDS = (0, _SKIPPED)
 UPDATES = Command(argv=(*_QUIET, "list-updates", "--all"), timeout_s=90, limit=4 << 20, ok=_ENDS)
 PATCHES = Command(argv=(*_QUIET, "list-patches", "--all"), timeout_s=90, limit=8 << 20, ok=_ENDS)
+# Installed packages of which no repository has any version.
+ORPHANS = Command(argv=(*_QUIET, "packages", "--orphaned"), timeout_s=90, limit=4 << 20, ok=_ENDS)
 # libzypp touches the index when a refresh finds it unchanged.
 CACHES = caches(("/var/cache/zypp/raw",), 4)
 _CONF = ("/usr/share/zypp/zypp.conf", "/usr/etc/zypp/zypp.conf", "/etc/zypp/zypp.conf")
@@ -48,7 +50,7 @@ REPOS = skeleton(
 )  # fmt: skip
 
 _RULE = re.compile(r"-+(\+-+)+")
-_NONE = "No updates found."
+_NONE = ("No updates found.", "No packages found.")
 _TROUBLE = re.compile(
     r"(?im)^(error|warning: (skipping|repository|the repo)|some of the repositories)"
 )
@@ -76,10 +78,10 @@ def _table(answer: Answer, wanted: str) -> tuple[list[Row], list[Message]]:
     rules = [i for i, line in enumerate(lines) if _RULE.fullmatch(line)]
     if detail and not rules:
         raise ParseError(msg("error output: {detail}", detail=verbatim(detail)))
-    if not rules and _NONE in lines:
+    if not rules and not set(_NONE).isdisjoint(lines):
         return [], []
     if not rules or rules[0] == 0:
-        raise ParseError(msg("neither one table nor {line}", line=verbatim(_NONE)))
+        raise ParseError(msg("neither one table nor {line}", line=verbatim(_NONE[0])))
     rows: list[Row] = []
     problems = [msg("zypper reported an error: {text}", text=verbatim(detail))] if detail else []
     for rule in rules:
@@ -145,6 +147,12 @@ def parse_patches(answer: Answer) -> Security | Partial:
     labelled = any(r["Category"] == "security" for r in rows)
     base = any(r["Status"] != "not needed" for r in rows)
     return partial(Security(updates=updates, labelled=labelled, base=base), problems)
+
+
+def parse_orphans(answer: Answer) -> tuple[list[str], list[Message]]:
+    """Name and architecture of each package that no repository has, and what could not be read."""
+    rows, problems = _table(answer, "Version")
+    return [f"{row['Name']}.{row['Arch']}" for row in rows], problems
 
 
 def parse_sources(answer: Answer) -> Sources | Absent:

@@ -38,3 +38,16 @@ def test_packages_of_the_base_systems_vendor_that_no_repository_holds() -> None:
     for given, found in ((extras, ("httpd.x86_64",)), (answer(head), ()), (none, ())):
         got = owners.unsourced_of_rpm(answers(extras=given, vendors=vendors))
         assert whole(got) == found
+
+
+def test_packages_of_suse_that_no_repository_holds() -> None:
+    """zypper 1.14.42 with a module that is disabled."""
+    row = b"i+ | @System    | %s | 1-1     | noarch\n"
+    table = (
+        b"Loading repository data...\nReading installed packages...\n"
+        b"S  | Repository | Name  | Version | Arch\n---+------------+-------+---------+-------\n"
+    ) + b"".join(row % name for name in (b"agent", b"httpd"))
+    none = b"Loading repository data...\nReading installed packages...\nNo packages found.\n"
+    vendors = b"glibc.x86_64\tSUSE LLC\nhttpd.noarch\tSUSE LLC\nagent.noarch\tSec\n"
+    for given, found in ((table, ("httpd.noarch",)), (none, ())):
+        assert whole(owners.unsourced_of_suse(answers(extras=given, vendors=vendors))) == found
