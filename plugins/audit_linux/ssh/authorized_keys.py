@@ -80,9 +80,7 @@ def authorized_keys(
     if off and not server.overrides("pubkeyauthentication"):
         none = msg("The SSH server accepts no keys (PubkeyAuthentication no)")
         return server.settled(passed(none, expected=expected))
-    central_files = _central(server, known(central) or (), accounts)
-    read = (*_at_home(server, known(files) or ()), *central_files)
-    found = tuple(file.at(known(clock)) for file in read)
+    found = _in_use(server, known(files) or (), known(central) or (), accounts, known(clock))
     trusted = _signers(server, known(signers) or ())
     used = (*found, *trusted)
     short = [f"{f.path}: {k.text}" for f in used for k in f.keys if weak(k, min_rsa)]
@@ -95,6 +93,15 @@ def authorized_keys(
     if doubts := _doubts(server, found, trusted, homes_of(target).far(accounts)):
         return undetermined(*detail, *doubts, expected=expected)
     return server.settled(passed(*detail, expected=expected))
+
+
+def _in_use(
+    server: Server, homes: tuple[KeyFile, ...], central: tuple[KeyFile, ...],
+    accounts: Accounts | Absent, now: int | None,
+) -> tuple[KeyFile, ...]:  # fmt: skip
+    """The files of accounts that the server looks at, with the keys that open them `now`."""
+    read = (*_at_home(server, homes), *_central(server, central, accounts))
+    return tuple(file.at(now) for file in read)
 
 
 def _ended(found: tuple[KeyFile, ...]) -> tuple[Message, ...]:

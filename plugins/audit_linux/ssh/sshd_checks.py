@@ -160,20 +160,29 @@ def sshd_root_login(
     value = server.sshd.one("permitrootlogin")
     values = [value, *(o.value for o in server.overrides("permitrootlogin"))] if value else []
     weak = [each for each in values if not good("", each)]
-    if weak and _by_users(server):
-        detail = msg("PermitRootLogin is {value}, but DenyUsers or AllowUsers exclude root",
-                   value=shortened(weak[0]))  # fmt: skip
-        return server.settled(passed(detail, expected=expected))
-    excluded = _by_groups(server) if weak else False
-    if excluded is not False:
-        detail = msg("PermitRootLogin is {value}, but DenyGroups or AllowGroups exclude root",
-                   value=shortened(weak[0]))  # fmt: skip
-        if excluded:
-            return server.settled(passed(detail, expected=expected))
-        return undetermined(_OTHER_GROUPS, expected=expected)
+    if weak and (judged := _kept_out(server, shortened(weak[0]), expected)) is not None:
+        return judged
     if server.sshd.unread:  # DenyUsers or AllowUsers may stand in what was not read
         return undetermined(msg("Some settings of sshd -T were not read"), expected=expected)
     return settings_as(server, ("permitrootlogin",), good, expected)
+
+
+def _kept_out(server: Server, value: str, expected: Message) -> Judgement | None:
+    """The judgement where other settings keep root out, or may; None where none does."""
+    if _by_users(server):
+        detail = msg("PermitRootLogin is {value}, but DenyUsers or AllowUsers exclude root",
+                     value=value)  # fmt: skip
+    elif server.refuses_root():
+        detail = msg("PermitRootLogin is {value}, but RefuseConnection turns root away",
+                     value=value)  # fmt: skip
+    elif (excluded := _by_groups(server)) is not False:
+        detail = msg("PermitRootLogin is {value}, but DenyGroups or AllowGroups exclude root",
+                     value=value)  # fmt: skip
+        if excluded is None:
+            return undetermined(_OTHER_GROUPS, expected=expected)
+    else:
+        return None
+    return server.settled(passed(detail, expected=expected))
 
 
 # The default before OpenSSH 7.0, which SUSE keeps, and the one since.

@@ -130,6 +130,13 @@ class Server(Struct, frozen=True, kw_only=True):
             return True
         return outside_holds(given, self.tried(given, of_root=key in _OF_ROOT))
 
+    def refuses_root(self) -> bool:
+        """Whether blocks with RefuseConnection (OpenSSH 9.9) surely meet every login of root."""
+        given = [one for one in self.files.overrides if one.key in ("refuseconnection", INCLUDE)]
+        if not given or any(one.value.lower() != "yes" for one in given):
+            return False
+        return outside_holds(given, self.tried(given, of_root=True)) is False
+
     def _effects(self, keys: Iterable[str], of_root: bool) -> list[tuple[Override, bool | None]]:
         wanted = frozenset(keys)
         given = [one for one in self.files.overrides if one.key in wanted or one.key == INCLUDE]

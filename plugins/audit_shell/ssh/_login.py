@@ -45,6 +45,7 @@ def _reach_jump(access: SshAccess, secret: Callable[[str], str]) -> Link:
         return reach(access, secret)
     except ConnectError as error:
         error.in_between, error.replies = True, ()
+        error.detail = msg("Jump host: {why}", why=error.detail)
         raise
 
 

@@ -431,6 +431,18 @@ def test_signatures_of_users(files: Make) -> None:
         assert judged.verdict is verdict, (key, value, text)
 
 
+def test_blocks_that_refuse_root(files: Make) -> None:
+    """RefuseConnection: whether OpenSSH 10.6p1 let root in from 127.0.0.1 or elsewhere."""
+    root = structs.replace(GOOD, values=GOOD.values | {"permitrootlogin": ("yes",)})
+    for text, verdict in (
+        ("Match User root\nRefuseConnection yes", PASS),
+        ("Match User root Address 10.0.0.0/8\nRefuseConnection yes", FAIL),
+        ("Match User alice\nRefuseConnection yes", FAIL),
+        ("Match User root\nRefuseConnection no", FAIL),
+    ):
+        assert _root(files, text, sshd=root) is verdict, text
+
+
 def test_signatures_of_authorities() -> None:
     keys: dict[str, tuple[str, ...]] = {"pubkeyacceptedalgorithms": ("ssh-ed25519",)}
     for signs, trusts, verdict in (
