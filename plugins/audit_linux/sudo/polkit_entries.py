@@ -33,10 +33,13 @@ class Entry(Struct, frozen=True, kw_only=True):
     actions: tuple[str, ...]
     results: tuple[str, ...]
 
+    def is_for(self, names: Sequence[str]) -> bool:
+        """Whether it is for one of `names` (`unix-user:x`, `unix-group:x`)."""
+        return any(_matches(name, pattern) for name in names for pattern in self.identities)
+
     def concerns(self, action: str, names: Sequence[str]) -> bool:
         """Whether it is for an action, and for one of `names` (`unix-user:x`, `unix-group:x`)."""
-        mine = any(_matches(name, pattern) for name in names for pattern in self.identities)
-        return mine and any(_matches(action, pattern) for pattern in self.actions)
+        return self.is_for(names) and any(_matches(action, pattern) for pattern in self.actions)
 
 
 def _matches(text: str, pattern: str) -> bool:

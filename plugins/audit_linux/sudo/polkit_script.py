@@ -11,7 +11,7 @@ run.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Any, Final
 
 from msgspec import Struct
@@ -65,6 +65,7 @@ class Rule(Struct, frozen=True, kw_only=True):
     names: tuple[str, str] = ("action", "subject")
     grants: bool = True
     texts: tuple[str, ...] = ()
+    regexes: tuple[str, ...] = ()
 
     def returns(self, request: Request) -> frozenset[Any]:
         """What it may return: text, a tuple of identities, None for nothing; `?` for anything."""
@@ -114,9 +115,11 @@ def _rules(path: str, reader: _Reader) -> Iterator[Rule]:
         except (UnreadableError, RecursionError):
             reader.at, names, body = begin, ("action", "subject"), None
             reader.skip_call()
-        texts = [text for _, text in reader.tokens[begin : reader.at]]
+        tokens = reader.tokens[begin : reader.at]
+        texts = [text for _, text in tokens]
         yield Rule(path=path, admin=admin, body=body, names=names,
-                   grants=bool(_GRANTS.search(" ".join(texts))), texts=_strings(texts))  # fmt: skip
+                   grants=bool(_GRANTS.search(" ".join(texts))), texts=_strings(texts),
+                   regexes=tuple(text for kind, text in tokens if kind == "regex"))  # fmt: skip
 
 
 def _strings(texts: list[str]) -> tuple[str, ...]:
@@ -431,6 +434,25 @@ class _Run:
 
 def _is_log(node: tuple[Any, ...]) -> bool:
     return bool(node[0] == "call" and node[1] == ("of", ("name", "polkit"), "log"))
+
+
+def likeness(rules: Sequence[Rule]) -> Callable[[str, frozenset[str]], Hashable]:
+    """What tells accounts apart for these rules, by their name and groups.
+
+    Where it is equal the rules return the same: they compare, search and match with their own
+    texts alone.
+    """
+    texts = sorted({text for rule in rules for text in rule.texts})
+    regexes = sorted({regex for rule in rules for regex in rule.regexes})
+
+    def of(user: str, groups: frozenset[str]) -> Hashable:
+        at = {name: place for place, name in enumerate(sorted(groups))}
+        return (
+            tuple((user.find(t), t.find(user), user.endswith(t), at.get(t)) for t in texts),
+            tuple(str(_matches(regex, user)) for regex in regexes),
+        )
+
+    return of
 
 
 def _matches(regex: str, text: Any) -> Any:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
 from msgspec import structs
 
 from audit_core.api.sdk import Partial
 from audit_core.model import Verdict
 from audit_linux.ssh.sshd_match import Names
-from audit_linux.sudo.polkit import Polkit, parse_polkit, polkit_rules
+from audit_linux.sudo.polkit import Polkit, _grants, _Host, parse_polkit, polkit_rules
+from audit_linux.sudo.polkit_script import Request, Rule
 from invented import answers as invented
 
 PASS, FAIL, OPEN = Verdict.PASS, Verdict.FAIL, Verdict.UNDETERMINED
@@ -20,6 +22,7 @@ NAMES = Names(
     },
     shells=("root", "alice", "bob"),
 )  # fmt: skip
+YES = "return polkit.Result.YES;"
 DEFAULT = 'polkit.addAdminRule(function(action, subject) { return ["unix-group:sudo"]; });\n'
 
 
@@ -73,10 +76,7 @@ def test_rules() -> None:
         "return decide(action);": OPEN,
     }.items():
         found = polkit(
-            {
-                "/etc/polkit-1/rules.d/10-x.rules": DEFAULT
-                + rule(body.replace("YES!", "return polkit.Result.YES;"))
-            }
+            {"/etc/polkit-1/rules.d/10-x.rules": DEFAULT + rule(body.replace("YES!", YES))}
         )
         assert judged(found) is expected, body
     arrow = "polkit.addRule((action, subject) => { YES! });"
@@ -84,6 +84,40 @@ def test_rules() -> None:
     for text in (arrow, renamed, "var broken = `;\n" + rule("return polkit.Result.YES")):
         found = polkit({"/etc/polkit-1/rules.d/10-x.rules": text})
         assert judged(found) in (FAIL, OPEN), text
+
+
+def test_accounts_that_are_alike_are_tried_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """40,000 of them took longer than a check may take; each rule finds whom it is for."""
+    many = {f"u{number}": frozenset({f"u{number}"}) for number in range(2000)}
+    others = {"alice": frozenset({"alice"}), "svc_a": frozenset({"svc_a"}),
+              "carol": frozenset({"carol", "wheel2"}), "dbops": frozenset({"dbops"})}  # fmt: skip
+    names = Names(groups_of=many | others, shells=(*many, *others))
+    calls = [0]
+    returns = Rule.returns
+
+    def counted(self: Rule, request: Request) -> frozenset[object]:
+        calls[0] += 1
+        return returns(self, request)
+
+    monkeypatch.setattr(Rule, "returns", counted)
+    for body, who in {
+        'if (subject.user == "alice") YES!': "alice",
+        "if (/^svc_/.test(subject.user)) YES!": "svc_a",
+        'if (subject.isInGroup("wheel2")) YES!': "carol",
+        'if (subject.groups.indexOf("wheel2") >= 0) YES!': "carol",
+        'if (subject.user.indexOf("ops") > 0) YES!': "dbops",
+        'if (subject.user.startsWith("svc")) YES!': "svc_a",
+        'if (["alice"].indexOf(subject.user) >= 0) YES!': "alice",
+    }.items():
+        found = polkit({"/etc/polkit-1/rules.d/50.rules": rule(body.replace("YES!", YES))})
+        judgement = polkit_rules.judge(invented.TARGET, found, names)
+        assert judgement.verdict is FAIL, body
+        assert {text.split(":")[0] for text in judgement.detail[0].args["names"]} == {who}, body
+    assert calls[0] < 3000, calls
+    every = polkit({"/etc/polkit-1/rules.d/50.rules": rule(YES)})
+    assert len(list(_grants(every, _Host(names=names, admins=frozenset())))) == 7 * len(
+        names.shells
+    )
 
 
 def test_the_first_rule_that_answers_holds() -> None:
