@@ -21,7 +21,7 @@ class JumpHost(Closing):
         try:
             self._link = reach(access, secret)
         except ConnectError as error:
-            error.in_between = True
+            error.in_between, error.replies = True, ()
             raise
         self.info: SessionInfo = self._link.info
 
