@@ -66,9 +66,14 @@ def parse_authorized_keys(answer: Answer) -> tuple[KeyFile, ...] | Partial | Abs
 
 
 def _as_read(there: list[FileEntry]) -> tuple[KeyFile, ...] | Partial:
-    unread = [file.path for file in there if file.status is not FileStatus.READ]
     found = tuple(_file(file, authorized) for file in there if file.status is FileStatus.READ)
-    return partial(found, [msg("Cannot read {paths}", paths=capped(unread))] if unread else [])
+    big = [file.path for file in there if file.status is FileStatus.TOO_BIG]
+    unread = [f.path for f in there if f.status not in (FileStatus.READ, FileStatus.TOO_BIG)]
+    problems = (
+        (unread, msg("Cannot read {paths}", paths=capped(unread))),
+        (big, msg("Too large to be read: {paths}", paths=capped(big))),
+    )
+    return partial(found, [why for paths, why in problems if paths])
 
 
 def _file(file: FileEntry, read: Callable[[str], PublicKey | None]) -> KeyFile:
