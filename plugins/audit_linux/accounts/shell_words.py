@@ -305,17 +305,21 @@ class _Script:
         self._settled.add(block)
         return "true"
 
+    def _add(self, sure: bool) -> None:
+        """Takes the words for a command, unless it never runs or is not asked for."""
+        if _RUNS_NOT.isdisjoint(self._open) and (self._subshells or "(" not in self._open):
+            self.found.append(Simple(
+                words=tuple(self._words), sure=sure,
+                joined="!" if self._negated else self._before, block=tuple(self._block),
+            ))  # fmt: skip
+
     def _end(self, sign: str) -> None:
         runs = self._runs()
         sure = set(self._open) <= _RUNS and runs is True
         if self._open[-1:] == ["case"] and runs is True:
             self._head()
         if self._words and runs is not False:
-            if _RUNS_NOT.isdisjoint(self._open) and (self._subshells or "(" not in self._open):
-                self.found.append(Simple(
-                    words=tuple(self._words), sure=sure and sign not in _APART,
-                    joined="!" if self._negated else self._before, block=tuple(self._block),
-                ))  # fmt: skip
+            self._add(sure and sign not in _APART)
             value = self._known(tuple(self._words)) if runs else None
             self._last = value if value is None else value != self._negated
         if sign == "&":

@@ -25,7 +25,7 @@ from audit_core.api.sdk import (
 )
 from audit_linux.config_files import whole_files
 from audit_linux.groups import Groups
-from audit_linux.passwd import Accounts
+from audit_linux.passwd import Account, Accounts
 
 _WORD = re.compile(r'#[^\n]*|\n|[{}]|(?:"(?:\\.|[^"\\\n])*"|\\.|[^ \t\n"{}#\\])+|"', re.DOTALL)
 _OPTIONS = frozenset({"nopass", "persist", "nolog", "keepenv"})
@@ -116,7 +116,11 @@ def _has(rule: DoasRule, groups: Groups, accounts: Accounts) -> frozenset[str]:
     others = [a for a in accounts.rows if a.uid != 0]
     if not rule.identity.startswith(":"):
         return frozenset(a.name for a in others if rule.identity in (a.name, str(a.uid)))
-    name = rule.identity[1:]
+    return _members(rule.identity[1:], others, groups)
+
+
+def _members(name: str, others: list[Account], groups: Groups) -> frozenset[str]:
+    """The accounts in a group, which is given by its name or number."""
     number = groups.gids.get(name, int(name) if re.fullmatch("[0-9]{1,9}", name) else None)
     same = [group for group, gid in groups.gids.items() if gid == number]
     members = {member for group in same for member in groups.members.get(group, ())}
