@@ -42,7 +42,7 @@ from audit_linux.network.firewall import (
 from audit_linux.network.ipsets import IPSETS, IpSet, resolved
 from audit_linux.network.iptables import IP6TABLES, IPTABLES
 from audit_linux.network.listeners import LISTENERS, Listener, ranges_of, within
-from audit_linux.network.netfilter_model import Chains, Ruleset, Spans, by_name
+from audit_linux.network.netfilter_model import Chains, Ruleset, Spans, by_name, same
 from audit_linux.network.nft import NFT
 from audit_linux.network.port_forwards import (
     LEGACY,
@@ -55,6 +55,7 @@ from audit_linux.network.port_forwards import (
 )
 from audit_linux.network.reach import (
     Question,
+    Reached,
     TooLong,
     everywhere,
     joined,
@@ -167,11 +168,14 @@ def _ways(
     asked: list[_Socket], names: tuple[str, ...], address: str | None, chains: Chains
 ) -> list[_Approach]:
     ways = []
+    patterns = {p for c in chains.values() for rule in c.rules for p in (*rule.on, *rule.off)}
     for one in asked:
         to = _to(one.address or address, one.packet)
+        answers: dict[frozenset[str], Reached] = {}  # alike for interfaces that the same rules name
         for name in (one.interface,) if one.interface else names or ("",):
             question = Question(packet=one.packet, port=one.port, interface=name, to=to)
-            who = reached(question, chains)
+            key = frozenset(pattern for pattern in patterns if same(name, pattern))
+            who = answers.get(key) or answers.setdefault(key, reached(question, chains))
             ways.append(_Approach(asked=one, interface=name, sure=who.sure, maybe=who.maybe))
     return ways
 
