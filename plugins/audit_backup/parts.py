@@ -87,11 +87,7 @@ def broken(files: Iterable[BackupFile], ends: Mapping[str, Ends]) -> frozenset[s
     """The names of the parts of archives of which other parts are, or may be, missing."""
     files = tuple(files)
     names = {file.name.lower() for file in files}
-    lost = {
-        stem for stem, every in _groups(files).items()
-        if _has_gap(stem, every) or not _has_main(stem, names) or _ends_full(stem, every)
-        or (not stem.endswith("##") and every[0][0] > 1)
-    }  # fmt: skip
+    lost = {stem for stem, every in _groups(files).items() if _is_incomplete(stem, every, names)}
     members: dict[str, list[BackupFile]] = {}
     for file in files:
         members.setdefault(group(file.name), []).append(file)
@@ -100,6 +96,14 @@ def broken(files: Iterable[BackupFile], ends: Mapping[str, Ends]) -> frozenset[s
         if _lacks_volumes(every, ends) or _lacks_beginning(stem, every, ends)
     }  # fmt: skip
     return frozenset(file.name for file in files if group(file.name) in lost)
+
+
+def _is_incomplete(stem: str, every: list[tuple[int, int]], names: set[str]) -> bool:
+    """Whether a part is, or may be, missing by the numbers and sizes of those that are there."""
+    alone = not stem.endswith("##") and every[0][0] > 1
+    return (
+        alone or _has_gap(stem, every) or not _has_main(stem, names) or _ends_full(stem, every)
+    )  # fmt: skip
 
 
 def _lacks_beginning(stem: str, files: list[BackupFile], ends: Mapping[str, Ends]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from statistics import median
 from typing import Annotated
 
@@ -15,7 +16,7 @@ from audit_backup.generations import (
     sizes,
     with_full,
 )
-from audit_backup.model import Content, Files
+from audit_backup.model import BackupFile, Content, Files
 from audit_backup.names import snapshot
 from audit_backup.parts import lost_parts, perhaps_cut
 from audit_core.api.sdk import (
@@ -60,6 +61,18 @@ def plausible_size(
         least=least or 1, percent=least_percent,
     )  # fmt: skip
     latest = open_points.latest_time(clock, collected_at)
+    settled = open_points.finished_files(files, clock, latest)
+    noted = open_points.still_written(files, clock)
+    if open_ := _not_judged(files, settled, clock, latest, wanted):
+        return open_
+    runs = generations(settled, declared.known_hours(target))
+    return _sized(runs, noted, least, least_percent, wanted)
+
+
+def _not_judged(
+    files: Files, settled: Sequence[BackupFile], clock: int, latest: float, wanted: Message
+) -> Judgement | None:
+    """The judgement where there is no newest backup whose size tells something."""
     why = (
         open_points.kept_by_program(files)
         or (_without_sizes(files) and open_points.known_by_list_only(files))
@@ -68,18 +81,14 @@ def plausible_size(
     )
     if why:
         return undetermined(why, expected=wanted)
-    settled, noted = (
-        open_points.finished_files(files, clock, latest),
-        open_points.still_written(files, clock),
-    )
-    if not settled and noted:
-        return undetermined(*noted, expected=wanted)
     if not settled:
+        noted = open_points.still_written(files, clock)
+        if noted:
+            return undetermined(*noted, expected=wanted)
         return open_points.judge_no_files(files, wanted)
     if (files.deeper or files.mounted) and (unseen := open_points.unsearched_places(files)):
         return undetermined(unseen, expected=wanted)
-    runs = generations(settled, declared.known_hours(target))
-    return _sized(runs, noted, least, least_percent, wanted)
+    return None
 
 
 def _without_sizes(files: Files) -> bool:
