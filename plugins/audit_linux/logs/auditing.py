@@ -43,6 +43,7 @@ from audit_core.model.facts import Parser
 from audit_linux.logs.auditd_conf import AUDITD_CONF, AuditdConf
 from audit_linux.logs.audited_logins import AUDITED, AuditedLogin
 from audit_linux.logs.log_files import LOG_TREE, LogTree
+from audit_linux.logs.routes import PASSING
 from audit_linux.logs.ssh_sessions import NEWEST_SESSION, fresh
 from audit_linux.processes import PROCESSES, Process, process_labels, running
 from audit_linux.programs import placed
@@ -244,15 +245,17 @@ def audit_process_owner(
     "linux.audit-storage",
     needs=(AUDITD_CONF, complete(PROCESSES)),
     severity=Severity.MEDIUM,
-    version=4,
+    version=5,
     when_absent=failed(msg("There is no /etc/audit/auditd.conf")),
     remedy=msg("Set max_log_file_action, space_left_action and disk_full_action in auditd.conf"),
 )
 def audit_storage(conf: AuditdConf, processes: tuple[Process, ...]) -> Judgement:
     """auditd rotates its log and does not ignore a full disk."""
+    lasting = not conf.get("log_file").startswith(PASSING)
     keys = (
         "local_events", "write_logs", "log_format", "max_log_file", "max_log_file_action",
         "num_logs", "space_left_action", "disk_full_action", "disk_error_action",
+        *(() if lasting else ("log_file",)),
     )  # fmt: skip
     detail = msg("{settings}", settings=tuple(f"{k} = {conf.get(k)}" for k in keys))
     rotates = conf.get("max_log_file_action") == "keep_logs" or (
@@ -271,7 +274,7 @@ def audit_storage(conf: AuditdConf, processes: tuple[Process, ...]) -> Judgement
     if not _daemons(processes):
         idle = msg("auditd is not running, so its configuration has no effect")
         return failed(detail, idle, expected=expected)
-    return expect(rotates and wary and conf.writes, detail=detail, expected=expected)
+    return expect(rotates and wary and conf.writes and lasting, detail=detail, expected=expected)
 
 
 def _at_least(text: str, least: int) -> bool:

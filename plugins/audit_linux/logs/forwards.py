@@ -41,11 +41,12 @@ class Forwards(Struct, frozen=True, kw_only=True):
 
     def hears(self, journal: JournalConf | None) -> bool:
         """False where only journald, set as `journal`, could give it records, and does not."""
-        return journal is None or not journal.silent or bool(_JOURNAL & {*self.inputs})
+        return journal is None or not journal.silent or bool({*self.inputs} - _SERVED)
 
 
-# Inputs that read the journal themselves, of rsyslog and of syslog-ng.
-_JOURNAL = {"imjournal", "system", "systemd-journal"}
+# Inputs of rsyslog and syslog-ng that get what journald hands over, and those of the kernel. Others
+# read the journal, or a socket of their own.
+_SERVED = {"imuxsock", "imklog", "imkmsg", "systemd-syslog", "kmsg"}
 _LOCAL = re.compile(
     r"localhost[46]?(\.localdomain[46]?)?|ip6-(localhost|loopback)|.*\.localhost|127(\.\d{1,3}){1,3}",
     re.ASCII,

@@ -66,6 +66,8 @@ SAMPLES = tuple(
     )
 )
 LOGINS = ("auth", "authpriv")
+PASSING = ("/dev/", "/run/", "/var/run/", "/proc/", "/tmp/", "/var/tmp/")  # noqa: S108
+"""Where files do not outlive a restart, or are removed soon."""
 # What `syslog` and `syslog_goodpri` of sudoers may name; what is more severe than notice is kept
 # where notices are.
 SUDO_LEVELS = ("notice", "info", "debug")

@@ -29,7 +29,7 @@ from audit_linux.logs.audited_logins import AUDITED, AuditedLogin
 from audit_linux.logs.forwards import Forwards
 from audit_linux.logs.journald import JOURNAL_CONF, JournalConf, JournalStorage
 from audit_linux.logs.log_files import LOG_TREE, SYSTEM_JOURNAL, LogTree, is_log
-from audit_linux.logs.routes import LOGINS, SEVERITIES, SUDO_LEVELS, Fate, Route
+from audit_linux.logs.routes import LOGINS, PASSING, SEVERITIES, SUDO_LEVELS, Fate, Route
 from audit_linux.logs.rsyslog import RSYSLOG
 from audit_linux.logs.syslog_ng import SYSLOG_NG
 from audit_linux.processes import PROCESSES, Process, running
@@ -38,8 +38,6 @@ from audit_linux.units import UNITS, Units
 # Daemons whose rules are not read here.
 _OTHERS = ("syslogd", "metalog", "socklog", "busybox-syslogd", "nxlog")
 _SERVICES = ("rsyslog.service", "syslog-ng.service")
-# What lies here does not outlive a restart.
-_MEMORY = ("/run/", "/var/run/", "/dev/shm/")  # noqa: S108
 _EVENTS = {
     "login": msg("logins"),
     "failed login": msg("failed logins"),
@@ -81,19 +79,24 @@ def _journal(daemons: Recorders) -> JournalStorage | None:
     return JournalStorage.MEMORY if memory else place
 
 
-def _deaf(daemons: Recorders) -> bool:
-    """True when rsyslog takes records from a socket that journald does not serve."""
-    rsyslog = daemons.rsyslog
-    hears = isinstance(rsyslog, Forwards) and rsyslog.hears(known(daemons.journal))
-    return daemons.journald and isinstance(rsyslog, Forwards) and not hears
+def _read(daemons: Recorders) -> dict[str, Forwards]:
+    """The daemons whose rules were read."""
+    both = {"rsyslogd": daemons.rsyslog, "syslog-ng": daemons.syslog_ng}
+    return {name: daemon for name, daemon in both.items() if isinstance(daemon, Forwards)}
+
+
+def _deaf(daemons: Recorders) -> tuple[str, ...]:
+    """The daemons that take records from a socket only, which journald does not serve."""
+    journal = known(daemons.journal) if daemons.journald else None
+    return tuple(name for name, daemon in _read(daemons).items() if not daemon.hears(journal))
 
 
 def _lasting_routes(daemons: Recorders, of: Callable[[Forwards], tuple[Route, ...]]) -> list[Route]:
     """Where each daemon puts records, without files that do not last or are links."""
     links = set() if isinstance(daemons.tree, Absent) else set(daemons.tree.links)
-    read = [daemons.rsyslog] if not _deaf(daemons) else []
-    forwards = [d for d in (*read, daemons.syslog_ng) if isinstance(d, Forwards)]
-    return [_lasting(route.of(daemons.names), links) for d in forwards for route in of(d)]
+    deaf = _deaf(daemons)
+    hearing = [daemon for name, daemon in _read(daemons).items() if name not in deaf]
+    return [_lasting(route.of(daemons.names), links) for d in hearing for route in of(d)]
 
 
 def _sshd_writes_as(processes: tuple[Process, ...]) -> tuple[str, ...]:
@@ -109,7 +112,7 @@ def _sshd_writes_as(processes: tuple[Process, ...]) -> tuple[str, ...]:
 
 def _lasting(route: Route, links: set[str]) -> Route:
     """The route without files in memory; links are doubts, for where they lead is not known."""
-    kept = [path for path in route.kept if not path.startswith(_MEMORY)]
+    kept = [path for path in route.kept if not path.startswith(PASSING)]
     linked = [path for path in kept if path.removeprefix("/var/log/") in links]
     return structs.replace(
         route,
@@ -338,7 +341,7 @@ def _facilities(routes: list[Route]) -> list[str]:
 
 
 def _daemons(daemons: Recorders, place: JournalStorage | None) -> tuple[Message, ...]:
-    """What the journal does, and what keeps rsyslog from hearing anything."""
+    """What the journal does, and which daemons get no records."""
     kept = {
         JournalStorage.DISK: msg("The journal is kept on disk")
         if _has_journal(daemons.tree)
@@ -346,15 +349,14 @@ def _daemons(daemons: Recorders, place: JournalStorage | None) -> tuple[Message,
         JournalStorage.MEMORY: msg("The journal is kept in memory only"),
         JournalStorage.NOWHERE: msg("The journal keeps no such records"),
     }
+    deaf = _deaf(daemons)
     none = (
         not daemons.journald and daemons.rsyslog is daemons.syslog_ng is None and not daemons.others
     )
     return present(
         kept.get(place) if place and daemons.journald else None,
         msg("No log daemon is running") if none else None,
-        msg("rsyslog gets no records: ForwardToSyslog=no, and imjournal is not loaded")
-        if _deaf(daemons) and daemons.rsyslog is not None
-        else None,
+        msg("journald gives no records to {names}", names=deaf) if deaf else None,
     )
 
 

@@ -34,15 +34,13 @@ from audit_linux.logs.audited_logins import AUDITED, AuditedLogin
 from audit_linux.logs.forwards import Forwards
 from audit_linux.logs.journald import JOURNAL_CONF, JournalConf
 from audit_linux.logs.log_files import LOG_TREE, LogTree
-from audit_linux.logs.routes import LOGINS, Fate
+from audit_linux.logs.routes import LOGINS, PASSING, Fate
 from audit_linux.logs.routing import Recorders, audit_trail, fate_of_sudo, recorders
 from audit_linux.logs.rsyslog import RSYSLOG
 from audit_linux.logs.syslog_ng import SYSLOG_NG
 from audit_linux.processes import PROCESSES, Process
 from audit_linux.sudo.sudoers import LogSetting, Sudoers
 from audit_linux.sudo.sudoers_files import SUDOERS
-
-_PASSING = ("/dev/", "/run/", "/var/run/", "/proc/", "/tmp/", "/var/tmp/")  # noqa: S108
 
 
 class _Folders(Struct, frozen=True):
@@ -52,7 +50,7 @@ class _Folders(Struct, frozen=True):
 
     def keep(self, file: str | None) -> bool:
         """Whether a log file can be written, and outlives a restart."""
-        return file is not None and not file.startswith(_PASSING) and not self._lack(file)
+        return file is not None and not file.startswith(PASSING) and not self._lack(file)
 
     def _lack(self, file: str) -> bool:
         folder, _, _ = file.removeprefix("/var/log/").rpartition("/")

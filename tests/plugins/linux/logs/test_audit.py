@@ -393,6 +393,16 @@ def test_storage(changes: dict[str, str], verdict: Verdict, answer: Make) -> Non
     assert auditing.audit_storage.judge(conf, (AUDITD,)).verdict is verdict
 
 
+def test_a_log_in_memory_fails(answer: Make) -> None:
+    for place, verdict in (
+        ("/run/audit.log", Verdict.FAIL), ("/dev/shm/audit.log", Verdict.FAIL),
+        ("/srv/audit/audit.log", Verdict.PASS),
+    ):  # fmt: skip
+        text = "".join(f"{k} = {v}\n" for k, v in {**GOOD, "log_file": place}.items())
+        conf = auditd_conf.parse_auditd_conf(answer(text))
+        assert auditing.audit_storage.judge(conf, (AUDITD,)).verdict is verdict
+
+
 def test_an_empty_auditd_conf_falls_back_to_the_daemon_s_defaults(answer: Make) -> None:
     conf = auditd_conf.parse_auditd_conf(answer("#\n"))
     assert auditing.audit_storage.judge(conf, (AUDITD,)).verdict is Verdict.FAIL

@@ -245,6 +245,13 @@ def test_what_syslog_ng_keeps(subtests: Any, files: Callable[..., Answer]) -> No
         with subtests.test(name):
             judged = log_routing.judge(_running("syslog-ng"), None, rules, None, BARE, None, None)
             assert judged.verdict is verdict
+    silent = JournalConf(storage="volatile", forward=False)
+    both = _running("syslog-ng", "systemd-journald")
+    for driver, verdict in (("system()", Verdict.PASS), ("systemd-syslog()", Verdict.FAIL)):
+        text = source.replace("system()", driver) + path
+        rules = parse_syslog_ng(files({"/etc/syslog-ng/syslog-ng.conf": text}))
+        judged = log_routing.judge(both, None, rules, silent, BARE, None, None)
+        assert judged.verdict is verdict, driver
 
 
 def test_what_may_stand_in_a_record(subtests: Any) -> None:
