@@ -97,20 +97,24 @@ def _options(line: str) -> list[tuple[str, str]]:
     return [(option, value.rstrip()) for option, value in zip(words[::2], words[1::2], strict=True)]
 
 
+def _values(options: list[tuple[str, str]], name: str) -> tuple[str, ...]:
+    return tuple(value for option, value in options if option == name)
+
+
 def _rule(line: str) -> AuditRule:
     options = _options(line)
     first, value = options[0]
-    fields = tuple(v for o, v in options if o in ("-F", "-C"))
+    fields = (*_values(options, "-F"), *_values(options, "-C"))
     named = dict(f.split("=", 1) for f in fields if re.match(r"(path|dir|perm)=", f))
-    keys = tuple(v for o, v in options if o == "-k")
-    perm = next((v for o, v in options if o == "-p"), named.get("perm", "rwxa"))
+    keys = _values(options, "-k")
+    perm = (*_values(options, "-p"), named.get("perm", "rwxa"))[0]
     if first == "-w":
         # A watch on a directory and one on a file look alike; both cover what is below.
         return AuditRule(text=line, path=value, folder=True, perm=perm,
                          lists="always,exit", keys=keys)  # fmt: skip
     if first not in ("-a", "-A"):
         raise ParseError(msg("not an audit rule: {line}", line=verbatim(line)))
-    calls = tuple(name for o, v in options if o == "-S" for name in v.split(","))
+    calls = tuple(name for value in _values(options, "-S") for name in value.split(","))
     return AuditRule(
         text=line, path=named.get("path", named.get("dir", "")), folder="dir" in named,
         perm=perm, lists=value, syscalls=calls, fields=fields, keys=keys,
@@ -283,23 +287,30 @@ def audit_rules(
     """The loaded audit rules cover account changes, use of privilege, clock changes and logins."""
     expected = msg("rules for every user on {topics}", topics=_names(topics))
     read = tuple(r for r in rules if not r.unread)
-    silent = [r.text for r in read if _silencer(r)]
-    if silent:
+    if silent := _texts(read, _silencer):
         detail = msg("A rule suppresses all records: {rules}", rules=capped(silent))
         return failed(detail, expected=expected)
-    unknown = topics - set(TOPICS)
-    if unknown:
+    if unknown := topics - set(TOPICS):
         return undetermined(msg("Unknown topics {topics}", topics=capped(unknown)))
-    wide = _recording(read)
-    lacking = [topic for topic in topics if not TOPICS[topic](wide)]
+    lacking = _lacking(read, topics)
     detail = msg("{count} rules are loaded; not covered: {topics}", count=len(rules),
                topics=_names(lacking))  # fmt: skip
     if lacking:  # a rule that was not read may cover it
         return (failed if len(read) == len(rules) else undetermined)(detail, expected=expected)
-    if doubtful := [r.text for r in read if _doubtful(r)]:
+    if doubtful := _texts(read, _doubtful):
         some = msg("These rules suppress some records: {rules}", rules=capped(doubtful))
         return undetermined(detail, some, expected=expected)
     return passed(detail, expected=expected)
+
+
+def _texts(rules: tuple[AuditRule, ...], test: Callable[[AuditRule], bool]) -> list[str]:
+    return [rule.text for rule in rules if test(rule)]
+
+
+def _lacking(rules: tuple[AuditRule, ...], topics: frozenset[str]) -> list[str]:
+    """The topics that the rules do not cover."""
+    wide = _recording(rules)
+    return [topic for topic in topics if not TOPICS[topic](wide)]
 
 
 FACTS = (RULES,)

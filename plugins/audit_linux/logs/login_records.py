@@ -309,24 +309,31 @@ def _elsewhere(
     live = [d for name, d in daemons.items() if isinstance(processes, Absent)
             or running(processes, (name,))]  # fmt: skip
     closed = tuple(daemon.detail for daemon in live if isinstance(daemon, Absent))
+    spaces = _namespaces(tree, login)
+    names = _unread(live, tree, login)
+    return (*closed, *present(
+        msg("Journals of namespaces were written, which were not read: {paths}",
+            paths=capped(spaces)) if spaces else None,
+        msg("Records about logins go to {places}, which were not read", places=capped(names))
+        if names else None,
+    ))  # fmt: skip
+
+
+def _unread(
+    live: list[Forwards | Absent | None], tree: LogTree | Absent, login: datetime
+) -> list[str]:
+    """The places of records of logins that were not looked at, and may hold that of `login`."""
     places = _places(daemon for daemon in live if isinstance(daemon, Forwards))
-    names = [p for p in places if p not in _FILES and _may_hold(p, tree, login)]
-    spaces = [] if isinstance(tree, Absent) else _namespaces(tree, login)
-    if spaces:
-        kept = msg("Journals of namespaces were written, which were not read: {paths}",
-                   paths=capped(spaces))  # fmt: skip
-        closed = (*closed, kept)
-    if names:
-        away = msg("Records about logins go to {places}, which were not read", places=capped(names))
-        return (*closed, away)
-    return closed
+    return [p for p in places if p not in _FILES and _may_hold(p, tree, login)]
 
 
 _NAMESPACE = re.compile(r"journal/[0-9a-f]{32}\.[^/]{1,100}/system\.journal")
 
 
-def _namespaces(tree: LogTree, login: datetime) -> list[str]:
+def _namespaces(tree: LogTree | Absent, login: datetime) -> list[str]:
     """The journals of namespaces (LogNamespace=) that were written since `login`."""
+    if isinstance(tree, Absent):
+        return []
     since = (login - _TICK).timestamp()
     return [f"/var/log/{f.path}" for f in tree.files
             if _NAMESPACE.fullmatch(f.path) and f.changed >= since]  # fmt: skip

@@ -82,17 +82,23 @@ def _off(token: Token) -> bool:
 def _inputs(objects: list[Token], default: str) -> dict[str, str]:
     """The inputs that take records of the host, each with the ruleset that it feeds."""
     loaded = dict(m for token in objects if (m := _module(token)))
-    found = {}
-    if "imuxsock" in loaded and not _without_socket(objects, loaded["imuxsock"]):
+    found: dict[str, str] = {
+        name: _word(loaded[name], "ruleset") or default
+        for name in ("imjournal", "imklog", "imkmsg") if name in loaded
+    }  # fmt: skip
+    if "imuxsock" not in loaded:
+        return found
+    sockets = [token.values for token in objects if token.kind == "input" and _is_own(token)]
+    if sockets:
+        found["imuxsock"] = _word(sockets[-1], "ruleset") or default
+    elif not _without_socket(objects, loaded["imuxsock"]):
         found["imuxsock"] = default
-    for name in ("imjournal", "imklog", "imkmsg"):
-        if name in loaded:
-            found[name] = _word(loaded[name], "ruleset") or default
-    for token in objects:
-        socket = "".join(token.values.get("socket", ())) if token.kind == "input" else ""
-        if socket in _SOCKETS and "imuxsock" in loaded:
-            found["imuxsock"] = _word(token.values, "ruleset") or default
     return found
+
+
+def _is_own(token: Token) -> bool:
+    """Whether an input takes records of the host's programs by their socket."""
+    return "".join(token.values.get("socket", ())) in _SOCKETS
 
 
 def _without_socket(objects: list[Token], imuxsock: dict[str, tuple[str, ...]]) -> bool:

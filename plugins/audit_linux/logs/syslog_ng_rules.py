@@ -352,12 +352,10 @@ class Trial:
     def _heard(self, body: tuple[Item, ...], flags: set[str]) -> bool | None:
         """Whether a path gets the records of the host; None where a channel decides."""
         kernel = self._sample.facility == "kern"
-        sources = [
-            self._body(statement, self._named.sources)
-            for statement in parts(body) if statement and text_of(statement[0]) == "source"
+        sources = list(self._named.sources.values()) if "catchall" in flags else [
+            self._body(one, self._named.sources)
+            for one in parts(body) if one and text_of(one[0]) == "source"
         ]  # fmt: skip
-        if "catchall" in flags:
-            sources = list(self._named.sources.values())
         drivers = {driver for source in sources for driver in inputs(source)}
         if drivers & ({*_JOURNAL, "kmsg"} if kernel else {*_JOURNAL, *_SOCKETS}):
             return True
