@@ -1,7 +1,8 @@
 """Where cron and anacron read their jobs from (crontab(5), anacrontab(5)).
 
 cron 3.0 of Debian 12 ignores a whole table for one line that it does not understand, for a byte
-order mark, without a line end at the end, and where others may write to it or own it.
+order mark, without a line end at the end, and where others may write to it or own it. cronie 1.7
+ignores the table for its owner or mode only, and runs the other lines.
 """
 
 from __future__ import annotations
@@ -39,6 +40,11 @@ def ignored_table(file: FileEntry) -> bool:
     if file.uid or file.mode & 0o022 or not text.endswith("\n") or text.startswith("\ufeff"):
         return True
     return any(_is_wrong(line) for line in text.split("\n"))
+
+
+def partly_ignored(file: FileEntry) -> bool:
+    """Whether cron 3.0 ignores a table of which cronie runs the lines that it understands."""
+    return ignored_table(file) and not (file.uid or file.mode & 0o022)
 
 
 def _is_wrong(line: str) -> bool:

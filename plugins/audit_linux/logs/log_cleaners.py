@@ -24,7 +24,13 @@ from audit_core.api.sdk import (
     provider,
 )
 from audit_core.model import NamedAsk
-from audit_linux.cron_tables import PARTS, PARTS_AND_TMPFILES, cron_tables, ignored_table
+from audit_linux.cron_tables import (
+    PARTS,
+    PARTS_AND_TMPFILES,
+    cron_tables,
+    ignored_table,
+    partly_ignored,
+)
 from audit_linux.logs.journald import span
 
 _FOLDER = "/var/log"
@@ -36,7 +42,7 @@ class Cleaner(Struct, frozen=True, kw_only=True):
 
     `patterns` are names of these files, empty for all. `forced`: logrotate takes every log at
     least once a day, however old it is. `journal`: it is about the journal. `copied`: the same
-    job copies something, perhaps what it removes.
+    job copies something, perhaps what it removes, or some crons ignore its table.
     """
 
     where: str
@@ -88,11 +94,12 @@ _EACH_DAY = re.compile(r"\s*(?:@(?:daily|midnight|hourly)\s|(?:\S+\s+){2}\*(?:/1
 
 def _of_jobs(file: FileEntry) -> Iterator[Cleaner]:
     script = file.path.startswith(PARTS)
-    if (script and not file.mode & 0o100) or (not script and ignored_table(file)):
+    doubtful = not script and partly_ignored(file)
+    if (script and not file.mode & 0o100) or (not script and not doubtful and ignored_table(file)):
         return
     text = file.text.replace("\\\n", " ")
     inside = "cd /var/log; " if script and _ENTERED.search(text) else ""
-    copied = script and bool(_COPIES.search(text))
+    copied = doubtful or (script and bool(_COPIES.search(text)))
     for line in filter(_is_command, text.split("\n")):
         daily = file.path.startswith(PARTS[:2]) or bool(_EACH_DAY.match(line))
         for found in _of_line(inside + line, daily):

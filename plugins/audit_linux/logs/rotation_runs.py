@@ -46,7 +46,13 @@ from audit_core.api.sdk import (
 )
 from audit_core.model import Answer, NamedAsk
 from audit_linux.clock import CLOCK, seconds
-from audit_linux.cron_tables import PARTS, PARTS_AND_TMPFILES, cron_tables, ignored_table
+from audit_linux.cron_tables import (
+    PARTS,
+    PARTS_AND_TMPFILES,
+    cron_tables,
+    ignored_table,
+    partly_ignored,
+)
 from audit_linux.logs.log_files import LOG_TREE, SECURITY_LOGS, LogTree, is_log
 from audit_linux.logs.log_reach import HOST_SINCE
 from audit_linux.logs.log_rotation import ROTATIONS, Rotation, log_names, stanzas_of
@@ -157,8 +163,13 @@ def _left(starting: list[FileEntry], jobs: list[str]) -> tuple[str, ...]:
 def _unsure(scripts: list[str], starting: list[FileEntry]) -> tuple[str, ...]:
     """The scripts that nothing known starts, and those that only some systems start."""
     texts = "\n".join(f.text for f in starting)
-    dotted = (f.path for f in starting if _dotted(f) and f.mode & 0o100)
-    return (*(path for path in scripts if path not in texts), *dotted)
+    some = (f.path for f in starting if (_dotted(f) and f.mode & 0o100) or _is_partly(f))
+    return (*(path for path in scripts if path not in texts), *some)
+
+
+def _is_partly(file: FileEntry) -> bool:
+    """Whether it depends on the cron that runs whether a table counts."""
+    return not file.path.startswith(PARTS) and partly_ignored(file)
 
 
 def _read(answer: Answer) -> tuple[list[FileEntry], tuple[str, ...]]:
