@@ -385,7 +385,7 @@ _NEWER = Command(
     argv=(
         "/usr/bin/find", "-L", *_TOPS, "-maxdepth", str(_FAR), "-type", "f",
         "(", *[word for name in _NEWER_NAMES for word in ("-o", "-name", name)][1:], ")",
-        "-newer", _PID_FILE, "-print0",
+        "(", "-newer", _PID_FILE, "-o", "-cnewer", _PID_FILE, ")", "-print0",
     ),
     ok=(0, 1), privilege=Privilege.ROOT, aside=True,
 )  # fmt: skip

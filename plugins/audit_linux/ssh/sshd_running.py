@@ -12,6 +12,7 @@ from audit_core.api.sdk import (
     Absent,
     Answer,
     Command,
+    Message,
     ParseError,
     Privilege,
     Reason,
@@ -19,6 +20,7 @@ from audit_core.api.sdk import (
     msg,
     not_present,
     provider,
+    shortened,
     verbatim,
 )
 from audit_linux.find_errors import refused
@@ -269,23 +271,37 @@ _PID_FILE = "/run/sshd.pid"
 class SshdTimes(Struct, frozen=True, kw_only=True):
     """By the clock of the host: when its settings were last changed, and when they were last read.
 
+    `placed` is when a file was last put in place or given other attributes (its ctime): cp -p, mv
+    and rsync -a keep the older time of the change. Directories are not in it.
     The server writes its pid file when it starts and when it reads its settings anew (SIGHUP).
     """
 
     changed: datetime
     path: str
+    placed: datetime | None = None
+    placed_path: str = ""
     read: datetime | None = None
 
-    def unread(self, running: Running | None) -> bool:
-        """Whether the files were changed after the running server read them."""
-        reads = [at for at in (self.read, running.started if running else None) if at]
-        listens = running is not None and running.started is not None
-        return listens and self.changed > max(reads) + _SLACK
+    def unread(self, running: Running | None) -> Message | None:
+        """Why the running server may not have read the files as they are, if it may not."""
+        if running is None or running.started is None:
+            return None
+        last = max(at for at in (self.read, running.started) if at) + _SLACK
+        if self.changed > last:
+            return msg("{path} was changed after the running server was started or last read it",
+                       path=shortened(self.path))  # fmt: skip
+        if self.placed and self.placed > last:
+            return msg("{path} was put in place or its attributes were changed after the running "
+                       "server was started or last read it; restart or reload sshd",
+                       path=shortened(self.placed_path))  # fmt: skip
+        return None
 
 
 # ps tells a start to the second, reckoned from when the system was started.
 _SLACK = timedelta(seconds=5)
-_TIME = re.compile(r"([0-9]{4}(?:-[0-9]{2}){2} [0-9]{2}(?::[0-9]{2}){2})[.0-9]* (/.*)", re.DOTALL)
+_TIME = r"([0-9]{4}(?:-[0-9]{2}){2} [0-9]{2}(?::[0-9]{2}){2})[.0-9]* "
+_TIMES = re.compile(rf"{_TIME}{_TIME}([a-zA-Z?]) (/.*)", re.DOTALL)
+_FORM = "%Y-%m-%d %H:%M:%S"
 
 
 def parse_times(answer: Answer) -> SshdTimes | Absent:
@@ -293,15 +309,25 @@ def parse_times(answer: Answer) -> SshdTimes | Absent:
     denied = refused(answer.stderr)
     if denied is not None:
         return denied
-    rows = [_TIME.fullmatch(part) for part in answer.text.split("\0")[:-1]]
+    rows = [_TIMES.fullmatch(part) for part in answer.text.split("\0")[:-1]]
     if None in rows or (answer.stdout and not answer.stdout.endswith(b"\0")):
         raise ParseError(msg("not a list of times"))
-    times = {row[2]: _moment(row[1], "%Y-%m-%d %H:%M:%S") for row in rows if row}
+    times = {row[4]: _moment(row[1], _FORM) for row in rows if row}
     read = times.pop(_PID_FILE, None)
     if times.keys().isdisjoint(_SETTINGS):
         return not_present(msg("There is no /etc/ssh/sshd_config"))
-    path = max(times, key=lambda one: (times[one], one))
-    return SshdTimes(changed=times[path], path=path, read=read)
+    placed = {
+        row[4]: _moment(row[2], _FORM) for row in rows if row and row[3] == "f" and row[4] in times
+    }
+    path, placed_path = _newest(times), _newest(placed)
+    return SshdTimes(
+        changed=times[path], path=path, placed=placed.get(placed_path), placed_path=placed_path,
+        read=read,
+    )  # fmt: skip
+
+
+def _newest(times: dict[str, datetime]) -> str:
+    return max(times, key=lambda one: (times[one], one), default="")
 
 
 # As root, because RHEL closes the folder. Another crypto policy is a new link in its folder.
@@ -309,7 +335,8 @@ _ASK_TIMES = Command(
     argv=(
         "/usr/bin/find", "-L", *_SETTINGS, *(f"{main}.d" for main in _SETTINGS),
         "/etc/crypto-policies/back-ends", _PID_FILE,
-        "-maxdepth", "1", "-printf", "%TY-%Tm-%Td %TH:%TM:%TS %p\\0",
+        "-maxdepth", "1", "-printf",
+        "%TY-%Tm-%Td %TH:%TM:%TS %CY-%Cm-%Cd %CH:%CM:%CS %y %p\\0",
     ),
     privilege=Privilege.ROOT,
     ok=(0, 1),

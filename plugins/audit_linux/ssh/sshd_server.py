@@ -107,7 +107,7 @@ class Server(Struct, frozen=True, kw_only=True):
     programs: Servers
     sshd: Sshd
     files: SshdFiles
-    unread: str = ""
+    unread: Message | None = None
     names: Names | None = None
     shown: OfferedAlgorithms | None = None
     sockets: Sockets = Sockets()
@@ -182,12 +182,7 @@ class Server(Struct, frozen=True, kw_only=True):
             why.append(msg("Whether the server has read these files as they are is not known: "
                            "{paths}", paths=paths))  # fmt: skip
         if self.unread:
-            why.append(
-                msg(
-                    "{path} was changed after the running server was started or last read it",
-                    path=shortened(self.unread),
-                )
-            )
+            why.append(self.unread)
         return why
 
 
@@ -270,7 +265,8 @@ class _Base(Struct, frozen=True, kw_only=True):
     sockets: Sockets | None
     shown: OfferedAlgorithms | None = None
 
-    def server(self, sshd: Sshd, files: SshdFiles | None, unread: str = "") -> Server:
+    def server(self, sshd: Sshd, files: SshdFiles | None,
+               unread: Message | None = None) -> Server:  # fmt: skip
         """A server with these settings."""
         return Server(
             programs=self.programs, sshd=sshd, files=files or SshdFiles(), unread=unread,
@@ -294,7 +290,7 @@ def _running_servers(
     ]
     if running is None or running.usual or not found:
         why = _not_judged(base.programs, sshd, running)
-        unread = times.path if times and times.unread(running) else ""
+        unread = times.unread(running) if times else None
         usual = base.server(settings, files, unread)
         found.insert(0, usual if why is None or base.shown else undetermined(why))
     if base.shown is None:

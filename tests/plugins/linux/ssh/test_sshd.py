@@ -356,10 +356,20 @@ _CONFIG, _DROP_INS, _PID = "/etc/ssh/sshd_config", "/etc/ssh/sshd_config.d", "/r
 
 
 def _times(**at: str) -> str:
-    """What find prints; the fraction of a second is that of a recording."""
+    """What find prints; the fraction of a second is that of a recording.
+
+    A second time is that of the inode; without it, that of a directory is late, as links make it.
+    """
     paths = {"config": _CONFIG, "folder": _DROP_INS, "drop_in": f"{_DROP_INS}/a.conf", "pid": _PID,
              "vendor": "/usr/etc/ssh/sshd_config"}  # fmt: skip
-    return "".join(f"2026-11-23 {time}.8036644870 {paths[key]}\0" for key, time in at.items())
+    rows = []
+    for key, time in at.items():
+        mtime, _, ctime = time.partition(" ")
+        kind = "d" if key == "folder" else "f"
+        late = ctime or ("23:00:00" if kind == "d" else mtime)
+        day, fraction = "2026-11-23", ".8036644870"
+        rows.append(f"{day} {mtime}{fraction} {day} {late}{fraction} {kind} {paths[key]}\0")
+    return "".join(rows)
 
 
 # OpenSSH 9.2p1: a drop-in written beside the running server holds for `sshd -T` and not for it,
@@ -376,6 +386,12 @@ def _times(**at: str) -> str:
         ({"config": "10:00:05"}, "/usr/sbin/sshd -D", PASS),  # ps is not that exact
         ({"config": "10:00:06"}, "/usr/sbin/sshd -D", UNDETERMINED),
         ({"config": "11:00:00", "pid": "10:00:00"}, "", PASS),  # none runs: it will read it
+        # cp -p and mv keep the older time, that of the inode is of now; a reload reads it
+        ({"config": "08:00:00 09:00:00", "pid": "10:00:00"}, "/usr/sbin/sshd -D", PASS),
+        ({"config": "08:00:00 11:00:00", "pid": "10:00:00"}, "/usr/sbin/sshd -D", UNDETERMINED),
+        ({"config": "08:00:00", "drop_in": "08:00:00 11:00:00"}, "/usr/sbin/sshd", UNDETERMINED),
+        ({"config": "08:00:00 11:00:00", "pid": "11:00:01"}, "/usr/sbin/sshd -D", PASS),
+        ({"config": "08:00:00 11:00:00"}, "", PASS),
         ({"vendor": "09:00:00", "drop_in": "11:00:00"}, "/usr/sbin/sshd -D", UNDETERMINED),
         ({"vendor": "09:00:00", "drop_in": "09:00:00"}, "/usr/sbin/sshd -D", PASS),
     ],
