@@ -18,7 +18,7 @@ _BEGINS = "[^]\"'`$(/~<{%@*[:blank:]#;]"
 # grep -P: what a value does not begin with.
 _NOT = (
     "(?!change|replace|your|example|sample|placeholder|todo|fixme|x{4}|[.]{3}|enc[(]|!vault|__|@@"
-    "|none|null|true|false|(?:vault|arn|file|env|op|awssm|ssm|gcp|akv|cmd|exec|ref|secret|classpath"
+    "|none|null|true|false|[a-z-]+=(?:[[:blank:]]|$)|(?:vault|arn|file|env|op|awssm|ssm|gcp|akv|cmd|exec|ref|secret|classpath"
     "|kms|base64):)"
 )
 _SECRET = f"{_NOT}{_BEGINS}{STRONG_REST}"

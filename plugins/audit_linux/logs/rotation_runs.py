@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Annotated
 
 from msgspec import Struct
@@ -144,7 +144,7 @@ def parse_starts(answers: Answers) -> Starts:
         jobs=(*jobs, *filter(_is_own, hidden), *_by_timer(named, timers)),
         left=_left(starting, jobs),
         closed=(*closed, *shut, *(path for path in hidden if path.startswith(PARTS))),
-        states=tuple(_STATE.findall("\n".join(f.text for f in starting))),
+        states=tuple(state for f in starting for line in _lines(f) for state in _state_of(line)),
         unsure=_unsure(own, starting),
         by_timers=timers.cron,
     )  # fmt: skip
@@ -162,9 +162,9 @@ def _left(starting: list[FileEntry], jobs: list[str]) -> tuple[str, ...]:
 
 def _unsure(scripts: list[str], starting: list[FileEntry]) -> tuple[str, ...]:
     """The scripts that nothing known starts, and those that only some systems start."""
-    texts = "\n".join(f.text for f in starting)
+    started = {path for f in starting for line in _lines(f) for path in _PATHS.findall(line)}
     some = (f.path for f in starting if (_dotted(f) and f.mode & 0o100) or _is_partly(f))
-    return (*(path for path in scripts if path not in texts), *some)
+    return (*(path for path in scripts if path not in started), *some)
 
 
 def _is_partly(file: FileEntry) -> bool:
@@ -221,10 +221,22 @@ def _naming(answer: Answer) -> tuple[list[str], tuple[str, ...]]:
 
 def _starting(scripts: list[str], files: Iterable[FileEntry]) -> list[FileEntry]:
     """Jobs of cron that name logrotate or one of `scripts`."""
-    names = "".join(rf"|{re.escape(path)}" for path in scripts)
-    named = re.compile(rf"(?m)^[^#\n]*(?:\blogrotate\b{names})")
+    names = frozenset(scripts)
     jobs = (file for file in files if not file.path.startswith(_TMPFILES))
-    return [file for file in jobs if named.search(file.text)]
+    return [file for file in jobs if any(_starts(line, names) for line in _lines(file))]
+
+
+_LOGROTATE = re.compile(r"\blogrotate\b")
+_PATHS = re.compile(r"/[^\s\"';&|()`<>]+")
+
+
+def _lines(file: FileEntry) -> Iterator[str]:
+    """The lines of `file` without their comments."""
+    return (line.partition("#")[0] for line in file.text.split("\n"))
+
+
+def _starts(line: str, scripts: frozenset[str]) -> bool:
+    return bool(_LOGROTATE.search(line)) or not scripts.isdisjoint(_PATHS.findall(line))
 
 
 def _is_job(file: FileEntry, *, systemd: bool) -> bool:
@@ -246,7 +258,17 @@ def _by_timer(named: list[str], timers: _Timers) -> list[str]:
     return sorted(units & timers.services - {"logrotate.service"})
 
 
-_STATE = re.compile(r"(?m)^[^#\n]*\blogrotate\b[^#\n]*\s(?:-s|--state)[ =]?(/\S+)")
+_STATE = re.compile(r"\s(?:-s|--state)[ =]?(/\S+)")
+
+
+def _state_of(line: str) -> Iterator[str]:
+    """The file that a command keeps the state of logrotate in, where it names one."""
+    found = _LOGROTATE.search(line)
+    state = _STATE.search(line, found.end()) if found else None
+    if state is not None:
+        yield state[1]
+
+
 # Debian's script leaves it to the timer
 _LEFT_TO_SYSTEMD = re.compile(r"(?m)^[^#\n]*-d\s+/run/systemd/system\b")
 

@@ -48,7 +48,7 @@ def test_packet_filter_chains_are_told_in_chinese() -> None:
     shut = structs.replace(open_, name="shut", policy="drop")
     target = Target(id="a", kind="host", object_type="server")
     rules: Any = ((open_, shut), None, None, {}, (), (), (), (), ())
-    detail = _in_chinese(firewall_input.judge(*rules, target))
+    detail = _in_chinese(firewall_input.judge(*rules, target, None, ()))
     assert (
         "nft inet a in：放行（accept），规则 0 条、nft inet a shut：丢弃（drop），规则 0 条"
         in detail

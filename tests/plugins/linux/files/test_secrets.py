@@ -142,6 +142,7 @@ NO_CONFIG = {
     "debconf.conf": "Reject-Type: password1\nFilename: /var/cache/passwords.dat\n",
     "redis/x.conf": "# requirepass foobared\n",
     "login.defs": "PASS_MAX_DAYS 90\n",
+    "complete.tcsh": "complete wget c/--/'(\\\n\thttp-passwd= http-user= quiet)'/\n",
 }
 
 
