@@ -376,7 +376,7 @@ def test_every_raised_version_is_listed_under_results_change() -> None:
         (id, version)
         for id, version in raised
         if not any(
-            re.search(rf"`(?:{re.escape(id)}|{id.partition('.')[0]}\.\*)`.* {version}:", entry)
+            re.search(rf"`(?:{re.escape(id)}|{id.partition('.')[0]}\.\*)`.* {version}[:,]", entry)
             for entry in entries
         )
     }

@@ -251,7 +251,7 @@ def _elsewhere(
     "linux.log-durable",
     needs=(complete(LOG_TREE), known_or_absent(optional(JOURNAL_CONF))),
     severity=Severity.MEDIUM,
-    version=3,
+    version=4,
     remedy=msg("Install rsyslog, or set Storage=persistent in journald.conf"),
 )
 def log_durable(tree: LogTree, journal: JournalConf | Absent | None) -> Judgement:
