@@ -128,7 +128,7 @@ def _unusable(
         known_or_absent(optional(EMPTY)),
     ),
     severity=Severity.HIGH,
-    version=12,
+    version=13,
     remedy=msg("Assess and install the pending security updates, then restart what uses them"),
 )
 def security_updates(
@@ -196,7 +196,7 @@ def security_updates(
         known_or_absent(optional(LOST)),
     ),
     severity=Severity.MEDIUM,
-    version=10,
+    version=11,
     remedy=msg("Install the pending updates at the next maintenance window"),
 )
 def other_updates(
@@ -245,7 +245,7 @@ def other_updates(
     "patch.metadata-fresh",
     needs=(METADATA, SOURCES, COLLECTED_AT),
     severity=Severity.LOW,
-    version=3,
+    version=4,
     remedy=msg("Let the host refresh its package metadata daily (apt update, dnf makecache)"),
 )
 def metadata_fresh(

@@ -164,7 +164,7 @@ SOURCES = _each(
 METADATA = _each(
     "patch.metadata", Metadata,
     apt=(apt.LISTS, apt.parse_lists),
-    dnf=(rpm.CACHES, rpm.parse_caches),
+    dnf=(rpm_sources.CACHES, rpm_sources.parse_caches),
     zypper=(zypper.CACHES, rpm.parse_caches),
 )  # fmt: skip
 SIGNATURES = _each(

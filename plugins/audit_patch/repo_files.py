@@ -21,7 +21,8 @@ from audit_core.api.sdk import Absent, Answer, Command, Message, ParseError, Rea
 YES = frozenset({"1", "yes", "true", "on"})
 _NO = frozenset({"0", "no", "false", "off"})
 
-_SWITCHES = "(enabled|gpgcheck|pkg_gpgcheck|repo_gpgcheck|reposdir)"
+_PATHS = ("reposdir", "cachedir", "system_cachedir")
+_SWITCHES = f"(enabled|gpgcheck|pkg_gpgcheck|repo_gpgcheck|{'|'.join(_PATHS)})"
 _ADDRESS = (
     r"^(baseurl|mirrorlist|metalink)[ \t]*=.*[/]((rhel[0-9]*|rocky|almalinux)[/][0-9]+[.][0-9]+)[/]"
 )
@@ -142,7 +143,8 @@ def _sections(file: File, how: Reading) -> dict[str, Settings]:
         if not section:
             raise _BrokenError
         # A value that goes on in the next line is none of the words for yes and no.
-        found.setdefault(section, {})[key] = "\n" if continued else value.lower()
+        written = value if key in _PATHS else value.lower()
+        found.setdefault(section, {})[key] = "\n" if continued else written
     return found
 
 

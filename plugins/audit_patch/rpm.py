@@ -298,8 +298,8 @@ def _of_json(answer: Answer) -> list[Update]:
         raise ParseError(msg("not the advisories of dnf")) from error
 
 
-def parse_caches(answers: Answers) -> Metadata | Absent:
-    """When each repository's metadata were last refreshed (dnf touches them when unchanged).
+def parse_caches(answers: Answers, folder: str = "") -> Metadata | Absent:
+    """When each repository's metadata in `folder` were last refreshed (dnf touches them then).
 
     A time stamp within tells when the repository was made: a copy of it may stand still. That of
     the advisories counts where there are any: a local copy may be indexed anew each night.
@@ -309,6 +309,8 @@ def parse_caches(answers: Answers) -> Metadata | Absent:
     made = _made(grep_rows(answers["stamps"]))
     listings = []
     for at, path in records(answers["times"].stdout, 2):
+        if not path.startswith(f"{folder}/"):
+            continue
         parts = path.removesuffix("/repomd.xml").removesuffix("/repodata").split("/")
         source = re.sub(r"-[0-9a-f]{16}$", "", parts[-1])
         stamps = made.get(path, {})

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from audit_core.api.sdk import Absent, Answers, Command, Message, ParseError, Partial, msg, partial
+from audit_core.api.sdk import (
+    Absent,
+    Answers,
+    Command,
+    Message,
+    ParseError,
+    Partial,
+    Reason,
+    msg,
+    partial,
+    verbatim,
+)
 from audit_core.model import NamedAsk
-from audit_patch.model import Signatures, Source, Sources
+from audit_patch import rpm
+from audit_patch.model import Metadata, Signatures, Source, Sources
 from audit_patch.repo_files import (
     DNF_4,
     DNF_5,
@@ -44,6 +57,7 @@ REPOS: dict[str, NamedAsk] = {
         argv=("find", "/usr/bin/dnf", "-maxdepth", "0", "-printf", r"%l\0"), ok=(0, 1)
     ),
 }  # fmt: skip
+CACHES: dict[str, NamedAsk] = {**rpm.CACHES, **REPOS}
 # Where the release is fixed: variables of dnf, and addresses.
 FIXED: dict[str, NamedAsk] = {
     **REPOS,
@@ -141,6 +155,36 @@ def parse_sources(answers: Answers) -> Sources | Partial | Absent:
     configured = _configured(answers)
     names = sorted(section.name for section in configured.repositories)
     return partial(Sources(items=tuple(Source(name=n) for n in names)), configured.problems)
+
+
+_CACHES = {DNF_4: "/var/cache/dnf", DNF_5: "/var/cache/libdnf5", YUM_3: "/var/cache/yum"}
+
+
+def parse_caches(answers: Answers) -> Metadata | Absent:
+    """How old the metadata are that the program reads; Absent where it has them elsewhere.
+
+    What another program holds, or what was left behind in the usual place, tells nothing.
+    """
+    if refused := refused_by(answers["files"]):
+        return refused
+    how, configured = _program(answers), _configured(answers)
+    usual = _CACHES[how]
+    # dnf 4 and yum give each repository the directory of [main].
+    own = configured.repositories if how.alias else ()
+    for name, settings in (("main", configured.main), *((r.name, r.settings) for r in own)):
+        for key in ("cachedir", "system_cachedir"):
+            if key in settings and not _is_usual(settings[key], usual, how):
+                value = verbatim(f"[{name}] {key}={settings[key].strip()}")
+                detail = msg("The package metadata are in a directory that was not read: {setting}",
+                             setting=value)  # fmt: skip
+                return Absent(reason=Reason.NOT_COLLECTED, detail=detail)
+    return rpm.parse_caches(answers, usual)
+
+
+def _is_usual(path: str, usual: str, how: Reading) -> bool:
+    """Whether the path is that of the program; yum 3 has directories of releases in it."""
+    real = posixpath.normpath(path)
+    return real == usual or (how.folded and real.startswith(f"{usual}/"))
 
 
 def parse_signatures(answers: Answers) -> Signatures | Partial | Absent:

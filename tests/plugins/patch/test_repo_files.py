@@ -12,7 +12,7 @@ import pytest
 from audit_core.api.testkit import whole
 from audit_core.model import Absent, Answer, Answers, Command, ParseError, Partial
 from audit_patch import rpm_sources, zypper
-from audit_patch.model import Signatures, Sources
+from audit_patch.model import Metadata, Signatures, Sources
 from recorded.patch import RECORDINGS, answer, answers, run
 
 ROWS = json.loads((RECORDINGS / "repo-files.json").read_text())["rows"]
@@ -194,3 +194,39 @@ def test_a_release_that_is_fixed_is_found(tmp_path: Path) -> None:
     assert whole(rpm_sources.parse_fixed(asked)) == (
         "/etc/dnf/vars/releasever: 9.2", "/etc/yum.repos.d/redhat.repo: rhel9/9.2",
     )  # fmt: skip
+
+
+def test_a_cache_elsewhere_is_not_taken_for_what_was_left_in_the_usual_place(
+    tmp_path: Path,
+) -> None:
+    """dnf 4.14 reads where [main] says, whatever a repository says; dnf 5 from its source."""
+    repo = "[a]\nbaseurl=http://x/\n"
+    four, five, yum = "/var/cache/dnf", "/var/cache/libdnf5", "/var/cache/yum"
+    conf = "etc/dnf/dnf.conf"
+    for number, (program, files, held) in enumerate((
+        ("dnf-3", {conf: "[main]\n"}, four),
+        ("dnf-3", {conf: "[main]\ncachedir = /var/cache//dnf/\n#cachedir=/x\n"}, four),
+        ("dnf-3", {conf: "[main]\ncachedir=/data/dnf\n"}, ""),
+        ("dnf-3", {conf: "[main]\nsystem_cachedir=/data/dnf\n"}, ""),
+        ("dnf-3", {conf: "[main]\ncachedir=/var/cache/DNF\n"}, ""),
+        ("dnf-3", {conf: "[main]\ncachedir=\n  /data\n"}, ""),
+        ("dnf-3", {"etc/yum.repos.d/a.repo": repo + "cachedir=/data\n"}, four),
+        ("dnf5", {conf: "[main]\n"}, five),
+        ("dnf5", {"etc/dnf/libdnf5.conf.d/9.conf": "[main]\nsystem_cachedir=/data\n"}, ""),
+        ("dnf5", {"etc/yum.repos.d/a.repo": repo + "cachedir=/data\n"}, ""),
+        ("", {"etc/yum.conf": "[main]\ncachedir=/var/cache/yum/$basearch/$releasever\n"}, yum),
+        ("", {"etc/yum.conf": "[main]\nCacheDir: /srv/yum\n"}, ""),
+    )):  # fmt: skip
+        found = dnf(lay(tmp_path / str(number), {"etc/yum.repos.d/b.repo": "", **files}), program)
+        times = b"".join(
+            b"1.5\0%s/a-0123456789abcdef/repodata/repomd.xml\0" % folder.encode()
+            for folder in (four, five, yum)
+        )
+        caches = answers(**found.named, times=answer(times), stamps=answer(b""))
+        got = rpm_sources.parse_caches(caches)
+        if held:
+            assert isinstance(got, Metadata), files
+            assert [x.source for x in got.listings] == ["a"]
+        else:
+            assert isinstance(got, Absent), files
+            assert "cachedir" in str(got.detail.args["setting"]).lower()
