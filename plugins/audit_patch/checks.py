@@ -26,9 +26,10 @@ from audit_core.api.sdk import (
     rounded_up,
     undetermined,
 )
-from audit_patch import doubts
+from audit_patch import doubts, modules
 from audit_patch.facts import (
     AUTOMATIC,
+    BESIDE,
     COMPONENTS,
     EMPTY,
     ESM,
@@ -42,6 +43,7 @@ from audit_patch.facts import (
     SIGNATURES,
     SOURCES,
     STARTERS,
+    STREAMS,
     UNATTENDED,
     UNFINISHED,
     UNSOURCED,
@@ -66,6 +68,7 @@ from audit_patch.model import (
     Security,
     Signatures,
     Sources,
+    Stream,
     Unattended,
 )
 from audit_patch.support import (
@@ -126,6 +129,8 @@ def _unusable(
         known_or_absent(optional(UNSOURCED)),
         known_or_absent(optional(COMPONENTS)),
         known_or_absent(optional(EMPTY)),
+        known_or_absent(optional(STREAMS)),
+        known_or_absent(optional(BESIDE)),
     ),
     severity=Severity.HIGH,
     version=13,
@@ -146,10 +151,14 @@ def security_updates(
     unsourced: tuple[str, ...] | Absent | None,
     components: frozenset[str] | Absent | None,
     empty: tuple[str, ...] | Absent | None,
+    streams: tuple[Stream, ...] | Absent | None,
+    beside: tuple[str, ...] | Absent | None,
     *,
     max_days: Annotated[int, Down] = 7,
     max_published_days: Annotated[int, Down] = 14,
     quiet_sources: Annotated[frozenset[str], Subset] = QUIET,
+    max_stream_days: Annotated[int, Down] = 180,
+    supported_streams: Annotated[frozenset[str], Subset] = frozenset(),
 ) -> Judgement:
     """No security update of the distribution is pending."""
     none = msg("no pending security update, by metadata at most {days} days old", days=max_days)
@@ -174,6 +183,7 @@ def security_updates(
         unsupported(release, sources, now),
         pro_only(known(esm), sources, release, now, max_published_days),
         old_pro(metadata, sources, release, now, max_published_days),
+        *modules.retired(known(streams), supported_streams, now, max_stream_days),
     )
     if reasons := [detail for detail in found if detail is not None]:
         listed = msg("No security update is listed as pending")
@@ -181,7 +191,8 @@ def security_updates(
     # A refresh may have left out the very source that carries security updates.
     age = rounded_up(now - min(map(made, lists)), DAY)
     detail = msg("No security update is pending; the metadata are {days} days old", days=age)
-    return passed(detail, *doubts.local(known(newer)), expected=none)
+    notes = (*doubts.local(known(newer)), *doubts.beside(known(beside)))
+    return passed(detail, *notes, expected=none)
 
 
 @check(

@@ -96,6 +96,14 @@ def local(newer: Newer | None) -> tuple[Message, ...]:
                 names=capped(newer.local)),)  # fmt: skip
 
 
+def beside(installers: tuple[str, ...] | None) -> tuple[Message, ...]:
+    """The note on software that the package manager knows nothing of."""
+    if not installers:
+        return ()
+    return (msg("Not looked at: snaps, flatpaks and container images, which these programs bring "
+                "and update by themselves: {names}", names=capped(installers)),)  # fmt: skip
+
+
 def hidden(
     newer: Newer | None, sources: Sources | None, release: Release | None
 ) -> tuple[Update, ...]:

@@ -6,7 +6,18 @@ from typing import Any
 
 from audit_core.api.sdk import Command, Fact, Provider, fact, provider
 from audit_core.model import Answers, NamedAsk, Parser
-from audit_patch import apk, apt, apt_lists, apt_options, host, owners, rpm, rpm_sources, zypper
+from audit_patch import (
+    apk,
+    apt,
+    apt_lists,
+    apt_options,
+    host,
+    modules,
+    owners,
+    rpm,
+    rpm_sources,
+    zypper,
+)
 from audit_patch.model import (
     Automatic,
     Builds,
@@ -19,6 +30,7 @@ from audit_patch.model import (
     Security,
     Signatures,
     Sources,
+    Stream,
     Unattended,
 )
 
@@ -137,6 +149,25 @@ UNSOURCED = fact(
         provider(host.RELEASE, host.unheard_of),
     ),
 )
+STREAMS = fact(
+    "patch.module-streams",
+    tuple[Stream, ...],
+    kind="host",
+    providers=(
+        provider(asks=modules.STREAMS, parse=modules.parse_streams, package_manager="dnf"),
+        provider(host.RELEASE, host.unheard_of),
+    ),
+)
+BESIDE = fact(
+    "patch.other-installers",
+    tuple[str, ...],
+    kind="host",
+    providers=(
+        provider(host.STATES, host.installers_of_apt, package_manager="apt"),
+        provider(host.NAMES, host.installers_of_rpm, package_manager=("dnf", "yum", "zypper")),
+        provider(host.RELEASE, host.unheard_of),
+    ),
+)
 COMPONENTS = fact(
     "patch.components",
     frozenset[str],
@@ -217,5 +248,5 @@ RELEASE = fact("patch.release", Release, kind="host", ask=host.RELEASE, parse=ho
 FACTS = (
     PENDING, SECURITY, NEWER, FIXED, BUILDS, SOURCES, METADATA, SIGNATURES, AUTOMATIC, UPDATERS,
     STARTERS, RESTART, KERNELS, RELEASE, ESM, UNATTENDED, LOST, UNFINISHED,
-    UNSOURCED, COMPONENTS, EMPTY,
+    UNSOURCED, COMPONENTS, EMPTY, STREAMS, BESIDE,
 )  # fmt: skip

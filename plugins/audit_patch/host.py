@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from audit_core.api.sdk import (
     Absent,
@@ -66,6 +66,8 @@ BUILDS: dict[str, NamedAsk] = {
 }
 # The same request as that for the names of packages, so that it is asked once.
 STATES = Command(argv=("dpkg-query", "-W", "-f=${db:Status-Abbrev}\\t${Package}\\n"), limit=4 << 20)
+# Likewise for rpm.
+NAMES = Command(argv=("rpm", "-qa", "--qf", "%{NAME}\\n"), timeout_s=60, limit=4 << 20)
 # A kernel of rpm has the name, the flavour and the build of its package.
 BUILDS_OF_RPM: dict[str, NamedAsk] = {
     "running": BUILDS["running"],
@@ -228,16 +230,38 @@ def parse_release(answer: Answer) -> Release:
 _UNFINISHED = re.compile(r"..R|.[UFH].")
 
 
+def _state(line: str) -> tuple[str, str]:
+    state, tab, name = line.partition("\t")
+    if not tab or not name or len(state) != 3:
+        raise ParseError(msg("not a package: {line}", line=verbatim(line)))
+    return state, name
+
+
+# Programs that bring software of their own, which the package manager knows nothing of.
+_INSTALLERS = re.compile(
+    r"snapd|flatpak|docker(\.io|-ce|-ee|-engine)?|moby-engine|podman|containerd(\.io)?|cri-o|iSulad"
+    r"|isulad|lxd|incus|k3s|kubelet|microk8s"
+)
+
+
+def installers_of_apt(answer: Answer) -> tuple[str, ...] | Partial:
+    """The packages of snap, flatpak and containers that are installed."""
+    rows, problems = read_rows(enumerate(answer.lines, 1), _state)
+    return partial(_installers(name for state, name in rows if state[1] not in "nc"), problems)
+
+
+def installers_of_rpm(answer: Answer) -> tuple[str, ...]:
+    """The same by the names that rpm lists."""
+    return _installers(answer.lines)
+
+
+def _installers(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted({name for name in names if _INSTALLERS.fullmatch(name)}))
+
+
 def parse_unfinished(answer: Answer) -> tuple[str, ...] | Partial:
     """The packages whose installation was begun and not ended."""
-
-    def read(line: str) -> tuple[str, str]:
-        state, tab, name = line.partition("\t")
-        if not tab or not name or len(state) != 3:
-            raise ParseError(msg("not a package: {line}", line=verbatim(line)))
-        return state, name
-
-    rows, problems = read_rows(enumerate(answer.lines, 1), read)
+    rows, problems = read_rows(enumerate(answer.lines, 1), _state)
     return partial(tuple(n for state, n in rows if _UNFINISHED.fullmatch(state)), problems)
 
 

@@ -119,6 +119,17 @@ class Metadata(Struct, frozen=True, kw_only=True):
     by_source: bool = False
 
 
+class Stream(Struct, frozen=True, kw_only=True):
+    """An enabled stream of a module (dnf), as `nodejs:18`, of which packages are installed.
+
+    `built` is when the newest of them was built, 0 where not known.
+    """
+
+    name: str
+    built: float = 0
+    offered: bool = True
+
+
 class Kernels(Struct, frozen=True, kw_only=True):
     """Versions of the kernel images in /boot, and the file in /run that asks for a reboot.
 

@@ -79,6 +79,15 @@ def extras(program: str) -> Command:
     return Command(argv=argv, timeout_s=90, limit=4 << 20, ok=(0, 1))
 
 
+# Nothing where no stream is enabled. dnf 5 may end with 1 then.
+MODULES = Command(
+    argv=(*_FROM_CACHE["dnf"], "module", "list", "--enabled"),
+    timeout_s=90,
+    limit=1 << 20,
+    ok=(0, 1),
+)
+
+
 # Every security advisory that concerns an installed package. dnf 4 marks those that are installed;
 # the table of dnf 5 does not, so it is asked for those that are not as well.
 ADVISORIES: dict[str, NamedAsk] = {
@@ -116,7 +125,7 @@ _ADVISORY = re.compile(
 _TROUBLE = re.compile(r"(?im)^(error|ignoring|failed|cannot|could not|warning|no such command)\b")
 
 
-def _complaints(answer: Answer, *, listed: bool) -> list[Message]:
+def complaints(answer: Answer, *, listed: bool) -> list[Message]:
     """What dnf skipped. Its exit status is 0 all the same, so an empty list is not conclusive.
 
     Raises ParseError then.
@@ -176,7 +185,7 @@ def _rows(lines: list[str]) -> list[str]:
 def parse_check_update(answer: Answer) -> Pending | Partial:
     """Every package that the cached metadata have a newer version of."""
     rows = _joined(_rows(_before_obsoletes(answer.lines)))
-    complaints = _complaints(answer, listed=bool(rows))
+    skipped = complaints(answer, listed=bool(rows))
     matches, problems = _matches(
         _UPDATE, rows, lambda line: msg("not a line of check-update: {line}", line=line)
     )
@@ -189,17 +198,17 @@ def parse_check_update(answer: Answer) -> Pending | Partial:
             )
         )  # fmt: skip
     updates = tuple(Update(name=m["name"], candidate=m["new"], source=m["repo"]) for m in matches)
-    return partial(Pending(updates=updates), [*complaints, *problems])
+    return partial(Pending(updates=updates), [*skipped, *problems])
 
 
 def parse_extras(answer: Answer) -> tuple[list[str], list[Message]]:
     """Name and architecture of each package that no repository has, and what could not be read."""
     rows = [row for row in _joined(_rows(answer.lines)) if row.lower() != "extra packages"]
-    complaints = [] if _NO_MATCH.search(answer.stderr) else _complaints(answer, listed=bool(rows))
+    skipped = [] if _NO_MATCH.search(answer.stderr) else complaints(answer, listed=bool(rows))
     matches, problems = _matches(
         _UPDATE, rows, lambda line: msg("not a line of list --extras: {line}", line=line)
     )
-    return [f"{m['name']}.{m['arch']}" for m in matches], [*complaints, *problems]
+    return [f"{m['name']}.{m['arch']}" for m in matches], [*skipped, *problems]
 
 
 _NO_MATCH = re.compile(rb"(?i)no matching packages to list")
@@ -217,7 +226,7 @@ def parse_updateinfo(answer: Answer) -> Security | Partial:
     of EPEL tell nothing of the distribution below it (CentOS labels no update).
     """
     rows = _rows([line.rstrip() for line in answer.lines])
-    complaints = _complaints(answer, listed=bool(rows))
+    skipped = complaints(answer, listed=bool(rows))
     matches, problems = _matches(
         _ADVISORY, rows, lambda line: msg("not a line of updateinfo: {line}", line=line)
     )
@@ -227,7 +236,7 @@ def parse_updateinfo(answer: Answer) -> Security | Partial:
     security = Security(
         updates=tuple(updates), labelled=labelled, base=_of_base(m["package"] for m in matches)
     )
-    return partial(security, [*complaints, *problems])
+    return partial(security, [*skipped, *problems])
 
 
 # Packages of every host, of which each release has had security fixes within its first months. All
@@ -277,13 +286,13 @@ def _of_five(answer: Answer) -> tuple[list[Update], list[Message]]:
     if answer.text.startswith("["):
         return _of_json(answer), []
     rows = [line for line in _rows(answer.lines) if not _FIVE.fullmatch(line)]
-    complaints = _complaints(answer, listed=bool(rows))
+    skipped = complaints(answer, listed=bool(rows))
     matches, problems = _matches(
         _FIVE_ROW, rows, lambda line: msg("not a line of updateinfo: {line}", line=line)
     )
     security = [m for m in matches if m["kind"] in ("security", "unknown")]
     updates = [Update(name=m["id"], candidate=m["package"]) for m in security]
-    return updates, [*complaints, *problems]
+    return updates, [*skipped, *problems]
 
 
 def _of_json(answer: Answer) -> list[Update]:
