@@ -10,6 +10,7 @@ from audit_linux import groups, nsswitch, pam, passwd
 from audit_linux.accounts import (
     access_conf,
     account_checks,
+    engine_sockets,
     group_passwords,
     lockout,
     login_accounts,
@@ -27,6 +28,7 @@ FACTS: tuple[Fact, ...] = (
     pam.PAM, nsswitch.SOURCES, *passwd.FACTS, *groups.FACTS, *login_defs.FACTS,
     *password_quality.FACTS, *password_history.FACTS, *lockout.FACTS, *sessions.FACTS,
     *trusted_hosts.FACTS, *group_passwords.FACTS, *login_accounts.FACTS, *access_conf.FACTS,
+    *engine_sockets.FACTS,
 )  # fmt: skip
 CHECKS: tuple[Check, ...] = (
     *account_checks.CHECKS, *stale_accounts.CHECKS, *privileges.CHECKS,

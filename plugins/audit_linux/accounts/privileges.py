@@ -3,7 +3,7 @@ of groups that mean root."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Annotated
 
@@ -27,6 +27,7 @@ from audit_core.api.sdk import (
     present,
     undetermined,
 )
+from audit_linux.accounts.engine_sockets import ENGINE_SOCKETS, EngineSockets
 from audit_linux.declared import declared
 from audit_linux.groups import GROUPS, Groups, groups_of
 from audit_linux.nsswitch import ELSEWHERE, Sources, unless_more_sources
@@ -114,9 +115,9 @@ def _members(accounts: Accounts, groups: Groups, name: str) -> set[str]:
 
 @check(
     "linux.root-groups",
-    needs=(TARGET, ACCOUNTS, GROUPS, ELSEWHERE),
+    needs=(TARGET, ACCOUNTS, GROUPS, ELSEWHERE, known_or_absent(ENGINE_SOCKETS)),
     severity=Severity.MEDIUM,
-    version=4,
+    version=5,
     remedy=msg(
         "Take the named accounts out of these groups (gpasswd -d ACCOUNT GROUP), or declare "
         "admin_groups if they administer the host"
@@ -127,6 +128,7 @@ def root_groups(
     accounts: Accounts,
     groups: Groups,
     sources: Sources | Absent,
+    sockets: EngineSockets | Absent,
     *,
     groups_of_root: Annotated[frozenset[str], Superset] = frozenset(ROOT_GROUPS),
 ) -> Judgement:
@@ -138,6 +140,9 @@ def root_groups(
         name: _members(accounts, groups, name) - admins
         for name in sorted(groups_of_root & set(groups.gids))
     }
+    writers = _of_engines(known(sockets) or EngineSockets(), accounts, groups)
+    there |= {name: who - admins for name, who in writers.items()}
+    reasons = {**dict.fromkeys(writers, ROOT_GROUPS["docker"]), **ROOT_GROUPS}
     services = {account.name for account in accounts.rows if not account.has_shell}
     bad = {name: who - services for name, who in there.items() if who - services}
     beyond = _labels(bad)
@@ -149,7 +154,7 @@ def root_groups(
             "Groups that give root rights, with members who are not administrators: {names}",
             names=beyond,
         )
-        return failed(*present(detail, _reasons(bad), listed), expected=expected)
+        return failed(*present(detail, _reasons(bad, reasons), listed), expected=expected)
     if serving:
         detail = msg("Ask whether these service accounts, which cannot log in, need groups that "
 "give root rights: {names}", names=serving)  # fmt: skip
@@ -161,12 +166,25 @@ def root_groups(
     )  # fmt: skip
 
 
-def _reasons(groups: Iterable[str]) -> Message | None:
+def _of_engines(sockets: EngineSockets, accounts: Accounts, groups: Groups) -> dict[str, set[str]]:
+    """Who may write to the socket of a container engine: by group, and by path for users."""
+    found: dict[str, set[str]] = {}
+    for gid, path in sockets.groups.items():
+        own = {account.name for account in accounts.rows if account.gid == gid}
+        for name in [n for n, number in groups.gids.items() if number == gid and gid] or [path]:
+            found[name] = {*groups.members.get(name, ()), *own} if gid else set()
+    for uid, path in sockets.users.items():
+        named = {account.name for account in accounts.rows if account.uid == uid}
+        found[path] = found.get(path, set()) | named
+    return found
+
+
+def _reasons(groups: Iterable[str], reasons: Mapping[str, Message]) -> Message | None:
     """Why the members of `groups` become root; a group that a profile adds has no reason here."""
     why = [
-        msg("{group}: {reason}", group=name, reason=ROOT_GROUPS[name])
+        msg("{group}: {reason}", group=name, reason=reasons[name])
         for name in groups
-        if name in ROOT_GROUPS
+        if name in reasons
     ]
     return msg("What their members can do: {reasons}", reasons=tuple(why)) if why else None
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
 from msgspec import structs
 
 from audit_core.api.testkit import whole
-from audit_core.model import Answer, Message, Verdict
+from audit_core.model import Absent, Answer, Judgement, Message, ParseError, Verdict
+from audit_linux.accounts.engine_sockets import EngineSockets, parse_engine_sockets
 from audit_linux.accounts.privileges import root_groups, system_account_shells
 from audit_linux.groups import Groups, parse_group
 from audit_linux.nsswitch import Sources
@@ -18,6 +20,7 @@ Make = Callable[..., Answer]
 PASS, FAIL, UNDETERMINED = Verdict.PASS, Verdict.FAIL, Verdict.UNDETERMINED
 NOW = "2026-11-28T00:00:00Z"
 LOCAL = Sources()
+NONE = EngineSockets()
 BASE = "root:x:0:0::/root:/bin/bash\nalice:x:1000:1000::/home/alice:/bin/bash\n"
 
 
@@ -50,7 +53,7 @@ def test_groups_that_mean_root(answer: Make) -> None:
     def verdict(text: str, **settings: list[str]) -> Verdict:
         groups: Groups = whole(parse_group(answer(text)))
         target = structs.replace(TARGET, settings=settings)
-        return root_groups.judge(target, accounts, groups, LOCAL).verdict
+        return root_groups.judge(target, accounts, groups, LOCAL, NONE).verdict
 
     assert verdict("docker:x:50:\nsudo:x:27:alice\n") is PASS
     assert verdict("docker:x:50:alice\nsudo:x:27:alice\n") is PASS
@@ -63,17 +66,50 @@ def test_groups_that_mean_root(answer: Make) -> None:
     assert verdict("docker:x:50:\nsudo:x:27:alice\n+:::\n") is UNDETERMINED
     some = whole(parse_group(answer("docker:x:50:\nsudo:x:27:alice\n")))
     far = Sources(group=("ldap",))
-    assert root_groups.judge(TARGET, accounts, some, far).verdict is UNDETERMINED
+    assert root_groups.judge(TARGET, accounts, some, far, NONE).verdict is UNDETERMINED
     pulled = structs.replace(accounts, nis=("+@ops",))
-    assert root_groups.judge(TARGET, pulled, some, LOCAL).verdict is UNDETERMINED
+    assert root_groups.judge(TARGET, pulled, some, LOCAL, NONE).verdict is UNDETERMINED
     reported = root_groups.judge(
-        TARGET, accounts, whole(parse_group(answer("sudo:x:27:alice\nops:x:99:\n"))), LOCAL
+        TARGET, accounts, whole(parse_group(answer("sudo:x:27:alice\nops:x:99:\n"))), LOCAL, NONE
     )
     assert reported.detail[-1].args["names"] == ("alice: sudo", "bob: ops", "root: -")
     groups = whole(parse_group(answer("docker:x:50:bob\nshadow:x:51:bob\nkmem:x:52:\n")))
-    why = root_groups.judge(TARGET, accounts, groups, LOCAL).detail[1].args["reasons"]
+    why = root_groups.judge(TARGET, accounts, groups, LOCAL, NONE).detail[1].args["reasons"]
     assert isinstance(why, tuple)
     assert [m.args["group"] for m in why if isinstance(m, Message)] == ["docker", "shadow"]
+
+
+def test_who_writes_to_the_socket_of_a_container_engine_is_root(answer: Make) -> None:
+    accounts = whole(parse_passwd(answer(BASE + "bob:x:1001:99::/home/bob:/bin/bash\n")))
+    groups = whole(parse_group(answer("sudo:x:27:alice\nops:x:99:\ndeploy:x:50:bob\ndev:x:51:\n")))
+    socket, acl = "{} /run/docker.sock\n", "# file: /run/docker.sock\n# owner: 0\n# group: 0\n"
+
+    def judged(text: str, error: bytes = b"") -> Judgement:
+        found = parse_engine_sockets(answer(text, error))
+        return root_groups.judge(TARGET, accounts, groups, LOCAL, found)
+
+    fail = judged(socket.format(50))
+    assert fail.verdict is FAIL
+    assert fail.detail[0].args["names"] == ("deploy: bob",)
+    assert "deploy" in str(fail.detail[1])
+    for text, verdict in (
+        ("", PASS),
+        (socket.format(0), PASS),
+        (socket.format(51), PASS),  # nobody is in it
+        (socket.format(27), PASS),  # administrators
+        (socket.format(99), FAIL),  # bob's own group
+        (socket.format(77), PASS),
+        (f"{socket.format(0)}{acl}user::rw-\nuser:1001:rw-\ngroup::rw-\nmask::rw-\n", FAIL),
+        (f"{socket.format(0)}{acl}user:1001:rw-\t#effective:r--\ngroup::rw-\n\n", PASS),
+        (f"{socket.format(0)}{acl}user:1000:rw-\ngroup::rw-\nother::---\n\n", PASS),
+        (f"{socket.format(0)}{acl}group::rw-\ngroup:50:rw-\n\n", FAIL),
+        (f"{socket.format(50)}{acl}group::r--\ngroup:27:rw-\n\n", PASS),
+    ):
+        assert judged(text).verdict is verdict, text
+    with pytest.raises(ParseError):
+        parse_engine_sockets(answer("nonsense\n"))
+    closed = parse_engine_sockets(answer("", b"find: '/run/podman/x': Permission denied\n"))
+    assert isinstance(closed, Absent)
 
 
 def test_a_host_of_forty_thousand_accounts_is_judged(answer: Make) -> None:
@@ -82,6 +118,6 @@ def test_a_host_of_forty_thousand_accounts_is_judged(answer: Make) -> None:
     passwd = BASE + "".join(f"u{n}:x:{n}:{n}::/home/u{n}:/bin/bash\n" for n in numbers)
     group = "sudo:x:27:alice\n" + "".join(f"u{n}:x:{n}:\n" for n in numbers)
     accounts, groups = whole(parse_passwd(answer(passwd))), whole(parse_group(answer(group)))
-    found = root_groups.judge(TARGET, accounts, groups, LOCAL)
+    found = root_groups.judge(TARGET, accounts, groups, LOCAL, NONE)
     assert found.verdict is PASS
     assert "u1000: u1000" in str(found.detail[-1].args["names"])
