@@ -306,7 +306,7 @@ def _far(target: Target, accounts: Accounts | Absent) -> list[Message]:
     "linux.private-files",
     needs=(*_NEEDS, known_or_absent(SWEEP)),
     severity=Severity.HIGH,
-    version=8,
+    version=9,
     remedy=msg("Make the account the owner of each file and close it to others (chmod 600)"),
 )
 def private_files(

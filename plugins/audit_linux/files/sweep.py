@@ -165,6 +165,8 @@ _RUN_BY_OTHERS = (
 _KEYS = ("*.key*", "*.pem*", "*.p[pk]*", "*.p8", "*[._-]key", "id_*", "*priv*", "*.c[er]*t",
          "*.cer", "*.ovpn", "*.asc", "*.bak", "*.old")  # fmt: skip
 _OF_KEYS = ("PRIVATE KEY-----", "BEGIN PGP PRIVATE KEY", "PuTTY-User-Key-File-", "AGE-SECRET-KEY-1")
+# 32 bytes in base64 and nothing else, as of wg genkey; a public key looks alike but for its name.
+_RAW_KEY = "[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]="
 _SECONDS = 180
 LEVELS = 5
 _RECORD = r"%y %m %U %G %p\0"
@@ -249,11 +251,13 @@ def _tests() -> tuple[str, ...]:
     # Most files lie in /usr and its like, which has no keys of the host. find would put the names
     # in front of all other tests, were they not in brackets with one of another kind.
     at_home = ("!", "-path", "/home/*/*/*/*")
-    named_so = ("(", "-perm", "-0004", "-size", "-64", "(", *at_home,
-                *_any(*(("-name", name) for name in _KEYS)), ")", ")")  # fmt: skip
-    key = (*of_site, *named_so, "-exec", "/bin/grep", "-qF",
-           *(word for text in _OF_KEYS for word in ("-e", text)), "{}", ";",
-           *_printed("K"))  # fmt: skip
+    names = (("-path", "*/wireguard/*"), *(("-name", name) for name in _KEYS))
+    named_so = ("(", "-perm", "-0004", "-size", "-64", "(", *at_home, *_any(*names), ")", ")")
+    marked = ("-exec", "/bin/grep", "-qF",
+              *(word for text in _OF_KEYS for word in ("-e", text)), "{}", ";")  # fmt: skip
+    raw = ("-size", "-47c", "!", "-name", "*[Pp][Uu][Bb]*", "-exec", "/bin/grep", "-qxE",
+           _RAW_KEY, "{}", ";")  # fmt: skip
+    key = (*of_site, *named_so, *_any(marked, raw), *_printed("K"))
     shut = ("!", "-perm", "-0001", *at_home, "-printf", r"\0D %p\0")
     of_folder = (unowned, everybody, owned, listed)
     numbers = ("-exec", "/usr/bin/stat", "--printf", r"\0N %t %T\0%n\0", "{}", "+")

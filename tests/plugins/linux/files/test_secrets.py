@@ -427,6 +427,7 @@ def test_copies_of_password_hashes(top: Path) -> None:
 def test_private_keys_in_other_places(tmp_path: Path) -> None:
     pem, public = "-----BEGIN PRIVATE KEY-----\nMIIB\n", "-----BEGIN CERTIFICATE-----\nMIIB\n"
     putty, ssh = "PuTTY-User-Key-File-3: x\n", "-----BEGIN OPENSSH PRIVATE KEY-----\nb3\n"
+    raw = "aB3d" * 10 + "+/8=\n"  # the form of wg genkey (wireguard-tools 1.0)
     cases = (
         ("etc/ssl/private/x.key", pem, 0o644, 0o755, FAIL),
         ("etc/ssl/private/x.key", pem, 0o640, 0o755, PASS),
@@ -443,6 +444,15 @@ def test_private_keys_in_other_places(tmp_path: Path) -> None:
         ("opt/app/key.pem.bak", pem, 0o644, 0o755, FAIL),
         ("opt/app/node_modules/x/test/server.key", pem, 0o644, 0o755, PASS),
         ("opt/app/README.txt", pem, 0o644, 0o755, PASS),
+        ("etc/wireguard/privatekey", raw, 0o644, 0o755, FAIL),
+        ("etc/wireguard/wg0.psk", raw, 0o644, 0o755, FAIL),
+        ("etc/wireguard/privatekey", raw, 0o600, 0o755, PASS),
+        ("etc/wireguard/privatekey", raw, 0o644, 0o700, PASS),
+        ("etc/wireguard/publickey", raw, 0o644, 0o755, PASS),
+        ("etc/wireguard/server.pub", raw, 0o644, 0o755, PASS),
+        ("opt/vpn/server-private.txt", raw.strip(), 0o644, 0o755, FAIL),
+        ("opt/vpn/private-peers", f"peer {raw}", 0o644, 0o755, PASS),
+        ("opt/vpn/private-peers", f"B{raw}", 0o644, 0o755, PASS),
     )
     tmp_path.chmod(0o755)
     for name, text, mode, folder, verdict in cases:
