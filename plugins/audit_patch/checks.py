@@ -340,7 +340,7 @@ def _without(unattended: Unattended | None) -> list[Message]:
     "patch.sources-verified",
     needs=SIGNATURES,
     severity=Severity.HIGH,
-    version=5,
+    version=6,
     remedy=msg("Remove trusted=yes / gpgcheck=0 and install the key of the source"),
 )
 def sources_verified(signatures: Signatures) -> Judgement:

@@ -196,7 +196,7 @@ METADATA = _each(
     "patch.metadata", Metadata,
     apt=(apt.LISTS, apt.parse_lists),
     dnf=(rpm_sources.CACHES, rpm_sources.parse_caches),
-    zypper=(zypper.CACHES, rpm.parse_caches),
+    zypper=(zypper.CACHES, zypper.parse_caches),
 )  # fmt: skip
 SIGNATURES = _each(
     "patch.signatures", Signatures,

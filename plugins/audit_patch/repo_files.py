@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
+from posixpath import normpath
 from typing import NamedTuple
 
 from audit_core.api.sdk import Absent, Answer, Command, Message, ParseError, Reason, msg, verbatim
@@ -21,7 +22,8 @@ from audit_core.api.sdk import Absent, Answer, Command, Message, ParseError, Rea
 YES = frozenset({"1", "yes", "true", "on"})
 _NO = frozenset({"0", "no", "false", "off"})
 
-_PATHS = ("reposdir", "cachedir", "system_cachedir")
+# Their value keeps its case; the last two are those of zypper.
+_PATHS = ("reposdir", "cachedir", "system_cachedir", "metadatadir", "configdir")
 _SWITCHES = f"(enabled|gpgcheck|pkg_gpgcheck|repo_gpgcheck|{'|'.join(_PATHS)})"
 _ADDRESS = (
     r"^(baseurl|mirrorlist|metalink)[ \t]*=.*[/]((rhel[0-9]*|rocky|almalinux)[/][0-9]+[.][0-9]+)[/]"
@@ -197,6 +199,17 @@ def _unquoted(value: str, how: Reading) -> str:
     value = value.strip(_BLANKS)
     quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
     return value[1:-1] if quoted and not how.trimmed else value
+
+
+def elsewhere(name: str, settings: Settings, usual: dict[str, str]) -> Absent | None:
+    """Why the metadata were not found: a directory of the section is not the `usual` one."""
+    for key, path in usual.items():
+        if normpath(settings.get(key, path)) != path:
+            setting = verbatim(f"[{name}] {key}={settings[key].strip()}")
+            detail = msg("The package metadata are in a directory that was not read: {setting}",
+                         setting=setting)  # fmt: skip
+            return Absent(reason=Reason.NOT_COLLECTED, detail=detail)
+    return None
 
 
 def is_on(text: str | None, default: bool) -> bool:

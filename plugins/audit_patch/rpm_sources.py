@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import posixpath
 import re
 from collections.abc import Iterable
+from posixpath import normpath
 from typing import NamedTuple
 
 from audit_core.api.sdk import (
@@ -14,10 +14,8 @@ from audit_core.api.sdk import (
     Message,
     ParseError,
     Partial,
-    Reason,
     msg,
     partial,
-    verbatim,
 )
 from audit_core.model import NamedAsk
 from audit_patch import rpm
@@ -30,6 +28,7 @@ from audit_patch.repo_files import (
     Reading,
     Section,
     Settings,
+    elsewhere,
     files_of,
     is_on,
     main_of,
@@ -168,23 +167,15 @@ def parse_caches(answers: Answers) -> Metadata | Absent:
     if refused := refused_by(answers["files"]):
         return refused
     how, configured = _program(answers), _configured(answers)
-    usual = _CACHES[how]
     # dnf 4 and yum give each repository the directory of [main].
     own = configured.repositories if how.alias else ()
+    usual = _CACHES[how]
     for name, settings in (("main", configured.main), *((r.name, r.settings) for r in own)):
-        for key in ("cachedir", "system_cachedir"):
-            if key in settings and not _is_usual(settings[key], usual, how):
-                value = verbatim(f"[{name}] {key}={settings[key].strip()}")
-                detail = msg("The package metadata are in a directory that was not read: {setting}",
-                             setting=value)  # fmt: skip
-                return Absent(reason=Reason.NOT_COLLECTED, detail=detail)
+        if how.folded and normpath(settings.get("cachedir", "")).startswith(f"{usual}/"):
+            continue  # yum 3 has directories of releases
+        if found := elsewhere(name, settings, {"cachedir": usual, "system_cachedir": usual}):
+            return found
     return rpm.parse_caches(answers, usual)
-
-
-def _is_usual(path: str, usual: str, how: Reading) -> bool:
-    """Whether the path is that of the program; yum 3 has directories of releases in it."""
-    real = posixpath.normpath(path)
-    return real == usual or (how.folded and real.startswith(f"{usual}/"))
 
 
 def parse_signatures(answers: Answers) -> Signatures | Partial | Absent:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from audit_core.api.sdk import (
     Absent,
     Answer,
+    Answers,
     Command,
     Message,
     ParseError,
@@ -18,12 +19,23 @@ from audit_core.api.sdk import (
     read_rows,
     verbatim,
 )
-from audit_patch.model import Pending, Security, Signatures, Source, Sources, Update
+from audit_core.model import NamedAsk
+from audit_patch import rpm
+from audit_patch.model import (
+    Metadata,
+    Pending,
+    Security,
+    Signatures,
+    Source,
+    Sources,
+    Update,
+)
 from audit_patch.repo_files import (
     ZYPP,
     File,
     Section,
     Settings,
+    elsewhere,
     files_of,
     main_of,
     read_sections,
@@ -31,7 +43,6 @@ from audit_patch.repo_files import (
     skeleton,
     unique,
 )
-from audit_patch.rpm import caches
 
 _QUIET = ("zypper", "--no-refresh", "--non-interactive")
 
@@ -42,12 +53,15 @@ PATCHES = Command(argv=(*_QUIET, "list-patches", "--all"), timeout_s=90, limit=8
 # Installed packages of which no repository has any version.
 ORPHANS = Command(argv=(*_QUIET, "packages", "--orphaned"), timeout_s=90, limit=4 << 20, ok=_ENDS)
 # libzypp touches the index when a refresh finds it unchanged.
-CACHES = caches(("/var/cache/zypp/raw",), 4)
 _CONF = ("/usr/share/zypp/zypp.conf", "/usr/etc/zypp/zypp.conf", "/etc/zypp/zypp.conf")
 REPOS = skeleton(
     *_CONF, *(f"{path}.d" for path in _CONF), "/etc/zypp/repos.d", "-maxdepth", "1",
     "(", "-name", "*.repo", "-o", "-name", "*.conf", ")",
 )  # fmt: skip
+
+CACHES: dict[str, NamedAsk] = {**rpm.caches(("/var/cache/zypp/raw",), 4), "files": REPOS}
+_OF_CACHES = {"cachedir": "/var/cache/zypp", "metadatadir": "/var/cache/zypp/raw"}
+_OF_REPOS = {"configdir": "/etc/zypp", "reposdir": "/etc/zypp/repos.d"}
 
 _RULE = re.compile(r"-+(\+-+)+")
 _NONE = ("No updates found.", "No packages found.")
@@ -180,12 +194,23 @@ def parse_signatures(answer: Answer) -> Signatures | Absent:
     return Signatures(sources=len(found), unverified=tuple(open_ones))
 
 
+def parse_caches(answers: Answers) -> Metadata | Absent:
+    """How old the metadata are that zypper reads; Absent where it has them elsewhere."""
+    if refused := refused_by(answers["files"]):
+        return refused
+    main, _ = _configured(answers["files"])
+    return elsewhere("main", main, _OF_CACHES) or rpm.parse_caches(answers)
+
+
 def _configured(answer: Answer) -> tuple[Settings, list[Section]]:
     """The settings of [main], and the enabled repositories."""
     files = files_of(answer)
     sections = _read([file for file in files if file.path.endswith(".repo")])
     enabled = [s for s in unique(sections) if s.settings.get("enabled", "1") in _ON]
-    return _main([file for file in files if file.path.endswith(".conf")]), enabled
+    main = _main([file for file in files if file.path.endswith(".conf")])
+    if elsewhere("main", main, _OF_REPOS):
+        raise ParseError(msg("The repositories are in directories that were not read (reposdir)"))
+    return main, enabled
 
 
 def _read(files: list[File]) -> list[Section]:

@@ -230,3 +230,21 @@ def test_a_cache_elsewhere_is_not_taken_for_what_was_left_in_the_usual_place(
         else:
             assert isinstance(got, Absent), files
             assert "cachedir" in str(got.detail.args["setting"]).lower()
+
+
+def test_directories_of_zypper_elsewhere(tmp_path: Path) -> None:
+    """As zypper 1.14 of Debian 12 takes each of them."""
+    for number, (setting, held) in enumerate((
+        ("# cachedir = /data", True), ("cachedir = /var/cache/zypp/", True),
+        ("cachedir = /data", False), ("metadatadir = /data/raw", False),
+        ("reposdir = /srv/repos", None), ("configdir = /srv/zypp", None),
+    )):  # fmt: skip
+        files = {"etc/zypp/zypp.conf": f"[main]\n{setting}\n"}
+        found = ask(lay(tmp_path / str(number), files), zypper.REPOS)
+        caches = answers(files=found, times=b"", stamps=b"")
+        if held is None:
+            for read in (zypper.parse_sources, zypper.parse_signatures):
+                with pytest.raises(ParseError, match="directories"):
+                    read(found)
+        else:
+            assert isinstance(zypper.parse_caches(caches), Metadata) is held, setting
