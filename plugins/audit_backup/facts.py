@@ -13,11 +13,12 @@ from audit_backup import (
     names,
     parts,
     programs,
+    segments,
     statements,
 )
 from audit_backup.content import content
 from audit_backup.magic import is_beside
-from audit_backup.model import BackupFile, Content, Ends, Files, Held, Inside, Tested
+from audit_backup.model import BackupFile, Content, Ends, Files, Held, Inside, Newest, Tested
 from audit_core.api.sdk import (
     DAY,
     Absent,
@@ -74,7 +75,7 @@ ARCHIVES = fact(
     ask=programs.ask_archives, parse=programs.parse_archives,
 )  # fmt: skip
 NEWEST = fact(
-    "backup.newest", Content, kind="backup_set",
+    "backup.newest", Newest, kind="backup_set",
     ask=programs.ask_newest, parse=programs.parse_newest,
 )  # fmt: skip
 DIGESTS = fact(
@@ -107,7 +108,7 @@ def looked_into(
     held: dict[str, Held] | Absent,
     packed: dict[str, bytes] | Absent,
     archives: tuple[BackupFile, ...] | None = None,
-    newest: Content | Absent | None = None,
+    newest: Newest | Absent | None = None,
     tests: tuple[Tested, ...] | Absent = (),
 ) -> Files:
     """`files` with what is known of the content of each, or what the backup program lists.
@@ -142,23 +143,35 @@ def looked_into(
 
 
 def _held(
-    archives: tuple[BackupFile, ...], newest: Content | Absent | None
+    archives: tuple[BackupFile, ...], newest: Newest | Absent | None
 ) -> tuple[BackupFile, ...]:
     """`archives` with what is known of the newest; older ones without a size are like it at best.
 
     Where the repository has lost its data, none is known to hold something.
     """
-    if not archives or newest is None or newest is Content.FULL:
+    held = _newest_content(archives, newest)
+    if held is Content.FULL:
         return archives
-    lost = newest is Content.DOUBTFUL
+    lost = held is Content.DOUBTFUL
     found = tuple(
         structs.replace(f, content=Content.DOUBTFUL)
         if f.content is Content.FULL and (lost or f.size <= 1) else f
         for f in archives
     )  # fmt: skip
-    if newest is Content.EMPTY:
-        return (structs.replace(archives[0], content=newest), *found[1:])
+    if held is Content.EMPTY:
+        return (structs.replace(archives[0], content=held), *found[1:])
     return found
+
+
+def _newest_content(archives: tuple[BackupFile, ...], newest: Newest | Absent | None) -> Content:
+    """What is known of the newest of `archives`; FULL where only the list tells it."""
+    if not archives or newest is None:
+        return Content.FULL
+    if isinstance(newest, Absent):
+        return Content.UNREAD
+    if newest.content is Content.UNREAD:
+        return segments.brought(archives, newest.segments)
+    return newest.content
 
 
 def _definitions(

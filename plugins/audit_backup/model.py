@@ -23,7 +23,8 @@ class BackupFile(Struct, frozen=True, kw_only=True):
     Names are for display: bytes that are not UTF-8 stand as `\\xff`. `reachable`: every folder
     between the set's and the file lets others through. `sparse`: not one block of it is on disk,
     though it has a size. `inode` is device and inode number: two names with one are one file.
-    `dumped` is the day that a dump says it was made on.
+    `dumped` is the day that a dump says it was made on, `ended` when a listed backup was finished,
+    where the program tells.
     """
 
     name: str
@@ -35,6 +36,7 @@ class BackupFile(Struct, frozen=True, kw_only=True):
     inode: str = ""
     content: Content = Content.UNREAD
     dumped: date | None = None
+    ended: float = 0
 
 
 class Files(Struct, frozen=True, kw_only=True):
@@ -59,6 +61,21 @@ class Files(Struct, frozen=True, kw_only=True):
     open_folders: tuple[str, ...] = ()
     folders: tuple[BackupFile, ...] = ()
     listed: bool = False
+
+
+class Segment(Struct, frozen=True, kw_only=True):
+    """A numbered file of a borg repository."""
+
+    number: int
+    size: int
+    at: float
+
+
+class Newest(Struct, frozen=True, kw_only=True):
+    """What is known of the newest backup's content; of borg it shows in `segments` and the list."""
+
+    content: Content
+    segments: tuple[Segment, ...] = ()
 
 
 class Ends(Struct, frozen=True, kw_only=True):

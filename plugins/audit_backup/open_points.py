@@ -192,9 +192,18 @@ def judge_no_content(files: Files, wanted: Message) -> Judgement:
     names = capped((f"{f.name} ({f.size})" for f in files.files), sort=False)
     detail = msg("{count} files, none of which is known to have content: {names}",
                  count=len(files.files), names=names)  # fmt: skip
+    if files.listed and possibly_with_content(files.files):
+        return undetermined(_NOT_LISTED, expected=wanted)
     if why := unseen_files(files) or unknown_content(files.files):
         return undetermined(detail, why, expected=wanted)
     return failed(detail, expected=wanted)
+
+
+_NOT_LISTED = msg(
+    "Whether the newest backup holds anything is not known: its source was empty, nothing in it "
+    "had changed, or the data is lost. Provide what the program tells of it (borg info --last 1, "
+    "restic stats latest, pgbackrest info, barman show-backup)"
+)
 
 
 def without_content(runs: Sequence[Generation]) -> tuple[Message | None, Message | None]:

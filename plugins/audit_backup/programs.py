@@ -17,8 +17,8 @@ from typing import Any
 from msgspec import structs
 
 from audit_backup import declared
-from audit_backup.model import BackupFile, Content
-from audit_backup.searches import FIND
+from audit_backup.model import BackupFile, Content, Newest, Segment
+from audit_backup.searches import FIND, records
 from audit_core.api.sdk import (
     Absent,
     Answer,
@@ -28,9 +28,11 @@ from audit_core.api.sdk import (
     Privilege,
     Reason,
     Target,
+    decimal_number,
     msg,
     not_present,
     verbatim,
+    whole_number,
 )
 
 CLOCK = Command(argv=("date", "+%s"), aside=True)
@@ -70,7 +72,7 @@ def _argv(program: str, folder: str, target: Target) -> tuple[str, ...] | Messag
     if program == "borg":
         return (
             "/usr/bin/env", "TZ=UTC", "BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK=yes",
-            "/usr/bin/borg", "list", "--bypass-lock", "--json", folder,
+            "/usr/bin/borg", "list", "--bypass-lock", "--json", "--format", "{end}", folder,
         )  # fmt: skip
     if program == "pgbackrest":
         return ("/usr/bin/pgbackrest", "info", "--output=json")
@@ -78,11 +80,12 @@ def _argv(program: str, folder: str, target: Target) -> tuple[str, ...] | Messag
 
 
 # What the directory of a repository holds as long as its backups are there. borg would have to
-# fill its cache to tell: it is enough that files are larger than those of an archive of nothing.
+# fill its cache to tell what an archive holds: the files that it wrote last are listed.
+_ANY = ("-printf", "y", "-quit")
 _KEPT = {
-    "borg": ("data", ("-type", "f", "-size", "+8k")),
-    "pgbackrest": ("backup", ("-maxdepth", "3", "-name", "backup.manifest", "-size", "+0")),
-    "barman": ("", ("-maxdepth", "5", "-path", "*/base/*/data/*", "-size", "+0")),
+    "borg": ("data", ("-type", "f", "-printf", "%T@ %s ", "-print0")),
+    "pgbackrest": ("backup", ("-maxdepth", "3", "-name", "backup.manifest", "-size", "+0", *_ANY)),
+    "barman": ("", ("-maxdepth", "5", "-path", "*/base/*/data/*", "-size", "+0", *_ANY)),
 }
 
 
@@ -97,27 +100,38 @@ def ask_newest(target: Target) -> Command | Message:
         argv = _restic_argv(folder.rstrip("/"), target, *words)
     else:
         below, kept = _KEPT[str(program)]
-        argv = (FIND, "-H", folder + below, *kept, "-printf", "y", "-quit")
+        argv = (FIND, "-H", folder + below, *kept)
     if isinstance(argv, Message):
         return argv
     return Command(
         argv=argv, privilege=Privilege.ROOT if root is True else Privilege.USER,
-        timeout_s=180, limit=1 << 16, ok=(0, 1, 2),
+        timeout_s=180, limit=4 << 20, ok=(0, 1, 2),
     )  # fmt: skip
 
 
-def parse_newest(answer: Answer) -> Content | Absent:
+def parse_newest(answer: Answer) -> Newest | Absent:
     """Whether the newest backup holds something; NOT_PRESENT where only the list can show it."""
     program = answer.target.settings.get("program")
     if program is None or (program in ("pgbackrest", "barman") and answer.exit_code):
         return not_present(msg("Only the list of the backup program shows it"))
+    if program == "borg":
+        return Newest(content=Content.UNREAD, segments=tuple(_segments(answer)))
     if program != "restic":
-        return Content.FULL if answer.stdout else Content.DOUBTFUL
+        return Newest(content=Content.FULL if answer.stdout else Content.DOUBTFUL)
     try:
         total = json.loads(answer.text)["total_size"]
     except (ValueError, TypeError, KeyError):
-        return Content.DOUBTFUL
-    return Content.FULL if total else Content.EMPTY
+        return Newest(content=Content.DOUBTFUL)
+    return Newest(content=Content.FULL if total else Content.EMPTY)
+
+
+def _segments(answer: Answer) -> Iterator[Segment]:
+    """The numbered files below data/."""
+    for record in records(answer):
+        at, size, path = record.split(" ", 2)
+        number = path.rpartition("/")[2]
+        if re.fullmatch("[0-9]{1,18}", number):
+            yield Segment(number=int(number), size=whole_number(size), at=decimal_number(at))
 
 
 def parse_archives(answer: Answer) -> tuple[BackupFile, ...] | Absent:
@@ -187,7 +201,8 @@ def _restic(output: list[Mapping[str, Any]] | None) -> Iterator[BackupFile]:
 
 def _borg(output: Mapping[str, Any]) -> Iterator[BackupFile]:
     for row in output["archives"]:
-        yield _backup(re.sub(r"[-_.:T\d]*\d[-_.:T\d]*$", "", row["name"]), _moment(row["time"]))
+        series = re.sub(r"[-_.:T\d]*\d[-_.:T\d]*$", "", row["name"])
+        yield structs.replace(_backup(series, _moment(row["time"])), ended=_moment(row["end"]))
 
 
 def _pgbackrest(output: list[Mapping[str, Any]]) -> Iterator[BackupFile]:

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from audit_backup import checks, facts, programs, size_check, whole_check
-from audit_backup.model import Content, Files
+from audit_backup import checks, facts, programs, segments, size_check, whole_check
+from audit_backup.model import Content, Files, Segment
 from audit_core.model import Absent, Answer, Command, Message, ParseError, Reason, Target, Verdict
 
 # restic 0.14.0: restic -r … --no-lock --no-cache snapshots --json
@@ -17,12 +17,12 @@ RESTIC = (
     b'{"time":"2026-11-29T05:28:50.984050429Z","parent":"703f","tree":"5639","paths":["/src"],'
     b'"hostname":"vm","username":"root","id":"a6b72cb4512caa92","short_id":"a6b72cb4"}]'
 )
-# borg 1.2.4: borg list --bypass-lock --json
+# borg 1.2.4: borg list --bypass-lock --json --format {end}
 BORG = b"""{"archives": [
- {"archive": "n1", "barchive": "n1", "id": "04f3", "name": "n1",
-  "start": "2026-11-29T05:28:53.000000", "time": "2026-11-29T05:28:53.000000"},
- {"archive": "n2", "barchive": "n2", "id": "d06b", "name": "n2",
-  "start": "2026-11-29T05:28:54.000000", "time": "2026-11-29T05:28:54.000000"}],
+ {"archive": "n1", "barchive": "n1", "end": "2026-11-29T05:28:53.000000", "id": "04f3",
+  "name": "n1", "start": "2026-11-29T05:28:53.000000", "time": "2026-11-29T05:28:53.000000"},
+ {"archive": "n2", "barchive": "n2", "end": "2026-11-29T05:28:54.000000", "id": "d06b",
+  "name": "n2", "start": "2026-11-29T05:28:54.000000", "time": "2026-11-29T05:28:54.000000"}],
  "encryption": {"mode": "none"}, "repository": {"id": "6be1", "location": "/b/borg",
  "last_modified": "2026-11-29T05:28:54.000000"}}
 """
@@ -102,11 +102,11 @@ def test_what_the_program_lists_counts_not_the_times_of_files(subtests: Any) -> 
 
 
 def test_the_newest_backup_is_looked_into_where_the_list_does_not_show_it() -> None:
-    """Outputs of restic 0.14.0 (`stats --json --mode restore-size latest`); borg by its files."""
+    """Outputs of restic 0.14.0 (`stats --json --mode restore-size latest`)."""
     cases = (
         ("restic", b'{"total_size":200003,"total_file_count":3,"snapshots_count":1}\n', 0, P),
         ("restic", b'{"total_size":0,"total_file_count":1,"snapshots_count":1}\n', 0, U),
-        ("restic", b"", 1, U), ("borg", b"y", 0, P), ("borg", b"", 0, U), ("borg", b"", 1, U),
+        ("restic", b"", 1, U),
         ("pgbackrest", b"y", 0, P), ("pgbackrest", b"", 0, U), ("pgbackrest", b"", 1, P),
         ("barman", b"y", 0, P), ("barman", b"", 0, U),
     )  # fmt: skip
@@ -142,6 +142,66 @@ def test_the_newest_backup_is_looked_into_where_the_list_does_not_show_it() -> N
     files = facts.looked_into(Files(files=(), complete=True), {}, {}, {}, {}, late, slow)
     assert verdicts(files)[:3] == [U] * 3
     assert verdicts(files, rpo_hours=0.1)[1] is F
+
+
+# Numbers, sizes and times in data/ of repositories of borg 1.2.4: init, n1 and n2.
+_INIT = "0 476 52.7 1 17 52.7 "
+_FIRST = _INIT + "2 3001147 53.1 3 49 53.1 4 530 53.2 5 17 53.2 "
+_COPIED = _FIRST.replace("52.", "57.").replace("53.", "57.")
+
+
+def borg(data: str) -> Files:
+    cells = data.split()
+    records = "\0".join(
+        f"{BORG_MINUTE + float(at)} {size} /b/data/0/{number}"
+        for number, size, at in zip(cells[::3], cells[1::3], cells[2::3], strict=True)
+    )
+    out = f"{records}\0".encode() if cells else b""
+    newest = programs.parse_newest(answer(declared("borg"), out))
+    archives = programs.parse_archives(answer(declared("borg"), BORG))
+    assert not isinstance(archives, Absent)
+    return facts.looked_into(Files(files=(), complete=True), {}, {}, {}, {}, archives, newest)
+
+
+BORG_MINUTE = 1795930080  # 2026-11-29T05:28:00Z
+
+
+@pytest.mark.parametrize(
+    ("data", "want"),
+    [
+        pytest.param(_FIRST + "6 301549 54.8 7 49 54.8 8 585 54.8 9 17 54.8", P, id="changed"),
+        pytest.param(_FIRST + "6 496 54.4 7 49 54.4 8 636 54.4 9 17 54.4", U, id="unchanged"),
+        pytest.param(_FIRST + "6 611 54.9 7 49 54.9 8 687 54.9 9 17 54.9", U, id="empty"),
+        pytest.param(_FIRST + "6 492 54.8 15 534 56.4 16 3001147 56.4 18 17 56.5", U,
+                     id="empty, then prune and compact"),
+        pytest.param(_FIRST + "6 492 54.8 7 49 54.8 8 793 54.8 9 17 54.8 10 3001147 56.4", U,
+                     id="empty, then compact by 1.1"),
+        pytest.param(_FIRST + "6 301549 54.8 15 534 56.4 18 17 56.5", P,
+                     id="changed, then prune and compact"),
+        pytest.param(_COPIED + "6 611 57.9 9 17 57.9", U, id="copied at once"),
+        pytest.param(_FIRST + "6 301549 954.8 9 17 954.8", U, id="copied later"),
+        pytest.param("", U, id="no data"),
+    ],
+)  # fmt: skip
+def test_an_archive_of_borg_holds_something_where_it_wrote_something(
+    data: str, want: Verdict
+) -> None:
+    files = borg(data)
+    assert verdicts(files)[:3] == [want] * 3
+    assert verdicts(files, rpo_hours=0.1)[1] is F
+
+
+def test_archives_of_borg_within_one_second_are_not_told_apart() -> None:
+    archives = programs.parse_archives(
+        answer(declared("borg"), BORG.replace(b"05:28:53", b"05:28:54"))
+    )
+    assert not isinstance(archives, Absent)
+    new = (Segment(number=2, size=9 << 20, at=archives[0].at + 0.1),)
+    old = (Segment(number=0, size=476, at=archives[0].at - 9),)
+    assert segments.brought(archives, old + new) is Content.DOUBTFUL
+    assert segments.brought(archives[:1], old + new) is Content.FULL
+    first = (Segment(number=0, size=9 << 20, at=archives[0].at),)  # borg init writes 0 and 1
+    assert segments.brought(archives[:1], first) is Content.DOUBTFUL
 
 
 def test_a_program_that_lists_nothing_leaves_it_open() -> None:
