@@ -131,6 +131,7 @@ CONTAINERS = (
     "/var/lib/docker", "/var/lib/containers", "/var/lib/containerd", "/var/lib/kubelet/pods",
     "/var/lib/lxc", "/var/lib/lxd", "/var/lib/machines", "/run/containerd", "/run/docker",
 )  # fmt: skip
+_WITH_SOCKETS = ("/run/containerd", "/var/lib/lxd")  # beside the directories of containers
 _ENGINES = ("docker.sock", "podman.sock", "containerd.sock", "crio.sock", "unix.socket")
 # Run or read by another program, so that nothing needs permission to run them. What lies in a home
 # changes with the home.
@@ -289,7 +290,8 @@ def argv(*starts: str, types: Iterable[str] = ()) -> tuple[str, ...]:
         *(("-fstype", name) for name in dict.fromkeys((*LOCAL, "devtmpfs", *types))),
         ("-fstype", "unknown", "!", *_ON_NO_DISK),
     )
-    left_out = _any(*(("-path", path) for path in ("/proc", "/sys", *CONTAINERS)))
+    images = (f"{path}/*" if path in _WITH_SOCKETS else path for path in CONTAINERS)
+    left_out = _any(*(("-path", path) for path in ("/proc", "/sys", *images)))
     elsewhere = ("!", *searched, "-printf", r"\0X %F\0%p\0")
     snapshot = (*_any(*_SNAPSHOTS), "-uid", "0", "-printf", rf"\0X {SNAPSHOT}\0%p\0")
     closed = ("-type", "d", *_any(left_out, elsewhere, snapshot), "-prune")

@@ -327,7 +327,7 @@ _FOR_EVERYBODY = ("1:3", "1:5", "1:7", "1:8", "1:9", "5:0", "5:2", "10:229", "10
     "linux.world-writable",
     needs=_NEEDS,
     severity=Severity.HIGH,
-    version=5,
+    version=6,
     remedy=msg(
         "Remove write permission for others from the named files (chmod o-w); set the "
         "sticky bit on shared directories (chmod +t)"

@@ -6,6 +6,7 @@ import os
 import shutil
 import stat
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -252,6 +253,17 @@ def _mounted(tree: Path, script: str, *words: str) -> tuple[Sweep, Mounts]:
     assert isinstance(found, Sweep), done.stderr
     assert isinstance(mounts, Mounts), done.stderr
     return found, mounts
+
+
+@as_root
+def test_sockets_in_directories_of_containers_are_found(tree: Path) -> None:
+    make = "import socket, sys; [socket.socket(socket.AF_UNIX).bind(p) for p in sys.argv[1:]]"
+    script = f"""
+    mount -t tmpfs -o mode=755 tmpfs /run && mkdir -p /run/containerd/io && umask 0 &&
+    {sys.executable} -c '{make}' /run/containerd/containerd.sock /run/containerd/io/docker.sock
+    """
+    found, _ = _mounted(tree, script, *argv("/run"))
+    assert [entry.path for entry in found.entries] == ["/run/containerd/containerd.sock"]
 
 
 @as_root
