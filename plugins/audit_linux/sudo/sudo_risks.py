@@ -127,7 +127,7 @@ _LISTED = _INTERPRETERS | _ALWAYS | _ARGUMENTS
 _ESCAPED = re.compile(r"\\(.)")
 _WILDCARD = re.compile(r"[*?\[]")
 _MOST_WORDS = 2000  # our own search for secrets has some 1,100
-_MOST_NESTED = 120  # programs that start the next one
+_MOST_NESTED = 90  # programs that start the next one; our search for zip files has some 60
 _LONGEST_NAME = 255
 
 
