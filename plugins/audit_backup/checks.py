@@ -53,7 +53,7 @@ from audit_core.api.sdk import (
     "backup.present",
     needs=SET,
     severity=Severity.HIGH,
-    version=14,
+    version=15,
     when_absent=open_points.NO_FOLDER,
     remedy=msg("Set the backup up, or correct what the inventory declares"),
 )
@@ -77,7 +77,7 @@ def present(files: Files) -> Judgement:
     "backup.fresh",
     needs=(SET, CLOCK, TARGET, COLLECTED_AT),
     severity=Severity.HIGH,
-    version=14,
+    version=15,
     when_absent=open_points.NO_FOLDER,
     remedy=msg("Find out why the backup job did not run or did not finish"),
 )
@@ -310,7 +310,7 @@ def _why_not_old(
         COLLECTED_AT,
     ),
     severity=Severity.MEDIUM,
-    version=14,
+    version=15,
     when_absent=open_points.NO_FOLDER,
     remedy=msg("Keep more generations, or correct the declared number"),
 )

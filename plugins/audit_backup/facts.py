@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from msgspec import structs
 
 from audit_backup import (
@@ -145,33 +147,54 @@ def looked_into(
 def _held(
     archives: tuple[BackupFile, ...], newest: Newest | Absent | None
 ) -> tuple[BackupFile, ...]:
-    """`archives` with what is known of the newest; older ones without a size are like it at best.
+    """`archives` with what is known of the newest of each series.
 
-    Where the repository has lost its data, none is known to hold something.
+    Older ones of it without a size are like it at best. Where the repository has lost its data,
+    none is known to hold something.
     """
-    held = _newest_content(archives, newest)
+    every: dict[str, list[BackupFile]] = {}
+    for archive in archives:
+        every.setdefault(archive.name.rpartition(" ")[0], []).append(archive)
+    found = {
+        f.name: f for own in every.values()
+        for f in _of_series(own, _newest_content(own[0], archives, newest))
+    }  # fmt: skip
+    return tuple(found[archive.name] for archive in archives)
+
+
+def _of_series(archives: list[BackupFile], held: Content) -> list[BackupFile]:
+    """`archives` of one series, the newest of which is known to be `held`."""
     if held is Content.FULL:
         return archives
     lost = held is Content.DOUBTFUL
-    found = tuple(
+    found = [
         structs.replace(f, content=Content.DOUBTFUL)
         if f.content is Content.FULL and (lost or f.size <= 1) else f
         for f in archives
-    )  # fmt: skip
+    ]  # fmt: skip
     if held is Content.EMPTY:
-        return (structs.replace(archives[0], content=held), *found[1:])
+        return [structs.replace(archives[0], content=held), *found[1:]]
     return found
 
 
-def _newest_content(archives: tuple[BackupFile, ...], newest: Newest | Absent | None) -> Content:
-    """What is known of the newest of `archives`; FULL where only the list tells it."""
-    if not archives or newest is None:
+def _newest_content(
+    archive: BackupFile, archives: tuple[BackupFile, ...], newest: Newest | Absent | None
+) -> Content:
+    """What is known of `archive`, the newest of its series; FULL where only the list tells it.
+
+    restic adds up the newest of all only, and up to 0.16 its list has no size of the others.
+    """
+    if newest is None:
         return Content.FULL
     if isinstance(newest, Absent):
         return Content.UNREAD
     if newest.content is Content.UNREAD:
-        return segments.brought(archives, newest.segments)
-    return newest.content
+        earlier = tuple(f for f in archives if f is not archive and f.at <= archive.at)
+        later = (f.at for f in archives if f.at > archive.at)
+        return segments.brought((archive, *earlier), newest.segments, min(later, default=math.inf))
+    if archive is archives[0] or newest.content is Content.DOUBTFUL:
+        return newest.content
+    return Content.FULL if archive.size > 1 else Content.DOUBTFUL
 
 
 def _definitions(

@@ -1,4 +1,4 @@
-"""Whether the newest archive of a borg repository brought content, by the files in data/. Pure.
+"""Whether an archive of a borg repository brought content, by the files in data/. Pure.
 
 borg writes numbered files, and closes each change with a file that holds no more than a commit.
 An archive of an empty source writes its own records and the list of archives only. `borg compact`
@@ -8,6 +8,7 @@ Made with borg 1.2.4; 1.1 and 1.4 by their documents.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from audit_backup.model import BackupFile, Content, Segment
@@ -19,14 +20,18 @@ _RECORDS = 8192  # bytes that an archive without content may take
 _LISTED = 200  # bytes of one archive in the list of archives
 
 
-def brought(archives: tuple[BackupFile, ...], segments: tuple[Segment, ...]) -> Content:
+def brought(
+    archives: tuple[BackupFile, ...], segments: tuple[Segment, ...], until: float = math.inf
+) -> Content:
     """FULL where the first of `archives`, the newest, wrote more than its own records.
 
-    One that wrote no more is of an empty source, or of one in which nothing had changed.
+    One that wrote no more is of an empty source, or of one in which nothing had changed. `until`:
+    when the next archive of the repository began, in seconds since 1970.
     """
     if len(archives) > 1 and _mixed(archives, segments):
         return Content.DOUBTFUL
-    written = sum(s.size for s in _of_archive(archives[0], segments))
+    own = tuple(s for s in segments if s.at < until)
+    written = sum(s.size for s in _of_archive(archives[0], own))
     least = _RECORDS + _LISTED * len(archives)
     return Content.FULL if written > least else Content.DOUBTFUL
 

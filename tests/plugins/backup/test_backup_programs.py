@@ -191,6 +191,33 @@ def test_an_archive_of_borg_holds_something_where_it_wrote_something(
     assert verdicts(files, rpo_hours=0.1)[1] is F
 
 
+def _held_by(program: str, text: bytes, newest: bytes) -> dict[str, Content]:
+    looked = programs.parse_newest(answer(declared(program), newest))
+    archives = programs.parse_archives(answer(declared(program), text))
+    assert not isinstance(archives, Absent)
+    files = facts.looked_into(Files(files=(), complete=True), {}, {}, {}, {}, archives, looked)
+    return {f.name.rpartition(" ")[0]: f.content for f in files.files}
+
+
+def test_each_series_of_a_repository_is_looked_into() -> None:
+    """One borg repository with an archive of etc, of home, and of an empty source after them."""
+    two = BORG.replace(b'"n1"', b'"etc-1"').replace(b'"n2"', b'"home-2"')
+    at = BORG_MINUTE
+    full, none = ("2 301549 53.4", "3 17 53.5"), ("2 611 53.4", "3 17 53.5")
+    for old, held in ((full, Content.FULL), (none, Content.DOUBTFUL), ((), Content.DOUBTFUL)):
+        rows = ("0 476 50.1", *old, "6 301549 54.8", "9 17 54.9")
+        cells = (row.split() for row in rows)
+        data = "".join(f"{at + float(c[2])} {c[1]} /b/data/0/{c[0]}\0" for c in cells)
+        assert _held_by("borg", two, data.encode()) == {"etc": held, "home": Content.FULL}
+    hosts = RESTIC.replace(b'"hostname":"vm"', b'"hostname":"db"', 1)
+    summed = b'{"total_size":200003}'
+    assert _held_by("restic", hosts, summed) == {
+        "db /src": Content.DOUBTFUL, "vm /src": Content.FULL,
+    }  # fmt: skip
+    sizes = hosts.replace(b'"id":"703f', b'"summary":{"total_bytes_processed":9000},"id":"703f')
+    assert set(_held_by("restic", sizes, summed).values()) == {Content.FULL}
+
+
 def test_archives_of_borg_within_one_second_are_not_told_apart() -> None:
     archives = programs.parse_archives(
         answer(declared("borg"), BORG.replace(b"05:28:53", b"05:28:54"))
