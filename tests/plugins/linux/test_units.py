@@ -44,6 +44,7 @@ def test_units(answers: MakeAll) -> None:
     assert found == Units(active=frozenset({"cups.socket", "ssh.service", upload}),
                           failing=frozenset({upload}),
                           enabled=frozenset({"cups.service"}),
+                          disabled=frozenset({"rpcbind.socket"}),
                           generated=frozenset({"vsftpd.service"}))  # fmt: skip
 
 
